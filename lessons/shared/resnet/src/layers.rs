@@ -1,0 +1,110 @@
+//! The parts that hold weights.
+
+use candle_core::{Result, Tensor, Var, bail};
+
+use crate::Parameters;
+use crate::ops::{self, BatchStatistics, Window};
+
+/// Whether batch norm uses the statistics it has stored, or those of the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Stored statistics: each image's result depends on that image alone.
+    Evaluation,
+    /// The batch's statistics, which also update the stored ones: images influence each other.
+    Training,
+}
+
+pub(crate) fn parameter(parameters: &Parameters, name: &str) -> Result<Tensor> {
+    match parameters.get(name) {
+        Some(tensor) => Ok(tensor.clone()),
+        None => bail!("{name} is missing"),
+    }
+}
+
+/// A convolution without bias: batch norm follows and has one.
+#[derive(Debug, Clone)]
+pub(crate) struct Convolution {
+    kernel: Tensor,
+    window: Window,
+}
+
+impl Convolution {
+    pub fn new(parameters: &Parameters, path: &str, window: Window) -> Result<Self> {
+        Ok(Self {
+            kernel: parameter(parameters, &format!("{path}.weight"))?,
+            window,
+        })
+    }
+
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        ops::conv2d(x, &self.kernel, self.window)
+    }
+}
+
+/// Batch norm with stored statistics.
+#[derive(Debug, Clone)]
+pub(crate) struct BatchNorm {
+    weight: Tensor,
+    bias: Tensor,
+    running_mean: Var,
+    running_var: Var,
+}
+
+impl BatchNorm {
+    /// PyTorch's defaults.
+    const EPSILON: f64 = 1e-5;
+    const MOMENTUM: f64 = 0.1;
+
+    pub fn new(parameters: &Parameters, path: &str) -> Result<Self> {
+        let part = |name: &str| parameter(parameters, &format!("{path}.{name}"));
+        Ok(Self {
+            weight: part("weight")?,
+            bias: part("bias")?,
+            running_mean: Var::from_tensor(&part("running_mean")?)?,
+            running_var: Var::from_tensor(&part("running_var")?)?,
+        })
+    }
+
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let statistics = match mode {
+            Mode::Evaluation => BatchStatistics {
+                mean: values(&self.running_mean)?,
+                variance: values(&self.running_var)?,
+                count: 0,
+            },
+            Mode::Training => {
+                let statistics = ops::batch_statistics(x)?;
+                self.remember(&statistics)?;
+                statistics
+            }
+        };
+        let from_this_batch = mode == Mode::Training;
+        ops::batch_norm(
+            x,
+            &self.weight,
+            &self.bias,
+            &statistics,
+            Self::EPSILON,
+            from_this_batch,
+        )
+    }
+
+    /// Moves the stored statistics a tenth of the way to the batch's; the stored variance is the unbiased one.
+    fn remember(&self, statistics: &BatchStatistics) -> Result<()> {
+        let unbiased = statistics.count as f64 / (statistics.count as f64 - 1.0);
+        let move_to = |stored: &Var, new: &[f64], factor: f64| {
+            let blended: Vec<f64> = values(stored)?
+                .iter()
+                .zip(new)
+                .map(|(old, new)| (1.0 - Self::MOMENTUM) * old + Self::MOMENTUM * factor * new)
+                .collect();
+            stored.set(&Tensor::new(blended, stored.device())?.to_dtype(stored.dtype())?)
+        };
+        move_to(&self.running_mean, &statistics.mean, 1.0)?;
+        move_to(&self.running_var, &statistics.variance, unbiased)
+    }
+}
+
+fn values(stored: &Var) -> Result<Vec<f64>> {
+    stored.to_dtype(candle_core::DType::F64)?.to_vec1()
+}

@@ -1,0 +1,69 @@
+//! The network that all lessons look into: a ResNet whose every activation has a name, can be read, replaced and
+//! differentiated with respect to.
+//!
+//! ```
+//! use resnet::{Config, ResNet};
+//! # fn main() -> candle_core::Result<()> {
+//! let network = ResNet::untrained(&Config::resnet18().width(8).classes(10), 1)?;
+//! let images = candle_core::Tensor::zeros((2, 3, 64, 64), candle_core::DType::F32, &candle_core::Device::Cpu)?;
+//! let trace = network.tap(&resnet::normalize(&images)?, &["layer3"])?;
+//! assert_eq!(trace.logits.dims(), [2, 10]);
+//! assert_eq!(trace.activation("layer3")?.dims(), [2, 32, 4, 4]);
+//!
+//! let class_score = trace.logits.narrow(1, 7, 1)?.sum_all()?;
+//! assert_eq!(trace.gradients(&class_score)?.at("layer3")?.dims(), [2, 32, 4, 4]);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod checkpoints;
+mod config;
+mod layers;
+mod network;
+pub mod ops;
+pub mod parameters;
+mod sites;
+
+use candle_core::{Result, Tensor, bail};
+
+pub use config::{Block, Config, Stem};
+pub use layers::Mode;
+pub use network::ResNet;
+pub use ops::Window;
+pub use parameters::Parameters;
+pub use sites::{Gradients, Trace, Visitor};
+
+/// Mean of ImageNet's pixels per channel (red, green, blue), for values in [0, 1].
+pub const PIXEL_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+/// Standard deviation of ImageNet's pixels per channel, for values in [0, 1].
+pub const PIXEL_DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// Turns images with values in [0, 1], `[batch, 3, height, width]`, into what the network takes:
+/// `(image − mean) / deviation` per channel, with ImageNet's constants.
+///
+/// **Errors** if the shape is another.
+pub fn normalize(images: &Tensor) -> Result<Tensor> {
+    let (mean, deviation) = pixel_constants(images)?;
+    images.broadcast_sub(&mean)?.broadcast_div(&deviation)
+}
+
+/// The inverse of [`normalize`].
+///
+/// **Errors** if the shape is not `[batch, 3, height, width]`.
+pub fn denormalize(images: &Tensor) -> Result<Tensor> {
+    let (mean, deviation) = pixel_constants(images)?;
+    images.broadcast_mul(&deviation)?.broadcast_add(&mean)
+}
+
+fn pixel_constants(images: &Tensor) -> Result<(Tensor, Tensor)> {
+    match images.dims() {
+        [_, 3, _, _] => {}
+        other => bail!("expected images of shape [batch, 3, height, width], got {other:?}"),
+    }
+    let constant = |values: [f32; 3]| {
+        Tensor::new(&values, images.device())?
+            .to_dtype(images.dtype())?
+            .reshape((1, 3, 1, 1))
+    };
+    Ok((constant(PIXEL_MEAN)?, constant(PIXEL_DEVIATION)?))
+}

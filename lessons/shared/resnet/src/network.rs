@@ -1,0 +1,296 @@
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle_core::{Result, Tensor, Var, bail};
+
+use crate::config::{Block, BlockPlan};
+use crate::layers::{BatchNorm, Convolution, Mode, parameter};
+use crate::ops;
+use crate::sites::{self, Trace, Visitor};
+use crate::{Config, Parameters, parameters};
+
+/// A residual network (He et al. 2015) with torchvision's names.
+///
+/// It is frozen or trainable by its parameters alone: those that are a `Var` receive gradients, constants cost none.
+#[derive(Debug, Clone)]
+pub struct ResNet {
+    config: Config,
+    conv1: Convolution,
+    bn1: BatchNorm,
+    blocks: Vec<ResidualBlock>,
+    fc_weight: Tensor,
+    fc_bias: Tensor,
+}
+
+impl ResNet {
+    /// Puts weights into an architecture.
+    ///
+    /// **Errors** if the weights are not exactly those of `config`; see [`parameters::verify`].
+    pub fn new(config: &Config, parameters: &Parameters) -> Result<Self> {
+        parameters::verify(config, parameters)?;
+        Ok(Self {
+            config: config.clone(),
+            conv1: Convolution::new(parameters, "conv1", config.stem.convolution())?,
+            bn1: BatchNorm::new(parameters, "bn1")?,
+            blocks: config
+                .plan()
+                .iter()
+                .map(|plan| ResidualBlock::new(config.block, plan, parameters))
+                .collect::<Result<_>>()?,
+            fc_weight: parameter(parameters, "fc.weight")?,
+            fc_bias: parameter(parameters, "fc.bias")?,
+        })
+    }
+
+    /// An untrained network; see [`parameters::initialize`].
+    pub fn untrained(config: &Config, seed: u64) -> Result<Self> {
+        Self::new(config, &parameters::initialize(config, seed)?)
+    }
+
+    /// Reads a network from a `.safetensors` or `.pth` file with torchvision's names; the architecture is read off the
+    /// shapes.
+    ///
+    /// **Errors** as [`parameters::read`], [`Config::of`] and [`parameters::verify`] do, with the file's name.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let parameters = parameters::read(path)?;
+        let network = Config::of(&parameters).and_then(|config| Self::new(&config, &parameters));
+        network.map_err(|e| candle_core::Error::Msg(format!("{}: {e}", path.display())))
+    }
+
+    /// The architecture.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Class scores before the softmax, `[batch, classes]`, of normalized images, `[batch, 3, height, width]`.
+    ///
+    /// Batch norm is in evaluation mode. See [`crate::normalize`] for the images.
+    pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
+        self.run(images, Mode::Evaluation, &mut |_, _| Ok(None))
+    }
+
+    /// [`Self::forward`] with batch norm in training mode: it normalizes with the batch's own statistics and updates
+    /// the stored ones.
+    pub fn forward_training(&self, images: &Tensor) -> Result<Tensor> {
+        self.run(images, Mode::Training, &mut |_, _| Ok(None))
+    }
+
+    /// [`Self::forward`] under the eyes of a visitor, who may replace any activation. Hooks, taps, ablation and guided
+    /// backpropagation are visitors.
+    pub fn forward_visit(&self, images: &Tensor, visitor: &mut Visitor) -> Result<Tensor> {
+        self.run(images, Mode::Evaluation, visitor)
+    }
+
+    /// A forward pass that keeps the activations at `sites`.
+    ///
+    /// **Errors** if there is no such site; the error lists near names.
+    pub fn capture(&self, images: &Tensor, sites: &[&str]) -> Result<Trace> {
+        self.trace(images, sites, false)
+    }
+
+    /// A forward pass that keeps the activations at `sites` and lets [`Trace::gradients`] differentiate with respect
+    /// to them.
+    ///
+    /// candle drops the gradients of intermediate tensors, so a zero `Var` is added to each activation: its gradient is
+    /// the activation's, exactly, and the graph above and below stays connected.
+    ///
+    /// **Errors** if there is no such site; the error lists near names.
+    pub fn tap(&self, images: &Tensor, sites: &[&str]) -> Result<Trace> {
+        self.trace(images, sites, true)
+    }
+
+    fn trace(&self, images: &Tensor, wanted: &[&str], with_taps: bool) -> Result<Trace> {
+        let known = self.sites();
+        wanted
+            .iter()
+            .try_for_each(|site| sites::find(&known, site))?;
+        let (mut activations, mut taps) = (HashMap::new(), HashMap::new());
+        let logits = self.forward_visit(images, &mut |site, activation| {
+            if !wanted.contains(&site) {
+                return Ok(None);
+            }
+            let tapped = if with_taps {
+                let tap = Var::from_tensor(&activation.zeros_like()?)?;
+                let tapped = (activation + tap.as_tensor())?;
+                taps.insert(site.to_string(), tap);
+                Some(tapped)
+            } else {
+                None
+            };
+            activations.insert(
+                site.to_string(),
+                tapped.as_ref().unwrap_or(activation).clone(),
+            );
+            Ok(tapped)
+        })?;
+        Ok(Trace::new(logits, activations, taps))
+    }
+
+    /// The names of all sites, in forward order.
+    pub fn sites(&self) -> Vec<String> {
+        let mut sites = vec!["conv1".to_string(), "bn1".into(), "relu".into()];
+        if self.config.stem.pool().is_some() {
+            sites.push("maxpool".into());
+        }
+        for block in &self.blocks {
+            sites.extend(block.sites());
+        }
+        sites.extend(["avgpool".into(), "fc".into()]);
+        sites
+    }
+
+    fn run(&self, images: &Tensor, mode: Mode, visitor: &mut Visitor) -> Result<Tensor> {
+        match images.dims() {
+            [_, 3, _, _] => {}
+            other => bail!("expected images of shape [batch, 3, height, width], got {other:?}"),
+        }
+        let mut at = |site: &str, activation: Tensor| visit(visitor, site, activation);
+        let x = at("conv1", self.conv1.forward(images)?)?;
+        let x = at("bn1", self.bn1.forward(&x, mode)?)?;
+        let mut x = at("relu", ops::relu(&x)?)?;
+        if let Some(window) = self.config.stem.pool() {
+            x = at("maxpool", ops::max_pool2d(&x, window)?)?;
+        }
+        for block in &self.blocks {
+            x = block.forward(x, mode, &mut at)?;
+        }
+        let pooled = x.flatten_from(2)?.mean(2)?; // [batch, channels]
+        let (batch, channels) = pooled.dims2()?;
+        let x = at("avgpool", pooled.reshape((batch, channels, 1, 1))?)?; // as torchvision's module has it
+        let logits = x
+            .flatten_from(1)?
+            .matmul(&self.fc_weight.t()?)?
+            .broadcast_add(&self.fc_bias)?;
+        at("fc", logits)
+    }
+}
+
+fn visit(visitor: &mut Visitor, site: &str, activation: Tensor) -> Result<Tensor> {
+    match visitor(site, &activation)? {
+        None => Ok(activation),
+        Some(other) if other.dims() == activation.dims() => Ok(other),
+        Some(other) => bail!(
+            "site {site}: expected a replacement of shape {:?}, got {:?}",
+            activation.dims(),
+            other.dims()
+        ),
+    }
+}
+
+/// A branch of convolutions around which the input is carried and added: `relu(x + branch(x))`.
+#[derive(Debug, Clone)]
+struct ResidualBlock {
+    path: String,
+    /// `layer1` too, if this block is the layer's last.
+    layer: Option<String>,
+    branch: Vec<(Convolution, BatchNorm)>,
+    downsample: Option<(Convolution, BatchNorm)>,
+}
+
+impl ResidualBlock {
+    fn new(block: Block, plan: &BlockPlan, parameters: &Parameters) -> Result<Self> {
+        let path = plan.path();
+        let pair = |conv: String, norm: String, window| {
+            Ok::<_, candle_core::Error>((
+                Convolution::new(parameters, &conv, window)?,
+                BatchNorm::new(parameters, &norm)?,
+            ))
+        };
+        let branch = plan.convolutions(block).into_iter().enumerate();
+        Ok(Self {
+            branch: branch
+                .map(|(i, conv)| {
+                    pair(
+                        format!("{path}.conv{}", i + 1),
+                        format!("{path}.bn{}", i + 1),
+                        conv.window,
+                    )
+                })
+                .collect::<Result<_>>()?,
+            downsample: plan
+                .projects
+                .then(|| {
+                    let window = ops::Window::new(1).stride(plan.stride);
+                    pair(
+                        format!("{path}.downsample.0"),
+                        format!("{path}.downsample.1"),
+                        window,
+                    )
+                })
+                .transpose()?,
+            layer: plan.is_last.then(|| format!("layer{}", plan.layer)),
+            path,
+        })
+    }
+
+    fn forward(
+        &self,
+        input: Tensor,
+        mode: Mode,
+        at: &mut impl FnMut(&str, Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let name = |site: &str| format!("{}.{site}", self.path);
+        let mut x = input.clone();
+        for (index, (convolution, norm)) in self.branch.iter().enumerate() {
+            x = at(
+                &name(&format!("conv{}", index + 1)),
+                convolution.forward(&x)?,
+            )?;
+            x = at(&name(&format!("bn{}", index + 1)), norm.forward(&x, mode)?)?;
+            if index + 1 < self.branch.len() {
+                x = at(&name(&relu_site(index)), ops::relu(&x)?)?;
+            }
+        }
+        let skip = match &self.downsample {
+            None => input,
+            Some((convolution, norm)) => {
+                let skip = at(&name("downsample.0"), convolution.forward(&input)?)?;
+                let skip = at(&name("downsample.1"), norm.forward(&skip, mode)?)?;
+                at(&name("downsample"), skip)?
+            }
+        };
+        let x = at(&name("add"), (x + skip)?)?;
+        let x = at(&name(&relu_site(self.branch.len() - 1)), ops::relu(&x)?)?;
+        let x = at(&self.path, x)?;
+        match &self.layer {
+            Some(layer) => at(layer, x),
+            None => Ok(x),
+        }
+    }
+
+    /// The sites of [`Self::forward`], in the same order.
+    fn sites(&self) -> Vec<String> {
+        let mut parts = Vec::new();
+        for index in 0..self.branch.len() {
+            parts.extend([format!("conv{}", index + 1), format!("bn{}", index + 1)]);
+            if index + 1 < self.branch.len() {
+                parts.push(relu_site(index));
+            }
+        }
+        if self.downsample.is_some() {
+            parts.extend([
+                "downsample.0".into(),
+                "downsample.1".into(),
+                "downsample".into(),
+            ]);
+        }
+        parts.extend(["add".into(), relu_site(self.branch.len() - 1)]);
+        let mut sites: Vec<_> = parts
+            .into_iter()
+            .map(|part| format!("{}.{part}", self.path))
+            .collect();
+        sites.push(self.path.clone());
+        sites.extend(self.layer.clone());
+        sites
+    }
+}
+
+/// The block's one `relu` module is called several times: `relu`, `relu_1`, `relu_2`.
+fn relu_site(call: usize) -> String {
+    if call == 0 {
+        "relu".into()
+    } else {
+        format!("relu_{call}")
+    }
+}

@@ -1,0 +1,357 @@
+use candle_core::{
+    CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, WithDType, bail,
+};
+use rayon::prelude::*;
+
+use super::element::{Element, for_each_piece, for_float, slice};
+
+/// Mean and biased variance of each channel, in the units of the activation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchStatistics {
+    /// One mean per channel.
+    pub mean: Vec<f64>,
+    /// One variance per channel, divided by the number of values (not by that number minus one).
+    pub variance: Vec<f64>,
+    /// Values per channel: batch · height · width.
+    pub count: usize,
+}
+
+/// Which statistics normalize, and whether they depend on the input.
+#[derive(Debug, Clone)]
+struct BatchNorm {
+    mean: Vec<f64>,
+    inverse_deviation: Vec<f64>,
+    from_this_batch: bool,
+}
+
+/// `weight · (x − mean) / √(variance + epsilon) + bias`, channel by channel, on `[batch, channels, height, width]`.
+///
+/// `from_this_batch` says that `statistics` were computed from `x` itself (training mode): the gradient then flows
+/// through them as well. In evaluation mode they are constants.
+///
+/// **Errors** if `x` is not of rank 4 or `weight`, `bias` and the statistics are not one number per channel.
+/// **Source** Ioffe and Szegedy 2015, algorithm 1.
+pub fn batch_norm(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    statistics: &BatchStatistics,
+    epsilon: f64,
+    from_this_batch: bool,
+) -> Result<Tensor> {
+    let (_, channels, _, _) = x.dims4()?;
+    for (name, length) in [
+        ("weight", weight.elem_count()),
+        ("bias", bias.elem_count()),
+        ("mean", statistics.mean.len()),
+        ("variance", statistics.variance.len()),
+    ] {
+        if length != channels {
+            bail!(
+                "batch_norm: expected {channels} values of {name}, one per channel, got {length}"
+            );
+        }
+    }
+    let op = BatchNorm {
+        mean: statistics.mean.clone(),
+        inverse_deviation: statistics
+            .variance
+            .iter()
+            .map(|v| 1.0 / (v + epsilon).sqrt())
+            .collect(),
+        from_this_batch,
+    };
+    x.contiguous()?
+        .apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)
+}
+
+/// Mean and variance of each channel of `[batch, channels, height, width]` over batch, height and width.
+///
+/// **Errors** if `x` is not of rank 4, or if a channel has fewer than two values: a variance of one value is 0, and
+/// the running variance would become NaN.
+pub fn batch_statistics(x: &Tensor) -> Result<BatchStatistics> {
+    let (batch, channels, height, width) = x.dims4()?;
+    let count = batch * height * width;
+    if count < 2 {
+        bail!("batch_norm: expected at least two values per channel in training mode, got {count}");
+    }
+    let packed = x
+        .contiguous()?
+        .apply_op1_no_bwd(&Moments)?
+        .to_vec1::<f64>()?;
+    let (mean, variance) = packed.split_at(channels);
+    Ok(BatchStatistics {
+        mean: mean.to_vec(),
+        variance: variance.to_vec(),
+        count,
+    })
+}
+
+/// The planes of one channel, image after image.
+fn planes<T>(x: &[T], channel: usize, channels: usize, area: usize) -> impl Iterator<Item = &[T]> {
+    x.chunks_exact(area).skip(channel).step_by(channels)
+}
+
+fn to_f64<T: Element>(value: T) -> f64 {
+    WithDType::to_f64(value)
+}
+
+/// Sums in `f64`, eight at a time so that the compiler can use vector registers.
+fn sum_with<T: Element>(plane: &[T], term: impl Fn(usize, f64) -> f64) -> f64 {
+    let mut lanes = [0.0; 8];
+    let whole = plane.len() / 8 * 8;
+    for start in (0..whole).step_by(8) {
+        for (lane, sum) in lanes.iter_mut().enumerate() {
+            *sum += term(start + lane, to_f64(plane[start + lane]));
+        }
+    }
+    lanes.iter().sum::<f64>()
+        + (whole..plane.len())
+            .map(|i| term(i, to_f64(plane[i])))
+            .sum::<f64>()
+}
+
+struct Moments;
+
+impl CustomOp1 for Moments {
+    fn name(&self) -> &'static str {
+        "channel-moments"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        fn moments<T: Element>(x: &CpuStorage, layout: &Layout) -> Result<Vec<f64>> {
+            let x = slice::<T>(x, layout)?;
+            let (batch, channels, height, width) = layout.shape().dims4()?;
+            let (area, count) = (height * width, (batch * height * width) as f64);
+            let (mean, variance): (Vec<f64>, Vec<f64>) = (0..channels)
+                .into_par_iter()
+                .map(|c| {
+                    let mean = planes(x, c, channels, area)
+                        .map(|p| sum_with(p, |_, v| v))
+                        .sum::<f64>()
+                        / count;
+                    let squares: f64 = planes(x, c, channels, area)
+                        .map(|p| sum_with(p, |_, v| (v - mean) * (v - mean)))
+                        .sum();
+                    (mean, squares / count)
+                })
+                .unzip();
+            Ok([mean, variance].concat())
+        }
+        let packed = for_float!(x, "batch_norm", moments(x, layout))?;
+        let length = packed.len();
+        Ok((f64::to_cpu_storage_owned(packed), Shape::from(length)))
+    }
+}
+
+impl CustomOp3 for BatchNorm {
+    fn name(&self) -> &'static str {
+        "batch-norm"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        fn forward<T: Element>(
+            op: &BatchNorm,
+            (x, x_layout): (&CpuStorage, &Layout),
+            (weight, weight_layout): (&CpuStorage, &Layout),
+            (bias, bias_layout): (&CpuStorage, &Layout),
+        ) -> Result<CpuStorage> {
+            let x = slice::<T>(x, x_layout)?;
+            let (weight, bias) = (
+                slice::<T>(weight, weight_layout)?,
+                slice::<T>(bias, bias_layout)?,
+            );
+            let (_, channels, height, width) = x_layout.shape().dims4()?;
+            let area = height * width;
+            let mut y = vec![T::zero(); x.len()];
+            for_each_piece(&mut y, area, |plane, y| {
+                let c = plane % channels;
+                let scale = to_f64(weight[c]) * op.inverse_deviation[c];
+                let shift = to_f64(bias[c]) - op.mean[c] * scale;
+                let (scale, shift) = (T::from_f64(scale), T::from_f64(shift));
+                for (y, &x) in y.iter_mut().zip(&x[plane * area..]) {
+                    *y = x * scale + shift;
+                }
+            });
+            Ok(T::to_cpu_storage_owned(y))
+        }
+        let y = for_float!(
+            x,
+            "batch_norm",
+            forward(
+                self,
+                (x, x_layout),
+                (weight, weight_layout),
+                (bias, bias_layout)
+            )
+        )?;
+        Ok((y, x_layout.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let gradient = gradient.contiguous()?;
+        let of_parameters = weight.track_op() || bias.track_op();
+        let channels = self.mean.len();
+        // Σ gradient and Σ gradient · x̂ per channel: the parameters' gradients, and terms of x's in training mode.
+        let sums = if of_parameters || self.from_this_batch {
+            x.apply_op2_no_bwd(&gradient, &GradientSums(self.clone()))?
+        } else {
+            Tensor::zeros(2 * channels, candle_core::DType::F64, x.device())?
+        };
+        let dx = if x.track_op() {
+            let packed = sums.to_vec1::<f64>()?;
+            let op = InputGradient {
+                norm: self.clone(),
+                sums: packed,
+            };
+            Some(x.apply_op3_no_bwd(weight, &gradient, &op)?)
+        } else {
+            None
+        };
+        if !of_parameters {
+            return Ok((dx, None, None));
+        }
+        let of = |start: usize, parameter: &Tensor| {
+            sums.narrow(0, start, channels)?
+                .to_dtype(parameter.dtype())?
+                .reshape(parameter.shape())
+        };
+        Ok((dx, Some(of(channels, weight)?), Some(of(0, bias)?)))
+    }
+}
+
+struct GradientSums(BatchNorm);
+
+impl candle_core::CustomOp2 for GradientSums {
+    fn name(&self) -> &'static str {
+        "batch-norm-gradient-sums"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        layout: &Layout,
+        gradient: &CpuStorage,
+        gradient_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        fn sums<T: Element>(
+            norm: &BatchNorm,
+            (x, layout): (&CpuStorage, &Layout),
+            (gradient, gradient_layout): (&CpuStorage, &Layout),
+        ) -> Result<Vec<f64>> {
+            let (x, gradient) = (
+                slice::<T>(x, layout)?,
+                slice::<T>(gradient, gradient_layout)?,
+            );
+            let (_, channels, height, width) = layout.shape().dims4()?;
+            let area = height * width;
+            let (plain, weighted): (Vec<f64>, Vec<f64>) = (0..channels)
+                .into_par_iter()
+                .map(|c| {
+                    let (mean, inverse) = (norm.mean[c], norm.inverse_deviation[c]);
+                    let pairs =
+                        planes(x, c, channels, area).zip(planes(gradient, c, channels, area));
+                    pairs.fold((0.0, 0.0), |(plain, weighted), (x, g)| {
+                        (
+                            plain + sum_with(g, |_, g| g),
+                            weighted + sum_with(g, |i, g| g * (to_f64(x[i]) - mean) * inverse),
+                        )
+                    })
+                })
+                .unzip();
+            Ok([plain, weighted].concat())
+        }
+        let packed = for_float!(
+            x,
+            "batch_norm",
+            sums(&self.0, (x, layout), (gradient, gradient_layout))
+        )?;
+        let length = packed.len();
+        Ok((f64::to_cpu_storage_owned(packed), Shape::from(length)))
+    }
+}
+
+struct InputGradient {
+    norm: BatchNorm,
+    sums: Vec<f64>,
+}
+
+impl CustomOp3 for InputGradient {
+    fn name(&self) -> &'static str {
+        "batch-norm-input-gradient"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        gradient: &CpuStorage,
+        gradient_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        fn backward<T: Element>(
+            op: &InputGradient,
+            (x, layout): (&CpuStorage, &Layout),
+            (weight, weight_layout): (&CpuStorage, &Layout),
+            (gradient, gradient_layout): (&CpuStorage, &Layout),
+        ) -> Result<CpuStorage> {
+            let (x, gradient) = (
+                slice::<T>(x, layout)?,
+                slice::<T>(gradient, gradient_layout)?,
+            );
+            let weight = slice::<T>(weight, weight_layout)?;
+            let (batch, channels, height, width) = layout.shape().dims4()?;
+            let (area, count) = (height * width, (batch * height * width) as f64);
+            let mut dx = vec![T::zero(); x.len()];
+            for_each_piece(&mut dx, area, |plane, dx| {
+                let c = plane % channels;
+                let scale = to_f64(weight[c]) * op.norm.inverse_deviation[c];
+                let g = &gradient[plane * area..];
+                if op.norm.from_this_batch {
+                    // scale · (g − mean(g) − x̂ · mean(g·x̂)), written as a·g + b·x + c.
+                    let slope =
+                        -scale * op.norm.inverse_deviation[c] * op.sums[channels + c] / count;
+                    let offset = -scale * op.sums[c] / count - slope * op.norm.mean[c];
+                    let (scale, slope, offset) =
+                        (T::from_f64(scale), T::from_f64(slope), T::from_f64(offset));
+                    for ((dx, &g), &x) in dx.iter_mut().zip(g).zip(&x[plane * area..]) {
+                        *dx = scale * g + slope * x + offset;
+                    }
+                } else {
+                    let scale = T::from_f64(scale);
+                    for (dx, &g) in dx.iter_mut().zip(g) {
+                        *dx = scale * g;
+                    }
+                }
+            });
+            Ok(T::to_cpu_storage_owned(dx))
+        }
+        let dx = for_float!(
+            x,
+            "batch_norm",
+            backward(
+                self,
+                (x, layout),
+                (weight, weight_layout),
+                (gradient, gradient_layout)
+            )
+        )?;
+        Ok((dx, layout.shape().clone()))
+    }
+}

@@ -1,0 +1,189 @@
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+
+use super::Window;
+use super::element::{Element, for_each_piece, for_float, slice};
+
+/// The largest value under each window position, `[batch, channels, height, width]` to the same with the window's
+/// output size. The border counts as −∞.
+///
+/// The gradient goes to the first maximum in row-major order, as in PyTorch. A NaN under the window wins.
+///
+/// **Errors** if `x` is not of rank 4, on another dtype than `f32` or `f64`, if the padding is more than half the
+/// window (a position would see only border), or if the window does not fit.
+pub fn max_pool2d(x: &Tensor, window: Window) -> Result<Tensor> {
+    if x.rank() != 4 {
+        bail!(
+            "max_pool2d: expected [batch, channels, height, width], got {:?}",
+            x.dims()
+        );
+    }
+    if 2 * window.padding > window.kernel {
+        bail!("max_pool2d: expected a padding of at most half the kernel, got {window:?}");
+    }
+    x.contiguous()?.apply_op1(MaxPool(window))
+}
+
+struct MaxPool(Window);
+struct MaxPoolGradient(Window);
+
+/// One plane's sizes: input height and width, output height and width.
+#[derive(Clone, Copy)]
+struct Plane {
+    height: usize,
+    width: usize,
+    out_height: usize,
+    out_width: usize,
+}
+
+impl Plane {
+    fn new(layout: &Layout, window: Window) -> Result<(Self, Shape)> {
+        let (batch, channels, height, width) = layout.shape().dims4()?;
+        let (out_height, out_width) = (window.positions(height)?, window.positions(width)?);
+        let plane = Self {
+            height,
+            width,
+            out_height,
+            out_width,
+        };
+        Ok((plane, Shape::from((batch, channels, out_height, out_width))))
+    }
+
+    fn len(&self) -> usize {
+        self.height * self.width
+    }
+
+    fn out_len(&self) -> usize {
+        self.out_height * self.out_width
+    }
+}
+
+/// Input positions `[first, last)` along one axis that a window position covers, in steps of the dilation.
+fn covered(window: Window, position: usize, length: usize) -> impl Iterator<Item = usize> + Clone {
+    let start = position * window.stride;
+    (0..window.kernel)
+        .map(move |tap| start + tap * window.dilation)
+        .filter(move |&padded| padded >= window.padding && padded - window.padding < length)
+        .map(move |padded| padded - window.padding)
+}
+
+fn beats<T: Element>(value: T, best: T) -> bool {
+    value > best || (value.is_nan() && !best.is_nan())
+}
+
+fn pool_plane<T: Element>(x: &[T], y: &mut [T], plane: Plane, window: Window, row: &mut [T]) {
+    for oy in 0..plane.out_height {
+        // The maximum over the window's rows first: one pass over contiguous memory.
+        row.fill(T::neg_infinity());
+        for iy in covered(window, oy, plane.height) {
+            for (best, &value) in row.iter_mut().zip(&x[iy * plane.width..][..plane.width]) {
+                *best = if beats(value, *best) { value } else { *best };
+            }
+        }
+        for (ox, y) in y[oy * plane.out_width..][..plane.out_width]
+            .iter_mut()
+            .enumerate()
+        {
+            let mut best = T::neg_infinity();
+            for ix in covered(window, ox, plane.width) {
+                best = if beats(row[ix], best) { row[ix] } else { best };
+            }
+            *y = best;
+        }
+    }
+}
+
+fn unpool_plane<T: Element>(x: &[T], gradient: &[T], dx: &mut [T], plane: Plane, window: Window) {
+    for oy in 0..plane.out_height {
+        for ox in 0..plane.out_width {
+            let mut first: Option<usize> = None;
+            for iy in covered(window, oy, plane.height) {
+                for ix in covered(window, ox, plane.width) {
+                    let at = iy * plane.width + ix;
+                    if first.is_none_or(|best| beats(x[at], x[best])) {
+                        first = Some(at);
+                    }
+                }
+            }
+            if let Some(at) = first {
+                dx[at] += gradient[oy * plane.out_width + ox];
+            }
+        }
+    }
+}
+
+impl CustomOp1 for MaxPool {
+    fn name(&self) -> &'static str {
+        "max-pool2d"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        fn forward<T: Element>(
+            x: &CpuStorage,
+            layout: &Layout,
+            window: Window,
+        ) -> Result<(CpuStorage, Shape)> {
+            let x = slice::<T>(x, layout)?;
+            let (plane, shape) = Plane::new(layout, window)?;
+            let mut y = vec![T::zero(); shape.elem_count()];
+            for_each_piece(&mut y, plane.out_len(), |i, y| {
+                pool_plane(
+                    &x[i * plane.len()..],
+                    y,
+                    plane,
+                    window,
+                    &mut vec![T::zero(); plane.width],
+                );
+            });
+            Ok((T::to_cpu_storage_owned(y), shape))
+        }
+        for_float!(x, "max_pool2d", forward(x, layout, self.0))
+    }
+
+    fn bwd(&self, x: &Tensor, _y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        x.apply_op2_no_bwd(&gradient.contiguous()?, &MaxPoolGradient(self.0))
+            .map(Some)
+    }
+}
+
+impl CustomOp2 for MaxPoolGradient {
+    fn name(&self) -> &'static str {
+        "max-pool2d-gradient"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        gradient: &CpuStorage,
+        gradient_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        fn backward<T: Element>(
+            (x, x_layout): (&CpuStorage, &Layout),
+            (gradient, gradient_layout): (&CpuStorage, &Layout),
+            window: Window,
+        ) -> Result<CpuStorage> {
+            let (x, gradient) = (
+                slice::<T>(x, x_layout)?,
+                slice::<T>(gradient, gradient_layout)?,
+            );
+            let (plane, _) = Plane::new(x_layout, window)?;
+            let mut dx = vec![T::zero(); x.len()];
+            for_each_piece(&mut dx, plane.len(), |i, dx| {
+                unpool_plane(
+                    &x[i * plane.len()..],
+                    &gradient[i * plane.out_len()..],
+                    dx,
+                    plane,
+                    window,
+                );
+            });
+            Ok(T::to_cpu_storage_owned(dx))
+        }
+        let dx = for_float!(
+            x,
+            "max_pool2d",
+            backward((x, x_layout), (gradient, gradient_layout), self.0)
+        )?;
+        Ok((dx, x_layout.shape().clone()))
+    }
+}

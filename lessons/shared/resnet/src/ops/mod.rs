@@ -1,0 +1,19 @@
+//! The operations of the network, forward and backward, for `f32` and `f64` on the CPU.
+//!
+//! Each is a candle custom operation, because candle 0.11's own are slow or have no usable gradient here:
+//! `conv2d` always computes the kernel's gradient, `max_pool2d` refuses overlapping windows in the backward pass,
+//! and the derivative of `relu` at 0 is 1 where PyTorch has 0. Every gradient is compared with finite differences
+//! in `tests/finite_differences.rs`.
+
+mod batch_norm;
+mod convolution;
+mod element;
+mod max_pool;
+mod relu;
+mod window;
+
+pub use batch_norm::{BatchStatistics, batch_norm, batch_statistics};
+pub use convolution::conv2d;
+pub use max_pool::max_pool2d;
+pub use relu::relu;
+pub use window::Window;
