@@ -1,0 +1,131 @@
+//! A learner's own photograph as a network's input.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use candle_core::{Error, Result, bail};
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+
+use crate::image::Image;
+
+/// Largest square that is made, in pixels a side.
+const LARGEST_SIZE: usize = 8192;
+/// Longest side that is decoded, in pixels.
+const LONGEST_SIDE: u32 = 30_000;
+/// Most memory the decoded picture may take, in bytes: a 100 megapixel photograph fits.
+const MOST_MEMORY: u64 = 512 << 20;
+
+/// Reads a JPEG, PNG or WebP file of any size and makes it `size`×`size`, 1 to 8192.
+///
+/// The camera's orientation is applied, the central square is kept (the same as resizing the shorter side and cropping
+/// the centre) and resized with a triangle filter that averages when it shrinks; transparency is laid over white, grey
+/// becomes RGB and 16 bits become 8.
+///
+/// **Errors** name the file and say what was found instead: no such file, another format, a broken or truncated file,
+/// a side over 30,000 pixels or more than 512 MiB of pixels.
+pub fn load(path: impl AsRef<Path>, size: usize) -> Result<Image> {
+    let path = path.as_ref();
+    if !(1..=LARGEST_SIZE).contains(&size) {
+        bail!("expected a size of 1 to {LARGEST_SIZE} pixels, got {size}")
+    }
+    // Without a backtrace: it is the file that is wrong, not the program.
+    let photo = decode(path).map_err(|found| {
+        Error::Msg(format!(
+            "expected a JPEG, PNG or WebP image, got {}; {found}",
+            path.display()
+        ))
+    })?;
+    Ok(square(&photo, size))
+}
+
+/// The upright picture, or what is wrong with the file.
+fn decode(path: &Path) -> std::result::Result<DynamicImage, String> {
+    let about = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !about.is_file() {
+        return Err("it is not a file".into());
+    }
+    if about.len() > MOST_MEMORY {
+        return Err(format!("the file is larger than {} MiB", MOST_MEMORY >> 20));
+    }
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(LONGEST_SIDE);
+    limits.max_image_height = Some(LONGEST_SIDE);
+    limits.max_alloc = Some(MOST_MEMORY);
+
+    // By content: a wrong file name does not matter.
+    let mut reader = ImageReader::new(Cursor::new(&bytes))
+        .with_guessed_format()
+        .map_err(|error| error.to_string())?;
+    match reader.format() {
+        Some(ImageFormat::Jpeg) if !jpeg_ends(&bytes) => return Err("it is cut short".into()),
+        Some(ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP) => {}
+        Some(other) => return Err(format!("its content is {other:?}")),
+        None if bytes.is_empty() => return Err("the file is empty".into()),
+        None => return Err("its content is no image format this program knows".into()),
+    }
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(describe)?;
+    if decoder.total_bytes() == 0 {
+        return Err("it has no pixels".into());
+    }
+    if decoder.total_bytes() > MOST_MEMORY {
+        return Err(too_large());
+    }
+    let orientation = decoder.orientation().map_err(describe)?;
+    let mut photo = DynamicImage::from_decoder(decoder).map_err(describe)?;
+    photo.apply_orientation(orientation);
+    Ok(photo)
+}
+
+/// Whether the picture data of a JPEG file comes to its end marker. The decoder paints grey what is missing.
+fn jpeg_ends(bytes: &[u8]) -> bool {
+    const START_OF_SCAN: u8 = 0xda;
+    const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
+    // Over the headers, one of which may hold a whole small JPEG: marker (2 bytes), length (2 bytes, its own included).
+    let mut at = 2;
+    while let Some(&[0xff, marker, high, low]) = bytes.get(at..at + 4) {
+        if marker == START_OF_SCAN {
+            return bytes[at..].windows(2).any(|pair| pair == END_OF_IMAGE);
+        }
+        at += 2 + usize::from(u16::from_be_bytes([high, low]));
+    }
+    // Headers of another form (fill bytes, say): left to the decoder unless the file stops there.
+    at < bytes.len()
+}
+
+fn describe(error: ImageError) -> String {
+    match error {
+        ImageError::Limits(_) => too_large(),
+        other => format!("it is broken or cut short ({other})"),
+    }
+}
+
+fn too_large() -> String {
+    format!(
+        "it is larger than {LONGEST_SIDE} pixels a side or {} MiB",
+        MOST_MEMORY >> 20
+    )
+}
+
+/// Central square, resized, over white.
+fn square(photo: &DynamicImage, size: usize) -> Image {
+    let side = photo.width().min(photo.height());
+    let (left, top) = ((photo.width() - side) / 2, (photo.height() - side) / 2);
+    let mut opaque = photo.crop_imm(left, top, side, side).into_rgba8();
+    for pixel in opaque.pixels_mut() {
+        let alpha = u32::from(pixel[3]);
+        for channel in &mut pixel.0[..3] {
+            *channel = ((u32::from(*channel) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
+        }
+        pixel[3] = 255;
+    }
+    let resized = image::imageops::resize(&opaque, size as u32, size as u32, FilterType::Triangle);
+    Image {
+        width: size,
+        height: size,
+        pixels: DynamicImage::ImageRgba8(resized).into_rgb8().into_raw(),
+    }
+}
