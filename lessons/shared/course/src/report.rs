@@ -1,0 +1,113 @@
+//! The report of a graded run, as `cargo test -p lesson01 -- --json` prints it.
+
+use serde::{Deserialize, Serialize};
+
+/// A graded run of one lesson.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The lesson's package, `lesson01`.
+    pub lesson: String,
+    /// The seed of the run's random inputs; `--seed` repeats it.
+    pub seed: u64,
+    /// The graded exercises, in the order of the catalogue.
+    pub exercises: Vec<Outcome>,
+    /// How many passed, and how many there are.
+    pub totals: Totals,
+}
+
+/// What became of one exercise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Lesson and place in it, `1.3`.
+    pub id: String,
+    /// The function the learner writes.
+    pub name: String,
+    /// The name of its test.
+    pub test: String,
+    /// What it is about.
+    pub title: String,
+    /// Part of the shortest way through the lesson.
+    pub core: bool,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The id of the recognised mistake, if the verdict is [`Verdict::Mistake`].
+    pub mistake: Option<String>,
+    /// The verdict in full, as it stands on the terminal; empty if the exercise passed.
+    pub message: String,
+    /// How long grading it took.
+    pub seconds: f64,
+}
+
+/// Counts over a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Exercises graded.
+    pub exercises: usize,
+    /// Of these, passed.
+    pub passed: usize,
+    /// Of these, not started.
+    pub not_started: usize,
+    /// Of these, started and not yet passed (or waiting for an earlier one).
+    pub failed: usize,
+    /// Exercises of the lesson that a filter left out.
+    pub filtered_out: usize,
+}
+
+/// The kinds of verdict, from "nothing there yet" to "right". In JSON `passed`, `not_started`, …
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The stub's `todo!` is still there.
+    NotStarted,
+    /// It calls an earlier exercise that does not pass yet.
+    Waiting,
+    /// The function panicked.
+    Panicked,
+    /// The function did not return in time.
+    Hung,
+    /// The function ended its process: stack overflow, memory, exit.
+    Crashed,
+    /// The function returned an error for a valid input.
+    ReturnedError,
+    /// The function accepted an input it should refuse.
+    MissingError,
+    /// The result has the wrong shape (or the wrong number of parts).
+    WrongShape,
+    /// The result has the wrong dtype.
+    WrongDtype,
+    /// The result contains NaN or infinity where it should not.
+    NotFinite,
+    /// The result is what a known mistake gives.
+    Mistake,
+    /// The result is wrong by little.
+    Close,
+    /// The result is wrong.
+    Wrong,
+    /// The check itself failed: a fault of the course, not of the learner.
+    Broken,
+    /// Right.
+    Passed,
+}
+
+impl Verdict {
+    /// The verdict as it stands in a line of the report.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NotStarted => "not started",
+            Self::Waiting => "waiting",
+            Self::Panicked => "panicked",
+            Self::Hung => "hung",
+            Self::Crashed => "crashed",
+            Self::ReturnedError => "returned an error",
+            Self::MissingError => "no error for bad input",
+            Self::WrongShape => "wrong shape",
+            Self::WrongDtype => "wrong dtype",
+            Self::NotFinite => "not finite",
+            Self::Mistake => "recognised mistake",
+            Self::Close => "numerically close",
+            Self::Wrong => "wrong",
+            Self::Broken => "the check is broken",
+            Self::Passed => "passed",
+        }
+    }
+}
