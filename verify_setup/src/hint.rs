@@ -1,0 +1,114 @@
+//! Hints, one more at each call; how many were shown is kept in a small file.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anstyle::Style;
+use anyhow::{Context, Result};
+use course::Exercise;
+use serde::{Deserialize, Serialize};
+
+use crate::term::{DIM, TITLE};
+
+/// Characters in a line of a hint.
+const WIDTH: usize = 90;
+
+/// How many hints of each exercise were shown. `cargo clean` forgets it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Shown(BTreeMap<String, usize>);
+
+impl Shown {
+    /// `$LESSON_STATE` if set, else `target/` of the workspace.
+    fn file() -> PathBuf {
+        let folder = std::env::var_os("LESSON_STATE")
+            .map_or_else(|| crate::lessons::root().join("target"), PathBuf::from);
+        folder.join("hints.json")
+    }
+
+    /// What is on disk. No file, or one that cannot be read, means that nothing was shown: hints can be asked for again.
+    pub fn load() -> Self {
+        let text = std::fs::read_to_string(Self::file()).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    fn save(&self) -> Result<()> {
+        let file = Self::file();
+        let write = || {
+            std::fs::create_dir_all(file.parent().expect("the file is in a folder"))?;
+            std::fs::write(&file, serde_json::to_string_pretty(self)?)?;
+            anyhow::Ok(())
+        };
+        write().with_context(|| format!("cannot remember the hints shown in {}", file.display()))
+    }
+
+    /// Forgets one exercise, or all of them.
+    pub fn reset(mut self, exercise: Option<&Exercise>) -> Result<()> {
+        match exercise {
+            Some(exercise) => {
+                self.0.remove(&exercise.id);
+            }
+            None => self.0.clear(),
+        }
+        self.save()
+    }
+
+    /// Prints one hint more than last time, below those shown before; or all.
+    pub fn print_next(mut self, exercise: &Exercise, all: bool) -> Result<()> {
+        let total = exercise.hints.len();
+        let before = self.0.get(&exercise.id).copied().unwrap_or(0);
+        let now = if all { total } else { (before + 1).min(total) };
+
+        anstream::println!("{TITLE}{} {}{TITLE:#}", exercise.id, exercise.title);
+        for (index, hint) in exercise.hints[..now].iter().enumerate() {
+            let is_old = index + 1 < now && !all;
+            let style = if is_old { DIM } else { Style::new() };
+            anstream::println!("  {style}hint {} of {total}{style:#}", index + 1);
+            for line in wrap(hint.trim(), WIDTH) {
+                anstream::println!("    {style}{line}{style:#}");
+            }
+        }
+        if now < total {
+            anstream::println!("\nOne more: cargo lesson hint {}", exercise.id);
+        } else {
+            anstream::println!(
+                "\nThat was the last one. The reference: {}",
+                crate::lessons::solution(exercise)
+            );
+        }
+        self.0.insert(exercise.id.clone(), now);
+        self.save()
+    }
+}
+
+/// Breaks text between words; its own line breaks, and what indents them, stay.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let mut current = indent.to_string();
+        for word in line.split_whitespace() {
+            let is_empty = current.len() == indent.len();
+            if !is_empty && current.chars().count() + 1 + word.chars().count() > width {
+                lines.push(std::mem::replace(&mut current, indent.to_string()));
+            } else if !is_empty {
+                current.push(' ');
+            }
+            current.push_str(word);
+        }
+        lines.push(current);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_between_words_and_keep_their_indentation() {
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("let a;\n    b c d", 8), ["let a;", "    b c", "    d"]);
+        assert_eq!(wrap("unbreakable", 3), ["unbreakable"]);
+    }
+}

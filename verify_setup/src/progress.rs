@@ -1,0 +1,212 @@
+//! `progress` and `next`: both grade anew, so they say what is true now.
+
+use anyhow::Result;
+use course::report::{Outcome, Report, Verdict};
+use course::{Exercise, Lesson};
+
+use crate::lessons;
+use crate::term::{BAD, DIM, GOOD, TITLE};
+
+/// Prints a table of all lessons, core and further exercises apart.
+pub fn progress(json: bool) -> Result<()> {
+    let written = course::lessons()
+        .iter()
+        .filter(|lesson| !lesson.exercises.is_empty());
+    if json {
+        let reports = written.map(lessons::grade).collect::<Result<Vec<_>>>()?;
+        println!("{}", serde_json::json!({ "lessons": reports }));
+        return Ok(());
+    }
+    let reports: Vec<_> = written
+        .map(|lesson| (lesson, lessons::grade(lesson)))
+        .collect();
+    let titles = reports
+        .iter()
+        .map(|(lesson, _)| lesson.title.chars().count());
+    let width = titles.max().unwrap_or(0);
+    anstream::println!(
+        "{TITLE}{:<9} {:width$}  {:^28}  {:^28}{TITLE:#}",
+        "",
+        "",
+        "core",
+        "further"
+    );
+    let columns = format!("{:>7} {:>8} {:>11}", "passed", "failing", "not started");
+    anstream::println!("{DIM}{:<9} {:width$}  {columns}  {columns}{DIM:#}", "", "");
+    for (lesson, report) in &reports {
+        let line = match report {
+            Ok(report) => format!("{}  {}", Tally::of(report, true), Tally::of(report, false)),
+            Err(_) => format!(
+                "{BAD}could not be graded{BAD:#} (cargo test -p {})",
+                lesson.package
+            ),
+        };
+        anstream::println!("{:<9} {:width$}  {line}", lesson.package, lesson.title);
+    }
+    for lesson in course::lessons()
+        .iter()
+        .filter(|lesson| lesson.exercises.is_empty())
+    {
+        anstream::println!(
+            "{DIM}{:<9} {:width$}  still to be written{DIM:#}",
+            lesson.package,
+            lesson.title
+        );
+    }
+    let failed = reports
+        .into_iter()
+        .filter_map(|(_, report)| report.err())
+        .next();
+    failed.map_or(Ok(()), Err)
+}
+
+/// How many exercises of one kind stand where.
+#[derive(Debug, Default, PartialEq)]
+struct Tally {
+    passed: usize,
+    failing: usize,
+    not_started: usize,
+}
+
+impl Tally {
+    fn of(report: &Report, core: bool) -> Self {
+        let mut tally = Self::default();
+        for outcome in report
+            .exercises
+            .iter()
+            .filter(|outcome| outcome.core == core)
+        {
+            match outcome.verdict {
+                Verdict::Passed => tally.passed += 1,
+                Verdict::NotStarted => tally.not_started += 1,
+                _ => tally.failing += 1,
+            }
+        }
+        tally
+    }
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let Self {
+            passed,
+            failing,
+            not_started,
+        } = self;
+        // Colour only what is there.
+        let good = if *passed > 0 { GOOD } else { DIM };
+        let bad = if *failing > 0 { BAD } else { DIM };
+        write!(
+            f,
+            "{good}{passed:>7}{good:#} {bad}{failing:>8}{bad:#} {not_started:>11}"
+        )
+    }
+}
+
+/// Prints the first exercise that does not pass: core ones of all lessons first, then the further ones.
+pub fn next() -> Result<()> {
+    let mut reports = Vec::new();
+    for lesson in course::lessons()
+        .iter()
+        .filter(|lesson| !lesson.exercises.is_empty())
+    {
+        let report = lessons::grade(lesson)?;
+        if let Some(exercise) = first_open(lesson, &report, true) {
+            return print_next(lesson, exercise, &report);
+        }
+        reports.push((lesson, report));
+    }
+    for (lesson, report) in &reports {
+        if let Some(exercise) = first_open(lesson, report, false) {
+            anstream::println!(
+                "Every core exercise passes. Further ones, for those who want more:\n"
+            );
+            return print_next(lesson, exercise, report);
+        }
+    }
+    anstream::println!(
+        "{GOOD}Every exercise passes.{GOOD:#} Compare with solutions/, and write lessons/LEARNINGS.md."
+    );
+    Ok(())
+}
+
+fn first_open<'a>(lesson: &'a Lesson, report: &Report, core: bool) -> Option<&'a Exercise> {
+    lesson
+        .exercises
+        .iter()
+        .find(|exercise| exercise.core == core && !lessons::passed(report, exercise))
+}
+
+fn print_next(lesson: &Lesson, exercise: &Exercise, report: &Report) -> Result<()> {
+    let Exercise {
+        id,
+        title,
+        minutes,
+        difficulty,
+        ..
+    } = exercise;
+    anstream::println!("{TITLE}{id} {title}{TITLE:#}");
+    anstream::println!("  about {minutes} minutes, difficulty {difficulty} of 3");
+    let outcome = report.exercises.iter().find(|outcome| outcome.id == *id);
+    if let Some(Outcome { verdict, .. }) = outcome {
+        anstream::println!("  now    {}", verdict.words());
+    }
+    if !exercise.requires.is_empty() {
+        anstream::println!("  uses   {}", exercise.requires.join(", "));
+    }
+    anstream::println!("  write  {}", lessons::place(lesson, exercise));
+    anstream::println!(
+        "  check  cargo test -p {} {}",
+        lesson.package,
+        exercise.filter()
+    );
+    anstream::println!("  stuck  cargo lesson hint {id}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn core_and_further_are_counted_apart() {
+        let outcome = |core, verdict| Outcome {
+            id: "1.1".into(),
+            name: "double".into(),
+            test: "ex1_1_double".into(),
+            title: "Doubling".into(),
+            core,
+            verdict,
+            mistake: None,
+            message: String::new(),
+            seconds: 0.0,
+        };
+        let report = Report {
+            lesson: "lesson01".into(),
+            seed: 1,
+            exercises: vec![
+                outcome(true, Verdict::Passed),
+                outcome(true, Verdict::Waiting),
+                outcome(true, Verdict::Mistake),
+                outcome(false, Verdict::NotStarted),
+            ],
+            totals: Default::default(),
+        };
+        assert_eq!(
+            Tally::of(&report, true),
+            Tally {
+                passed: 1,
+                failing: 2,
+                not_started: 0
+            }
+        );
+        assert_eq!(
+            Tally::of(&report, false),
+            Tally {
+                passed: 0,
+                failing: 0,
+                not_started: 1
+            }
+        );
+    }
+}

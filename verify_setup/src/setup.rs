@@ -1,0 +1,113 @@
+//! The set-up check: every line of the report, then the network at work, then what is next.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::check::{Check, Outcome};
+use crate::show::{self, Input, Showing};
+use crate::term::{BAD, GOOD, TITLE};
+use crate::{lessons, machine, network};
+
+/// The whole report, for machines.
+#[derive(Debug, Serialize)]
+struct Summary {
+    ok: bool,
+    checks: Vec<Check>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<Showing>,
+    next: String,
+}
+
+/// Checks, shows the network at work on `input`, and says what is next. `true` if nothing failed.
+pub fn check(input: &Input, figure: &Path, json: bool) -> Result<bool> {
+    let mut checks = Vec::new();
+    let mut add = |check: Check| {
+        if !json {
+            check.print(); // as soon as it is known
+        }
+        checks.push(check);
+    };
+    if !json {
+        anstream::println!("{TITLE}The set-up{TITLE:#}");
+    }
+    add(machine::rust(lessons::root()));
+    add(machine::cores());
+    add(machine::simd());
+    add(machine::memory());
+    let (check, scenes) = network::checkpoint("scenes");
+    add(check);
+    add(network::checkpoint("case").0);
+    const NEEDS: &str = "the network `scenes`";
+    add(scenes.as_ref().map_or_else(
+        || Check::skipped("forward pass", NEEDS),
+        network::golden_pass,
+    ));
+    add(scenes
+        .as_ref()
+        .map_or_else(|| Check::skipped("gradient", NEEDS), network::gradient));
+    add(show::picture(input, figure));
+
+    let ok = checks
+        .iter()
+        .all(|check| matches!(check.outcome(), Outcome::Ok | Outcome::Warning));
+    // Whatever else failed, a network that loads and a picture that can be written are worth showing.
+    let can_draw = checks
+        .last()
+        .is_some_and(|check| check.outcome() == Outcome::Ok);
+    let showing = match &scenes {
+        Some(network) if can_draw => Some(show::show(network, input, figure)?),
+        _ => None,
+    };
+    let next = next(ok);
+    if json {
+        println!(
+            "{}",
+            serde_json::to_string(&Summary {
+                ok,
+                checks,
+                network: showing,
+                next
+            })?
+        );
+    } else {
+        if let Some(showing) = showing {
+            showing.print();
+        }
+        let (style, word) = if ok {
+            (GOOD, "Everything is in order.")
+        } else {
+            (BAD, "Something is not in order.")
+        };
+        anstream::println!("\n{style}{word}{style:#} {next}");
+    }
+    Ok(ok)
+}
+
+/// What to do now, from the sources alone: grading would compile the lessons.
+fn next(ok: bool) -> String {
+    if !ok {
+        return "Do what the lines marked -> say, then run this again.".into();
+    }
+    match lessons::first_stub() {
+        Some((lesson, exercise))
+            if lessons::core_exercises()
+                .next()
+                .is_some_and(|first| first.1 == exercise) =>
+        {
+            format!(
+                "Next: read lessons/PRIMER.md and lessons/{0}/README.md, then run `cargo test -p {0}`.",
+                lesson.package
+            )
+        }
+        Some((lesson, exercise)) => {
+            let place = lessons::place(lesson, exercise);
+            format!(
+                "Next: exercise {}, {} ({place}). `cargo lesson next` says more.",
+                exercise.id, exercise.title
+            )
+        }
+        None => "Next: `cargo lesson next` grades what you wrote.".into(),
+    }
+}

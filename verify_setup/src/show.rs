@@ -1,0 +1,327 @@
+//! The network at work on one image: what it says, what its layers look like in numbers and in a figure.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use candle_core::{DType, Device, Tensor};
+use draw::{BarChart, Figure, ImagePanel, MapGrid};
+use resnet::ResNet;
+use scenes::{Sampler, Shape, photo};
+use serde::Serialize;
+
+use crate::check::Check;
+use crate::network;
+use crate::term::{DIM, TITLE, message};
+
+/// Sites of the table, in forward order.
+const TABLE: [&str; 9] = [
+    "conv1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool", "fc",
+];
+/// Sites of the figure: after a ReLU, so that zero means "off".
+const ROWS: [&str; 5] = ["relu", "layer1", "layer2", "layer3", "layer4"];
+/// Feature maps in a row of the figure.
+const MAPS: usize = 8;
+/// A photo with a shorter side than this shows nothing the network could see.
+const SMALLEST_SIDE: u32 = 16;
+
+/// An image with what is known about it.
+pub struct Input {
+    /// `[3, height, width]` in [0, 1].
+    pixels: Tensor,
+    /// In words.
+    name: String,
+    /// The class, where the image was generated.
+    truth: Option<Shape>,
+}
+
+impl Input {
+    /// A generated scene.
+    pub fn scene(index: u64) -> Result<Self> {
+        let rendered = network::scene(index)?;
+        let figure = rendered.scene.figures[0];
+        Ok(Self {
+            pixels: rendered.image.to_tensor(&Device::Cpu)?,
+            name: format!(
+                "generated scene {index}: {} {}, {}",
+                figure.colour, figure.shape, figure.texture
+            ),
+            truth: Some(rendered.scene.class()),
+        })
+    }
+
+    /// A photo, its central square made as large as a scene.
+    ///
+    /// **Errors** if it is no JPEG, PNG or WebP image, broken, or tiny.
+    pub fn photo(path: &Path) -> Result<Self> {
+        let side = Sampler::default().canvas.width;
+        let photo = photo::load(path, side)?;
+        let reader = image::ImageReader::open(path)?.with_guessed_format()?;
+        let (width, height) = reader.into_dimensions()?;
+        ensure!(
+            width.min(height) >= SMALLEST_SIDE,
+            "expected an image of at least {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels, got {width}×{height} in {}",
+            path.display()
+        );
+        let file = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy();
+        Ok(Self {
+            pixels: photo.to_tensor(&Device::Cpu)?,
+            name: format!("{file} ({width}×{height}, central square made {side}×{side})"),
+            truth: None,
+        })
+    }
+}
+
+/// Whether a picture can be written: the input alone, where the figure will be.
+pub fn picture(input: &Input, path: &Path) -> Check {
+    const NAME: &str = "figure";
+    let draw = || {
+        Figure::new("")
+            .panel(ImagePanel::new(&input.pixels)?.title("input"))
+            .save(path)
+    };
+    match draw() {
+        Ok(path) => Check::ok(NAME, format!("can be written to {}", path.display())),
+        Err(error) => Check::failed(
+            NAME,
+            message(error),
+            "make room or choose another place with `--figure FILE`",
+        ),
+    }
+}
+
+/// One class and its probability.
+#[derive(Debug, Serialize)]
+struct Guess {
+    class: &'static str,
+    probability: f32,
+}
+
+/// The activation at one site in numbers; the standard deviation is that of the population.
+#[derive(Debug, Serialize)]
+struct Statistics {
+    site: &'static str,
+    shape: Vec<usize>,
+    mean: f64,
+    std: f64,
+    min: f64,
+    max: f64,
+    zeros: f64,
+}
+
+impl Statistics {
+    fn of(site: &'static str, activation: &Tensor) -> Result<Self> {
+        let values: Vec<f64> = activation.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?;
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let variance = values
+            .iter()
+            .map(|value| (value - mean).powi(2))
+            .sum::<f64>()
+            / count;
+        Ok(Self {
+            site,
+            shape: activation.dims().to_vec(),
+            mean,
+            std: variance.sqrt(),
+            min: values.iter().copied().fold(f64::INFINITY, f64::min),
+            max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            zeros: values.iter().filter(|value| **value == 0.0).count() as f64 / count,
+        })
+    }
+}
+
+/// What the network made of one image.
+#[derive(Debug, Serialize)]
+pub struct Showing {
+    input: String,
+    truth: Option<&'static str>,
+    /// All classes, most probable first.
+    probabilities: Vec<Guess>,
+    layers: Vec<Statistics>,
+    figure: PathBuf,
+}
+
+/// Runs the network and writes the figure.
+pub fn show(network: &ResNet, input: &Input, figure: &Path) -> Result<Showing> {
+    let trace = network.capture(&network::input(&input.pixels)?, &TABLE)?;
+    let softmax = softmax(&trace.logits.flatten_all()?.to_vec1()?);
+    let named = softmax.iter().enumerate().map(|(index, &probability)| {
+        let shape = Shape::from_index(index)
+            .with_context(|| format!("the network has a class {index}, scenes do not"))?;
+        Ok(Guess {
+            class: shape.name(),
+            probability,
+        })
+    });
+    let mut probabilities = named.collect::<Result<Vec<_>>>()?;
+    probabilities.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    let layers = TABLE
+        .iter()
+        .map(|site| Statistics::of(site, trace.activation(site)?));
+    let layers = layers.collect::<Result<_>>()?;
+
+    let classes = Shape::ALL.iter().map(|shape| shape.name());
+    let bars = softmax.iter().map(|&probability| f64::from(probability));
+    let answer = BarChart::new(classes)
+        .title(format!("answer: {}", probabilities[0].class))
+        .y_label("probability")
+        .group("probability", bars);
+    let mut picture = Figure::new("What the shared network sees, layer by layer")
+        .caption(format!(
+            "ResNet-18 `scenes` on {}. Each row: the {MAPS} channels with the highest mean at the end of the layer, \
+             highest first. Colour: viridis, each map from its own minimum to its own maximum, so brightness cannot be \
+             compared between maps.{}",
+            input.name,
+            if input.truth.is_none() { " The network knows drawn shapes only." } else { "" }
+        ))
+        .panel(ImagePanel::new(&input.pixels)?.title("input"))
+        .panel(answer);
+    for site in ROWS {
+        picture = picture
+            .next_row()
+            .panel(row(site, trace.activation(site)?)?);
+    }
+    Ok(Showing {
+        input: input.name.clone(),
+        truth: input.truth.map(Shape::name),
+        probabilities,
+        layers,
+        figure: picture.save(figure)?,
+    })
+}
+
+/// `exp(logit) / Σ exp(logit)`, shifted by the largest so that nothing overflows.
+fn softmax(logits: &[f32]) -> Vec<f32> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+    let sum: f32 = powers.iter().sum();
+    powers.iter().map(|power| power / sum).collect()
+}
+
+/// The most active channels of one site.
+fn row(site: &str, activation: &Tensor) -> Result<MapGrid> {
+    let maps = activation.squeeze(0)?; // [channels, height, width]
+    let (channels, height, width) = maps.dims3()?;
+    let means: Vec<f32> = maps.flatten_from(1)?.mean(1)?.to_vec1()?;
+    let mut order: Vec<u32> = (0..channels as u32).collect();
+    order.sort_by(|&a, &b| means[b as usize].total_cmp(&means[a as usize]));
+    order.truncate(MAPS);
+    let chosen = maps.index_select(&Tensor::new(order.as_slice(), maps.device())?, 0)?;
+    let name = if site == "relu" {
+        "relu after conv1"
+    } else {
+        site
+    };
+    let title = format!("{name}: the most active of {channels} channels, {height}×{width}");
+    Ok(MapGrid::maps(&chosen)?
+        .title(title)
+        .columns(MAPS)
+        .labels(order.iter().map(|channel| format!("channel {channel}"))))
+}
+
+impl Showing {
+    /// Prints answer, table and the figure's path.
+    pub fn print(&self) {
+        anstream::println!("\n{TITLE}The network at work{TITLE:#} on {}", self.input);
+        let is_photo = self.truth.is_none();
+        if is_photo {
+            let classes: Vec<_> = Shape::ALL.iter().map(|shape| shape.name()).collect();
+            anstream::println!(
+                "It was trained on drawn shapes only ({}), so its answer to a photo means little.",
+                classes.join(", ")
+            );
+        }
+        for guess in self.probabilities.iter().take(5) {
+            const BAR: f32 = 30.0;
+            let bar = "█".repeat((BAR * guess.probability).round() as usize);
+            anstream::println!(
+                "  {:<10} {:>6.2} %  {bar}",
+                guess.class,
+                100.0 * guess.probability
+            );
+        }
+        if let Some(truth) = self.truth {
+            let verdict = if truth == self.probabilities[0].class {
+                "right"
+            } else {
+                "wrong"
+            };
+            anstream::println!("  The answer is {verdict}; drawn was: {truth}.");
+        }
+        anstream::println!(
+            "\n{DIM}  {:<8} {:>18} {:>8} {:>8} {:>8} {:>8} {:>7}{DIM:#}",
+            "site",
+            "shape",
+            "mean",
+            "std",
+            "min",
+            "max",
+            "zeros"
+        );
+        for layer in &self.layers {
+            let Statistics {
+                site,
+                shape,
+                mean,
+                std,
+                min,
+                max,
+                zeros,
+            } = layer;
+            let (shape, zeros) = (format!("{shape:?}"), 100.0 * zeros);
+            anstream::println!(
+                "  {site:<8} {shape:>18} {mean:>8.3} {std:>8.3} {min:>8.3} {max:>8.3} {zeros:>5.1} %"
+            );
+        }
+        anstream::println!("\nFigure: {}", self.figure.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use resnet::Config;
+
+    #[test]
+    fn statistics_of_four_numbers() {
+        let activation = Tensor::new(&[[0f32, 0.0], [2.0, -4.0]], &Device::Cpu).unwrap();
+        let found = Statistics::of("relu", &activation).unwrap();
+        assert_eq!(
+            (found.min, found.max, found.mean, found.zeros),
+            (-4.0, 2.0, -0.5, 0.5)
+        );
+        assert!(
+            (found.std - 4.75f64.sqrt()).abs() < 1e-12,
+            "mean of squares 5, square of the mean 0.25"
+        );
+    }
+
+    #[test]
+    fn softmax_of_large_logits_is_finite() {
+        assert_eq!(softmax(&[1000.0, 1000.0]), [0.5, 0.5]);
+        assert!(
+            (softmax(&[0.0, 3f32.ln()])[1] - 0.75).abs() < 1e-6,
+            "odds of 3 to 1"
+        );
+    }
+
+    #[test]
+    fn the_showing_is_complete_and_its_probabilities_sum_to_one() {
+        let network = ResNet::untrained(&Config::resnet18().width(8).classes(10), 1).unwrap();
+        let figure = std::env::temp_dir().join(format!("verify_setup-{}.png", std::process::id()));
+        let showing = show(&network, &Input::scene(2).unwrap(), &figure).unwrap();
+        let sum: f32 = showing
+            .probabilities
+            .iter()
+            .map(|guess| guess.probability)
+            .sum();
+        assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+        assert_eq!(showing.layers.len(), TABLE.len());
+        let (width, height) = image::image_dimensions(&figure).unwrap();
+        assert!(width > 600 && height > 600, "a figure of {width}×{height}");
+        std::fs::remove_file(figure).unwrap();
+    }
+}

@@ -1,0 +1,33 @@
+//! How things look on the terminal: a few styles, and errors without their innards.
+//!
+//! `anstream` drops the styles where output is not a terminal or `NO_COLOR` is set.
+
+use anstyle::{AnsiColor, Style};
+
+pub const GOOD: Style = AnsiColor::Green.on_default();
+pub const FAIR: Style = AnsiColor::Yellow.on_default();
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+pub const DIM: Style = Style::new().dimmed();
+pub const TITLE: Style = Style::new().bold();
+
+/// An error as one message. With `RUST_BACKTRACE` set, candle's errors print the stack below it; a learner has no use
+/// for the frames of this program.
+pub fn message(error: impl std::fmt::Display) -> String {
+    let text = format!("{error:#}");
+    let end = text.find("\n   0: ").unwrap_or(text.len());
+    text[..end].trim_end().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backtrace_is_cut_off_and_a_message_kept_whole() {
+        assert_eq!(
+            message("two\nlines\n   0: main\n   1: start\n"),
+            "two\nlines"
+        );
+        assert_eq!(message("ends here"), "ends here");
+    }
+}
