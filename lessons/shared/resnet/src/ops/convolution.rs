@@ -246,23 +246,35 @@ fn columns_of<T: Element>(
     rows: usize,
     columns: &mut Vec<T>,
 ) {
-    columns.resize(g.depth() * rows * g.out_width, T::zero());
-    let mut targets = columns.chunks_exact_mut(g.out_width);
+    columns.clear();
+    columns.reserve(g.depth() * rows * g.out_width);
+    let row_starts: Vec<usize> = g
+        .rows(start, rows)
+        .map(|(image, oy)| g.padded_start(image, 0, oy, 0, 0))
+        .collect();
     for (channel, ky, kx) in g.taps() {
-        for (image, oy) in g.rows(start, rows) {
-            let Some(target) = targets.next() else { return };
-            let source = &padded[g.padded_start(image, channel, oy, ky, kx)..];
-            if g.window.stride == 1 {
-                target.copy_from_slice(&source[..g.out_width]);
-            } else {
-                for (target, &value) in target
-                    .iter_mut()
-                    .zip(source.iter().step_by(g.window.stride))
-                {
-                    *target = value;
-                }
+        let tap = g.padded_start(0, channel, 0, ky, kx);
+        for row in &row_starts {
+            let source = &padded[row + tap..];
+            match g.window.stride {
+                1 => columns.extend_from_slice(&source[..g.out_width]),
+                2 => extend_every(columns, source, 2, g.out_width), // a constant the compiler can vectorize
+                stride => extend_every(columns, source, stride, g.out_width),
             }
         }
+    }
+}
+
+/// Appends `count` elements of `source`, `stride` apart.
+#[inline(always)]
+fn extend_every<T: Element>(target: &mut Vec<T>, source: &[T], stride: usize, count: usize) {
+    let start = target.len();
+    target.resize(start + count, T::zero());
+    for (target, &value) in target[start..]
+        .iter_mut()
+        .zip(source.iter().step_by(stride))
+    {
+        *target = value;
     }
 }
 

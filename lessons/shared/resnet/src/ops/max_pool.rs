@@ -57,13 +57,16 @@ impl Plane {
     }
 }
 
-/// Input positions `[first, last)` along one axis that a window position covers, in steps of the dilation.
+/// The input positions along one axis that a window position covers: no border, in steps of the dilation.
 fn covered(window: Window, position: usize, length: usize) -> impl Iterator<Item = usize> + Clone {
     let start = position * window.stride;
-    (0..window.kernel)
-        .map(move |tap| start + tap * window.dilation)
-        .filter(move |&padded| padded >= window.padding && padded - window.padding < length)
-        .map(move |padded| padded - window.padding)
+    // The first tap at or after the border, and the first one beyond the input.
+    let first = window
+        .padding
+        .saturating_sub(start)
+        .div_ceil(window.dilation);
+    let end = (length + window.padding - start).div_ceil(window.dilation);
+    (first..end.min(window.kernel)).map(move |tap| start + tap * window.dilation - window.padding)
 }
 
 fn beats<T: Element>(value: T, best: T) -> bool {

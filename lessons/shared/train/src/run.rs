@@ -1,0 +1,242 @@
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use candle_core::{D, Device, Tensor, Var};
+use indicatif::{ProgressBar, ProgressStyle};
+use resnet::{Parameters, ResNet, parameters};
+use serde::{Deserialize, Serialize};
+
+use crate::recipe::Schedule;
+use crate::{AdamW, Pointing, Recipe, Scores, accuracy, pointing};
+
+/// What is written beside a checkpoint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Card {
+    /// The checkpoint's name.
+    pub name: String,
+    /// The architecture.
+    pub network: String,
+    /// Trainable parameters.
+    pub parameters: usize,
+    /// The command that makes it again.
+    pub command: String,
+    /// What it was trained on.
+    pub data: String,
+    /// Optimizer and schedule.
+    pub schedule: Schedule,
+    /// Scores on held-out scenes.
+    pub held_out: Scores,
+    /// The pointing game on scenes with two figures.
+    pub pointing: Vec<Pointing>,
+    /// SHA-256 of the checkpoint.
+    pub sha256: String,
+}
+
+/// Trains by a recipe and writes `NAME.safetensors` and `NAME.card.json` into `folder`.
+///
+/// After each epoch the state goes to `NAME.state.safetensors`, where an interrupted run goes on; it is removed at the
+/// end. `stop_after` ends the run early, after so many epochs of this call, and returns `None`.
+pub fn run(
+    recipe: &Recipe,
+    folder: &Path,
+    command: &str,
+    stop_after: Option<usize>,
+) -> Result<Option<Card>> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let state_path = folder.join(format!("{}.state.safetensors", recipe.name));
+    let schedule = &recipe.schedule;
+    let mut training = Training::new(recipe)?;
+    let mut epoch = 0;
+    if state_path.is_file() {
+        epoch = training.resume(&state_path).with_context(|| {
+            format!(
+                "{} does not fit this recipe; remove it to start afresh",
+                state_path.display()
+            )
+        })?;
+        println!("going on after epoch {epoch} of {}", schedule.epochs);
+    }
+    let progress = bar((schedule.epochs * schedule.steps_per_epoch()) as u64);
+    progress.set_position((epoch * schedule.steps_per_epoch()) as u64);
+    progress.reset_eta();
+    let first = epoch;
+    while epoch < schedule.epochs {
+        if stop_after.is_some_and(|most| epoch - first >= most) {
+            return Ok(None);
+        }
+        training.epoch(epoch, &progress)?;
+        epoch += 1;
+        training.save(&state_path, epoch)?;
+        progress.suspend(|| println!("epoch {epoch}: {}", training.summary()));
+    }
+    progress.finish_and_clear();
+
+    let path = folder.join(format!("{}.safetensors", recipe.name));
+    parameters::save(&training.parameters()?, &path)?;
+    let network = ResNet::load(&path)?;
+    println!(
+        "measuring on {} held-out scenes and {} with two figures",
+        schedule.held_out, schedule.held_out
+    );
+    let measuring = ProgressBar::new(schedule.held_out as u64).with_message("pointing");
+    let card = Card {
+        name: recipe.name.clone(),
+        network: format!(
+            "{}, width {}",
+            network.config().name(),
+            network.config().width
+        ),
+        parameters: network.config().parameter_count(),
+        command: command.into(),
+        data: recipe.data.clone(),
+        schedule: schedule.clone(),
+        held_out: accuracy(&network, recipe, |scene| scene)?,
+        pointing: pointing(
+            &network,
+            recipe.held_out_seed(),
+            schedule.held_out,
+            &["layer2", "layer3", "layer4"],
+            &measuring,
+        )?,
+        sha256: resnet::checkpoints::checksum(&std::fs::read(&path)?),
+    };
+    measuring.finish_and_clear();
+    let card_path: PathBuf = folder.join(format!("{}.card.json", recipe.name));
+    std::fs::write(&card_path, serde_json::to_string_pretty(&card)? + "\n")
+        .with_context(|| format!("cannot write {}", card_path.display()))?;
+    std::fs::remove_file(&state_path).ok();
+    Ok(Some(card))
+}
+
+fn bar(steps: u64) -> ProgressBar {
+    let template = "{bar:30} step {pos}/{len}  {msg}  {elapsed} so far, {eta} left";
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(steps).with_style(style);
+    bar.enable_steady_tick(Duration::from_secs(1));
+    bar
+}
+
+/// A network under training: its variables, its optimizer, and how it has done lately.
+struct Training<'a> {
+    recipe: &'a Recipe,
+    variables: Vec<(String, Var)>,
+    network: ResNet,
+    optimizer: AdamW,
+    loss: f64,
+    accuracy: f64,
+}
+
+impl<'a> Training<'a> {
+    fn new(recipe: &'a Recipe) -> Result<Self> {
+        let config = recipe.config();
+        let fresh = parameters::initialize(&config, recipe.schedule.seed)?;
+        // Everything is a `Var`, so that the network and this list share it; only weights and biases are optimized.
+        let variables = config
+            .tensors()
+            .into_iter()
+            .map(|(name, _)| Ok((name.clone(), Var::from_tensor(&fresh[&name])?)))
+            .collect::<Result<Vec<_>>>()?;
+        let tensors = variables
+            .iter()
+            .map(|(name, var)| (name.clone(), var.as_tensor().clone()))
+            .collect();
+        let trainable = variables
+            .iter()
+            .filter(|(name, _)| !name.contains("running_"))
+            .cloned();
+        Ok(Self {
+            recipe,
+            network: ResNet::new(&config, &tensors)?,
+            optimizer: AdamW::new(trainable, recipe.schedule.weight_decay)?,
+            variables,
+            loss: f64::NAN,
+            accuracy: f64::NAN,
+        })
+    }
+
+    fn epoch(&mut self, epoch: usize, progress: &ProgressBar) -> Result<()> {
+        let schedule = &self.recipe.schedule;
+        for index in 0..schedule.steps_per_epoch() {
+            let step = epoch * schedule.steps_per_epoch() + index;
+            let first = (step * schedule.batch) as u64;
+            let (images, rendered) = self
+                .recipe
+                .batch(schedule.seed, first..first + schedule.batch as u64)?;
+            let labels =
+                scenes::labels(&rendered, &Device::Cpu)?.to_dtype(candle_core::DType::U32)?;
+            let logits = self.network.forward_training(&images)?;
+            let loss = candle_nn::loss::cross_entropy(&logits, &labels)?;
+            self.optimizer
+                .step(&loss.backward()?, schedule.learning_rate(step))?;
+            let right = logits
+                .argmax(D::Minus1)?
+                .eq(&labels)?
+                .to_dtype(candle_core::DType::F32)?
+                .mean_all()?;
+            self.remember(
+                loss.to_scalar::<f32>()?.into(),
+                right.to_scalar::<f32>()?.into(),
+            );
+            progress.set_message(self.summary());
+            progress.inc(1);
+        }
+        Ok(())
+    }
+
+    /// Running means over about the last fifty steps.
+    fn remember(&mut self, loss: f64, accuracy: f64) {
+        let blend = |old: f64, new: f64| {
+            if old.is_nan() {
+                new
+            } else {
+                0.98 * old + 0.02 * new
+            }
+        };
+        (self.loss, self.accuracy) = (blend(self.loss, loss), blend(self.accuracy, accuracy));
+    }
+
+    fn summary(&self) -> String {
+        format!(
+            "loss {:.3}, accuracy {:.1} %",
+            self.loss,
+            100.0 * self.accuracy
+        )
+    }
+
+    fn parameters(&self) -> Result<Parameters> {
+        let copies = self
+            .variables
+            .iter()
+            .map(|(name, var)| Ok((name.clone(), var.copy()?)));
+        copies.collect()
+    }
+
+    fn save(&self, path: &Path, epochs_done: usize) -> Result<()> {
+        let mut state = self.optimizer.state()?;
+        state.extend(self.parameters()?);
+        state.insert(
+            "epochs".into(),
+            Tensor::new(epochs_done as u32, &Device::Cpu)?,
+        );
+        Ok(parameters::save(&state, path)?)
+    }
+
+    /// Takes up a saved state; returns the epochs it has behind it.
+    fn resume(&mut self, path: &Path) -> Result<usize> {
+        let state = parameters::read(path)?;
+        for (name, variable) in &self.variables {
+            variable.set(
+                state
+                    .get(name)
+                    .with_context(|| format!("{name} is missing"))?,
+            )?;
+        }
+        self.optimizer.restore(&state)?;
+        Ok(state
+            .get("epochs")
+            .context("the number of epochs is missing")?
+            .to_scalar::<u32>()? as usize)
+    }
+}

@@ -1,0 +1,51 @@
+//! Spoiler: trains the network of exercise 5.9 and measures what is wrong with it.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Parser;
+use resnet::ResNet;
+use train::Schedule;
+
+/// Train the network of exercise 5.9 (spoiler) and measure what is wrong with it
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Folder for the checkpoint; an unfinished run there is continued
+    #[arg(long, default_value = "target/checkpoints")]
+    out: PathBuf,
+    /// Epochs
+    #[arg(long, default_value_t = Schedule::default().epochs)]
+    epochs: usize,
+    /// Scenes per epoch
+    #[arg(long, default_value_t = Schedule::default().scenes_per_epoch)]
+    scenes: usize,
+    /// Measure a finished checkpoint instead of training one
+    #[arg(long, value_name = "FILE")]
+    measure: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let schedule = Schedule {
+        epochs: arguments.epochs,
+        scenes_per_epoch: arguments.scenes,
+        ..Schedule::default()
+    };
+    let command = format!(
+        "cargo run -p case -- --epochs {} --scenes {}",
+        schedule.epochs, schedule.scenes_per_epoch
+    );
+    let recipe = case::recipe(schedule);
+    let checkpoint = match arguments.measure {
+        Some(file) => file,
+        None => {
+            train::run(&recipe, &arguments.out, &command, None)?;
+            arguments.out.join("case.safetensors")
+        }
+    };
+    println!(
+        "{}",
+        serde_json::to_string_pretty(&case::damage(&ResNet::load(checkpoint)?, &recipe)?)?
+    );
+    Ok(())
+}
