@@ -13,7 +13,7 @@ use crate::Config;
 /// Tensors by torchvision's parameter names: `layer1.0.conv1.weight`.
 pub type Parameters = HashMap<String, Tensor>;
 
-/// Fresh weights, the same for the same seed on every machine.
+/// Fresh weights, the same for the same seed.
 ///
 /// Convolutions: He's normal initialization over the outgoing connections, variance 2 / (out_channels · side²).
 /// Batch norm: weight 1, bias 0, mean 0, variance 1. `fc`: normal with variance 1 / features, bias 0.

@@ -109,6 +109,9 @@ pub fn run(
     Ok(Some(card))
 }
 
+/// Steps between two lines of progress where there is no terminal for the bar.
+const LINE_EVERY: usize = 50;
+
 fn bar(steps: u64) -> ProgressBar {
     let template = "{bar:30} step {pos}/{len}  {msg}  {elapsed} so far, {eta} left";
     let style =
@@ -181,6 +184,14 @@ impl<'a> Training<'a> {
             );
             progress.set_message(self.summary());
             progress.inc(1);
+            if progress.is_hidden() && (index + 1) % LINE_EVERY == 0 {
+                let left = progress.eta().as_secs() / 60;
+                println!(
+                    "step {}: {}, about {left} min left",
+                    step + 1,
+                    self.summary()
+                );
+            }
         }
         Ok(())
     }

@@ -1,0 +1,93 @@
+//! The training program on a run small enough for a test.
+
+use std::path::Path;
+
+use resnet::{ResNet, parameters};
+use train::{Recipe, Schedule};
+
+fn recipe() -> Recipe {
+    let schedule = Schedule {
+        scenes_per_epoch: 32,
+        epochs: 2,
+        batch: 8,
+        held_out: 20,
+        ..Schedule::default()
+    };
+    Recipe::scenes(schedule)
+}
+
+fn weights(folder: &Path) -> Vec<u8> {
+    std::fs::read(folder.join("scenes.safetensors")).unwrap()
+}
+
+#[test]
+fn an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one() {
+    let (straight, resumed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let card = train::run(&recipe(), straight.path(), "a test", None)
+        .unwrap()
+        .expect("a finished run has a card");
+    assert!(
+        train::run(&recipe(), resumed.path(), "a test", Some(1))
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        !resumed.path().join("scenes.safetensors").exists(),
+        "no half-trained network is taken for a whole one"
+    );
+    let other = train::run(&recipe(), resumed.path(), "a test", None)
+        .unwrap()
+        .unwrap();
+
+    assert_eq!(weights(straight.path()), weights(resumed.path()));
+    assert_eq!(
+        card.sha256,
+        resnet::checkpoints::checksum(&weights(straight.path()))
+    );
+    assert_eq!(card.held_out, other.held_out);
+    // What the run leaves: a network that loads, moved away from where it began, and no state.
+    let network = ResNet::load(straight.path().join("scenes.safetensors")).unwrap();
+    assert_eq!(network.config(), &recipe().config());
+    let before = parameters::initialize(&recipe().config(), recipe().schedule.seed).unwrap();
+    let after = parameters::read(straight.path().join("scenes.safetensors")).unwrap();
+    for name in ["conv1.weight", "layer4.1.bn2.running_var", "fc.bias"] {
+        let moved = (&before[name] - &after[name])
+            .unwrap()
+            .abs()
+            .unwrap()
+            .sum_all()
+            .unwrap();
+        assert!(
+            moved.to_scalar::<f32>().unwrap() > 0.0,
+            "{name} has not moved"
+        );
+    }
+    assert!(!straight.path().join("scenes.state.safetensors").exists());
+}
+
+#[test]
+fn a_state_that_does_not_fit_is_refused_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("scenes.state.safetensors");
+    std::fs::write(&state, b"interrupted while writing").unwrap();
+    let error = train::run(&recipe(), folder.path(), "a test", None).unwrap_err();
+    assert!(
+        format!("{error:#}").contains("remove it to start afresh"),
+        "{error:#}"
+    );
+    assert!(state.exists());
+}
+
+#[test]
+fn the_learning_rate_rises_to_its_peak_and_falls_to_nothing() {
+    let schedule = Schedule::default();
+    let steps = schedule.epochs * schedule.steps_per_epoch();
+    let rates: Vec<f64> = (0..steps)
+        .map(|step| schedule.learning_rate(step))
+        .collect();
+    let peak = rates.iter().copied().fold(0.0, f64::max);
+    assert!((peak - schedule.peak_learning_rate).abs() < 1e-9);
+    let top = rates.iter().position(|&rate| rate == peak).unwrap();
+    assert!(rates[..top].is_sorted() && rates[top..].is_sorted_by(|a, b| a >= b));
+    assert!(rates[0] < peak / 20.0 && rates[steps - 1] < peak / 1000.0);
+}
