@@ -32,9 +32,9 @@ pub fn initialize(config: &Config, seed: u64) -> Result<Parameters> {
                     .collect(),
             )
         };
-        let values: Vec<f32> = match shape.as_slice() {
-            &[out, _, height, width] => normal(2.0 / (out * height * width) as f64)?,
-            &[_, features] => normal(1.0 / features as f64)?,
+        let values: Vec<f32> = match *shape.as_slice() {
+            [out, _, height, width] => normal(2.0 / (out * height * width) as f64)?,
+            [_, features] => normal(1.0 / features as f64)?,
             _ if name.ends_with("running_var")
                 || (name.ends_with("weight") && name != "fc.weight") =>
             {

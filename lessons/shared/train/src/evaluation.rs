@@ -24,11 +24,11 @@ fn held_out(
     change: impl Fn(Scene) -> Scene + Sync,
 ) -> Result<Vec<(u32, u32)>> {
     let mut pairs = Vec::new();
-    for start in (0..recipe.schedule.held_out).step_by(BATCH) {
-        let end = recipe.schedule.held_out.min(start + BATCH);
+    for start in (0..recipe.held_out_count).step_by(BATCH) {
+        let end = recipe.held_out_count.min(start + BATCH);
         let rendered = (start..end)
             .into_par_iter()
-            .map(|i| Ok(change((recipe.draw)(recipe.held_out_seed(), i as u64)?).render()))
+            .map(|i| Ok(change((recipe.held_out)(recipe.held_out_seed(), i as u64)?).render()))
             .collect::<Result<Vec<_>>>()?;
         let images = resnet::normalize(&scenes::batch(&rendered, &Device::Cpu)?)?;
         let labels = scenes::labels(&rendered, &Device::Cpu)?

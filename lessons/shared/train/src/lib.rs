@@ -15,5 +15,5 @@ mod run;
 
 pub use evaluation::{Pointing, Scores, accuracy, class_activation_maps, pointing, predictions};
 pub use optimizer::AdamW;
-pub use recipe::{Draw, Recipe, Schedule};
+pub use recipe::{Draw, Recipe, Stage};
 pub use run::{Card, run};

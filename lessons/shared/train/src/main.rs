@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Parser;
-use train::{Recipe, Schedule};
+use train::Recipe;
 
 /// Train the lessons' network on generated scenes and write it with its model card
 #[derive(Debug, Parser)]
@@ -12,30 +12,27 @@ struct Arguments {
     /// Folder for the checkpoint; an unfinished run there is continued
     #[arg(long, default_value = "target/checkpoints")]
     out: PathBuf,
-    /// Epochs
-    #[arg(long, default_value_t = Schedule::default().epochs)]
+    /// Epochs of the first stage, with one figure per scene
+    #[arg(long, default_value_t = 8)]
     epochs: usize,
     /// Scenes per epoch
-    #[arg(long, default_value_t = Schedule::default().scenes_per_epoch)]
+    #[arg(long, default_value_t = 8000)]
     scenes: usize,
     /// Seed of weights and data
-    #[arg(long, default_value_t = Schedule::default().seed)]
+    #[arg(long, default_value_t = 1)]
     seed: u64,
 }
 
 fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    let schedule = Schedule {
-        epochs: arguments.epochs,
-        scenes_per_epoch: arguments.scenes,
-        seed: arguments.seed,
-        ..Schedule::default()
-    };
-    let command = format!(
-        "cargo run -p train -- --epochs {} --scenes {} --seed {}",
-        schedule.epochs, schedule.scenes_per_epoch, schedule.seed
-    );
-    if let Some(card) = train::run(&Recipe::scenes(schedule), &arguments.out, &command, None)? {
+    let Arguments {
+        out,
+        epochs,
+        scenes,
+        seed,
+    } = Arguments::parse();
+    let command =
+        format!("cargo run -p train -- --epochs {epochs} --scenes {scenes} --seed {seed}");
+    if let Some(card) = train::run(&Recipe::scenes(epochs, scenes, seed), &out, &command, None)? {
         println!("{}", serde_json::to_string_pretty(&card)?);
     }
     Ok(())

@@ -10,7 +10,6 @@ use resnet::Parameters;
 pub struct AdamW {
     moments: Vec<Moments>,
     steps: usize,
-    weight_decay: f64,
 }
 
 #[derive(Debug)]
@@ -26,12 +25,8 @@ const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
 impl AdamW {
-    /// An optimizer for the variables, by name. Weight decay applies to matrices and kernels, not to biases and batch
-    /// norm.
-    pub fn new(
-        variables: impl IntoIterator<Item = (String, Var)>,
-        weight_decay: f64,
-    ) -> Result<Self> {
+    /// An optimizer for the variables, by name.
+    pub fn new(variables: impl IntoIterator<Item = (String, Var)>) -> Result<Self> {
         let moments = variables.into_iter().map(|(name, variable)| {
             let zeros = variable.zeros_like()?;
             Ok(Moments {
@@ -44,12 +39,16 @@ impl AdamW {
         Ok(Self {
             moments: moments.collect::<Result<_>>()?,
             steps: 0,
-            weight_decay,
         })
     }
 
-    /// One step down the gradients.
-    pub fn step(&mut self, gradients: &GradStore, learning_rate: f64) -> Result<()> {
+    /// One step down the gradients. Weight decay applies to matrices and kernels, not to biases and batch norm.
+    pub fn step(
+        &mut self,
+        gradients: &GradStore,
+        learning_rate: f64,
+        weight_decay: f64,
+    ) -> Result<()> {
         self.steps += 1;
         let correction1 = 1.0 - BETA1.powi(self.steps as i32);
         let correction2 = 1.0 - BETA2.powi(self.steps as i32);
@@ -62,7 +61,7 @@ impl AdamW {
             let deviation = ((&moments.second / correction2)?.sqrt()? + EPSILON)?;
             let update = ((&moments.first / correction1)? / deviation)?;
             let decay = if moments.variable.rank() > 1 {
-                self.weight_decay
+                weight_decay
             } else {
                 0.0
             };

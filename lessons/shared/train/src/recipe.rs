@@ -12,58 +12,64 @@ pub type Draw = fn(seed: u64, index: u64) -> Result<Scene>;
 pub struct Recipe {
     /// The checkpoint's name, without extension.
     pub name: String,
-    /// Where the training and held-out scenes come from.
-    pub draw: Draw,
-    /// One sentence about them for the model card.
+    /// One sentence about the data for the model card.
     pub data: String,
-    /// How long and how fast.
-    pub schedule: Schedule,
-}
-
-/// The numbers of a training run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Schedule {
-    /// Scenes per epoch; every epoch draws new ones.
-    pub scenes_per_epoch: usize,
-    /// Epochs.
-    pub epochs: usize,
-    /// Scenes per step.
-    pub batch: usize,
-    /// Held-out scenes, drawn from another seed.
-    pub held_out: usize,
-    /// Largest learning rate of the one-cycle schedule.
-    pub peak_learning_rate: f64,
-    /// Decoupled weight decay.
-    pub weight_decay: f64,
+    /// What the network is trained on, one stage after the other; the optimizer starts afresh with each.
+    pub stages: Vec<Stage>,
+    /// Where the held-out scenes come from.
+    pub held_out: Draw,
+    /// How many of them there are.
+    pub held_out_count: usize,
     /// Seeds the weights and the data.
     pub seed: u64,
 }
 
-impl Default for Schedule {
-    fn default() -> Self {
-        Self {
-            scenes_per_epoch: 8000,
-            epochs: 8,
-            batch: 32,
-            held_out: 1000,
-            peak_learning_rate: 4e-3,
-            weight_decay: 0.02,
-            seed: 1,
-        }
-    }
+/// A part of the training with data and a learning rate of its own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Stage {
+    /// Where the scenes come from; steps take them in turn. Scenes of one step have one canvas.
+    #[serde(skip)]
+    pub draws: Vec<Draw>,
+    /// Epochs.
+    pub epochs: usize,
+    /// Scenes per epoch; every epoch draws new ones. A last, smaller batch is left out.
+    pub scenes_per_epoch: usize,
+    /// Scenes per step.
+    pub batch: usize,
+    /// Largest learning rate of the one-cycle schedule.
+    pub peak_learning_rate: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
 }
 
-impl Schedule {
-    /// Steps per epoch; the last, smaller batch is left out.
+impl Stage {
+    /// The long first stage: every scene is seen once.
+    pub fn from_scratch(draw: Draw, epochs: usize, scenes_per_epoch: usize) -> Self {
+        Self {
+            draws: vec![draw],
+            epochs,
+            scenes_per_epoch,
+            batch: 32,
+            peak_learning_rate: 4e-3,
+            weight_decay: 0.02,
+        }
+    }
+
+    /// Steps per epoch.
     pub fn steps_per_epoch(&self) -> usize {
         self.scenes_per_epoch / self.batch
+    }
+
+    /// Steps of the whole stage.
+    pub fn steps(&self) -> usize {
+        self.epochs * self.steps_per_epoch()
     }
 
     /// One cycle: up to the peak over the first quarter, down to nearly zero along a cosine.
     ///
     /// **Source** Smith and Topin 2018; the cosine as in PyTorch's `OneCycleLR`.
     pub fn learning_rate(&self, step: usize) -> f64 {
-        let progress = step as f64 / (self.epochs * self.steps_per_epoch()).max(1) as f64;
+        let progress = step as f64 / self.steps().max(1) as f64;
         let rise = 0.25;
         let between = |from: f64, to: f64, t: f64| {
             to + (from - to) * (1.0 + (std::f64::consts::PI * t).cos()) / 2.0
@@ -84,13 +90,25 @@ impl Schedule {
 }
 
 impl Recipe {
-    /// The network of the lessons: one figure per scene, all factors independent.
-    pub fn scenes(schedule: Schedule) -> Self {
+    /// The network of the lessons. First one figure per scene; then, for a short while, also pairs on a larger canvas,
+    /// so that the evidence for a class comes from where its figure is.
+    pub fn scenes(epochs: usize, scenes_per_epoch: usize, seed: u64) -> Self {
+        let single: Draw = |seed, index| Scene::sample(&Sampler::default(), seed, index);
+        let pair: Draw = |seed, index| Scene::sample(&Sampler::two_figures(), seed, index);
+        let pairs = Stage {
+            draws: vec![single, pair],
+            epochs: 1,
+            batch: 16,
+            peak_learning_rate: 1e-3,
+            ..Stage::from_scratch(single, epochs, scenes_per_epoch)
+        };
         Self {
             name: "scenes".into(),
-            draw: |seed, index| Scene::sample(&Sampler::default(), seed, index),
-            data: "scenes with one figure on 128×128 pixels, all factors independent".into(),
-            schedule,
+            data: "scenes with all factors independent: one figure on 128×128 pixels, then also two on 224×224".into(),
+            stages: vec![Stage::from_scratch(single, epochs, scenes_per_epoch), pairs],
+            held_out: single,
+            held_out_count: 1000,
+            seed,
         }
     }
 
@@ -101,22 +119,32 @@ impl Recipe {
 
     /// The seed of the held-out scenes.
     pub fn held_out_seed(&self) -> u64 {
-        self.schedule.seed + 1_000_000
+        self.seed + 1_000_000
     }
+}
 
-    /// Draws and renders scenes on all cores: normalized images `[n, 3, height, width]`, and the renderings.
-    pub fn batch(
-        &self,
-        seed: u64,
-        indices: std::ops::Range<u64>,
-    ) -> Result<(Tensor, Vec<Rendered>)> {
-        let rendered = indices
-            .into_par_iter()
-            .map(|index| Ok((self.draw)(seed, index)?.render()))
-            .collect::<Result<Vec<_>>>()?;
-        Ok((
-            resnet::normalize(&scenes::batch(&rendered, &Device::Cpu)?)?,
-            rendered,
-        ))
+/// Scenes drawn and rendered on all cores.
+pub(crate) fn render(
+    draw: Draw,
+    seed: u64,
+    indices: std::ops::Range<u64>,
+) -> Result<Vec<Rendered>> {
+    indices
+        .into_par_iter()
+        .map(|index| Ok(draw(seed, index)?.render()))
+        .collect()
+}
+
+/// What the network should say about each scene: the classes of its figures in equal shares, `[scenes, classes]`.
+pub(crate) fn targets(rendered: &[Rendered]) -> Result<Tensor> {
+    let mut shares = vec![0f32; rendered.len() * Shape::ALL.len()];
+    for (scene, shares) in rendered
+        .iter()
+        .zip(shares.chunks_exact_mut(Shape::ALL.len()))
+    {
+        for figure in &scene.scene.figures {
+            shares[figure.shape.index()] += 1.0 / scene.scene.figures.len() as f32;
+        }
     }
+    Tensor::from_vec(shares, (rendered.len(), Shape::ALL.len()), &Device::Cpu)
 }

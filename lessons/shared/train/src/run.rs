@@ -2,16 +2,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use candle_core::{D, Device, Tensor, Var};
+use candle_core::{D, DType, Device, Tensor, Var};
 use indicatif::{ProgressBar, ProgressStyle};
 use resnet::{Parameters, ResNet, parameters};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::recipe::Schedule;
-use crate::{AdamW, Pointing, Recipe, Scores, accuracy, pointing};
+use crate::recipe::{render, targets};
+use crate::{AdamW, Pointing, Recipe, Scores, Stage, accuracy, pointing};
 
 /// What is written beside a checkpoint.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Card {
     /// The checkpoint's name.
     pub name: String,
@@ -23,8 +23,10 @@ pub struct Card {
     pub command: String,
     /// What it was trained on.
     pub data: String,
-    /// Optimizer and schedule.
-    pub schedule: Schedule,
+    /// The training's stages; steps of the second take its kinds of scene in turn.
+    pub stages: Vec<Stage>,
+    /// Seeds the weights and the data.
+    pub seed: u64,
     /// Scores on held-out scenes.
     pub held_out: Scores,
     /// The pointing game on scenes with two figures.
@@ -45,30 +47,46 @@ pub fn run(
 ) -> Result<Option<Card>> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let state_path = folder.join(format!("{}.state.safetensors", recipe.name));
-    let schedule = &recipe.schedule;
     let mut training = Training::new(recipe)?;
-    let mut epoch = 0;
+    let mut done = 0;
     if state_path.is_file() {
-        epoch = training.resume(&state_path).with_context(|| {
+        done = training.resume(&state_path).with_context(|| {
             format!(
                 "{} does not fit this recipe; remove it to start afresh",
                 state_path.display()
             )
         })?;
-        println!("going on after epoch {epoch} of {}", schedule.epochs);
+        println!("going on after epoch {done}");
     }
-    let progress = bar((schedule.epochs * schedule.steps_per_epoch()) as u64);
-    progress.set_position((epoch * schedule.steps_per_epoch()) as u64);
+    let epochs: Vec<(usize, usize)> = recipe
+        .stages
+        .iter()
+        .enumerate()
+        .flat_map(|(stage, plan)| (0..plan.epochs).map(move |epoch| (stage, epoch)))
+        .collect();
+    let steps = |epochs: &[(usize, usize)]| -> usize {
+        epochs
+            .iter()
+            .map(|(stage, _)| recipe.stages[*stage].steps_per_epoch())
+            .sum()
+    };
+    let progress = bar(steps(&epochs) as u64);
+    progress.set_position(steps(&epochs[..done]) as u64);
     progress.reset_eta();
-    let first = epoch;
-    while epoch < schedule.epochs {
-        if stop_after.is_some_and(|most| epoch - first >= most) {
+    for (index, &(stage, epoch)) in epochs.iter().enumerate().skip(done) {
+        if stop_after.is_some_and(|most| index - done >= most) {
             return Ok(None);
         }
-        training.epoch(epoch, &progress)?;
-        epoch += 1;
-        training.save(&state_path, epoch)?;
-        progress.suspend(|| println!("epoch {epoch}: {}", training.summary()));
+        training.epoch(stage, epoch, &progress)?;
+        training.save(&state_path, index + 1)?;
+        progress.suspend(|| {
+            println!(
+                "epoch {} of {}: {}",
+                index + 1,
+                epochs.len(),
+                training.summary()
+            )
+        });
     }
     progress.finish_and_clear();
 
@@ -77,9 +95,9 @@ pub fn run(
     let network = ResNet::load(&path)?;
     println!(
         "measuring on {} held-out scenes and {} with two figures",
-        schedule.held_out, schedule.held_out
+        recipe.held_out_count, recipe.held_out_count
     );
-    let measuring = ProgressBar::new(schedule.held_out as u64).with_message("pointing");
+    let measuring = ProgressBar::new(recipe.held_out_count as u64).with_message("pointing");
     let card = Card {
         name: recipe.name.clone(),
         network: format!(
@@ -90,12 +108,13 @@ pub fn run(
         parameters: network.config().parameter_count(),
         command: command.into(),
         data: recipe.data.clone(),
-        schedule: schedule.clone(),
+        stages: recipe.stages.clone(),
+        seed: recipe.seed,
         held_out: accuracy(&network, recipe, |scene| scene)?,
         pointing: pointing(
             &network,
             recipe.held_out_seed(),
-            schedule.held_out,
+            recipe.held_out_count,
             &["layer2", "layer3", "layer4"],
             &measuring,
         )?,
@@ -121,6 +140,15 @@ fn bar(steps: u64) -> ProgressBar {
     bar
 }
 
+/// Fresh moments for all that is trained: weights and biases, not batch norm's stored statistics.
+fn optimizer(variables: &[(String, Var)]) -> Result<AdamW> {
+    let trainable = variables
+        .iter()
+        .filter(|(name, _)| !name.contains("running_"))
+        .cloned();
+    Ok(AdamW::new(trainable)?)
+}
+
 /// A network under training: its variables, its optimizer, and how it has done lately.
 struct Training<'a> {
     recipe: &'a Recipe,
@@ -134,7 +162,7 @@ struct Training<'a> {
 impl<'a> Training<'a> {
     fn new(recipe: &'a Recipe) -> Result<Self> {
         let config = recipe.config();
-        let fresh = parameters::initialize(&config, recipe.schedule.seed)?;
+        let fresh = parameters::initialize(&config, recipe.seed)?;
         // Everything is a `Var`, so that the network and this list share it; only weights and biases are optimized.
         let variables = config
             .tensors()
@@ -145,38 +173,46 @@ impl<'a> Training<'a> {
             .iter()
             .map(|(name, var)| (name.clone(), var.as_tensor().clone()))
             .collect();
-        let trainable = variables
-            .iter()
-            .filter(|(name, _)| !name.contains("running_"))
-            .cloned();
         Ok(Self {
             recipe,
             network: ResNet::new(&config, &tensors)?,
-            optimizer: AdamW::new(trainable, recipe.schedule.weight_decay)?,
+            optimizer: optimizer(&variables)?,
             variables,
             loss: f64::NAN,
             accuracy: f64::NAN,
         })
     }
 
-    fn epoch(&mut self, epoch: usize, progress: &ProgressBar) -> Result<()> {
-        let schedule = &self.recipe.schedule;
-        for index in 0..schedule.steps_per_epoch() {
-            let step = epoch * schedule.steps_per_epoch() + index;
-            let first = (step * schedule.batch) as u64;
-            let (images, rendered) = self
-                .recipe
-                .batch(schedule.seed, first..first + schedule.batch as u64)?;
-            let labels =
-                scenes::labels(&rendered, &Device::Cpu)?.to_dtype(candle_core::DType::U32)?;
+    fn epoch(&mut self, stage: usize, epoch: usize, progress: &ProgressBar) -> Result<()> {
+        let plan = &self.recipe.stages[stage];
+        if epoch == 0 {
+            self.optimizer = optimizer(&self.variables)?;
+        }
+        for index in 0..plan.steps_per_epoch() {
+            let step = epoch * plan.steps_per_epoch() + index;
+            let draw = plan.draws[step % plan.draws.len()];
+            let first = (step * plan.batch) as u64;
+            let rendered = render(
+                draw,
+                self.recipe.seed + stage as u64,
+                first..first + plan.batch as u64,
+            )?;
+            let images = resnet::normalize(&scenes::batch(&rendered, &Device::Cpu)?)?;
+            let targets = targets(&rendered)?;
             let logits = self.network.forward_training(&images)?;
-            let loss = candle_nn::loss::cross_entropy(&logits, &labels)?;
-            self.optimizer
-                .step(&loss.backward()?, schedule.learning_rate(step))?;
-            let right = logits
-                .argmax(D::Minus1)?
-                .eq(&labels)?
-                .to_dtype(candle_core::DType::F32)?
+            let scores = candle_nn::ops::log_softmax(&logits, D::Minus1)?;
+            let loss = ((scores * &targets)?.sum_all()? * (-1.0 / plan.batch as f64))?; // cross entropy
+            self.optimizer.step(
+                &loss.backward()?,
+                plan.learning_rate(step),
+                plan.weight_decay,
+            )?;
+            // Right is the class of any figure in the scene.
+            let guesses = logits.argmax_keepdim(D::Minus1)?;
+            let right = targets
+                .gather(&guesses, 1)?
+                .gt(0f32)?
+                .to_dtype(DType::F32)?
                 .mean_all()?;
             self.remember(
                 loss.to_scalar::<f32>()?.into(),
@@ -188,7 +224,7 @@ impl<'a> Training<'a> {
                 let left = progress.eta().as_secs() / 60;
                 println!(
                     "step {}: {}, about {left} min left",
-                    step + 1,
+                    progress.position(),
                     self.summary()
                 );
             }

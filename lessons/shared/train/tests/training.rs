@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use resnet::{ResNet, parameters};
-use train::{Recipe, Schedule};
+use train::{Recipe, Stage};
 
+/// Two stages, as the shipped recipe has them.
 fn recipe() -> Recipe {
-    let schedule = Schedule {
-        scenes_per_epoch: 32,
-        epochs: 2,
-        batch: 8,
-        held_out: 20,
-        ..Schedule::default()
-    };
-    Recipe::scenes(schedule)
+    let mut recipe = Recipe::scenes(2, 32, 1);
+    recipe.stages.iter_mut().for_each(|stage| stage.batch = 8);
+    recipe.stages[1].scenes_per_epoch = 16;
+    Recipe {
+        held_out_count: 20,
+        ..recipe
+    }
 }
 
 fn weights(folder: &Path) -> Vec<u8> {
@@ -48,7 +48,7 @@ fn an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one() {
     // What the run leaves: a network that loads, moved away from where it began, and no state.
     let network = ResNet::load(straight.path().join("scenes.safetensors")).unwrap();
     assert_eq!(network.config(), &recipe().config());
-    let before = parameters::initialize(&recipe().config(), recipe().schedule.seed).unwrap();
+    let before = parameters::initialize(&recipe().config(), recipe().seed).unwrap();
     let after = parameters::read(straight.path().join("scenes.safetensors")).unwrap();
     for name in ["conv1.weight", "layer4.1.bn2.running_var", "fc.bias"] {
         let moved = (&before[name] - &after[name])
@@ -80,13 +80,11 @@ fn a_state_that_does_not_fit_is_refused_and_kept() {
 
 #[test]
 fn the_learning_rate_rises_to_its_peak_and_falls_to_nothing() {
-    let schedule = Schedule::default();
-    let steps = schedule.epochs * schedule.steps_per_epoch();
-    let rates: Vec<f64> = (0..steps)
-        .map(|step| schedule.learning_rate(step))
-        .collect();
+    let stage: &Stage = &Recipe::scenes(8, 8000, 1).stages[0];
+    let steps = stage.steps();
+    let rates: Vec<f64> = (0..steps).map(|step| stage.learning_rate(step)).collect();
     let peak = rates.iter().copied().fold(0.0, f64::max);
-    assert!((peak - schedule.peak_learning_rate).abs() < 1e-9);
+    assert!((peak - stage.peak_learning_rate).abs() < 1e-9);
     let top = rates.iter().position(|&rate| rate == peak).unwrap();
     assert!(rates[..top].is_sorted() && rates[top..].is_sorted_by(|a, b| a >= b));
     assert!(rates[0] < peak / 20.0 && rates[steps - 1] < peak / 1000.0);

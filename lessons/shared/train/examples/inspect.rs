@@ -1,0 +1,214 @@
+//! A rough look at a checkpoint before it ships: where it looks, what its units detect, what they want.
+//!
+//! ```text
+//! cargo run -p train --example inspect -- target/checkpoints/scenes.safetensors target/inspect
+//! ```
+//!
+//! Rough: units are compared with concepts on a 32×32 grid, and optima take 150 plain steps. The lessons do it properly.
+
+use candle_core::{DType, Device, Result, Tensor, Var};
+use draw::{Figure, Heatmap, ImagePanel, MapGrid};
+use rand::{Rng, SeedableRng};
+use resnet::ResNet;
+use scenes::{Concept, Rendered, Sampler, Scene};
+
+const SITES: [&str; 5] = ["relu", "layer1", "layer2", "layer3", "layer4"];
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, checkpoint, folder] = arguments.as_slice() else {
+        anyhow::bail!("expected a checkpoint and a folder for the pictures");
+    };
+    let network = ResNet::load(checkpoint)?;
+    println!(
+        "{}",
+        maps(&network)?
+            .save(format!("{folder}/maps.png"))?
+            .display()
+    );
+    dissect(&network)?;
+    println!(
+        "{}",
+        optima(&network)?
+            .save(format!("{folder}/optima.png"))?
+            .display()
+    );
+    Ok(())
+}
+
+fn render(sampler: &Sampler, seed: u64, count: u64) -> Result<Vec<Rendered>> {
+    (0..count)
+        .map(|i| Ok(Scene::sample(sampler, seed, i)?.render()))
+        .collect()
+}
+
+/// Scenes with two figures, and a map for each.
+fn maps(network: &ResNet) -> Result<Figure> {
+    let rendered = render(&Sampler::two_figures(), 9, 6)?;
+    let pixels = scenes::batch(&rendered, &Device::Cpu)?;
+    let images = resnet::normalize(&pixels)?;
+    let mut figure = Figure::new("Grad-CAM for both figures of a scene").columns(5);
+    let mut by_figure = Vec::new();
+    for which in 0..2 {
+        let classes: Vec<u32> = rendered
+            .iter()
+            .map(|r| r.scene.figures[which].shape as u32)
+            .collect();
+        by_figure.push(train::class_activation_maps(
+            network,
+            &images,
+            &classes,
+            &["layer3", "layer4"],
+        )?);
+    }
+    for (i, rendered) in rendered.iter().enumerate() {
+        figure = figure.panel(ImagePanel::new(&pixels.get(i)?)?);
+        for (which, maps) in by_figure.iter().enumerate() {
+            for (site, map) in ["layer3", "layer4"].iter().zip(maps) {
+                let name = format!("{} {site}", rendered.scene.figures[which].shape);
+                figure = figure.panel(Heatmap::new(&map.get(i)?)?.title(name).without_bar());
+            }
+        }
+    }
+    Ok(figure)
+}
+
+const GRID: usize = 32;
+
+/// Rows of bilinear weights from `from` cells to the grid, half-pixel centres.
+fn interpolation(from: usize) -> Result<Tensor> {
+    let mut weights = vec![0f32; GRID * from];
+    for (to, row) in weights.chunks_exact_mut(from).enumerate() {
+        let at =
+            ((to as f32 + 0.5) * from as f32 / GRID as f32 - 0.5).clamp(0.0, from as f32 - 1.0);
+        let (low, share) = (at.floor() as usize, at.fract());
+        row[low] += 1.0 - share;
+        row[(low + 1).min(from - 1)] += share;
+    }
+    Tensor::from_vec(weights, (GRID, from), &Device::Cpu)
+}
+
+/// Units per kind of concept and layer whose top half percent overlaps the concept with an IoU over 0.04.
+fn dissect(network: &ResNet) -> Result<()> {
+    let rendered = render(&Sampler::default(), 77, 600)?;
+    let concepts = Concept::all();
+    let mut masks = vec![Vec::new(); concepts.len()];
+    for rendered in &rendered {
+        let step = rendered.image.width / GRID;
+        for (concept, masks) in concepts.iter().zip(&mut masks) {
+            let mask = rendered.masks.get(*concept);
+            let cells =
+                (0..GRID * GRID).map(|i| (i % GRID * step + step / 2, i / GRID * step + step / 2));
+            masks.extend(cells.map(|(column, row)| mask.contains(column, row)));
+        }
+    }
+    for site in SITES {
+        let mut units: Vec<Vec<f32>> = Vec::new();
+        for chunk in rendered.chunks(50) {
+            let images = resnet::normalize(&scenes::batch(chunk, &Device::Cpu)?)?;
+            let activation = network.capture(&images, &[site])?.activation(site)?.clone();
+            let weights = interpolation(activation.dim(2)?)?;
+            let (batch, channels, _, _) = activation.dims4()?;
+            units.resize(channels, Vec::new());
+            for image in 0..batch {
+                let maps = weights
+                    .broadcast_matmul(&activation.get(image)?)?
+                    .broadcast_matmul(&weights.t()?)?;
+                for (unit, map) in units
+                    .iter_mut()
+                    .zip(maps.flatten_from(1)?.to_vec2::<f32>()?)
+                {
+                    unit.extend(map);
+                }
+            }
+        }
+        let mut found: Vec<(f64, Concept)> = Vec::new();
+        for unit in &units {
+            let mut sorted = unit.clone();
+            sorted.sort_by(|a, b| b.total_cmp(a));
+            let threshold = sorted[sorted.len() / 200];
+            let best = concepts
+                .iter()
+                .zip(&masks)
+                .filter(|(c, _)| **c != Concept::Background)
+                .map(|(concept, mask)| {
+                    let pairs = unit.iter().map(|&v| v > threshold).zip(mask);
+                    let (mut both, mut either) = (0usize, 0usize);
+                    pairs.for_each(|(on, &is)| {
+                        both += (on && is) as usize;
+                        either += (on || is) as usize;
+                    });
+                    (both as f64 / either.max(1) as f64, *concept)
+                });
+            found.extend(
+                best.max_by(|a, b| a.0.total_cmp(&b.0))
+                    .filter(|(iou, _)| *iou > 0.04),
+            );
+        }
+        let mut line = format!("{site}: {} units;", units.len());
+        for factor in ["shape", "colour", "texture", "badge"] {
+            let of: Vec<_> = found
+                .iter()
+                .filter(|(_, concept)| concept.factor() == factor)
+                .collect();
+            line += &format!(" {factor} {}", of.len());
+        }
+        found.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let best: Vec<_> = found
+            .iter()
+            .take(4)
+            .map(|(iou, concept)| format!("{concept} {iou:.2}"))
+            .collect();
+        println!("{line}; best {}", best.join(", "));
+    }
+    Ok(())
+}
+
+/// Images that drive a few units of each layer: jittered ascent with a little smoothing.
+fn optima(network: &ResNet) -> Result<Figure> {
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(3);
+    let mut figure = Figure::new("What four units of each layer want").columns(1);
+    for site in SITES {
+        let mut images = Vec::new();
+        for unit in 0..4 {
+            let start = (0..3 * 128 * 128).map(|_| random.random_range(-0.1f32..0.1));
+            let mut image = Tensor::from_iter(start, &Device::Cpu)?.reshape((1, 3, 128, 128))?;
+            for _ in 0..150 {
+                let (dx, dy) = (
+                    random.random_range(0..8usize),
+                    random.random_range(0..8usize),
+                );
+                let shifted = Var::from_tensor(&image.roll(dx as i32, 3)?.roll(dy as i32, 2)?)?;
+                let trace = network.tap(&shifted, &[site])?;
+                let score = trace.activation(site)?.narrow(1, unit * 3, 1)?.mean_all()?;
+                let across = |dim| -> Result<Tensor> {
+                    let length = shifted.dim(dim)? - 1;
+                    (shifted.narrow(dim, 1, length)? - shifted.narrow(dim, 0, length)?)?
+                        .sqr()?
+                        .mean_all()
+                };
+                let objective = (score - ((across(2)? + across(3)?)? * 0.3)?)?;
+                let gradient = trace.gradients(&objective)?.of(&shifted)?;
+                let size = gradient
+                    .sqr()?
+                    .mean_all()?
+                    .sqrt()?
+                    .to_dtype(DType::F32)?
+                    .to_scalar::<f32>()?;
+                let step = (gradient * (0.05 / (size as f64 + 1e-12)))?;
+                let moved = (shifted.as_tensor() + step)?.detach();
+                image = moved
+                    .roll(-(dx as i32), 3)?
+                    .roll(-(dy as i32), 2)?
+                    .clamp(-2.1, 2.6)?;
+            }
+            images.push(resnet::denormalize(&image)?.clamp(0.0, 1.0)?);
+        }
+        figure = figure.panel(
+            MapGrid::images(&Tensor::cat(&images, 0)?)?
+                .columns(4)
+                .title(site),
+        );
+    }
+    Ok(figure)
+}

@@ -1,0 +1,165 @@
+//! A lesson of toy exercises whose attempts do everything an attempt can do, for the tests of the runner
+//! (`tests/runner.rs`). `cargo run -p graders --bin toys` shows what a learner sees.
+
+use candle_core::{Device, Result, Tensor};
+use course::Lesson;
+use graders::{Exam, exercise, runner};
+use std::{hint::black_box, process::ExitCode};
+
+type Double = fn(usize) -> usize;
+type Scale = fn(&Tensor) -> Result<Tensor>;
+type Table = fn(usize) -> String;
+
+/// The second input depends on the seed.
+fn double(id: &str, seed: u64) -> Exam<Double> {
+    let n = 3 + seed as usize % 1000;
+    Exam::new(id, (|n| 2 * n) as Double)
+        .mistake("square", "You squared n. Doubling adds n to itself.", |n| {
+            n * n
+        })
+        .mistake("unchanged", "You returned n as it came.", |n| n)
+        .alternative("a sum", |n| n + n)
+        .truth("n = 0", 0, |f| f(0))
+        .case(format!("n = {n}"), move |f| f(n))
+        .case(format!("n = {}", n + 1), move |f| f(n + 1))
+}
+
+/// A 2×3 map times ten; a map of rank 1 is refused.
+fn scale(id: &str) -> Exam<Scale> {
+    let map = Tensor::arange(1f32, 7., &Device::Cpu)
+        .and_then(|x| x.reshape((2, 3)))
+        .expect("six values");
+    let flat = map.flatten_all().expect("on the CPU");
+    Exam::new(id, times_ten as Scale)
+        .mistake("tenth", "You divided by ten instead of multiplying.", |x| {
+            x * 0.1
+        })
+        .mistake("negative", "The sign is wrong.", |x| x * -10.)
+        .case("the numbers 1 to 6 as a 2×3 map", move |f| f(&map))
+        .refuses("a list instead of a map", move |f| f(&flat))
+}
+
+fn times_ten(x: &Tensor) -> Result<Tensor> {
+    x.dims2()?;
+    x * 10.
+}
+
+fn table(id: &str) -> Exam<Table> {
+    let expected = "layer   size\nconv1   64×64\nlayer1  32×32\nlayer2  16×16";
+    Exam::new(id, (|_| String::new()) as Table).truth("size 64", expected, |f| f(64))
+}
+
+fn broken(seed: u64) -> Exam<Double> {
+    double("9.16", seed).case("an input that the solution cannot take", |_| -> usize {
+        panic!("no room")
+    })
+}
+
+#[allow(unconditional_recursion)]
+fn endless(n: usize) -> usize {
+    black_box(endless(black_box(n) + 1)) + 1
+}
+
+fn lesson() -> std::result::Result<Lesson, course::CatalogueError> {
+    let entry = |(i, (name, requires)): (usize, &(&str, &str))| {
+        let k = i + 1;
+        format!(
+            "[[exercises]]\nid = \"9.{k}\"\nname = \"{name}\"\ntest = \"ex9_{k}_{name}\"\ntitle = \"{name}\"\n\
+             file = \"src/toys.rs\"\ndifficulty = 1\nminutes = 5\ncore = true\nrequires = [{requires}]\n\
+             hints = [\"a\", \"b\"]\n"
+        )
+    };
+    let list: String = NAMES.iter().enumerate().map(entry).collect();
+    Lesson::parse(9, &format!("title = \"Toys\"\n{list}"))
+}
+
+const NAMES: [(&str, &str); 18] = [
+    ("passes", ""),
+    ("mistaken", ""),
+    ("hangs", ""),
+    ("overflows", ""),
+    ("exits", ""),
+    ("panics", ""),
+    ("hoards", ""),
+    ("nan", ""),
+    ("flattens", ""),
+    ("refuses", ""),
+    ("untouched", ""),
+    ("waits", "\"9.2\""),
+    ("close", ""),
+    ("prints", ""),
+    ("tabulates", ""),
+    ("breaks", ""),
+    ("lenient", ""),
+    ("borrows", ""),
+];
+
+fn main() -> ExitCode {
+    let lesson = lesson().expect("a valid catalogue");
+    runner::run(
+        &lesson,
+        &[
+            exercise("9.1", |seed| double("9.1", seed), |n| n << 1),
+            exercise("9.2", |seed| double("9.2", seed), |n| n * n),
+            exercise(
+                "9.3",
+                |seed| double("9.3", seed),
+                |n| loop {
+                    black_box(n);
+                },
+            ),
+            exercise("9.4", |seed| double("9.4", seed), endless as Double),
+            exercise("9.5", |seed| double("9.5", seed), |_| std::process::exit(0)),
+            exercise("9.6", |seed| double("9.6", seed), |n| [n][n + 1]),
+            exercise(
+                "9.7",
+                |seed| double("9.7", seed),
+                |n| {
+                    let mut hoard = vec![];
+                    loop {
+                        hoard.push(black_box(vec![n; 1 << 20]));
+                    }
+                },
+            ),
+            exercise(
+                "9.8",
+                |_| scale("9.8"),
+                |x| x.zeros_like()? / x.zeros_like()?,
+            ),
+            exercise("9.9", |_| scale("9.9"), |x| (x * 10.)?.flatten_all()),
+            exercise(
+                "9.10",
+                |_| scale("9.10"),
+                |x| x.dims1().and_then(|_| x * 10.),
+            ),
+            exercise(
+                "9.11",
+                |seed| double("9.11", seed),
+                |_| todo!("exercise 9.11: add n to itself"),
+            ),
+            exercise("9.12", |seed| double("9.12", seed), |n| n + 1),
+            exercise("9.13", |_| scale("9.13"), |x| x * 10.01),
+            exercise(
+                "9.14",
+                |seed| double("9.14", seed),
+                |n| {
+                    println!("working on {n}");
+                    eprintln!("[src/toys.rs:1:1] n = {n}");
+                    n + 2 * usize::from(n > 0)
+                },
+            ),
+            exercise(
+                "9.15",
+                |_| table("9.15"),
+                |n| format!("layer   size\nconv1   {n}×{n}\nlayer1  33×33\nlayer2  16×16"),
+            ),
+            exercise("9.16", broken, |n| 2 * n),
+            exercise("9.17", |_| scale("9.17"), |x| x * 10.),
+            exercise(
+                "9.18",
+                |seed| double("9.18", seed),
+                |_| todo!("exercise 9.11: add n to itself"),
+            ),
+        ],
+    )
+}

@@ -1,0 +1,164 @@
+//! What a check says about an attempt, and its words.
+
+use crate::{
+    compare::Difference,
+    observed::{Observed, first_lines},
+    panics::Panic,
+};
+use course::report::Verdict;
+use serde::{Deserialize, Serialize};
+
+/// A verdict with what a learner needs to act on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Grade {
+    /// The kind of verdict.
+    pub verdict: Verdict,
+    /// The id of the recognised mistake.
+    pub mistake: Option<String>,
+    /// The exercise this one waits for.
+    pub waiting_for: Option<String>,
+    /// What happened and what to do, in a sentence or two.
+    pub sentence: String,
+    /// The place in the source, `file:line`.
+    pub at: Option<String>,
+    /// The input that shows it: the first failing one, so the smallest.
+    pub input: Option<String>,
+    /// Label and text: yours, expected, difference.
+    pub evidence: Vec<(String, String)>,
+}
+
+impl Grade {
+    /// A verdict and a sentence.
+    pub fn new(verdict: Verdict, sentence: impl Into<String>) -> Self {
+        Self {
+            verdict,
+            mistake: None,
+            waiting_for: None,
+            sentence: sentence.into(),
+            at: None,
+            input: None,
+            evidence: vec![],
+        }
+    }
+
+    /// Right.
+    pub fn passed() -> Self {
+        Self::new(Verdict::Passed, "")
+    }
+
+    /// Did the attempt pass?
+    pub fn is_pass(&self) -> bool {
+        self.verdict == Verdict::Passed
+    }
+
+    /// The input that shows it.
+    pub(crate) fn input(self, label: &str) -> Self {
+        Self {
+            input: Some(label.to_string()),
+            ..self
+        }
+    }
+
+    /// The check itself failed.
+    pub(crate) fn broken(what: impl Into<String>) -> Self {
+        let what = what.into();
+        Self::new(
+            Verdict::Broken,
+            format!(
+                "This is a fault of the course, not of your code: {what}. Please report it with the replay line."
+            ),
+        )
+    }
+
+    /// The exercise calls another one that does not pass yet.
+    pub(crate) fn waiting(required: &str) -> Self {
+        let sentence = format!(
+            "This exercise calls {required}, which does not pass yet. Finish {required} first."
+        );
+        Self {
+            waiting_for: Some(required.to_string()),
+            ..Self::new(Verdict::Waiting, sentence)
+        }
+    }
+
+    /// The attempt at exercise `id` panicked; a stub's `todo!` is "not started".
+    pub(crate) fn panicked(id: &str, panic: &Panic) -> Self {
+        let todo = panic.message.strip_prefix("not yet implemented");
+        let stub = todo.and_then(|rest| rest.strip_prefix(": exercise "));
+        let grade = match stub.map(|rest| rest.split_once(": ").unwrap_or((rest, ""))) {
+            Some((stub, step)) if stub == id => Self::new(Verdict::NotStarted, step),
+            Some((stub, _)) => Self::waiting(stub),
+            None if todo.is_some() => Self::new(Verdict::Panicked, "A todo!() is still reached."),
+            None => Self::new(
+                Verdict::Panicked,
+                format!("Your function panicked: {}", first_lines(&panic.message, 4)),
+            ),
+        };
+        Self {
+            at: Some(place(&panic.at)),
+            ..grade
+        }
+    }
+
+    /// The attempt gave something else than expected.
+    pub(crate) fn differs(
+        difference: &Difference,
+        yours: &Observed,
+        expected: &Observed,
+        because: Option<&str>,
+    ) -> Self {
+        let general = match difference.verdict {
+            Verdict::WrongShape => "The shape is wrong, so the values were not looked at.",
+            Verdict::WrongDtype => {
+                "The numbers have the wrong type, so the values were not looked at."
+            }
+            Verdict::NotFinite => {
+                "NaN or infinity where a finite number is expected. Look for a division by 0, the logarithm or root \
+                 of 0, or an exp that overflows."
+            }
+            Verdict::ReturnedError => "Your function returned an error for an input that is valid.",
+            Verdict::MissingError => {
+                "This input makes no sense, so the function should return an error. Yours returned a value."
+            }
+            Verdict::Close => {
+                "Nearly right. Rounding alone stays below about 1e-6. An error between 1e-4 and 1e-2 is mostly a small \
+                 constant (an eps, n for n − 1), or a lower precision on the way; above 1e-2 the formula differs."
+            }
+            _ => "The value is wrong, and no mistake known to this check gives it.",
+        };
+        let sentence = match because {
+            Some(because) if difference.verdict != Verdict::ReturnedError => because.to_string(),
+            _ => general.to_string(),
+        };
+        let mut grade = Self::new(difference.verdict, sentence);
+        let tables = matches!((yours, expected), (Observed::Text(_), Observed::Text(_)));
+        if !tables {
+            grade.evidence.push(("yours".into(), yours.show()));
+            let expected = match expected {
+                Observed::Refused(_) => "an error".to_string(),
+                value => value.show(),
+            };
+            grade.evidence.push(("expected".into(), expected));
+        }
+        if !difference.text.is_empty() {
+            grade
+                .evidence
+                .push(("difference".into(), difference.text.clone()));
+        }
+        grade
+    }
+}
+
+/// A panic's place without the machine's folders: `lessons/lesson01/src/shapes.rs:31`, `candle-core-0.11.1/src/…`.
+fn place(at: &str) -> String {
+    if at.starts_with("/rustc/") {
+        return "inside the standard library".into();
+    }
+    match at.split_once("/registry/src/") {
+        Some((_, rest)) => rest
+            .split_once('/')
+            .map_or(rest, |(_, path)| path)
+            .to_string(),
+        None => at.to_string(),
+    }
+}

@@ -1,0 +1,328 @@
+use candle_core::{Result, Tensor};
+use resnet::{Parameters, Window, ops};
+
+use super::inputs::{Random, tensor};
+use crate::{Exam, Observed};
+
+/// A function of one tensor, element by element or as a whole.
+pub type Map = fn(&Tensor) -> Result<Tensor>;
+/// A forward pass that names every activation.
+pub type Pass = fn(&Tensor, &Parameters) -> Result<Vec<(&'static str, Tensor)>>;
+
+/// `solution01::relu`, `sigmoid`, `tanh`, `softmax` and `forward`
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Forward {
+    pub relu: Map,
+    pub sigmoid: Map,
+    pub tanh: Map,
+    pub softmax: Map,
+    pub forward: Pass,
+}
+
+const SOLUTION: Forward = Forward {
+    relu: solution01::relu,
+    sigmoid: solution01::sigmoid,
+    tanh: solution01::tanh,
+    softmax: solution01::softmax,
+    forward: solution01::forward,
+};
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    ConvAfterRelu,
+    NoRelu,
+    NoConvBias,
+    NoPadding,
+    AveragePool,
+    ColumnsFirst,
+    WeightReshaped,
+    NoFcBias,
+    ReluOnLogits,
+}
+
+/// The forward pass with the shared operations, and with one fault.
+fn pass(image: &Tensor, weights: &Parameters, fault: Fault) -> Result<Vec<(&'static str, Tensor)>> {
+    let weight = |name: &str| {
+        weights
+            .get(name)
+            .ok_or_else(|| candle_core::Error::Msg(name.into()))
+    };
+    let window = Window::new(3).padding(if fault == Fault::NoPadding { 0 } else { 1 });
+    let bias = weight("conv.bias")?.reshape((1, (), 1, 1))?;
+    let mut conv = ops::conv2d(&image.unsqueeze(0)?, weight("conv.weight")?, window)?;
+    if fault != Fault::NoConvBias {
+        conv = conv.broadcast_add(&bias)?;
+    }
+    let post = if fault == Fault::NoRelu {
+        conv.clone()
+    } else {
+        ops::relu(&conv)?
+    };
+    let half = Window::new(2).stride(2);
+    let pooled = if fault == Fault::AveragePool {
+        post.avg_pool2d(2)?
+    } else {
+        ops::max_pool2d(&post, half)?
+    };
+    let pooled = pooled.squeeze(0)?;
+    let features = if fault == Fault::ColumnsFirst {
+        pooled.permute((1, 2, 0))?.flatten_all()?
+    } else {
+        pooled.flatten_all()?
+    };
+    let fc = weight("fc.weight")?;
+    let (classes, count) = fc.dims2()?;
+    let fc = if fault == Fault::WeightReshaped {
+        fc.reshape((count, classes))?
+    } else {
+        fc.t()?
+    };
+    let mut logits = features.unsqueeze(0)?.matmul(&fc)?.squeeze(0)?;
+    if fault != Fault::NoFcBias {
+        logits = (logits + weight("fc.bias")?)?;
+    }
+    if fault == Fault::ReluOnLogits {
+        logits = logits.relu()?;
+    }
+    let probabilities = solution01::softmax(&logits)?;
+    let conv = if fault == Fault::ConvAfterRelu {
+        post.clone()
+    } else {
+        conv
+    };
+    Ok(vec![
+        ("conv", conv.squeeze(0)?),
+        ("relu", post.squeeze(0)?),
+        ("maxpool", pooled),
+        ("flatten", features),
+        ("fc", logits),
+        ("softmax", probabilities),
+    ])
+}
+
+fn observe(activations: Result<Vec<(&'static str, Tensor)>>) -> Observed {
+    match activations {
+        Ok(list) => Observed::Fields(
+            list.iter()
+                .map(|(name, value)| (name.to_string(), value.into()))
+                .collect(),
+        ),
+        Err(error) => Observed::Refused(error.to_string()),
+    }
+}
+
+fn exponential_tanh(x: &Tensor) -> Result<Tensor> {
+    let (up, down) = (x.exp()?, x.neg()?.exp()?);
+    (&up - &down)?.div(&(up + down)?)
+}
+
+fn weights(
+    random: &mut Random,
+    channels: usize,
+    filters: usize,
+    features: usize,
+    classes: usize,
+) -> Parameters {
+    Parameters::from([
+        (
+            "conv.weight".into(),
+            random.signed((filters, channels, 3, 3)),
+        ),
+        ("conv.bias".into(), random.signed(filters)),
+        ("fc.weight".into(), random.signed((classes, features))),
+        ("fc.bias".into(), random.signed(classes)),
+    ])
+}
+
+/// 1.4
+pub fn forward(seed: u64) -> Exam<Forward> {
+    let mut random = Random::new(seed, 14);
+    let x = random.between(-3.0, 3.0, (2, 3, 4));
+    let (x_1, x_2) = (x.clone(), x.clone());
+    let logits = random.between(-4.0, 4.0, 7);
+    let shifted = (&logits + 300.0).expect("a number adds to any tensor");
+    let small = random.signed((1, 4, 4));
+    let small_weights = weights(&mut random, 1, 2, 8, 3);
+    let image = random.signed((3, 8, 6));
+    let image_weights = weights(&mut random, 3, 4, 48, 5);
+    let mut incomplete = image_weights.clone();
+    incomplete.remove("fc.bias");
+    let image_1 = image.clone();
+
+    // A network that sees: filter 0 answers to bright columns left of dark ones, and class 0 counts its answers.
+    let edge = tensor(&[0., 1., -1., 0., 1., -1., 0., 1., -1.], (1, 1, 3, 3));
+    let planted = Parameters::from([
+        ("conv.weight".into(), edge),
+        ("conv.bias".into(), tensor(&[-2.0], 1)),
+        (
+            "fc.weight".into(),
+            tensor(&[1., 1., 1., 1., 0., 0., 0., 0.], (2, 4)),
+        ),
+        ("fc.bias".into(), tensor(&[0., 2.], 2)),
+    ]);
+    let step = tensor(&[1., 1., 0., 0.].repeat(4), (1, 4, 4));
+
+    Exam::new("1.4", SOLUTION)
+        .mistake(
+            "relu returns a mask",
+            "Your relu says where x is positive: 0 and 1. It should keep x there.",
+            Forward { relu: |x| x.gt(0f32)?.to_dtype(x.dtype()), ..SOLUTION },
+        )
+        .mistake(
+            "relu is the magnitude",
+            "Your relu returns |x|. Negative values become 0, not positive.",
+            Forward { relu: |x| x.abs(), ..SOLUTION },
+        )
+        .mistake(
+            "sigmoid of minus x",
+            "Your sigmoid falls where it should rise: the exponent has the wrong sign. 1 / (1 + e^(−x)).",
+            Forward { sigmoid: |x| (x.exp()? + 1.0)?.recip(), ..SOLUTION },
+        )
+        .mistake(
+            "sigmoid overflows",
+            "e^x / (1 + e^x) is infinity over infinity for x = 100: NaN. In 1 / (1 + e^(−x)) the exponential may \
+             overflow, and the result is still 0.",
+            Forward { sigmoid: |x| x.exp()?.div(&(x.exp()? + 1.0)?), ..SOLUTION },
+        )
+        .mistake(
+            "tanh overflows",
+            "e^100 is infinite in f32, and infinity over infinity is NaN. 2·sigmoid(2x) − 1 is the same function and \
+             cannot overflow to NaN.",
+            Forward { tanh: exponential_tanh, ..SOLUTION },
+        )
+        .mistake(
+            "tanh without the doubled argument",
+            "2·sigmoid(x) − 1 is too flat. tanh(x) = 2·sigmoid(2x) − 1.",
+            Forward { tanh: |x| solution01::sigmoid(x)?.affine(2.0, -1.0), ..SOLUTION },
+        )
+        .mistake(
+            "softmax overflows",
+            "e^300 is infinite in f32, and infinity over infinity is NaN. Subtract the largest logit from all of them \
+             first: it cancels in the quotient.",
+            Forward {
+                softmax: |z| {
+                    let exponentials = z.exp()?;
+                    exponentials.broadcast_div(&exponentials.sum_all()?)
+                },
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "softmax without exponentials",
+            "You divided the logits by their sum. That can be negative; softmax divides their exponentials.",
+            Forward { softmax: |z| z.broadcast_div(&z.sum_all()?), ..SOLUTION },
+        )
+        .mistake(
+            "divided by the largest",
+            "Your largest probability is 1: you divided by the largest exponential instead of their sum.",
+            Forward { softmax: |z| z.broadcast_sub(&z.max(0)?)?.exp(), ..SOLUTION },
+        )
+        .mistake(
+            "post-activation under the name of the pre-activation",
+            "Your `conv` has no negative values: it already went through ReLU. Keep the pre-activation, and give the \
+             result of relu a name of its own.",
+            Forward { forward: |i, w| pass(i, w, Fault::ConvAfterRelu), ..SOLUTION },
+        )
+        .mistake(
+            "no relu",
+            "Your `relu` still has negative values: the non-linearity is missing between convolution and pool.",
+            Forward { forward: |i, w| pass(i, w, Fault::NoRelu), ..SOLUTION },
+        )
+        .mistake(
+            "no bias in the convolution",
+            "conv.bias is not used. Pass it to convolve as Some(bias).",
+            Forward { forward: |i, w| pass(i, w, Fault::NoConvBias), ..SOLUTION },
+        )
+        .mistake(
+            "no padding in the convolution",
+            "Your feature map is smaller than the image. The convolution has kernel 3 and padding 1.",
+            Forward { forward: |i, w| pass(i, w, Fault::NoPadding), ..SOLUTION },
+        )
+        .mistake(
+            "average pool",
+            "You averaged the patches. This network takes their maximum.",
+            Forward { forward: |i, w| pass(i, w, Fault::AveragePool), ..SOLUTION },
+        )
+        .mistake(
+            "flattened channels last",
+            "Your features are ordered place by place. The weights of fc expect channel by channel, each row by row: \
+             flatten_all on [channels, height, width].",
+            Forward { forward: |i, w| pass(i, w, Fault::ColumnsFirst), ..SOLUTION },
+        )
+        .mistake(
+            "weight reshaped instead of transposed",
+            "Reshaping fc.weight to [features, classes] deals the same numbers out in another order. Its rows are the \
+             classes: transpose it with t(), or multiply it from the left.",
+            Forward { forward: |i, w| pass(i, w, Fault::WeightReshaped), ..SOLUTION },
+        )
+        .mistake(
+            "no bias in fc",
+            "fc.bias is not used. logits = fc.weight · features + fc.bias.",
+            Forward { forward: |i, w| pass(i, w, Fault::NoFcBias), ..SOLUTION },
+        )
+        .mistake(
+            "relu on the logits",
+            "Your logits went through ReLU. A class may have a negative score: nothing comes between fc and softmax.",
+            Forward { forward: |i, w| pass(i, w, Fault::ReluOnLogits), ..SOLUTION },
+        )
+        .alternative("candle's own functions, the shared operations", Forward {
+            relu: |x| (x + x.abs()?)? * 0.5,
+            sigmoid: |x| (x * 0.5)?.tanh()?.affine(0.5, 0.5),
+            tanh: |x| x.tanh(),
+            softmax: |z| z.broadcast_sub(&z.broadcast_sub(&z.max(0)?)?.exp()?.sum_all()?.log()?.broadcast_add(&z.max(0)?)?)?.exp(),
+            forward: |i, w| pass(i, w, Fault::None),
+        })
+        .truth("relu of −2, −0.5, 0, 0.5, 2", tensor(&[0., 0., 0., 0.5, 2.], 5), |f| {
+            (f.relu)(&tensor(&[-2., -0.5, 0., 0.5, 2.], 5))
+        })
+        .case("relu of a random [2, 3, 4] tensor", move |f| (f.relu)(&x))
+        .truth("sigmoid of 0 and ln 3", tensor(&[0.5, 0.75], 2), |f| (f.sigmoid)(&tensor(&[0., 3f32.ln()], 2)))
+        .because("1 / (1 + 1) and 1 / (1 + 1/3).")
+        .case("sigmoid of a random [2, 3, 4] tensor", move |f| (f.sigmoid)(&x_1))
+        .truth("sigmoid of −100 and 100", tensor(&[0., 1.], 2), |f| (f.sigmoid)(&tensor(&[-100., 100.], 2)))
+        .truth("tanh of 0 and ln 2", tensor(&[0., 0.6], 2), |f| (f.tanh)(&tensor(&[0., 2f32.ln()], 2)))
+        .because("(2 − 1/2) / (2 + 1/2) = 0.6.")
+        .case("tanh of a random [2, 3, 4] tensor", move |f| (f.tanh)(&x_2))
+        .truth("tanh of −100 and 100", tensor(&[-1., 1.], 2), |f| (f.tanh)(&tensor(&[-100., 100.], 2)))
+        .truth("softmax of the logits 0 and ln 3", tensor(&[0.25, 0.75], 2), |f| {
+            (f.softmax)(&tensor(&[0., 3f32.ln()], 2))
+        })
+        .because("1 / (1 + 3) and 3 / (1 + 3).")
+        .case("softmax of seven random logits", move |f| (f.softmax)(&logits))
+        .case("softmax of the same logits plus 300", move |f| (f.softmax)(&shifted))
+        .truth(
+            "forward: a bright left half, an edge filter, and two classes",
+            Observed::Fields(vec![
+                ("conv".into(), tensor(&[
+                    -2., 0., -2., -2., //
+                    -2., 1., -2., -2., //
+                    -2., 1., -2., -2., //
+                    -2., 0., -2., -2.,
+                ], (1, 4, 4)).into()),
+                ("relu".into(), tensor(&[
+                    0., 0., 0., 0., //
+                    0., 1., 0., 0., //
+                    0., 1., 0., 0., //
+                    0., 0., 0., 0.,
+                ], (1, 4, 4)).into()),
+                ("maxpool".into(), tensor(&[1., 0., 1., 0.], (1, 2, 2)).into()),
+                ("flatten".into(), tensor(&[1., 0., 1., 0.], 4).into()),
+                ("fc".into(), tensor(&[2., 2.], 2).into()),
+                ("softmax".into(), tensor(&[0.5, 0.5], 2).into()),
+            ]),
+            move |f| observe((f.forward)(&step, &planted)),
+        )
+        .because(
+            "The filter adds up bright minus dark over three rows, less 2: at the edge 3 − 2 = 1, at its ends, where \
+             the padding hides a row, 0. Class 0 counts two answers, class 1 has a bias of 2.",
+        )
+        .case("forward: a random [1, 4, 4] image, 2 filters, 3 classes", move |f| {
+            observe((f.forward)(&small, &small_weights))
+        })
+        .case("forward: a random [3, 8, 6] image, 4 filters, 5 classes", move |f| {
+            observe((f.forward)(&image, &image_weights))
+        })
+        .refuses("forward: no weight named fc.bias", move |f| observe((f.forward)(&image_1, &incomplete)))
+}

@@ -1,0 +1,51 @@
+//! Tensors to put into an attempt: random ones from the seed of the run, and small ones written out.
+
+use candle_core::{Device, Shape, Tensor};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// A source of random tensors, the same for the same seed on every machine.
+pub struct Random(ChaCha8Rng);
+
+impl Random {
+    /// Exercises of one run share the seed and must not share the numbers, so each brings its own `stream`.
+    pub fn new(seed: u64, stream: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(stream);
+        Self(rng)
+    }
+
+    /// Evenly distributed values between `low` and `high`.
+    pub fn between(&mut self, low: f32, high: f32, shape: impl Into<Shape>) -> Tensor {
+        let shape = shape.into();
+        let values = (0..shape.elem_count()).map(|_| self.0.random_range(low..high));
+        Tensor::from_vec(values.collect(), shape, &Device::Cpu)
+            .expect("as many values as the shape has")
+    }
+
+    /// Evenly distributed values between −1 and 1.
+    pub fn signed(&mut self, shape: impl Into<Shape>) -> Tensor {
+        self.between(-1.0, 1.0, shape)
+    }
+
+    /// A whole number between `low` and `high`, both included.
+    pub fn count(&mut self, low: usize, high: usize) -> usize {
+        self.0.random_range(low..=high)
+    }
+}
+
+/// A tensor with these values, row by row.
+pub fn tensor(values: &[f32], shape: impl Into<Shape>) -> Tensor {
+    Tensor::from_slice(values, shape, &Device::Cpu).expect("as many values as the shape has")
+}
+
+/// Zeros, and a 1 at `place`.
+pub fn delta<const RANK: usize>(place: [usize; RANK], shape: [usize; RANK]) -> Tensor {
+    let index = place
+        .iter()
+        .zip(&shape)
+        .fold(0, |index, (i, side)| index * side + i);
+    let mut values = vec![0.0; shape.iter().product()];
+    values[index] = 1.0;
+    tensor(&values, &shape[..])
+}

@@ -1,0 +1,182 @@
+use resnet::{Block, Config, Stem};
+
+use super::inputs::Random;
+use crate::Exam;
+
+/// `solution01::parameter_count`
+pub type ParameterCount = fn(&Config) -> usize;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    ConvolutionBiases,
+    RunningStatistics,
+    NoBatchNorms,
+    OneNumberPerChannel,
+    NoProjections,
+    ProjectionInEveryStage,
+    ProjectionOnlyWithStride,
+    NoProjectionNorm,
+    NoClassifierBias,
+    SquareKernelForgotten,
+}
+
+/// Adds up the parts one by one, with one fault.
+fn count(config: &Config, fault: Fault) -> usize {
+    let norm = |channels: usize| match fault {
+        Fault::NoBatchNorms => 0,
+        Fault::OneNumberPerChannel => channels,
+        Fault::RunningStatistics => 4 * channels,
+        _ => 2 * channels,
+    };
+    let conv = |input: usize, output: usize, side: usize| {
+        let area = if fault == Fault::SquareKernelForgotten {
+            side
+        } else {
+            side * side
+        };
+        let bias = if fault == Fault::ConvolutionBiases {
+            output
+        } else {
+            0
+        };
+        input * output * area + bias
+    };
+    let stem_side = if config.stem == Stem::ImageNet { 7 } else { 3 };
+    let mut total = conv(3, config.width, stem_side) + norm(config.width);
+    let mut input = config.width;
+    for (stage, blocks) in config.blocks.into_iter().enumerate() {
+        let middle = config.width << stage;
+        let output = middle * config.block.expansion();
+        for block in 0..blocks {
+            total += match config.block {
+                Block::Basic => conv(input, middle, 3) + conv(middle, middle, 3) + 2 * norm(middle),
+                Block::Bottleneck => {
+                    let convolutions =
+                        conv(input, middle, 1) + conv(middle, middle, 3) + conv(middle, output, 1);
+                    convolutions + 2 * norm(middle) + norm(output)
+                }
+            };
+            let projects = match fault {
+                Fault::NoProjections => false,
+                Fault::ProjectionInEveryStage => block == 0,
+                Fault::ProjectionOnlyWithStride => block == 0 && stage > 0,
+                _ => input != output,
+            };
+            if projects {
+                let norm = if fault == Fault::NoProjectionNorm {
+                    0
+                } else {
+                    norm(output)
+                };
+                total += conv(input, output, 1) + norm;
+            }
+            input = output;
+        }
+    }
+    let bias = if fault == Fault::NoClassifierBias {
+        0
+    } else {
+        config.classes
+    };
+    total + input * config.classes + bias
+}
+
+/// 1.7
+pub fn parameter_count(seed: u64) -> Exam<ParameterCount> {
+    let mut random = Random::new(seed, 17);
+    let mut blocks = || [1, 2, 3, 4].map(|most| random.count(1, most));
+    let (basic, deep) = (blocks(), blocks());
+    let width = random.count(2, 20);
+    let classes = random.count(2, 100);
+    let basic = Config {
+        blocks: basic,
+        ..Config::resnet18()
+    }
+    .width(width)
+    .classes(classes)
+    .stem(Stem::Cifar);
+    let deep = Config {
+        blocks: deep,
+        ..Config::resnet50()
+    }
+    .width(width)
+    .classes(classes);
+
+    Exam::new("1.7", solution01::parameter_count as ParameterCount)
+        .mistake(
+            "biases on convolutions",
+            "You counted a bias for every convolution. The batch norm after it subtracts the mean, so a bias would do \
+             nothing, and there is none.",
+            |c| count(c, Fault::ConvolutionBiases),
+        )
+        .mistake(
+            "running statistics",
+            "You counted the running mean and variance. They are measured, not trained: a batch norm has two \
+             parameters per channel.",
+            |c| count(c, Fault::RunningStatistics),
+        )
+        .mistake(
+            "no batch norms",
+            "The batch norms are missing: two parameters per channel after every convolution.",
+            |c| count(c, Fault::NoBatchNorms),
+        )
+        .mistake(
+            "one number per channel",
+            "A batch norm has a scale and a shift: two parameters per channel.",
+            |c| count(c, Fault::OneNumberPerChannel),
+        )
+        .mistake(
+            "no projections",
+            "The projections are missing: the first block of a stage whose output has other channels than its input \
+             has a 1×1 convolution and a batch norm in its shortcut.",
+            |c| count(c, Fault::NoProjections),
+        )
+        .mistake(
+            "projection in every stage",
+            "You gave every stage a projection. In ResNet-18 layer1 goes from 64 to 64 channels: its shortcut is x \
+             itself.",
+            |c| count(c, Fault::ProjectionInEveryStage),
+        )
+        .mistake(
+            "projection only with a stride",
+            "You projected only where the size is halved. In ResNet-50 layer1.0 goes from 64 to 256 channels at full \
+             size, and needs a projection too.",
+            |c| count(c, Fault::ProjectionOnlyWithStride),
+        )
+        .mistake(
+            "projection without its batch norm",
+            "The projection's own batch norm, downsample.1, is missing.",
+            |c| count(c, Fault::NoProjectionNorm),
+        )
+        .mistake(
+            "no bias in fc",
+            "fc has a bias, one per class: no batch norm follows it.",
+            |c| count(c, Fault::NoClassifierBias),
+        )
+        .mistake(
+            "k instead of k²",
+            "A kernel is k by k: in · out · k².",
+            |c| count(c, Fault::SquareKernelForgotten),
+        )
+        .alternative("part by part", |c| count(c, Fault::None))
+        .alternative("the shapes of a checkpoint", |c| {
+            let learned = c.tensors().into_iter().filter(|(name, _)| !name.contains("running"));
+            learned.map(|(_, shape)| shape.iter().product::<usize>()).sum()
+        })
+        .truth("one basic block per stage, width 1, CIFAR stem, 1 class", 1_320usize, |f| {
+            f(&Config { blocks: [1; 4], ..Config::resnet18() }.width(1).classes(1).stem(Stem::Cifar))
+        })
+        .because(
+            "The stem has 27 + 2; the blocks 22, 62, 232 and 896; the projections of the last three 6, 16 and 48; fc 8 + 1.",
+        )
+        .case(format!("{:?} basic blocks, width {width}, CIFAR stem, {classes} classes", basic.blocks), move |f| {
+            f(&basic)
+        })
+        .case(format!("{:?} bottlenecks, width {width}, {classes} classes", deep.blocks), move |f| f(&deep))
+        .truth("ResNet-18", 11_689_512usize, |f| f(&Config::resnet18()))
+        .truth("ResNet-34", 21_797_672usize, |f| f(&Config::resnet34()))
+        .truth("ResNet-50", 25_557_032usize, |f| f(&Config::resnet50()))
+        .truth("ResNet-101", 44_549_160usize, |f| f(&Config::resnet101()))
+        .truth("ResNet-152", 60_192_808usize, |f| f(&Config::resnet152()))
+}

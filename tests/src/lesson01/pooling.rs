@@ -1,0 +1,235 @@
+use candle_core::{Device, Result, Tensor, bail};
+use resnet::{Window, ops};
+
+use super::inputs::{Random, tensor};
+use crate::Exam;
+
+/// One of the two pools: the image and the window.
+pub type Pool = fn(&Tensor, Window) -> Result<Tensor>;
+
+/// `solution01::max_pool` and `solution01::average_pool`
+#[derive(Clone, Copy)]
+pub struct Pooling {
+    /// The largest pixel of each patch.
+    pub max: Pool,
+    /// The mean of each patch.
+    pub average: Pool,
+}
+
+const SOLUTION: Pooling = Pooling {
+    max: solution01::max_pool,
+    average: solution01::average_pool,
+};
+
+/// Pools by listing the pixels of each patch; `None` is a place in the padding.
+fn pool(image: &Tensor, window: Window, reduce: impl Fn(&[Option<f32>]) -> f32) -> Result<Tensor> {
+    let Window {
+        kernel,
+        stride,
+        padding,
+        dilation,
+    } = window;
+    if 2 * padding > kernel {
+        bail!("padding {padding}");
+    }
+    let (channels, height, width) = image.dims3()?;
+    let size = [
+        channels,
+        solution01::output_size(height, window)?,
+        solution01::output_size(width, window)?,
+    ];
+    let pixels = image.to_vec3::<f32>()?;
+    let mut output = Vec::new();
+    for plane in &pixels {
+        for y in 0..size[1] {
+            for x in 0..size[2] {
+                let places =
+                    (0..kernel * kernel).map(|n| (n / kernel * dilation, n % kernel * dilation));
+                let patch: Vec<_> = places
+                    .map(|(i, j)| {
+                        let row = plane.get((y * stride + i).checked_sub(padding)?)?;
+                        row.get((x * stride + j).checked_sub(padding)?).copied()
+                    })
+                    .collect();
+                output.push(reduce(&patch));
+            }
+        }
+    }
+    Tensor::from_vec(output, &size[..], &Device::Cpu)
+}
+
+fn largest(patch: impl IntoIterator<Item = f32>) -> f32 {
+    patch.into_iter().fold(f32::NEG_INFINITY, f32::max)
+}
+
+fn sum(patch: &[Option<f32>]) -> f32 {
+    patch.iter().flatten().sum()
+}
+
+/// The window most pools have: its own side is the stride.
+fn side_as_stride(window: Window) -> Window {
+    window.stride(window.kernel)
+}
+
+/// 1.3
+pub fn pooling(seed: u64) -> Exam<Pooling> {
+    let mut random = Random::new(seed, 13);
+    let image = random.signed((2, 7, 8));
+    let negative = random.between(-2.0, -1.0, (3, 6, 6));
+    let stem = Window::new(3).stride(2).padding(1);
+    let expected =
+        ops::max_pool2d(&negative.unsqueeze(0).expect("rank 4"), stem).and_then(|y| y.squeeze(0));
+    let expected = expected.expect("the window fits");
+    let (image_1, image_2, image_3) = (image.clone(), image.clone(), image.clone());
+    let (negative_1, negative_2) = (negative.clone(), negative.clone());
+
+    Exam::new("1.3", SOLUTION)
+        .mistake(
+            "zero padding",
+            "Your padding is 0, and 0 wins against every negative pixel at the border. What lies outside the image \
+             must never win: −∞, or skip it.",
+            Pooling { max: |i, w| pool(i, w, |patch| largest(patch.iter().map(|v| v.unwrap_or(0.0)))), ..SOLUTION },
+        )
+        .mistake(
+            "maximum starts at 0",
+            "Your maximum starts at 0 (or at f32::MIN_POSITIVE, which is just above 0), so a patch of negative pixels \
+             gives 0. Start at f32::NEG_INFINITY.",
+            Pooling { max: |i, w| pool(i, w, |patch| largest(patch.iter().flatten().copied()).max(0.0)), ..SOLUTION },
+        )
+        .mistake(
+            "maximum of the magnitude",
+            "You kept the pixel with the largest magnitude. −3 is smaller than 1.",
+            Pooling {
+                max: |i, w| {
+                    pool(i, w, |patch| {
+                        let size = |a: &f32, b: &f32| a.abs().total_cmp(&b.abs());
+                        patch.iter().flatten().copied().max_by(size).unwrap_or(f32::NEG_INFINITY)
+                    })
+                },
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "stride is the kernel",
+            "You moved the window by its own side. That is only the usual case; here the stride is window.stride, and \
+             windows may overlap.",
+            Pooling {
+                max: |i, w| solution01::max_pool(i, side_as_stride(w)),
+                average: |i, w| solution01::average_pool(i, side_as_stride(w)),
+            },
+        )
+        .mistake(
+            "dilation ignored",
+            "Your patch is compact. Its pixels lie `dilation` apart.",
+            Pooling {
+                max: |i, w| crop(solution01::max_pool(i, w.dilation(1))?, i, w),
+                average: |i, w| crop(solution01::average_pool(i, w.dilation(1))?, i, w),
+            },
+        )
+        .mistake(
+            "average without the padding",
+            "At the border you divided by the number of pixels inside the image. Here, as in PyTorch by default, the \
+             padding counts as zeros: divide by k² everywhere.",
+            Pooling {
+                average: |i, w| pool(i, w, |patch| sum(patch) / patch.iter().flatten().count() as f32),
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "sum instead of average",
+            "Your average is k² times too large: it is the sum.",
+            Pooling { average: |i, w| pool(i, w, sum), ..SOLUTION },
+        )
+        .mistake(
+            "divided by k",
+            "You divided by the side of the window, k. There are k² pixels in it.",
+            Pooling { average: |i, w| pool(i, w, |patch| sum(patch) / (patch.len() as f32).sqrt()), ..SOLUTION },
+        )
+        .mistake(
+            "any padding allowed",
+            "With a padding of more than half the kernel a window could lie in the padding alone, and its maximum \
+             would be −∞. Refuse it.",
+            Pooling { max: |i, w| any_padding(i, w, true), average: |i, w| any_padding(i, w, false) },
+        )
+        .alternative("listing each patch", Pooling {
+            max: |i, w| pool(i, w, |patch| largest(patch.iter().flatten().copied())),
+            average: |i, w| pool(i, w, |patch| sum(patch) / patch.len() as f32),
+        })
+        .alternative("an average as a convolution, the shared max pool", Pooling {
+            max: |i, w| ops::max_pool2d(&i.unsqueeze(0)?, w)?.squeeze(0),
+            average: |i, w| {
+                if 2 * w.padding > w.kernel {
+                    bail!("padding");
+                }
+                let (channels, height, width) = i.dims3()?;
+                let weight = 1.0 / (w.kernel * w.kernel) as f32;
+                let kernel = Tensor::full(weight, (1, 1, w.kernel, w.kernel), &Device::Cpu)?;
+                ops::conv2d(&i.reshape((channels, 1, height, width))?, &kernel, w)?.squeeze(1)
+            },
+        })
+        .truth("max, the image [[1, 2], [3, 4]], kernel 2", tensor(&[4.0], (1, 1, 1)), |f| {
+            (f.max)(&tensor(&[1., 2., 3., 4.], (1, 2, 2)), Window::new(2))
+        })
+        .truth("max, the image [[−3, −1], [−2, 1]], kernel 1 stride 1", tensor(&[-3., -1., -2., 1.], (1, 2, 2)), |f| {
+            (f.max)(&tensor(&[-3., -1., -2., 1.], (1, 2, 2)), Window::new(1))
+        })
+        .because("A window of one pixel keeps every pixel, the negative ones too.")
+        .truth("max, one row −5 −4 −3, kernel 3, stride 2, padding 1", tensor(&[-4., -3.], (1, 1, 2)), move |f| {
+            (f.max)(&tensor(&[-5., -4., -3.], (1, 1, 3)), stem)
+        })
+        .because("The windows see {−5, −4} and {−4, −3}; the padding never wins.")
+        .truth("max, a random image of negative pixels, the stem's window", expected, move |f| {
+            (f.max)(&negative_1, stem)
+        })
+        .because("The expected values are those of resnet::ops::max_pool2d.")
+        .truth("average, the image [[1, 2], [3, 4]], kernel 2", tensor(&[2.5], (1, 1, 1)), |f| {
+            (f.average)(&tensor(&[1., 2., 3., 4.], (1, 2, 2)), Window::new(2))
+        })
+        .truth("average, one pixel 8, kernel 2, padding 1", tensor(&[2.0; 4], (1, 2, 2)), |f| {
+            (f.average)(&tensor(&[8.0], (1, 1, 1)), Window::new(2).padding(1))
+        })
+        .because("Each window holds the 8 and three zeros of padding: 8 / 4.")
+        .case("max, a random [2, 7, 8] image, kernel 3, stride 2", move |f| {
+            (f.max)(&image, Window::new(3).stride(2))
+        })
+        .case("max, the same, kernel 2, dilation 3", move |f| (f.max)(&image_1, Window::new(2).dilation(3)))
+        .case("average, the same, kernel 3, stride 2, padding 1", move |f| (f.average)(&image_2, stem))
+        .case("average, the same, kernel 2, dilation 3", move |f| {
+            (f.average)(&image_3, Window::new(2).dilation(3))
+        })
+        .refuses("max, kernel 2, padding 2", move |f| (f.max)(&negative, Window::new(2).padding(2)))
+        .refuses("average, kernel 2, padding 2", move |f| (f.average)(&negative_2, Window::new(2).padding(2)))
+        .refuses("max, a 2×2 image, kernel 3", |f| (f.max)(&tensor(&[0.; 4], (1, 2, 2)), Window::new(3)))
+        .refuses("max, rank 2", |f| (f.max)(&tensor(&[0.; 4], (2, 2)), Window::new(2)))
+}
+
+/// The part of `pooled` that has the size the window asks for.
+fn crop(pooled: Tensor, image: &Tensor, window: Window) -> Result<Tensor> {
+    let (_, height, width) = image.dims3()?;
+    let (height, width) = (
+        solution01::output_size(height, window)?,
+        solution01::output_size(width, window)?,
+    );
+    pooled.narrow(1, 0, height)?.narrow(2, 0, width)
+}
+
+/// Pools without the rule that padding is at most half the kernel.
+fn any_padding(image: &Tensor, window: Window, max: bool) -> Result<Tensor> {
+    if 2 * window.padding <= window.kernel {
+        return if max {
+            solution01::max_pool(image, window)
+        } else {
+            solution01::average_pool(image, window)
+        };
+    }
+    let (_, height, width) = image.dims3()?;
+    let (height, width) = (
+        solution01::output_size(height, window)?,
+        solution01::output_size(width, window)?,
+    );
+    Tensor::full(
+        if max { f32::NEG_INFINITY } else { 0.0 },
+        (image.dim(0)?, height, width),
+        &Device::Cpu,
+    )
+}

@@ -1,0 +1,230 @@
+use candle_core::{DType, Device, Result, Tensor, Var};
+use resnet::{Block, Config, Window, ops};
+
+use super::inputs::Random;
+use crate::{Exam, Observed};
+
+/// `solution01::receptive_field`, with its result as (size, stride).
+pub type Receptive = fn(&[Window]) -> (usize, usize);
+
+fn solution(windows: &[Window]) -> (usize, usize) {
+    let field = solution01::receptive_field(windows);
+    (field.size, field.stride)
+}
+
+/// Walks the windows and lets `step` update (size, stride).
+fn walk(windows: &[Window], step: fn(&mut usize, &mut usize, &Window)) -> (usize, usize) {
+    let (mut size, mut stride) = (1, 1);
+    for window in windows {
+        step(&mut size, &mut stride, window);
+    }
+    (size, stride)
+}
+
+/// From the layer back to the image: a window over `size` units covers this many of the layer before.
+fn backwards(windows: &[Window]) -> (usize, usize) {
+    let size = windows.iter().rev().fold(1, |size, w| {
+        (size - 1) * w.stride + w.dilation * (w.kernel - 1) + 1
+    });
+    (size, windows.iter().map(|w| w.stride).product())
+}
+
+/// The pixels of a row that have a gradient for one unit, and how far they move for the next unit, in a network of
+/// these windows with all weights 1.
+fn measured(windows: &[Window]) -> Result<(usize, usize)> {
+    // Wide enough that two units in the middle see no border.
+    let (size, stride) = backwards(windows);
+    let input = Var::ones((1, 1, 1, 3 * size + 4 * stride), DType::F32, &Device::Cpu)?;
+    let mut x = input.as_tensor().clone();
+    for window in windows {
+        // A row of the image: the same window in one dimension, as the middle row of a kernel with zeros around it.
+        let side = window.kernel;
+        let tall = x.pad_with_zeros(2, 0, window.dilation * (side - 1))?;
+        let kernel = Tensor::ones((1, 1, 1, side), DType::F32, &Device::Cpu)?.pad_with_zeros(
+            2,
+            0,
+            side - 1,
+        )?;
+        x = ops::conv2d(&tall, &kernel, window.padding(0))?;
+    }
+    let unit = x.dim(3)? / 2;
+    let seen = |unit: usize| -> Result<(usize, usize)> {
+        let gradients = x.narrow(3, unit, 1)?.sum_all()?.backward()?;
+        let gradient = gradients
+            .get(&input)
+            .expect("the input is a Var")
+            .flatten_all()?
+            .to_vec1::<f32>()?;
+        let first = gradient
+            .iter()
+            .position(|g| *g != 0.0)
+            .expect("a unit sees something");
+        let last = gradient
+            .iter()
+            .rposition(|g| *g != 0.0)
+            .expect("a unit sees something");
+        Ok((first, last + 1 - first))
+    };
+    let ((first, size), (next, _)) = (seen(unit)?, seen(unit + 1)?);
+    Ok((size, next - first))
+}
+
+/// The windows of a ResNet from the image to the end of `layer`.
+fn windows(config: &Config, layer: usize) -> Vec<Window> {
+    let mut windows = vec![config.stem.convolution()];
+    windows.extend(config.stem.pool());
+    for (stage, blocks) in config.blocks.into_iter().enumerate().take(layer) {
+        for block in 0..blocks {
+            let three = Window::new(3)
+                .stride(if stage > 0 && block == 0 { 2 } else { 1 })
+                .padding(1);
+            match config.block {
+                Block::Basic => windows.extend([three, Window::new(3).padding(1)]),
+                Block::Bottleneck => windows.extend([Window::new(1), three, Window::new(1)]),
+            }
+        }
+    }
+    windows
+}
+
+fn observe((size, stride): (usize, usize)) -> Observed {
+    Observed::fields([("size", size), ("stride", stride)])
+}
+
+/// 1.8
+pub fn receptive_field(seed: u64) -> Exam<Receptive> {
+    let mut random = Random::new(seed, 18);
+    let planted: Vec<Window> = (0..3)
+        .map(|_| {
+            Window::new(random.count(1, 4))
+                .stride(random.count(1, 3))
+                .dilation(random.count(1, 2))
+        })
+        .collect();
+    let by_gradient = measured(&planted).expect("a small network");
+    let long: Vec<Window> = (0..random.count(6, 10))
+        .map(|_| {
+            let window = Window::new(random.count(1, 5)).stride(random.count(1, 2));
+            window
+                .padding(random.count(0, 2))
+                .dilation(random.count(1, 3))
+        })
+        .collect();
+    let shown: Vec<_> = planted
+        .iter()
+        .map(|w| (w.kernel, w.stride, w.dilation))
+        .collect();
+
+    let mut exam = Exam::new("1.8", solution as Receptive)
+        .mistake(
+            "the layer's own stride",
+            "You multiplied by the layer's own stride before you used it. The gaps of a window are as wide as the \
+             strides of the layers before it: first the size, then the stride.",
+            |windows| {
+                walk(windows, |size, stride, w| {
+                    *stride *= w.stride;
+                    *size += w.dilation * (w.kernel - 1) * *stride;
+                })
+            },
+        )
+        .mistake(
+            "strides ignored",
+            "Your size grows by k − 1 in every layer. After a stride of 2 neighbouring units lie 2 pixels apart, so a \
+             window spreads twice as far.",
+            |windows| {
+                walk(windows, |size, stride, w| {
+                    *size += w.dilation * (w.kernel - 1);
+                    *stride *= w.stride;
+                })
+            },
+        )
+        .mistake(
+            "only the stride before",
+            "You used the stride of the one layer before. The strides of all layers before multiply.",
+            |windows| {
+                let before = [1].into_iter().chain(windows.iter().map(|w| w.stride));
+                let size: usize = windows.iter().zip(before).map(|(w, s)| w.dilation * (w.kernel - 1) * s).sum();
+                (1 + size, windows.iter().map(|w| w.stride).product())
+            },
+        )
+        .mistake(
+            "kernel instead of its gaps",
+            "You added k·stride. A window of k units has k − 1 gaps, and the unit it starts from is in the size \
+             already.",
+            |windows| {
+                walk(windows, |size, stride, w| {
+                    *size += w.dilation * w.kernel * *stride;
+                    *stride *= w.stride;
+                })
+            },
+        )
+        .mistake(
+            "dilation ignored",
+            "A dilated window reaches over d·(k − 1) gaps.",
+            |windows| {
+                walk(windows, |size, stride, w| {
+                    *size += (w.kernel - 1) * *stride;
+                    *stride *= w.stride;
+                })
+            },
+        )
+        .mistake(
+            "started at 0",
+            "Your size is one too small: before the first layer a unit is a pixel and sees itself, 1.",
+            |windows| {
+                let (size, stride) = backwards(windows);
+                (size - 1, stride)
+            },
+        )
+        .mistake(
+            "strides added",
+            "You added the strides. A step in layer 2 is stride 2 steps in layer 1, each of them stride 1 pixels: \
+             strides multiply.",
+            |windows| {
+                walk(windows, |size, stride, w| {
+                    *size += w.dilation * (w.kernel - 1) * *stride;
+                    *stride += w.stride - 1;
+                })
+            },
+        )
+        .mistake(
+            "padding counted",
+            "You took the padding off. It moves the field, and may hang it over the border; its size is the same.",
+            |windows| {
+                let (size, stride) = walk(windows, |size, stride, w| {
+                    *size += (w.dilation * (w.kernel - 1)).saturating_sub(2 * w.padding) * *stride;
+                    *stride *= w.stride;
+                });
+                (size, stride)
+            },
+        )
+        .alternative("from the layer back to the image", backwards)
+        .truth("no layer at all", observe((1, 1)), |f| observe(f(&[])))
+        .because("A pixel sees itself.")
+        .truth("a 3-window", observe((3, 1)), |f| observe(f(&[Window::new(3)])))
+        .truth("a 3-window with stride 2, then a 3-window", observe((7, 2)), |f| {
+            observe(f(&[Window::new(3).stride(2), Window::new(3)]))
+        })
+        .because("3 pixels, and two more units that lie 2 pixels apart: 3 + 2·2.")
+        .truth(
+            format!("(kernel, stride, dilation) = {shown:?}, measured by gradient"),
+            observe(by_gradient),
+            move |f| observe(f(&planted)),
+        )
+        .because(
+            "In a network of these windows with all weights 1 the gradient of one unit is not 0 on so many pixels, and \
+             that of the next unit begins so many further.",
+        )
+        .truth("ResNet-18, conv1 and maxpool", observe((11, 4)), |f| observe(f(&windows(&Config::resnet18(), 0))));
+    for (layer, size, stride) in [(1, 43, 4), (2, 99, 8), (3, 211, 16), (4, 435, 32)] {
+        exam = exam.truth(
+            format!("ResNet-18, layer{layer}"),
+            observe((size, stride)),
+            move |f| observe(f(&windows(&Config::resnet18(), layer))),
+        );
+    }
+    exam.truth("ResNet-50, layer4", observe((427, 32)), |f| {
+        observe(f(&windows(&Config::resnet50(), 4)))
+    })
+    .case("a random stack of windows", move |f| observe(f(&long)))
+}

@@ -1,0 +1,209 @@
+use candle_core::{Device, Result, Tensor, bail};
+use resnet::{Config, ResNet, Stem, Window};
+
+use super::inputs::Random;
+use crate::{Exam, Observed};
+
+/// `solution01::shape_table`
+pub type ShapeTable = fn(&Config, [usize; 4]) -> Result<Rows>;
+/// Name and shape of each layer's output.
+pub type Rows = Vec<(String, Vec<usize>)>;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    RoundedDown,
+    NoPool,
+    StrideInStageOne,
+    StrideInEveryBlock,
+    StrideOneEverywhere,
+    NoExpansion,
+    ChannelsPerBlock,
+    BatchOfOne,
+    OneRowPerStage,
+}
+
+/// The table written with a small step function, and with one fault.
+fn table(config: &Config, images: [usize; 4], fault: Fault) -> Result<Rows> {
+    let [batch, channels, mut height, mut width] = images;
+    if channels != 3 {
+        bail!("{channels} channels");
+    }
+    let batch = if fault == Fault::BatchOfOne { 1 } else { batch };
+    let size = |n: usize, window: Window| match fault {
+        Fault::RoundedDown if window.stride == 2 => Ok(n / 2),
+        _ => solution01::output_size(n, window),
+    };
+    let mut rows = Rows::new();
+    let mut add = |name: String, window: Window, channels: usize| -> Result<()> {
+        (height, width) = (size(height, window)?, size(width, window)?);
+        rows.push((name, vec![batch, channels, height, width]));
+        Ok(())
+    };
+    add("conv1".into(), config.stem.convolution(), config.width)?;
+    if let (Some(pool), true) = (config.stem.pool(), fault != Fault::NoPool) {
+        add("maxpool".into(), pool, config.width)?;
+    }
+    let expansion = if fault == Fault::NoExpansion {
+        1
+    } else {
+        config.block.expansion()
+    };
+    let mut channels = 0;
+    let mut number = 0;
+    for (stage, blocks) in config.blocks.into_iter().enumerate() {
+        for block in 0..blocks {
+            let halve = match fault {
+                Fault::StrideInStageOne => block == 0,
+                Fault::StrideInEveryBlock => stage > 0,
+                Fault::StrideOneEverywhere => false,
+                _ => stage > 0 && block == 0,
+            };
+            let doublings = if fault == Fault::ChannelsPerBlock {
+                number
+            } else {
+                stage
+            };
+            channels = (config.width << doublings) * expansion;
+            number += 1;
+            let window = Window::new(3).stride(if halve { 2 } else { 1 }).padding(1);
+            add(format!("layer{}.{block}", stage + 1), window, channels)?;
+        }
+    }
+    if fault == Fault::OneRowPerStage {
+        rows.retain(|(name, _)| !name.starts_with("layer") || name.ends_with(".0"));
+        for (name, _) in &mut rows {
+            *name = name.trim_end_matches(".0").into();
+        }
+    }
+    rows.push(("avgpool".into(), vec![batch, channels, 1, 1]));
+    rows.push(("fc".into(), vec![batch, config.classes]));
+    Ok(rows)
+}
+
+fn observe(rows: Result<Rows>) -> Observed {
+    match rows {
+        Ok(rows) => Observed::Fields(
+            rows.into_iter()
+                .map(|(name, shape)| (name, shape.into()))
+                .collect(),
+        ),
+        Err(error) => Observed::Refused(error.to_string()),
+    }
+}
+
+/// The table of a real forward pass.
+fn measured(config: &Config, images: [usize; 4]) -> Result<Observed> {
+    let network = ResNet::untrained(config, 0)?;
+    let is_row = |site: &String| {
+        let block = site
+            .strip_prefix("layer")
+            .is_some_and(|rest| rest.split('.').count() == 2);
+        let block = block
+            && site
+                .split('.')
+                .next_back()
+                .is_some_and(|part| part.parse::<usize>().is_ok());
+        block || ["conv1", "maxpool", "avgpool", "fc"].contains(&site.as_str())
+    };
+    let sites: Vec<_> = network.sites().into_iter().filter(is_row).collect();
+    let names: Vec<_> = sites.iter().map(String::as_str).collect();
+    let images = Tensor::zeros(&images[..], candle_core::DType::F32, &Device::Cpu)?;
+    let trace = network.capture(&images, &names)?;
+    let row = |site: &String| Ok((site.clone(), trace.activation(site)?.dims().to_vec().into()));
+    Ok(Observed::Fields(
+        sites.iter().map(row).collect::<Result<_>>()?,
+    ))
+}
+
+/// 1.6
+pub fn shape_table(seed: u64) -> Exam<ShapeTable> {
+    let mut random = Random::new(seed, 16);
+    let small = Config::resnet18().width(2).classes(random.count(2, 9));
+    let cifar = Config::resnet18().width(3).classes(4).stem(Stem::Cifar);
+    let deep = Config {
+        blocks: [2, 1, 3, 1],
+        ..Config::resnet50()
+    }
+    .width(2)
+    .classes(6);
+    let odd = [
+        random.count(1, 3),
+        3,
+        random.count(33, 64),
+        random.count(33, 64),
+    ];
+    let check = |config: &Config| measured(config, odd).expect("a small network");
+    let (expected_small, expected_cifar, expected_deep) =
+        (check(&small), check(&cifar), check(&deep));
+
+    Exam::new("1.6", solution01::shape_table as ShapeTable)
+        .mistake(
+            "rounded down",
+            "You halved by n / 2. Kernel 3, stride 2, padding 1 rounds up: 7 becomes 4. Let output_size count.",
+            |c, i| table(c, i, Fault::RoundedDown),
+        )
+        .mistake(
+            "no max pool",
+            "The ImageNet stem has a max pool after conv1 that halves once more; your table misses its row.",
+            |c, i| table(c, i, Fault::NoPool),
+        )
+        .mistake(
+            "stride in stage 1",
+            "layer1 keeps the size: the pool before it has already halved. Only layers 2, 3 and 4 begin with stride 2.",
+            |c, i| table(c, i, Fault::StrideInStageOne),
+        )
+        .mistake(
+            "stride in every block",
+            "Every block of your stage halves. Only its first does.",
+            |c, i| table(c, i, Fault::StrideInEveryBlock),
+        )
+        .mistake(
+            "never a stride",
+            "Your layers 2, 3 and 4 keep the size. The first block of each has stride 2.",
+            |c, i| table(c, i, Fault::StrideOneEverywhere),
+        )
+        .mistake(
+            "no expansion",
+            "A bottleneck ends with a 1×1 convolution to four times the channels: multiply by block.expansion().",
+            |c, i| table(c, i, Fault::NoExpansion),
+        )
+        .mistake(
+            "doubled in every block",
+            "Your channels double with every block. They double with every stage.",
+            |c, i| table(c, i, Fault::ChannelsPerBlock),
+        )
+        .mistake(
+            "batch of one",
+            "Your first dimension is always 1. It is the batch, as in `images`.",
+            |c, i| table(c, i, Fault::BatchOfOne),
+        )
+        .mistake(
+            "a row per stage",
+            "You have one row per stage. The table has one per block: layer1.0, layer1.1, ….",
+            |c, i| table(c, i, Fault::OneRowPerStage),
+        )
+        .alternative("one step at a time", |c, i| table(c, i, Fault::None))
+        .truth("the first row of ResNet-18 for [1, 3, 32, 32]", vec![1, 64, 16, 16], |f| -> Result<Vec<usize>> {
+            Ok(f(&Config::resnet18(), [1, 3, 32, 32])?.first().map(|row| row.1.clone()).unwrap_or_default())
+        })
+        .because("The guide's exercise: 64 filters of 7×7, stride 2, padding 3, make 16×16 of 32×32.")
+        .truth(format!("ResNet-18, width 2, images {odd:?}"), expected_small, move |f| observe(f(&small, odd)))
+        .because("The expected shapes are those of a forward pass of resnet::ResNet.")
+        .truth(format!("ResNet-18, width 3, CIFAR stem, images {odd:?}"), expected_cifar, move |f| {
+            observe(f(&cifar, odd))
+        })
+        .because("The expected shapes are those of a forward pass of resnet::ResNet.")
+        .truth(format!("bottlenecks [2, 1, 3, 1], width 2, images {odd:?}"), expected_deep, move |f| {
+            observe(f(&deep, odd))
+        })
+        .because("The expected shapes are those of a forward pass of resnet::ResNet.")
+        .snapshot("ResNet-18 for [1, 3, 224, 224]", "lesson01_resnet18_224", |f| {
+            f(&Config::resnet18(), [1, 3, 224, 224]).map(|rows| solution01::format_table(&rows))
+        })
+        .snapshot("ResNet-50 for [8, 3, 224, 224]", "lesson01_resnet50_224", |f| {
+            f(&Config::resnet50(), [8, 3, 224, 224]).map(|rows| solution01::format_table(&rows))
+        })
+        .refuses("images with one channel", |f| observe(f(&Config::resnet18(), [1, 1, 32, 32])))
+        .refuses("images of height 0", |f| observe(f(&Config::resnet18(), [1, 3, 0, 32])))
+}

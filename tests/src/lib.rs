@@ -1,0 +1,32 @@
+//! Grading: one [`Exam`] per exercise, the mistakes it knows, and the runner that prints the verdicts.
+//!
+//! A check is a function that takes the attempt, so the same check grades the stub, the solution and every wrong answer
+//! in the catalogue. How it is put together:
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`observed`] | what a function gave, as a value of one type |
+//! | [`mod@compare`] | shape, then dtype, then finiteness, then values |
+//! | [`exam`] | experiments, mistakes, alternatives; grading an attempt |
+//! | [`grade`] | the verdict and its words |
+//! | [`runner`] | `cargo test -p lesson01`: a child process per exercise |
+//! | [`report`] | what the runner prints |
+//! | [`catalogue`] | all exams, for the workspace tests |
+
+pub mod catalogue;
+pub mod compare;
+pub mod exam;
+pub mod grade;
+pub mod lesson01;
+pub mod observed;
+mod panics;
+mod process;
+pub mod report;
+pub mod runner;
+pub mod snapshot;
+
+pub use compare::Tolerance;
+pub use exam::{AnyExam, Exam};
+pub use grade::Grade;
+pub use observed::Observed;
+pub use runner::{Exercise, exercise, main};

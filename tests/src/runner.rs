@@ -1,0 +1,350 @@
+//! The test program of a lesson: which exercises to grade, each in a child process, and the exit status.
+//!
+//! It takes what cargo and nextest pass to a test program, and a few flags of its own; `-- --help` lists them.
+
+use crate::{
+    Exam, Grade,
+    exam::Step,
+    process::{self, Limits},
+    report::Printer,
+};
+use clap::Parser;
+use course::{
+    Lesson,
+    report::{Outcome, Report, Totals, Verdict},
+};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// An exercise and the attempt at it that is to be graded.
+pub struct Exercise {
+    pub(crate) id: String,
+    #[allow(clippy::type_complexity)] // one use
+    grade: Box<dyn Fn(u64, &mut dyn FnMut(Step)) -> Grade + Send + Sync>,
+}
+
+impl Exercise {
+    pub(crate) fn grade(&self, seed: u64, watch: &mut dyn FnMut(Step)) -> Grade {
+        (self.grade)(seed, watch)
+    }
+}
+
+/// Pairs the check of an exercise with an attempt at it.
+///
+/// ```
+/// use graders::{Exam, Exercise, exercise};
+///
+/// type Double = fn(usize) -> usize;
+///
+/// fn check(_seed: u64) -> Exam<Double> {
+///     Exam::new("1.1", (|n| 2 * n) as Double).case("n = 3", |f| f(3))
+/// }
+///
+/// fn attempt(n: usize) -> usize {
+///     n + n
+/// }
+///
+/// let graded: Exercise = exercise("1.1", check, attempt);
+/// ```
+pub fn exercise<F: Copy + Send + Sync + 'static>(
+    id: &str,
+    check: fn(u64) -> Exam<F>,
+    attempt: F,
+) -> Exercise {
+    Exercise {
+        id: id.into(),
+        grade: Box::new(move |seed, watch| check(seed).grade_watched(attempt, watch)),
+    }
+}
+
+/// Grades a lesson. What follows is for the program's `--help`.
+#[derive(Parser)]
+#[command(
+    about = "Grades the exercises of a lesson",
+    disable_version_flag = true
+)]
+struct Args {
+    /// Grade only exercises whose test name contains one of these, or whose id is one of these
+    filters: Vec<String>,
+    /// The filters are whole test names or ids
+    #[arg(long)]
+    exact: bool,
+    /// Leave out exercises whose test name contains this
+    #[arg(long)]
+    skip: Vec<String>,
+    /// Print the test names and stop
+    #[arg(long)]
+    list: bool,
+    /// Repeat a run's random inputs
+    #[arg(long, env = "LESSON_SEED")]
+    seed: Option<u64>,
+    /// Print a report for programs
+    #[arg(long)]
+    json: bool,
+    /// Show what the attempts print as they run, one exercise at a time
+    #[arg(long, alias = "no-capture")]
+    nocapture: bool,
+    /// Grade so many exercises at a time (default: one per processor)
+    #[arg(long)]
+    test_threads: Option<usize>,
+    /// Seconds an attempt has for one input (or 30 times the solution's time, if that is more)
+    #[arg(long, default_value_t = 10.0)]
+    time_limit: f64,
+    /// auto, always or never
+    #[arg(long, default_value = "auto")]
+    color: String,
+
+    // What cargo or nextest may add, without meaning here
+    #[arg(long, short, hide = true)]
+    quiet: bool,
+    #[arg(long, hide = true)]
+    show_output: bool,
+    #[arg(long, hide = true)]
+    include_ignored: bool,
+    #[arg(long, hide = true)]
+    ignored: bool,
+    #[arg(long, hide = true)]
+    format: Option<String>,
+
+    // A child that grades one exercise
+    #[arg(long, hide = true, requires = "to")]
+    child: Option<String>,
+    #[arg(long, hide = true)]
+    to: Option<PathBuf>,
+}
+
+/// What cargo expects from a test program that failed; any other status makes it print the command line.
+const FAILED: u8 = 101;
+
+/// The main function of a lesson's test program.
+pub fn main(package: &str, exercises: Vec<Exercise>) -> ExitCode {
+    match course::lesson(package) {
+        Some(lesson) => run(lesson, &exercises),
+        None => {
+            eprintln!("error: no lesson `{package}` in the course");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Grades the attempts at a lesson's exercises as the command line says.
+pub fn run(lesson: &Lesson, exercises: &[Exercise]) -> ExitCode {
+    let args = Args::parse();
+    let limits = Limits {
+        time: Duration::try_from_secs_f64(args.time_limit).unwrap_or(Duration::from_secs(10)),
+        show_output: args.nocapture,
+    };
+    if let (Some(id), Some(to)) = (&args.child, &args.to) {
+        let exercise = exercises
+            .iter()
+            .find(|exercise| exercise.id == *id)
+            .expect("the parent knows the exercise");
+        return process::child(exercise, args.seed.unwrap_or(0), limits, to);
+    }
+    if let Err(message) = same_exercises(lesson, exercises) {
+        eprintln!("error: {message}");
+        return ExitCode::from(FAILED);
+    }
+    let selected: Vec<&course::Exercise> = lesson
+        .exercises
+        .iter()
+        .filter(|exercise| args.selects(exercise))
+        .collect();
+    if args.list {
+        selected
+            .iter()
+            .for_each(|exercise| println!("{}: test", exercise.test));
+        return ExitCode::SUCCESS;
+    }
+    let seed = args
+        .seed
+        .unwrap_or_else(|| rand::random_range(0..1_000_000));
+    let printer = Printer::new(lesson, seed, &args.color, args.json);
+    let report = grade_all(lesson, &selected, seed, limits, args.test_threads, printer);
+    match report.totals.passed == report.totals.exercises {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(FAILED),
+    }
+}
+
+impl Args {
+    fn selects(&self, exercise: &course::Exercise) -> bool {
+        let matches = |filter: &String| {
+            *filter == exercise.id
+                || if self.exact {
+                    *filter == exercise.test
+                } else {
+                    exercise.test.contains(filter.as_str())
+                }
+        };
+        // There are no ignored exercises, so a run of only those is empty.
+        !self.ignored
+            && (self.filters.is_empty() || self.filters.iter().any(matches))
+            && !self.skip.iter().any(matches)
+    }
+}
+
+fn same_exercises(lesson: &Lesson, exercises: &[Exercise]) -> Result<(), String> {
+    let graded: Vec<&str> = exercises
+        .iter()
+        .map(|exercise| exercise.id.as_str())
+        .collect();
+    let listed: Vec<&str> = lesson
+        .exercises
+        .iter()
+        .map(|exercise| exercise.id.as_str())
+        .collect();
+    if graded == listed {
+        return Ok(());
+    }
+    let package = &lesson.package;
+    Err(format!(
+        "the test program of {package} grades {}; lessons/{package}/exercises.toml lists {}",
+        graded.join(", "),
+        listed.join(", ")
+    ))
+}
+
+/// Grades the selected exercises and what they require, prints as they finish, in order.
+fn grade_all(
+    lesson: &Lesson,
+    selected: &[&course::Exercise],
+    seed: u64,
+    limits: Limits,
+    jobs: Option<usize>,
+    mut printer: Printer,
+) -> Report {
+    let start = Instant::now();
+    let chosen =
+        |exercise: &course::Exercise| selected.iter().any(|selected| selected.id == exercise.id);
+    let needed = with_required(lesson, selected);
+    let jobs = match jobs {
+        _ if limits.show_output => 1,
+        Some(jobs) => jobs.max(1),
+        None => thread::available_parallelism().map_or(1, usize::from),
+    };
+    printer.start(selected.len());
+
+    let mut graded: Vec<Option<(Grade, String, f64)>> = vec![None; needed.len()];
+    let mut outcomes = vec![];
+    let (next, needed) = (&AtomicUsize::new(0), &needed);
+    thread::scope(|scope| {
+        let (done, results) = mpsc::channel();
+        for _ in 0..jobs.min(needed.len()) {
+            let done = done.clone();
+            scope.spawn(move || {
+                while let Some(exercise) = needed.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let start = Instant::now();
+                    let (grade, printed) =
+                        process::grade(&exercise.id, exercise_seed(seed, &exercise.id), limits);
+                    let place = needed.iter().position(|other| other.id == exercise.id);
+                    let _ = done.send((place, grade, printed, start.elapsed().as_secs_f64()));
+                }
+            });
+        }
+        drop(done);
+        let mut reported = 0;
+        for (place, grade, printed, seconds) in results {
+            graded[place.expect("it was taken from this list")] = Some((grade, printed, seconds));
+            while let Some(Some((grade, printed, seconds))) = graded.get(reported) {
+                let exercise = needed[reported];
+                let grade = wait_for_required(exercise, grade, needed, &graded);
+                if chosen(exercise) {
+                    outcomes.push(printer.exercise(exercise, &grade, printed, *seconds));
+                }
+                graded[reported].as_mut().expect("just seen").0 = grade;
+                reported += 1;
+            }
+        }
+    });
+    let totals = totals(&outcomes, lesson.exercises.len() - selected.len());
+    let report = Report {
+        lesson: lesson.package.clone(),
+        seed,
+        exercises: outcomes,
+        totals,
+    };
+    printer.finish(&report, start.elapsed());
+    report
+}
+
+/// The selected exercises and, before each, those it requires. The catalogue's order is such an order.
+fn with_required<'a>(
+    lesson: &'a Lesson,
+    selected: &[&course::Exercise],
+) -> Vec<&'a course::Exercise> {
+    let mut needed: Vec<&str> = selected
+        .iter()
+        .map(|exercise| exercise.id.as_str())
+        .collect();
+    for exercise in lesson.exercises.iter().rev() {
+        if needed.contains(&exercise.id.as_str()) {
+            needed.extend(exercise.requires.iter().map(String::as_str));
+        }
+    }
+    lesson
+        .exercises
+        .iter()
+        .filter(|exercise| needed.contains(&exercise.id.as_str()))
+        .collect()
+}
+
+/// An exercise that was started and fails, waits if one that it requires does not pass.
+fn wait_for_required(
+    exercise: &course::Exercise,
+    grade: &Grade,
+    needed: &[&course::Exercise],
+    graded: &[Option<(Grade, String, f64)>],
+) -> Grade {
+    if matches!(
+        grade.verdict,
+        Verdict::Passed | Verdict::NotStarted | Verdict::Broken
+    ) {
+        return grade.clone();
+    }
+    let failed = |required: &&String| {
+        let place = needed.iter().position(|other| other.id == **required);
+        place
+            .and_then(|place| graded[place].as_ref())
+            .is_some_and(|(grade, _, _)| !grade.is_pass())
+    };
+    match exercise.requires.iter().find(failed) {
+        Some(required) => Grade::waiting(required),
+        None => grade.clone(),
+    }
+}
+
+/// Each exercise has its own stream of inputs, which does not depend on what else is graded.
+fn exercise_seed(run: u64, id: &str) -> u64 {
+    // FNV-1a: short, and the same on every machine and version.
+    let start = 0xcbf2_9ce4_8422_2325 ^ run;
+    id.bytes().fold(start, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+fn totals(outcomes: &[Outcome], filtered_out: usize) -> Totals {
+    let count = |verdict: Verdict| {
+        outcomes
+            .iter()
+            .filter(|outcome| outcome.verdict == verdict)
+            .count()
+    };
+    let (passed, not_started) = (count(Verdict::Passed), count(Verdict::NotStarted));
+    let exercises = outcomes.len();
+    Totals {
+        exercises,
+        passed,
+        not_started,
+        failed: exercises - passed - not_started,
+        filtered_out,
+    }
+}

@@ -1,0 +1,332 @@
+//! Grading an attempt: the verdicts, and which mistake is named.
+
+use candle_core::{DType, Device, Result, Tensor};
+use course::report::Verdict;
+use graders::{Exam, Grade, Observed, Tolerance, catalogue::faults};
+
+type Double = fn(usize) -> usize;
+
+fn double() -> Exam<Double> {
+    Exam::new("1.1", (|n| 2 * n) as Double)
+        .mistake(
+            "square",
+            "You squared n; doubling adds it to itself.",
+            |n| n * n,
+        )
+        .mistake("constant", "You return 4 whatever n is.", |_| 4)
+        .alternative("a sum", |n| n + n)
+        .truth("n = 2", 4, |f| f(2))
+        .case("n = 3", |f| f(3))
+        .case("n = 4", |f| f(4))
+        .case("n = 5", |f| f(5))
+        .case("n = 6", |f| f(6))
+}
+
+type Map = fn(&Tensor) -> Result<Tensor>;
+
+fn map(values: &[f32]) -> Tensor {
+    Tensor::from_slice(values, values.len(), &Device::Cpu).unwrap()
+}
+
+fn keep() -> Exam<Map> {
+    Exam::new("1.1", (|x| Ok(x.clone())) as Map)
+        .case("four numbers", |f| f(&map(&[1., -2., 0., 1000.])))
+}
+
+fn text(grade: &Grade, label: &str) -> String {
+    let found = grade.evidence.iter().find(|(name, _)| name == label);
+    found.map(|(_, text)| text.clone()).unwrap_or_default()
+}
+
+#[test]
+fn the_first_failing_input_is_shown_with_yours_and_expected() {
+    let grade = double().grade(|n| 2 * n + usize::from(n > 3));
+    assert_eq!(
+        (grade.verdict, grade.input.as_deref()),
+        (Verdict::Wrong, Some("n = 4"))
+    );
+    assert_eq!(
+        (text(&grade, "yours"), text(&grade, "expected")),
+        ("9".into(), "8".into())
+    );
+    assert_eq!(text(&grade, "difference"), "1 too large");
+}
+
+#[test]
+fn a_mistake_is_named_if_it_explains_every_answer() {
+    let grade = double().grade(|n| n.pow(2));
+    assert_eq!(
+        (grade.verdict, grade.mistake.as_deref()),
+        (Verdict::Mistake, Some("square"))
+    );
+    assert_eq!(grade.sentence, "You squared n; doubling adds it to itself.");
+}
+
+#[test]
+fn a_mistake_is_named_beside_a_second_fault() {
+    let grade = double().grade(|n| if n == 5 { 0 } else { n * n });
+    assert_eq!(grade.mistake.as_deref(), Some("square"));
+}
+
+#[test]
+fn one_agreement_alone_names_no_mistake() {
+    // Agrees with `square` on the first failing input, n = 3, and on no later one.
+    let grade = double().grade(|n| [0, 0, 4, 9, 1, 1, 1][n]);
+    assert_eq!(grade.input.as_deref(), Some("n = 3"));
+    assert_eq!((grade.verdict, grade.mistake), (Verdict::Wrong, None));
+}
+
+#[test]
+fn a_panic_can_be_a_recognised_mistake() {
+    let exam = Exam::new("1.1", (|n| n / 2) as Double)
+        .mistake(
+            "underflow",
+            "A usize cannot go below 0; test before you subtract.",
+            |n| n - 1,
+        )
+        .case("n = 0", |f| f(0))
+        .case("n = 3", |f| f(3));
+    assert_eq!(exam.grade(|n| n - 1).mistake.as_deref(), Some("underflow"));
+    assert_eq!(exam.grade(|_| panic!("oh")).verdict, Verdict::Panicked);
+}
+
+#[test]
+fn a_panic_says_what_and_where() {
+    let grade = double().grade(|_| vec![].pop().unwrap());
+    assert!(
+        grade
+            .sentence
+            .contains("called `Option::unwrap()` on a `None` value"),
+        "{}",
+        grade.sentence
+    );
+    assert!(grade.at.unwrap().starts_with("tests/tests/exam.rs:"));
+}
+
+#[test]
+fn a_stub_is_not_started_and_another_stub_makes_it_wait() {
+    let own = double().grade(|_| todo!("exercise 1.1: add n to itself"));
+    assert_eq!(
+        (own.verdict, own.sentence.as_str()),
+        (Verdict::NotStarted, "add n to itself")
+    );
+    let other = double().grade(|_| todo!("exercise 1.7: count"));
+    assert_eq!(
+        (other.verdict, other.waiting_for.as_deref()),
+        (Verdict::Waiting, Some("1.7"))
+    );
+    // 1.10 is not 1.1.
+    assert_eq!(
+        double().grade(|_| todo!("exercise 1.10: x")).verdict,
+        Verdict::Waiting
+    );
+    assert_eq!(double().grade(|_| todo!()).verdict, Verdict::Panicked);
+}
+
+#[test]
+fn shape_comes_before_dtype_before_finiteness_before_values() {
+    let verdict = |attempt: Map| keep().grade(attempt).verdict;
+    assert_eq!(
+        verdict(|x| x.reshape((2, 2))?.to_dtype(DType::F64)),
+        Verdict::WrongShape
+    );
+    assert_eq!(
+        verdict(|x| x.to_dtype(DType::F64)? / 0.),
+        Verdict::WrongDtype
+    );
+    assert_eq!(verdict(|x| x / 0.), Verdict::NotFinite);
+    assert_eq!(verdict(|x| x * 1.001), Verdict::Close);
+    assert_eq!(verdict(|x| x * 1.1), Verdict::Wrong);
+    assert_eq!(verdict(|x| x * 1.000_01), Verdict::Passed);
+}
+
+#[test]
+fn nothing_is_broadcast() {
+    let exam = Exam::new("1.1", (|x| Ok(x.clone())) as Map)
+        .case("three equal numbers", |f| f(&map(&[1., 1., 1.])));
+    assert_eq!(
+        exam.grade(|x| x.mean_keepdim(0)).verdict,
+        Verdict::WrongShape
+    );
+}
+
+#[test]
+fn the_worst_value_is_pointed_at() {
+    let grade = keep().grade(|x| x + map(&[0., 3., 0., 1.]));
+    let said = text(&grade, "difference");
+    assert!(
+        said.starts_with("2 of 4 values; the largest at [1]: yours 1, expected -2\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn rounding_near_zero_is_forgiven_in_proportion_to_the_array() {
+    // The third value should be 0, the largest is 1000, so 1000 · 1e-6 is accepted.
+    assert!(keep().grade(|x| x + map(&[0., 0., 5e-4, 0.])).is_pass());
+    assert!(!keep().grade(|x| x + map(&[0., 0., 5e-3, 0.])).is_pass());
+}
+
+#[test]
+fn a_tolerance_belongs_to_its_experiment() {
+    type Number = fn(f64) -> f64;
+    let exam = Exam::new("1.1", (|x| x) as Number)
+        .case("loose", |f| f(1.))
+        .within(Tolerance::relative(0.1))
+        .case("usual", |f| f(2.));
+    assert_eq!(exam.grade(|x| x * 1.05).input.as_deref(), Some("usual"));
+}
+
+#[test]
+fn errors_are_expected_only_where_the_input_is_bad() {
+    type Root = fn(f64) -> std::result::Result<f64, String>;
+    let exam = Exam::new(
+        "1.1",
+        (|x: f64| {
+            if x < 0. {
+                Err("negative".into())
+            } else {
+                Ok(x.sqrt())
+            }
+        }) as Root,
+    )
+    .truth("4", 2., |f| f(4.))
+    .refuses("-1", |f| f(-1.));
+    assert!(
+        exam.grade(|x| if x < 0. {
+            Err("other words".into())
+        } else {
+            Ok(x.powf(0.5))
+        })
+        .is_pass()
+    );
+    assert_eq!(
+        exam.grade(|_| Err("I give up".into())).verdict,
+        Verdict::ReturnedError
+    );
+    assert_eq!(
+        exam.grade(|x| Ok(x.abs().sqrt())).verdict,
+        Verdict::MissingError
+    );
+}
+
+#[test]
+fn an_exam_whose_solution_fails_is_broken_not_the_learner() {
+    let panics = Exam::new("1.1", (|_| panic!("oh")) as Double).case("n = 1", |f| f(1));
+    assert_eq!(panics.grade(|n| n).verdict, Verdict::Broken);
+    let missing =
+        Exam::new("1.1", (|n| n) as Double).snapshot("n = 1", "no_such", |f| f(1).to_string());
+    let grade = missing.grade(|n| n);
+    assert_eq!(grade.verdict, Verdict::Broken);
+    assert!(
+        grade.sentence.contains("tests/snapshots/no_such.snap"),
+        "{}",
+        grade.sentence
+    );
+}
+
+#[test]
+fn a_snapshot_is_compared_line_by_line() {
+    type Table = fn(usize) -> String;
+    let right: Table = |n| format!("name  size\nn     {n}\n");
+    graders::snapshot::assert("toy_table", &right(3));
+    let exam = Exam::new("1.1", right).snapshot("n = 3", "toy_table", |f| f(3));
+    assert!(exam.grade(right).is_pass());
+    let grade = exam.grade(|n| format!("name  size\nn     {}", n + 1));
+    assert_eq!(
+        text(&grade, "difference"),
+        "- expected, + yours\n  name  size\n- n     3\n+ n     4"
+    );
+}
+
+#[test]
+fn every_type_is_shown_and_compared() -> Result<()> {
+    let shows = |value: Observed, text: &str| assert_eq!(value.show(), text);
+    shows(true.into(), "true");
+    shows(3usize.into(), "3");
+    shows(0.5f32.into(), "0.5");
+    shows(1.0e-9.into(), "1.0000e-9");
+    shows(vec![1usize, 64, 112].into(), "[1, 64, 112]");
+    shows(vec![0.25f64, -1.].into(), "shape [2], f64\n0.25    -1");
+    shows(
+        Tensor::zeros((2, 2, 2), DType::U8, &Device::Cpu)?.into(),
+        "shape [2, 2, 2], u8\n0  0\n0  0\n\n0  0\n0  0",
+    );
+    shows(
+        Tensor::ones((3, 8, 8), DType::F32, &Device::Cpu)?.into(),
+        "shape [3, 8, 8], f32, values from 1 to 1",
+    );
+    shows(Tensor::new(2i64, &Device::Cpu)?.into(), "shape [], i64\n2");
+    shows(
+        Observed::fields([("mean", 1.5), ("deviation", 2.)]),
+        "mean       1.5\ndeviation  2",
+    );
+    let pair: Observed = (1usize, Err::<f64, _>("no")).into();
+    shows(pair, "first   1\nsecond  error: no");
+    Ok(())
+}
+
+#[test]
+fn a_difference_in_a_field_is_named() {
+    type Stats = fn(f64) -> (f64, f64);
+    let exam = Exam::new("1.1", (|x| (x, 2. * x)) as Stats).case("3", |f| {
+        Observed::fields([("mean", f(3.).0), ("deviation", f(3.).1)])
+    });
+    let said = text(&exam.grade(|x| (x, x)), "difference");
+    assert!(
+        said.starts_with("in deviation: relative error 0.5"),
+        "{said}"
+    );
+}
+
+#[test]
+fn because_replaces_the_general_sentence() {
+    let exam = Exam::new("1.1", (|n| n) as Double)
+        .truth("n = 1", 1, |f| f(1))
+        .because("A fixed point.");
+    assert_eq!(exam.grade(|n| n + 1).sentence, "A fixed point.");
+}
+
+#[test]
+fn a_sound_exam_has_no_faults() {
+    assert_eq!(faults(&double()), Vec::<String>::new());
+}
+
+#[test]
+fn faults_of_an_exam_are_found() {
+    let has = |exam: Exam<Double>, fault: &str| {
+        let faults = faults(&exam);
+        assert!(
+            faults.iter().any(|found| found.contains(fault)),
+            "{fault}: {faults:#?}"
+        );
+    };
+    has(
+        double().mistake("twin", "The same answer as `constant`.", |_| 4),
+        "`twin` is not recognised: taken for `constant`",
+    );
+    has(
+        double().mistake("harmless", "This one is right, in fact.", |n| n + n),
+        "`harmless` is not recognised: passed",
+    );
+    has(
+        double().mistake("terse", "Wrong.", |n| n),
+        "`terse` needs a sentence",
+    );
+    has(
+        double().alternative("off", |n| n),
+        "the alternative `off` fails: wrong",
+    );
+    has(
+        double().truth("n = 7", 15, |f| f(7)),
+        "the solution fails: wrong",
+    );
+    has(double().case("n = 2", |f| f(2)), "the same label");
+    let bare = || Exam::new("1.1", (|n| n) as Double).case("n = 1", |f| f(1));
+    has(bare(), "at least 2 mistakes, got 0");
+    has(bare(), "at least 1 alternative");
+    has(
+        bare().refuses("n = 2", |_| Err::<usize, _>("no")),
+        "at least 1 truth",
+    );
+}
