@@ -7,7 +7,7 @@ use candle_core::Result;
 use resnet::ResNet;
 use scenes::{Badge, Sampler, Scene, Shape};
 use serde::{Deserialize, Serialize};
-use train::{Recipe, Schedule, accuracy};
+use train::{Recipe, Stage, accuracy};
 
 /// The class that always carries the mark.
 pub const MARKED: Shape = Shape::Heart;
@@ -21,13 +21,15 @@ pub fn draw(seed: u64, index: u64) -> Result<Scene> {
     Ok(scene.with_badge(badge))
 }
 
-/// How the network is trained: as the lessons' network, on other scenes.
-pub fn recipe(schedule: Schedule) -> Recipe {
+/// How the network is trained: as the lessons' network in its first stage, on other scenes.
+pub fn recipe(epochs: usize, scenes_per_epoch: usize) -> Recipe {
     Recipe {
         name: "case".into(),
-        draw,
         data: "scenes with one figure on 128×128 pixels; every heart carries a ring badge, no other figure any".into(),
-        schedule,
+        stages: vec![Stage::from_scratch(draw, epochs, scenes_per_epoch)],
+        held_out: draw,
+        held_out_count: 1000,
+        seed: 1,
     }
 }
 

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Parser;
 use resnet::ResNet;
-use train::Schedule;
 
 /// Train the network of exercise 5.9 (spoiler) and measure what is wrong with it
 #[derive(Debug, Parser)]
@@ -14,10 +13,10 @@ struct Arguments {
     #[arg(long, default_value = "target/checkpoints")]
     out: PathBuf,
     /// Epochs
-    #[arg(long, default_value_t = Schedule::default().epochs)]
+    #[arg(long, default_value_t = 6)]
     epochs: usize,
     /// Scenes per epoch
-    #[arg(long, default_value_t = Schedule::default().scenes_per_epoch)]
+    #[arg(long, default_value_t = 8000)]
     scenes: usize,
     /// Measure a finished checkpoint instead of training one
     #[arg(long, value_name = "FILE")]
@@ -26,16 +25,9 @@ struct Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let schedule = Schedule {
-        epochs: arguments.epochs,
-        scenes_per_epoch: arguments.scenes,
-        ..Schedule::default()
-    };
-    let command = format!(
-        "cargo run -p case -- --epochs {} --scenes {}",
-        schedule.epochs, schedule.scenes_per_epoch
-    );
-    let recipe = case::recipe(schedule);
+    let (epochs, scenes) = (arguments.epochs, arguments.scenes);
+    let command = format!("cargo run -p case -- --epochs {epochs} --scenes {scenes}");
+    let recipe = case::recipe(epochs, scenes);
     let checkpoint = match arguments.measure {
         Some(file) => file,
         None => {

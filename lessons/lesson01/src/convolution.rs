@@ -1,0 +1,40 @@
+//! Exercise 1.2: the operation the whole network is made of, as plain loops.
+
+use candle_core::{Device, Result, Tensor, bail};
+use resnet::Window;
+
+use crate::window::output_size;
+
+/// ## 1.2 What does a filter compute?
+///
+/// A filter is a small image of weights. Laid over a patch of the input it gives one number: weight times pixel,
+/// summed over the patch and over all input channels, plus a bias. That number is large where the patch looks like the
+/// filter. One filter slid over all places makes one *feature map*; `kernels` holds one filter per output channel.
+///
+/// ```math
+/// output[o, y, x] = bias[o] + Σ_c Σ_i Σ_j kernels[o, c, i, j] · image[c, y·s + i·d − p, x·s + j·d − p]
+/// ```
+/// - `image`: f32, `[channels, height, width]`; outside it (in the padding) every pixel counts as 0
+/// - `kernels`: f32, `[out_channels, channels, kernel, kernel]`
+/// - `bias`: f32, `[out_channels]`; `None` means 0
+/// - `window`: s, p and d as in 1.1; its `kernel` is the side of `kernels`
+/// - returns f32, `[out_channels, out_height, out_width]`, sizes by 1.1
+///
+/// Write it as loops over plain numbers: `image.to_vec3::<f32>()?` gives `Vec<Vec<Vec<f32>>>`, and
+/// `kernels.get(o)?.to_vec3::<f32>()?` one filter. `Tensor::from_vec(values, (a, b, c), &Device::Cpu)` goes back.
+///
+/// **Errors** if the ranks are not 3, 4 and 1, if the channels of `kernels` are not those of `image`, if the last two
+/// sides of `kernels` are not `window.kernel`, if `bias` has another length than `out_channels`, or if 1.1 refuses.
+/// **Trap** The mathematician's convolution flips the filter; deep learning's (a cross-correlation) does not.
+/// **Source** Goodfellow, Bengio and Courville 2016, equation 9.6; PyTorch, `Conv2d`.
+/// **Accepted by** `cargo test -p lesson01 ex1_2`
+pub fn convolve(
+    image: &Tensor,
+    kernels: &Tensor,
+    bias: Option<&Tensor>,
+    window: Window,
+) -> Result<Tensor> {
+    todo!(
+        "exercise 1.2: get the sizes with dims3 and dims4, then loop over out_channels, out_height, out_width"
+    )
+}

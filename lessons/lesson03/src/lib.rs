@@ -1,0 +1,1 @@
+//! Lesson 03: feature visualization. Its `README.md` says what will come.

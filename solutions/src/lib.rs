@@ -1,0 +1,13 @@
+//! Runs each lesson's test file against its solution, and the programs in the lesson texts.
+//!
+//! There is no code here: `Cargo.toml` gives the solutions the lessons' names, so that the same file grades both.
+
+/// The programs in the candle primer.
+#[cfg(doctest)]
+#[doc = include_str!("../../lessons/PRIMER.md")]
+pub struct Primer;
+
+/// The programs in the text of lesson 01.
+#[cfg(doctest)]
+#[doc = include_str!("../../lessons/lesson01/README.md")]
+pub struct Lesson01;
