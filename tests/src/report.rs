@@ -165,32 +165,18 @@ impl<'a> Printer<'a> {
             ("open", at),
             ("first step", wrap(&grade.sentence, TABLE)),
             ("hint", format!("cargo lesson hint {}", exercise.id)),
-            (
-                "grade it",
-                format!(
-                    "cargo test -p {} {}",
-                    package(self.lesson),
-                    exercise.filter()
-                ),
-            ),
+            ("grade it", command(self.lesson, exercise)),
         ])
     }
 
     fn failure(&self, exercise: &Exercise, grade: &Grade, printed: &str) -> String {
-        let command = |exercise: &Exercise| {
-            format!(
-                "cargo test -p {} {}",
-                package(self.lesson),
-                exercise.filter()
-            )
-        };
         let mut rows = vec![];
         if let Some(required) = grade
             .waiting_for
             .as_ref()
             .and_then(|id| self.lesson.exercise(id))
         {
-            rows.push(("grade it", command(required)));
+            rows.push(("grade it", command(self.lesson, required)));
         } else {
             rows.extend(grade.at.clone().map(|at| ("at", at)));
             rows.extend(
@@ -213,7 +199,7 @@ impl<'a> Printer<'a> {
             }
             rows.push((
                 "replay",
-                format!("{} -- --seed {}", command(exercise), self.seed),
+                format!("{} --seed {}", command(self.lesson, exercise), self.seed),
             ));
         }
         format!(
@@ -222,6 +208,12 @@ impl<'a> Printer<'a> {
             table(&rows)
         )
     }
+}
+
+/// What grades one exercise. The filter stands behind `--`: in front of it cargo would also build and run the library's
+/// own tests, of which there are none.
+fn command(lesson: &Lesson, exercise: &Exercise) -> String {
+    format!("cargo test -p {} -- {}", package(lesson), exercise.filter())
 }
 
 /// What cargo is to test: the lesson, or the lesson's part of the package that runs the same tests on the solutions.

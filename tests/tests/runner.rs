@@ -66,7 +66,7 @@ fn a_mistake_is_named_with_input_hint_and_replay() {
     says(
         "mistaken",
         Verdict::Mistake,
-        "replay cargo test -p lesson09 ex9_2 -- --seed 4711",
+        "replay cargo test -p lesson09 -- ex9_2 --seed 4711",
     );
 }
 
@@ -231,7 +231,7 @@ fn a_replay_from_the_solutions_names_their_test() {
         .output();
     let page = text(&output.unwrap());
     assert!(
-        page.contains("cargo test -p solutions --test lesson09 ex9_2 -- --seed 1\n"),
+        page.contains("cargo test -p solutions --test lesson09 -- ex9_2 --seed 1\n"),
         "{page}"
     );
 }

@@ -51,7 +51,7 @@ fn grey(image: &Tensor) -> Result<Tensor> {
     image.mean_keepdim(0)
 }
 
-/// 1.2 and the ReLU of 1.4: four filters made by hand, before and after the non-linearity.
+/// 1.2 and the ReLU of 1.4: three filters made by hand, before and after the non-linearity.
 fn convolution() -> Result<Figure> {
     let filters = [
         (
@@ -66,10 +66,9 @@ fn convolution() -> Result<Figure> {
             "brighter than around",
             [[-1., -1., -1.], [-1., 8., -1.], [-1., -1., -1.]],
         ),
-        ("mean of 3×3", [[1. / 9.; 3]; 3]),
     ];
     let image = scene()?;
-    let mut figure = Figure::new("What four filters find").caption(format!(
+    let mut figure = Figure::new("What three filters find").caption(format!(
         "Your convolve (1.2) on the brightness of scene {} of seed {}, kernel 3, no padding. Upper row: pre-activations, \
          blue negative, red positive, each map with its own scale around 0. Lower row: after your relu (1.4), viridis \
          from 0.",
@@ -98,7 +97,7 @@ fn convolution() -> Result<Figure> {
     for (_, map) in &maps {
         figure = figure.panel(Heatmap::new(&relu(map)?)?.title("relu").without_bar());
     }
-    Ok(figure.columns(5).width(660))
+    Ok(figure.columns(4).width(760))
 }
 
 /// The first layer of the shared network, and its feature maps by the learner's own convolution.
@@ -140,7 +139,7 @@ fn filters() -> Result<Figure> {
                 .share(Share::Each)
                 .title("feature maps, 64×64"),
         )
-        .width(720))
+        .width(800))
 }
 
 /// 1.3: one feature map, pooled until little is left.

@@ -24,6 +24,3 @@ use resnet::Window;
 pub fn output_size(input: usize, window: Window) -> Result<usize> {
     todo!("exercise 1.1: how many pixels long is the dilated window, and the padded side?")
 }
-// x
-// x
-// x

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Error, Result, bail};
 use image::RgbImage;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 
 use crate::canvas::{Align, Canvas, Rect, TextStyle};
 use crate::colormap::palette;
@@ -218,8 +219,14 @@ impl Figure {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|e| failed(&e))?;
         }
+        let file = std::fs::File::create(path).map_err(|e| failed(&e))?;
+        let encoder = PngEncoder::new_with_quality(
+            std::io::BufWriter::new(file),
+            CompressionType::Best,
+            FilterType::Adaptive,
+        );
         picture
-            .save_with_format(path, image::ImageFormat::Png)
+            .write_with_encoder(encoder)
             .map_err(|e| failed(&e))?;
         Ok(path.to_path_buf())
     }

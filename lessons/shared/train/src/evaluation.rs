@@ -4,7 +4,7 @@ use candle_core::{D, DType, Device, Result, Tensor};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
 use resnet::ResNet;
-use scenes::{Sampler, Scene, Shape};
+use scenes::{Mask, Sampler, Scene, Shape};
 use serde::{Deserialize, Serialize};
 
 use crate::Recipe;
@@ -83,13 +83,23 @@ pub fn accuracy(
 pub struct Pointing {
     /// Site the maps come from.
     pub site: String,
-    /// Share of maps whose largest value lies on the figure of their class.
+    /// Share of maps whose largest cell has its centre within [`TOLERANCE`] of the figure of their class: the pointing
+    /// game. A ring and a crescent are hollow, so that a map centred on one hits nothing without tolerance.
     pub hits: f64,
-    /// The same if the maximum fell anywhere with equal chance: the mean share of the canvas a figure covers.
+    /// The share of cells that would count as a hit.
     pub chance: f64,
+    /// The same two shares without tolerance: the centre of the largest cell lies on the figure itself.
+    pub strict_hits: f64,
+    /// See `strict_hits`.
+    pub strict_chance: f64,
     /// Share of scenes whose two classes are the network's first two.
     pub both_in_top_two: f64,
 }
+
+/// Pixels around a figure that still count as pointing at it.
+///
+/// **Source** Zhang et al. 2016, "Top-down neural attention by excitation backprop", section 4.1.
+pub const TOLERANCE: usize = 15;
 
 /// The Grad-CAM of each image for its own class at each site, `[batch, height, width]` in the site's resolution: the
 /// activation's channels, weighed by their mean gradient, summed, and cut at zero.
@@ -126,74 +136,107 @@ pub fn pointing(
     progress: &ProgressBar,
 ) -> Result<Vec<Pointing>> {
     let sampler = Sampler::two_figures();
-    let (mut hits, mut maps, mut area, mut top_two) =
-        (vec![0usize; sites.len()], 0usize, 0.0, 0usize);
+    let mut scores = vec![Hits::default(); sites.len()];
+    let (mut drawn, mut top_two) = (0, 0);
     for start in (0..count).step_by(BATCH) {
-        let scenes = (start..count.min(start + BATCH))
+        let end = count.min(start + BATCH);
+        let draw = |index| Ok(Scene::sample(&sampler, seed, index as u64)?.render());
+        let rendered = (start..end)
             .into_par_iter()
-            .map(|index| Scene::sample(&sampler, seed, index as u64))
+            .map(draw)
             .collect::<Result<Vec<_>>>()?;
-        let rendered: Vec<_> = scenes.par_iter().map(Scene::render).collect();
         let images = resnet::normalize(&scenes::batch(&rendered, &Device::Cpu)?)?;
-        let logits = network.forward(&images)?.to_vec2::<f32>()?;
-        for (scene, logits) in scenes.iter().zip(&logits) {
+        for (rendered, logits) in rendered
+            .iter()
+            .zip(network.forward(&images)?.to_vec2::<f32>()?)
+        {
             let mut order: Vec<_> = (0..logits.len()).collect();
             order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
-            let both = scene
+            let is_first = |class: usize| order[..2].contains(&class);
+            top_two += rendered
+                .scene
                 .figures
                 .iter()
-                .all(|figure| order[..2].contains(&(figure.shape as usize)));
-            top_two += both as usize;
+                .all(|f| is_first(f.shape.index())) as usize;
         }
         for figure in 0..2 {
-            let classes: Vec<u32> = scenes
+            let classes: Vec<u32> = rendered
                 .iter()
-                .map(|scene| scene.figures[figure].shape as u32)
+                .map(|r| r.scene.figures[figure].shape.index() as u32)
                 .collect();
-            for (hits, maps) in hits
+            for (hits, maps) in scores
                 .iter_mut()
                 .zip(class_activation_maps(network, &images, &classes, sites)?)
             {
-                for (i, rendered) in rendered.iter().enumerate() {
-                    *hits += points_into(
-                        &maps.get(i)?.to_vec2()?,
-                        &rendered.masks.figure(figure),
-                        &scenes[i],
-                    ) as usize;
+                for (map, rendered) in maps.to_vec3::<f32>()?.iter().zip(&rendered) {
+                    hits.add(map, &rendered.masks.figure(figure));
                 }
             }
-            area += rendered
-                .iter()
-                .map(|r| r.masks.figure(figure).share())
-                .sum::<f64>();
-            maps += rendered.len();
         }
-        progress.inc(scenes.len() as u64);
+        drawn += rendered.len();
+        progress.inc(rendered.len() as u64);
     }
-    let share = |n: usize| n as f64 / maps.max(1) as f64;
+    let share = |n: f64, of: usize| n / of.max(1) as f64;
     Ok(sites
         .iter()
-        .zip(hits)
+        .zip(scores)
         .map(|(site, hits)| Pointing {
             site: site.to_string(),
-            hits: share(hits),
-            chance: area / maps.max(1) as f64,
-            both_in_top_two: 2.0 * share(top_two),
+            hits: share(hits.near, hits.maps),
+            chance: share(hits.near_chance, hits.maps),
+            strict_hits: share(hits.on, hits.maps),
+            strict_chance: share(hits.on_chance, hits.maps),
+            both_in_top_two: share(top_two as f64, drawn),
         })
         .collect())
 }
 
-/// Whether the centre of the map's largest cell lies on the figure.
-fn points_into(map: &[Vec<f32>], figure: &scenes::Mask, scene: &Scene) -> bool {
-    let (rows, columns) = (map.len(), map[0].len());
-    let cells = (0..rows).flat_map(|y| (0..columns).map(move |x| (map[y][x], x, y)));
-    let Some((value, x, y)) = cells.max_by(|a, b| a.0.total_cmp(&b.0)) else {
-        return false;
-    };
-    let centre = |cell: usize, cells: usize, pixels: usize| (2 * cell + 1) * pixels / (2 * cells);
-    value > 0.0
-        && figure.contains(
-            centre(x, columns, scene.canvas.width),
-            centre(y, rows, scene.canvas.height),
-        )
+/// Counts of the pointing game over some maps.
+#[derive(Clone, Default)]
+struct Hits {
+    maps: usize,
+    near: f64,
+    near_chance: f64,
+    on: f64,
+    on_chance: f64,
+}
+
+impl Hits {
+    fn add(&mut self, map: &[Vec<f32>], figure: &Mask) {
+        let (rows, columns) = (map.len(), map[0].len());
+        let centre =
+            |cell: usize, cells: usize, pixels: usize| (2 * cell + 1) * pixels / (2 * cells);
+        let (mut near, mut on, mut best) = (0, 0, (0.0, false, false));
+        for (y, row) in map.iter().enumerate() {
+            for (x, &value) in row.iter().enumerate() {
+                let (column, line) = (
+                    centre(x, columns, figure.width),
+                    centre(y, rows, figure.height),
+                );
+                let is_on = figure.contains(column, line);
+                let is_near = is_on || is_within(figure, column, line);
+                near += is_near as usize;
+                on += is_on as usize;
+                if value > best.0 {
+                    best = (value, is_near, is_on);
+                }
+            }
+        }
+        self.maps += 1;
+        self.near += best.1 as usize as f64;
+        self.on += best.2 as usize as f64;
+        self.near_chance += near as f64 / (rows * columns) as f64;
+        self.on_chance += on as f64 / (rows * columns) as f64;
+    }
+}
+
+/// Whether some pixel of the figure is at most [`TOLERANCE`] away.
+fn is_within(figure: &Mask, column: usize, row: usize) -> bool {
+    let reach = |at: usize, size: usize| at.saturating_sub(TOLERANCE)..size.min(at + TOLERANCE + 1);
+    reach(row, figure.height).any(|y| {
+        reach(column, figure.width).any(|x| {
+            let (dx, dy) = (x.abs_diff(column), y.abs_diff(row));
+            dx * dx + dy * dy <= TOLERANCE * TOLERANCE && figure.contains(x, y)
+        })
+    })
 }

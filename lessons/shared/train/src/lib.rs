@@ -13,7 +13,9 @@ mod optimizer;
 mod recipe;
 mod run;
 
-pub use evaluation::{Pointing, Scores, accuracy, class_activation_maps, pointing, predictions};
+pub use evaluation::{
+    Pointing, Scores, TOLERANCE, accuracy, class_activation_maps, pointing, predictions,
+};
 pub use optimizer::AdamW;
 pub use recipe::{Draw, Recipe, Stage};
 pub use run::{Card, run};
