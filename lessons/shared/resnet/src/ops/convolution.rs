@@ -1,6 +1,11 @@
-//! Convolution as matrix multiplication: the pixels under each window position become a column ("im2col"), the
-//! kernels are the rows, and one product gives all outputs. Columns are made for a tile of output rows at a time, so
-//! that a tile stays in the cache.
+//! Convolution as matrix multiplication, on tiles small enough for the cache.
+//!
+//! Small maps: the pixels under each window position become a column ("im2col"), the kernels are the rows, and one
+//! product gives all outputs. Several images share a tile.
+//!
+//! Large maps: the columns are made for one row of the window only. The window's other rows see the same columns,
+//! shifted by whole image rows, so one product per window row, added up, gives the outputs, and `kernel` times fewer
+//! pixels are copied. See [`RowColumns`].
 //!
 //! The gradient with respect to the input of a convolution with stride 1 is a convolution of the output's gradient
 //! with the flipped kernel; with a larger stride it is the transposed product, added back pixel by pixel ("col2im").
@@ -112,10 +117,49 @@ impl Geometry {
         self.window.kernel == 1 && self.window.stride == 1 && self.window.padding == 0
     }
 
-    /// Output rows a tile holds, counted over the whole batch.
+    /// Cores worth using: waking a second one costs as much as a few million multiplications.
+    fn threads(&self) -> usize {
+        const WORTH_WAKING: usize = 16_000_000;
+        let multiplications = self.batch * self.out_channels * self.out_area() * self.depth();
+        if multiplications < WORTH_WAKING {
+            1
+        } else {
+            rayon::current_num_threads()
+        }
+    }
+
+    /// Whether columns are made for one row of the window at a time.
+    fn is_by_rows(&self) -> bool {
+        self.window.kernel > 1 && self.out_area() >= 256
+    }
+
+    /// Output rows a tile holds, so that its columns take about `TILE` elements.
     fn tile_rows(&self) -> usize {
-        const TILE_ELEMENTS: usize = 1 << 16; // 256 KiB of f32
-        (TILE_ELEMENTS / (self.depth() * self.out_width)).clamp(1, self.batch * self.out_height)
+        const TILE: usize = 1 << 16; // 256 KiB of f32
+        if self.is_pointwise() {
+            self.out_height
+        } else if self.is_by_rows() {
+            let row = self.in_channels * self.window.kernel * self.window.stride * self.out_width;
+            (TILE / row).clamp(4, self.out_height.max(4))
+        } else {
+            (TILE / (self.depth() * self.out_width)).clamp(1, self.batch * self.out_height)
+        }
+    }
+
+    /// The output rows of the whole batch in tiles, as (first row, rows). Only tiles of small maps reach over images.
+    fn tiles(&self, most_rows: usize) -> Vec<(usize, usize)> {
+        let cut = |start: usize, length: usize| {
+            (0..length)
+                .step_by(most_rows)
+                .map(move |at| (start + at, most_rows.min(length - at)))
+        };
+        if self.is_pointwise() || self.is_by_rows() {
+            (0..self.batch)
+                .flat_map(|image| cut(image * self.out_height, self.out_height))
+                .collect()
+        } else {
+            cut(0, self.batch * self.out_height).collect()
+        }
     }
 
     /// For each of a tile's output rows: its image and its row there.
@@ -278,6 +322,92 @@ fn extend_every<T: Element>(target: &mut Vec<T>, source: &[T], stride: usize, co
     }
 }
 
+/// The columns of some output rows of one image for a single row of the window, `[channels · side, phases, rows, out_width]`.
+///
+/// Row `r` of phase `p` holds the pixels of padded image row `(first output row + r) · stride + p`. Window row `ky` reads
+/// phase `ky·dilation mod stride` from row `ky·dilation / stride` on: one contiguous run per channel and `kx`.
+struct RowColumns<'a> {
+    g: &'a Geometry,
+    image: usize,
+    first: usize,
+    /// Rows per phase: the tile's output rows and what the window reaches beyond them.
+    rows: usize,
+}
+
+impl<'a> RowColumns<'a> {
+    fn new(g: &'a Geometry, start: usize, rows: usize) -> Self {
+        let reach = g.window.dilation * (g.window.kernel - 1) / g.window.stride;
+        Self {
+            g,
+            image: start / g.out_height,
+            first: start % g.out_height,
+            rows: rows + reach,
+        }
+    }
+
+    /// Rows of the matrix: one per channel and horizontal tap.
+    fn depth(&self) -> usize {
+        self.g.in_channels * self.g.window.kernel
+    }
+
+    /// Elements from one row of the matrix to the next.
+    fn stride(&self) -> usize {
+        self.g.window.stride * self.rows * self.g.out_width
+    }
+
+    /// Where the columns of window row `ky` begin.
+    fn offset(&self, ky: usize) -> usize {
+        let down = ky * self.g.window.dilation;
+        (down % self.g.window.stride * self.rows + down / self.g.window.stride) * self.g.out_width
+    }
+
+    /// For each run of `out_width` elements, in order: where it begins in the padded images of `channels` channels,
+    /// `None` for a row below the image, which no output reads.
+    fn runs(
+        &self,
+        image: usize,
+        channels: std::ops::Range<usize>,
+    ) -> impl Iterator<Item = Option<usize>> + use<> {
+        let (g, first, rows) = (*self.g, self.first, self.rows);
+        let taps = channels.flat_map(move |c| (0..g.window.kernel).map(move |kx| (c, kx)));
+        taps.flat_map(move |(channel, kx)| {
+            let plane = g.padded_start(image, channel, 0, 0, kx);
+            (0..g.window.stride).flat_map(move |phase| {
+                (first..first + rows).map(move |row| {
+                    let y = row * g.window.stride + phase;
+                    (y < g.padded_height()).then_some(plane + y * g.padded_width())
+                })
+            })
+        })
+    }
+
+    fn fill<T: Element>(&self, padded: &[T], columns: &mut Vec<T>) {
+        columns.clear();
+        columns.reserve(self.depth() * self.stride());
+        let width = self.g.out_width;
+        for run in self.runs(self.image, 0..self.g.in_channels) {
+            match (run, self.g.window.stride) {
+                (None, _) => columns.resize(columns.len() + width, T::zero()),
+                (Some(start), 1) => columns.extend_from_slice(&padded[start..start + width]),
+                (Some(start), 2) => extend_every(columns, &padded[start..], 2, width), // a constant vectorizes
+                (Some(start), stride) => extend_every(columns, &padded[start..], stride, width),
+            }
+        }
+    }
+}
+
+/// The kernel as one matrix per window row: `[side, out, in, side]` with the vertical tap first.
+fn by_window_row<T: Element>(kernel: &[T], g: &Geometry) -> Vec<T> {
+    let side = g.window.kernel;
+    let rows = kernel.len() / side;
+    let mut sorted = vec![T::zero(); kernel.len()];
+    for (from, values) in kernel.chunks_exact(side).enumerate() {
+        let (plane, ky) = (from / side, from % side);
+        sorted[(ky * rows / side + plane) * side..][..side].copy_from_slice(values);
+    }
+    sorted
+}
+
 /// A pointer that several threads may write through, each to its own elements.
 #[derive(Clone, Copy)]
 struct Shared<T>(*mut T);
@@ -296,68 +426,90 @@ impl<T> Shared<T> {
 fn forward<T: Element>(x: &[T], kernel: &[T], g: &Geometry) -> Vec<T> {
     let mut output = vec![T::zero(); g.batch * g.out_channels * g.out_area()];
     let padded = pad(x, g);
-    let threads = rayon::current_num_threads();
-    let all_rows = g.batch * g.out_height;
-    // Small images of one batch share a tile; a single small image splits the output channels instead of the rows.
-    let tile_rows = if g.is_pointwise() {
-        g.out_height
+    let sorted = if g.is_by_rows() {
+        by_window_row(kernel, g)
+    } else {
+        Vec::new()
+    };
+    let threads = g.threads();
+    // Every core gets a tile, unless that would make tiles too narrow for the product; then the channels are split.
+    let share = (g.batch * g.out_height).div_ceil(threads);
+    let most_rows = if share * g.out_width >= 64 {
+        g.tile_rows().min(share)
     } else {
         g.tile_rows()
     };
-    let tile_rows = match all_rows.div_ceil(threads) {
-        share if share * g.out_width >= 64 => tile_rows.min(share),
-        _ => tile_rows,
-    };
-    let tiles = all_rows.div_ceil(tile_rows);
-    let channel_blocks = if tiles < threads {
+    let tiles = g.tiles(most_rows);
+    let blocks = if tiles.len() < threads {
         threads.min(g.out_channels)
     } else {
         1
     };
-    let block = g.out_channels.div_ceil(channel_blocks);
+    let block = g.out_channels.div_ceil(blocks);
     let shared = Shared(output.as_mut_ptr());
-    let run = |columns: &mut (Vec<T>, Vec<T>), task: usize| {
-        let start = (task / channel_blocks) * tile_rows;
-        let rows = tile_rows.min(all_rows - start);
-        let first_channel = (task % channel_blocks) * block;
-        let channels = block.min(g.out_channels.saturating_sub(first_channel));
-        if channels == 0 {
+    let run = |(columns, products): &mut (Vec<T>, Vec<T>), task: usize| {
+        let (start, rows) = tiles[task / blocks];
+        let first = (task % blocks) * block;
+        let channels = first..g.out_channels.min(first + block);
+        if channels.is_empty() {
             return;
         }
-        let (columns, products) = columns;
-        let count = rows * g.out_width;
         let (image, oy) = (start / g.out_height, start % g.out_height);
-        let right = if g.is_pointwise() && oy + rows <= g.out_height {
-            matrix(
-                &x[image * g.in_channels * g.out_area() + oy * g.out_width..],
-                g.out_area(),
-                1,
-            )
-        } else {
-            columns_of(&padded, g, start, rows, columns);
-            matrix(columns, count, 1)
-        };
-        let left = matrix(&kernel[first_channel * g.depth()..], g.depth(), 1);
-        let sizes = (channels, g.depth(), count);
-        if oy + rows <= g.out_height {
-            let offset = (image * g.out_channels + first_channel) * g.out_area() + oy * g.out_width;
-            let target = Matrix {
+        let count = rows * g.out_width;
+        let target = |channel: usize| {
+            let offset = (image * g.out_channels + channel) * g.out_area() + oy * g.out_width;
+            Matrix {
                 start: shared.at(offset),
                 row_stride: g.out_area(),
                 column_stride: 1,
-            };
-            // SAFETY: rows `oy..oy + rows` of these channels of this image belong to this task alone.
-            #[allow(unsafe_code)]
-            unsafe {
-                multiply(sizes, left, right, target, false)
+            }
+        };
+        if g.is_by_rows() {
+            let of_row = RowColumns::new(g, start, rows);
+            of_row.fill(&padded, columns);
+            for ky in 0..g.window.kernel {
+                let depth = of_row.depth();
+                let left = matrix(
+                    &sorted[(ky * g.out_channels + channels.start) * depth..],
+                    depth,
+                    1,
+                );
+                let right = matrix(&columns[of_row.offset(ky)..], of_row.stride(), 1);
+                // SAFETY: these rows and channels of this image belong to this task alone.
+                #[allow(unsafe_code)]
+                unsafe {
+                    multiply(
+                        (channels.len(), depth, count),
+                        left,
+                        right,
+                        target(first),
+                        ky > 0,
+                    )
+                }
             }
             return;
         }
-        products.resize(channels * count, T::zero());
-        multiply_into(sizes, left, right, products, false);
-        for (channel, product) in products.chunks_exact(count).enumerate() {
+        let left = matrix(&kernel[first * g.depth()..], g.depth(), 1);
+        let sizes = (channels.len(), g.depth(), count);
+        if g.is_pointwise() {
+            let right = matrix(
+                &x[image * g.in_channels * g.out_area() + oy * g.out_width..],
+                g.out_area(),
+                1,
+            );
+            // SAFETY: as above.
+            #[allow(unsafe_code)]
+            unsafe {
+                multiply(sizes, left, right, target(first), false)
+            }
+            return;
+        }
+        columns_of(&padded, g, start, rows, columns);
+        products.resize(channels.len() * count, T::zero());
+        multiply_into(sizes, left, matrix(columns, count, 1), products, false);
+        for (channel, product) in channels.zip(products.chunks_exact(count)) {
             for ((image, oy), row) in g.rows(start, rows).zip(product.chunks_exact(g.out_width)) {
-                let plane = image * g.out_channels + first_channel + channel;
+                let plane = image * g.out_channels + channel;
                 let target = shared.at(plane * g.out_area() + oy * g.out_width);
                 // SAFETY: as above; `row` is `out_width` long and lies in another allocation.
                 #[allow(unsafe_code)]
@@ -367,9 +519,14 @@ fn forward<T: Element>(x: &[T], kernel: &[T], g: &Geometry) -> Vec<T> {
             }
         }
     };
-    (0..tiles * channel_blocks)
-        .into_par_iter()
-        .for_each_init(|| (Vec::new(), Vec::new()), run);
+    let tasks = 0..tiles.len() * blocks;
+    let buffers = || (Vec::new(), Vec::new());
+    if threads == 1 {
+        let mut buffers = buffers();
+        tasks.for_each(|task| run(&mut buffers, task));
+    } else {
+        tasks.into_par_iter().for_each_init(buffers, run);
+    }
     output
 }
 
@@ -399,18 +556,18 @@ fn input_gradient_by_flip<T: Element>(gradient: &[T], kernel: &[T], g: &Geometry
     forward(gradient, &flipped, &back)
 }
 
-/// The gradient of the input for any stride: the transposed product, added back to the pixels it came from.
+/// The gradient of the input for any stride: the transposed product, added back to the pixels it came from. Made for one
+/// row of the window at a time, as in [`RowColumns`].
 fn input_gradient_by_scatter<T: Element>(gradient: &[T], kernel: &[T], g: &Geometry) -> Vec<T> {
-    let area = g.window.kernel * g.window.kernel;
     let padded_area = g.padded_height() * g.padded_width();
-    let threads = rayon::current_num_threads();
+    let sorted = by_window_row(kernel, g);
+    let threads = g.threads();
     let blocks = if g.batch < threads {
         threads.min(g.in_channels)
     } else {
         1
     };
     let block = g.in_channels.div_ceil(blocks);
-    let tile_rows = g.tile_rows().min(g.out_height);
     let mut padded = vec![T::zero(); g.batch * g.in_channels * padded_area];
     // One task per image and block of input channels, so that no two tasks add to the same pixel.
     let mut tasks: Vec<(usize, usize, &mut [T])> = Vec::new();
@@ -418,38 +575,56 @@ fn input_gradient_by_scatter<T: Element>(gradient: &[T], kernel: &[T], g: &Geome
         let blocks = planes.chunks_mut(block * padded_area).enumerate();
         tasks.extend(blocks.map(|(index, planes)| (image, index * block, planes)));
     }
-    tasks
-        .into_par_iter()
-        .for_each_init(Vec::new, |columns, (image, first_channel, planes)| {
+    let most_rows = g.tile_rows().min(g.out_height);
+    tasks.into_par_iter().for_each_init(
+        Vec::new,
+        |columns: &mut Vec<T>, (image, first_channel, planes)| {
             let channels = planes.len() / padded_area;
-            for start in (0..g.out_height).step_by(tile_rows) {
-                let rows = tile_rows.min(g.out_height - start);
-                let count = rows * g.out_width;
-                columns.resize(channels * area * count, T::zero());
-                let left = matrix(&kernel[first_channel * area..], 1, g.depth()); // the kernel, transposed
-                let offset = image * g.out_channels * g.out_area() + start * g.out_width;
-                let right = matrix(&gradient[offset..], g.out_area(), 1);
-                multiply_into(
-                    (channels * area, g.out_channels, count),
-                    left,
-                    right,
-                    columns,
-                    false,
-                );
-                let mut sources = columns.chunks_exact(g.out_width);
-                for (channel, ky, kx) in g.taps().take(channels * area) {
-                    for oy in start..start + rows {
-                        let Some(source) = sources.next() else { return };
-                        let target = &mut planes[g.padded_start(0, channel, oy, ky, kx)..];
-                        for (target, &value) in
-                            target.iter_mut().step_by(g.window.stride).zip(source)
-                        {
-                            *target += value;
-                        }
+            let depth = channels * g.window.kernel;
+            for oy in (0..g.out_height).step_by(most_rows) {
+                let rows = most_rows.min(g.out_height - oy);
+                let of_row = RowColumns::new(g, image * g.out_height + oy, rows);
+                columns.clear();
+                columns.resize(depth * of_row.stride(), T::zero());
+                for ky in 0..g.window.kernel {
+                    let first =
+                        ky * g.out_channels * of_row.depth() + first_channel * g.window.kernel;
+                    let left = matrix(&sorted[first..], 1, of_row.depth()); // transposed
+                    let offset = image * g.out_channels * g.out_area() + oy * g.out_width;
+                    let right = matrix(&gradient[offset..], g.out_area(), 1);
+                    let start = columns[of_row.offset(ky)..].as_mut_ptr();
+                    let target = Matrix {
+                        start,
+                        row_stride: of_row.stride(),
+                        column_stride: 1,
+                    };
+                    // SAFETY: the last row's last column lies inside `columns`, which is exclusively borrowed.
+                    #[allow(unsafe_code)]
+                    unsafe {
+                        multiply(
+                            (depth, g.out_channels, rows * g.out_width),
+                            left,
+                            right,
+                            target,
+                            true,
+                        )
+                    }
+                }
+                let runs = of_row
+                    .runs(0, 0..channels)
+                    .zip(columns.chunks_exact(g.out_width));
+                for (start, source) in runs.filter_map(|(start, source)| Some((start?, source))) {
+                    for (target, &value) in planes[start..]
+                        .iter_mut()
+                        .step_by(g.window.stride)
+                        .zip(source)
+                    {
+                        *target += value;
                     }
                 }
             }
-        });
+        },
+    );
     unpad(padded, g)
 }
 

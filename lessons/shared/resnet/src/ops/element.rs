@@ -37,7 +37,7 @@ pub(crate) fn slice<'a, T: Element>(storage: &'a CpuStorage, layout: &Layout) ->
 }
 
 /// Elements below which a second thread costs more than it saves.
-const PARALLEL_FROM: usize = 1 << 15;
+const PARALLEL_FROM: usize = 1 << 17;
 
 /// Fills `output` piece by piece, `piece` elements at a time, on all cores when there is enough to do.
 pub(crate) fn for_each_piece<T: Send>(

@@ -1,4 +1,4 @@
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 use super::Window;
 use super::element::{Element, for_each_piece, for_float, slice};
@@ -73,42 +73,56 @@ fn beats<T: Element>(value: T, best: T) -> bool {
     value > best || (value.is_nan() && !best.is_nan())
 }
 
+fn larger<T: Element>(value: T, best: T) -> T {
+    if beats(value, best) { value } else { best }
+}
+
+/// `row` is a buffer for one padded row.
 fn pool_plane<T: Element>(x: &[T], y: &mut [T], plane: Plane, window: Window, row: &mut [T]) {
-    for oy in 0..plane.out_height {
-        // The maximum over the window's rows first: one pass over contiguous memory.
+    y.fill(T::neg_infinity());
+    for (oy, y) in y.chunks_exact_mut(plane.out_width).enumerate() {
+        // The maximum over the window's rows first, then over its columns: long runs of memory both times.
         row.fill(T::neg_infinity());
+        let inside = &mut row[window.padding..window.padding + plane.width];
         for iy in covered(window, oy, plane.height) {
-            for (best, &value) in row.iter_mut().zip(&x[iy * plane.width..][..plane.width]) {
-                *best = if beats(value, *best) { value } else { *best };
+            for (best, &value) in inside.iter_mut().zip(&x[iy * plane.width..]) {
+                *best = larger(value, *best);
             }
         }
-        for (ox, y) in y[oy * plane.out_width..][..plane.out_width]
-            .iter_mut()
-            .enumerate()
-        {
-            let mut best = T::neg_infinity();
-            for ix in covered(window, ox, plane.width) {
-                best = if beats(row[ix], best) { row[ix] } else { best };
+        for tap in 0..window.kernel {
+            let row = &row[tap * window.dilation..];
+            match window.stride {
+                2 => largest_of_every(y, row, 2), // a constant the compiler can vectorize
+                stride => largest_of_every(y, row, stride),
             }
-            *y = best;
         }
     }
 }
 
-fn unpool_plane<T: Element>(x: &[T], gradient: &[T], dx: &mut [T], plane: Plane, window: Window) {
+#[inline(always)]
+fn largest_of_every<T: Element>(y: &mut [T], row: &[T], stride: usize) {
+    for (best, &value) in y.iter_mut().zip(row.iter().step_by(stride)) {
+        *best = larger(value, *best);
+    }
+}
+
+fn unpool_plane<T: Element>(
+    x: &[T],
+    y: &[T],
+    gradient: &[T],
+    dx: &mut [T],
+    plane: Plane,
+    window: Window,
+) {
     for oy in 0..plane.out_height {
         for ox in 0..plane.out_width {
-            let mut first: Option<usize> = None;
-            for iy in covered(window, oy, plane.height) {
-                for ix in covered(window, ox, plane.width) {
-                    let at = iy * plane.width + ix;
-                    if first.is_none_or(|best| beats(x[at], x[best])) {
-                        first = Some(at);
-                    }
-                }
-            }
-            if let Some(at) = first {
-                dx[at] += gradient[oy * plane.out_width + ox];
+            let out = oy * plane.out_width + ox;
+            let is_maximum = |at: &usize| x[*at] == y[out] || y[out].is_nan() && x[*at].is_nan();
+            let under = covered(window, oy, plane.height).flat_map(|iy| {
+                covered(window, ox, plane.width).map(move |ix| iy * plane.width + ix)
+            });
+            if let Some(first) = under.into_iter().find(is_maximum) {
+                dx[first] += gradient[out];
             }
         }
     }
@@ -129,26 +143,21 @@ impl CustomOp1 for MaxPool {
             let (plane, shape) = Plane::new(layout, window)?;
             let mut y = vec![T::zero(); shape.elem_count()];
             for_each_piece(&mut y, plane.out_len(), |i, y| {
-                pool_plane(
-                    &x[i * plane.len()..],
-                    y,
-                    plane,
-                    window,
-                    &mut vec![T::zero(); plane.width],
-                );
+                let mut row = vec![T::zero(); plane.width + 2 * window.padding];
+                pool_plane(&x[i * plane.len()..], y, plane, window, &mut row);
             });
             Ok((T::to_cpu_storage_owned(y), shape))
         }
         for_float!(x, "max_pool2d", forward(x, layout, self.0))
     }
 
-    fn bwd(&self, x: &Tensor, _y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        x.apply_op2_no_bwd(&gradient.contiguous()?, &MaxPoolGradient(self.0))
+    fn bwd(&self, x: &Tensor, y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        x.apply_op3_no_bwd(y, &gradient.contiguous()?, &MaxPoolGradient(self.0))
             .map(Some)
     }
 }
 
-impl CustomOp2 for MaxPoolGradient {
+impl CustomOp3 for MaxPoolGradient {
     fn name(&self) -> &'static str {
         "max-pool2d-gradient"
     }
@@ -157,23 +166,25 @@ impl CustomOp2 for MaxPoolGradient {
         &self,
         x: &CpuStorage,
         x_layout: &Layout,
+        y: &CpuStorage,
+        y_layout: &Layout,
         gradient: &CpuStorage,
         gradient_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         fn backward<T: Element>(
             (x, x_layout): (&CpuStorage, &Layout),
+            (y, y_layout): (&CpuStorage, &Layout),
             (gradient, gradient_layout): (&CpuStorage, &Layout),
             window: Window,
         ) -> Result<CpuStorage> {
-            let (x, gradient) = (
-                slice::<T>(x, x_layout)?,
-                slice::<T>(gradient, gradient_layout)?,
-            );
+            let (x, y) = (slice::<T>(x, x_layout)?, slice::<T>(y, y_layout)?);
+            let gradient = slice::<T>(gradient, gradient_layout)?;
             let (plane, _) = Plane::new(x_layout, window)?;
             let mut dx = vec![T::zero(); x.len()];
             for_each_piece(&mut dx, plane.len(), |i, dx| {
                 unpool_plane(
                     &x[i * plane.len()..],
+                    &y[i * plane.out_len()..],
                     &gradient[i * plane.out_len()..],
                     dx,
                     plane,
@@ -185,7 +196,12 @@ impl CustomOp2 for MaxPoolGradient {
         let dx = for_float!(
             x,
             "max_pool2d",
-            backward((x, x_layout), (gradient, gradient_layout), self.0)
+            backward(
+                (x, x_layout),
+                (y, y_layout),
+                (gradient, gradient_layout),
+                self.0
+            )
         )?;
         Ok((dx, x_layout.shape().clone()))
     }
