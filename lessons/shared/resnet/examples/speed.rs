@@ -10,7 +10,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{Device, Result, Tensor, Var};
 use resnet::{Config, ResNet};
 
 const ROUNDS: usize = 7;
@@ -68,13 +68,15 @@ fn time(network: &ResNet, images: &Tensor, mode: &str) -> Result<f64> {
     if mode == "forward" {
         network.forward(images)?;
     } else {
-        let images = Var::from_tensor(images)?;
-        let score = network.forward(&images)?.narrow(1, 0, 1)?.sum_all()?;
-        let gradient = score
-            .backward()?
-            .remove(&images)
-            .expect("the score depends on the images");
-        assert_eq!(gradient.dtype(), DType::F32);
+        let gradients = resnet::by_image(images, |image| {
+            let image = Var::from_tensor(image)?;
+            let score = network.forward(&image)?.narrow(1, 0, 1)?.sum_all()?;
+            Ok(score
+                .backward()?
+                .remove(&image)
+                .expect("the score depends on the image"))
+        })?;
+        assert_eq!(gradients.dims(), images.dims());
     }
     Ok(start.elapsed().as_secs_f64() * 1e3)
 }

@@ -25,6 +25,7 @@ pub mod parameters;
 mod sites;
 
 use candle_core::{Result, Tensor, bail};
+use rayon::prelude::*;
 
 pub use config::{Block, Config, Stem};
 pub use layers::Mode;
@@ -55,11 +56,52 @@ pub fn denormalize(images: &Tensor) -> Result<Tensor> {
     images.broadcast_mul(&deviation)?.broadcast_add(&mean)
 }
 
-fn pixel_constants(images: &Tensor) -> Result<(Tensor, Tensor)> {
+/// Calls `f` with each image of a batch, `[1, channels, height, width]`, on all cores, and joins what it returns along
+/// the first dimension.
+///
+/// Faster than one call with the whole batch where images do not depend on each other: the activations of one image
+/// stay in a core's cache, those of a batch do not. Gradients are computed inside `f`.
+///
+/// ```
+/// # fn main() -> candle_core::Result<()> {
+/// # use candle_core::{DType, Device, Tensor, Var};
+/// # let network = resnet::ResNet::untrained(&resnet::Config::resnet18().width(4).classes(3), 1)?;
+/// # let images = Tensor::zeros((2, 3, 32, 32), DType::F32, &Device::Cpu)?;
+/// let input_gradients = resnet::by_image(&images, |image| {
+///     let image = Var::from_tensor(image)?;
+///     let score = network.forward(&image)?.narrow(1, 0, 1)?.sum_all()?;
+///     Ok(score.backward()?.remove(&image).expect("the score depends on the image"))
+/// })?;
+/// assert_eq!(input_gradients.dims(), images.dims());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// **Errors** if the batch is empty, or as `f` does.
+pub fn by_image(images: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor> + Sync) -> Result<Tensor> {
+    match images.dims().first() {
+        None | Some(0) => bail!("expected at least one image, got shape {:?}", images.dims()),
+        Some(1) => f(images),
+        Some(&batch) => {
+            let part = |index| f(&images.narrow(0, index, 1)?);
+            let parts = (0..batch)
+                .into_par_iter()
+                .map(part)
+                .collect::<Result<Vec<_>>>()?;
+            Tensor::cat(&parts, 0)
+        }
+    }
+}
+
+pub(crate) fn check_images(images: &Tensor) -> Result<()> {
     match images.dims() {
-        [_, 3, _, _] => {}
+        [_, 3, _, _] => Ok(()),
         other => bail!("expected images of shape [batch, 3, height, width], got {other:?}"),
     }
+}
+
+fn pixel_constants(images: &Tensor) -> Result<(Tensor, Tensor)> {
+    check_images(images)?;
     let constant = |values: [f32; 3]| {
         Tensor::new(&values, images.device())?
             .to_dtype(images.dtype())?

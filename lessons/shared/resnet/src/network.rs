@@ -67,7 +67,12 @@ impl ResNet {
     ///
     /// Batch norm is in evaluation mode. See [`crate::normalize`] for the images.
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
-        self.run(images, Mode::Evaluation, &mut |_, _| Ok(None))
+        crate::check_images(images)?;
+        let run = |images: &Tensor| self.run(images, Mode::Evaluation, &mut |_, _| Ok(None));
+        if images.track_op() || self.fc_weight.track_op() {
+            return run(images); // one graph for the whole batch
+        }
+        crate::by_image(images, run)
     }
 
     /// [`Self::forward`] with batch norm in training mode: it normalizes with the batch's own statistics and updates
@@ -141,10 +146,7 @@ impl ResNet {
     }
 
     fn run(&self, images: &Tensor, mode: Mode, visitor: &mut Visitor) -> Result<Tensor> {
-        match images.dims() {
-            [_, 3, _, _] => {}
-            other => bail!("expected images of shape [batch, 3, height, width], got {other:?}"),
-        }
+        crate::check_images(images)?;
         let mut at = |site: &str, activation: Tensor| visit(visitor, site, activation);
         let x = at("conv1", self.conv1.forward(images)?)?;
         let x = at("bn1", self.bn1.forward(&x, mode)?)?;

@@ -321,3 +321,28 @@ fn weights_of_another_network_are_refused_by_name() {
         "{message}"
     );
 }
+
+#[test]
+fn image_by_image_gives_what_the_batch_gives() {
+    let network = ResNet::untrained(&small(), 0).unwrap();
+    let batch = network
+        .forward_visit(&images(3), &mut |_, _| Ok(None))
+        .unwrap();
+    assert!(distance(&network.forward(&images(3)).unwrap(), &batch) < 1e-5);
+    let seen =
+        resnet::by_image(&images(3), |image| image.flatten_from(1)?.narrow(1, 0, 2)).unwrap();
+    assert_eq!(
+        distance(
+            &seen,
+            &images(3).flatten_from(1).unwrap().narrow(1, 0, 2).unwrap()
+        ),
+        0.0,
+        "order is kept"
+    );
+    let none = images(1).narrow(0, 0, 0).unwrap();
+    assert!(refusal(network.forward(&none)).contains("at least one image"));
+    assert!(
+        refusal(resnet::by_image(&images(2), |image| image.get(7))).contains("7"),
+        "errors come through"
+    );
+}
