@@ -153,6 +153,10 @@ fn run(exercise: &str, seed: u64, limits: Limits) -> io::Result<(Grade, String)>
     let mut command = Command::new(env::current_exe()?);
     command.args(["--child", exercise, "--seed", &seed.to_string()]);
     command.args(["--time-limit", &limits.time.as_secs_f64().to_string()]);
+    // Settings of .cargo/config.toml that make tensors faster, and allocation without end slow to reach its limit.
+    command
+        .env_remove("MALLOC_MMAP_THRESHOLD_")
+        .env_remove("MALLOC_TRIM_THRESHOLD_");
     command.arg("--to").arg(file.path());
     command
         .env("RUST_BACKTRACE", "0")

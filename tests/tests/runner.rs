@@ -26,8 +26,8 @@ fn report(args: &[&str]) -> Report {
     serde_json::from_str(&text(&output)).expect("nothing but the report on stdout")
 }
 
-/// All toys at once; an endless one has a second.
-static ALL: LazyLock<Report> = LazyLock::new(|| report(&["--seed", "4711", "--time-limit", "1"]));
+/// All toys at once; an endless one has two seconds.
+static ALL: LazyLock<Report> = LazyLock::new(|| report(&["--seed", "4711", "--time-limit", "2"]));
 
 fn found(name: &str) -> (Verdict, &'static str) {
     let outcome = ALL
@@ -75,7 +75,7 @@ fn an_endless_loop_costs_one_exercise() {
     says(
         "hangs",
         Verdict::Hung,
-        "had not returned after 1 s on this input",
+        "had not returned after 2 s on this input",
     );
     says("hangs", Verdict::Hung, "input n = 0");
 }
@@ -304,7 +304,7 @@ fn a_color_code_appears_only_when_asked_for() {
 fn a_waiting_exercise_alone_says_what_to_do() {
     let page = text(&toys(&["ex9_12_waits"]));
     assert!(page.contains("Finish 9.2 first."), "{page}");
-    assert!(page.contains("cargo test -p lesson09 ex9_2\n"), "{page}");
+    assert!(page.contains("cargo test -p lesson09 -- ex9_2\n"), "{page}");
 }
 
 /// The whole page as a learner sees it, to be read as a whole.
@@ -314,7 +314,7 @@ fn the_words() {
         "--seed",
         "4711",
         "--time-limit",
-        "1",
+        "2",
         "--color",
         "never",
     ]));

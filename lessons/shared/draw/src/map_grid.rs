@@ -213,7 +213,7 @@ impl MapGrid {
                 parts.push("RGB weights; grey is 0, one scale for all filters".to_string());
             }
             Content::Filters(_) => parts
-                .push("RGB weights; grey is 0, each filter scaled by its largest |w|".to_string()),
+                .push("RGB weights, grey is 0; each filter: own scale".to_string()),
             Content::Images(_) => {}
         }
         if self.shown() < self.total() {
