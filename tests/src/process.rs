@@ -172,18 +172,17 @@ fn run(exercise: &str, seed: u64, limits: Limits) -> io::Result<(Grade, String)>
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    let show = limits.show_output;
-    let pass_on = move |bytes: &[u8]| {
-        if show {
-            io::stderr().write_all(bytes).map(|()| true)
-        } else {
-            Ok(true)
+    let pass_on = || {
+        let mut lines = limits.show_output.then(Lines::default);
+        move |bytes: &[u8]| match &mut lines {
+            Some(lines) => lines.pass_on(bytes).map(|()| true),
+            None => Ok(true),
         }
     };
     let control = child
         .controlled_with_output()
-        .stdout_filter(pass_on)
-        .stderr_filter(pass_on);
+        .stdout_filter(pass_on())
+        .stderr_filter(pass_on());
     let control = control.time_limit(LAST_RESORT).terminate_for_timeout();
     #[cfg(any(
         windows,
@@ -206,6 +205,31 @@ fn run(exercise: &str, seed: u64, limits: Limits) -> io::Result<(Grade, String)>
         (None, None) => Grade::broken(format!("it did not end within {} s", LAST_RESORT.as_secs())),
     };
     Ok((grade, printed))
+}
+
+/// Passes a stream on in whole lines: an attempt's two streams come at the same time.
+#[derive(Default)]
+struct Lines(Vec<u8>);
+
+impl Lines {
+    fn pass_on(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.extend_from_slice(bytes);
+        let end = self
+            .0
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |at| at + 1);
+        io::stderr().write_all(&self.0[..end])?;
+        self.0.drain(..end);
+        Ok(())
+    }
+}
+
+impl Drop for Lines {
+    /// The last line may have no end.
+    fn drop(&mut self) {
+        let _ = io::stderr().write_all(&self.0);
+    }
 }
 
 /// The last grade in the child's file, and the input the attempt ran on last.
