@@ -212,8 +212,9 @@ impl MapGrid {
             Content::Filters(_) if self.share == Share::All => {
                 parts.push("RGB weights; grey is 0, one scale for all filters".to_string());
             }
-            Content::Filters(_) => parts
-                .push("RGB weights, grey is 0; each filter: own scale".to_string()),
+            Content::Filters(_) => {
+                parts.push("RGB weights, grey is 0; each filter: own scale".to_string())
+            }
             Content::Images(_) => {}
         }
         if self.shown() < self.total() {
