@@ -1,6 +1,7 @@
 //! What is drawn: one function per picture, from the lesson's own functions.
 
-use candle_core::{Device, Result, Tensor};
+use anyhow::Result;
+use candle_core::{Device, Tensor};
 use draw::{
     Area, Arrow, BarChart, Diagram, Figure, Heatmap, ImagePanel, LineChart, MapGrid, Node, Region,
     Scale, Series, Share, palette,
@@ -13,9 +14,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use resnet::{Block, Config, Parameters, Window};
 use scenes::{Grain, Sampler, Scene};
-
-/// Draws one picture.
-pub type Draw = fn() -> Result<Figure>;
+use studio::{Draw, Material};
 
 /// Name and function of each picture.
 pub const ALL: [(&str, Draw); 8] = [
@@ -29,30 +28,39 @@ pub const ALL: [(&str, Draw); 8] = [
     ("gradient_norms", gradients),
 ];
 
-/// Seed and number of the scene in the pictures.
-const SCENE: (u64, u64) = (7, 7);
+/// The image in the pictures.
+const IMAGE: u64 = 7;
 
-/// The scene without its grain, `[3, height, width]` in [0, 1].
-fn image(sampler: &Sampler, (seed, index): (u64, u64)) -> Result<Tensor> {
-    let smooth = Grain {
+/// The image of the pictures, `[3, height, width]` in [0, 1], and its name; a scene without its grain.
+fn image(material: &Material) -> Result<(Tensor, String)> {
+    let sample = material.image(IMAGE)?;
+    let pixels = match &sample.rendered {
+        Some(rendered) => smooth(&rendered.scene)?,
+        None => sample.pixels,
+    };
+    Ok((pixels, sample.name))
+}
+
+/// A scene without its grain, `[3, height, width]` in [0, 1].
+fn smooth(scene: &Scene) -> Result<Tensor> {
+    let none = Grain {
         strength: 0.0,
         seed: 0,
     };
-    let scene = Scene::sample(sampler, seed, index)?.with_grain(smooth);
-    scene.render().image.to_tensor(&Device::Cpu)
-}
-
-fn scene() -> Result<Tensor> {
-    image(&Sampler::default(), SCENE)
+    Ok(scene
+        .with_grain(none)
+        .render()
+        .image
+        .to_tensor(&Device::Cpu)?)
 }
 
 /// Brightness, `[1, height, width]`.
 fn grey(image: &Tensor) -> Result<Tensor> {
-    image.mean_keepdim(0)
+    Ok(image.mean_keepdim(0)?)
 }
 
 /// 1.2 and the ReLU of 1.4: three filters made by hand, before and after the non-linearity.
-fn convolution() -> Result<Figure> {
+fn convolution(material: &Material) -> Result<Figure> {
     let filters = [
         (
             "brighter to the right",
@@ -67,12 +75,10 @@ fn convolution() -> Result<Figure> {
             [[-1., -1., -1.], [-1., 8., -1.], [-1., -1., -1.]],
         ),
     ];
-    let image = scene()?;
+    let (image, name) = image(material)?;
     let mut figure = Figure::new("What three filters find").caption(format!(
-        "Your convolve (1.2) on the brightness of scene {} of seed {}, kernel 3, no padding. Upper row: pre-activations, \
-         blue negative, red positive, each map with its own scale around 0. Lower row: after your relu (1.4), viridis \
-         from 0.",
-        SCENE.1, SCENE.0
+        "Your convolve (1.2) on the brightness of {name}, kernel 3, no padding. Upper row: pre-activations, blue \
+         negative, red positive, each map with its own scale around 0. Lower row: after your relu (1.4), viridis from 0."
     ));
     let maps = filters.map(|(name, filter)| -> Result<_> {
         let kernels = Tensor::new(&[[filter]], &Device::Cpu)?;
@@ -101,54 +107,48 @@ fn convolution() -> Result<Figure> {
 }
 
 /// The first layer of the shared network, and its feature maps by the learner's own convolution.
-fn filters() -> Result<Figure> {
-    let file = resnet::checkpoints::folder().join("scenes.safetensors");
-    let (mut weights, origin) = match resnet::parameters::read(file) {
-        Ok(weights) => (weights, "the shipped network `scenes`"),
-        Err(_) => (
-            resnet::parameters::initialize(&Config::resnet18().width(16), 0)?,
-            "an untrained network",
-        ),
-    };
-    let weights = weights
-        .remove("conv1.weight")
-        .expect("every ResNet has a conv1");
-    let image = scene()?;
+fn filters(material: &Material) -> Result<Figure> {
+    let weights = material.network().parameter("conv1.weight")?;
+    let window = material.network().config().stem.convolution();
+    let (image, name) = image(material)?;
     let normalized = resnet::normalize(&image.unsqueeze(0)?)?.squeeze(0)?;
-    let maps = convolve(
-        &normalized,
-        &weights,
-        None,
-        Window::new(7).stride(2).padding(3),
-    )?;
-    let numbers = || (0..16).map(|filter| filter.to_string());
-    Ok(Figure::new("The sixteen filters of the first layer, and what they find")
+    let maps = convolve(&normalized, weights, None, window)?;
+    let (filters, height, width) = maps.dims3()?;
+    let columns = filters.isqrt();
+    let numbers = || (0..filters).map(|filter| filter.to_string());
+    Ok(Figure::new("The filters of the first layer, and what they find")
         .caption(format!(
-            "conv1 of {origin}: 16 filters of 3×7×7, stride 2. Left: weights as colours, grey is 0, each filter with \
-             its own scale. Right: your convolve (1.2) on scene {} of seed {}; pre-activations, blue negative, red \
+            "conv1 of {}: {filters} filters of 3×{kernel}×{kernel}, stride {}. Left: weights as colours, grey is 0, \
+             each filter with its own scale. Right: your convolve (1.2) on {name}; pre-activations, blue negative, red \
              positive, each map with its own scale around 0.",
-            SCENE.1, SCENE.0
+            material.network_name(),
+            window.stride,
+            kernel = window.kernel,
         ))
         .panel(ImagePanel::new(&image)?.title("input"))
-        .panel(MapGrid::filters(&weights)?.columns(4).labels(numbers()).title("filters"))
+        .panel(MapGrid::filters(weights)?.columns(columns).labels(numbers()).title("filters"))
         .panel(
             MapGrid::maps(&maps)?
-                .columns(4)
+                .columns(columns)
                 .labels(numbers())
                 .scale(Scale::Symmetric)
                 .share(Share::Each)
-                .title("feature maps, 64×64"),
+                .title(format!("feature maps, {height}×{width}")),
         )
         .width(800))
 }
 
 /// 1.3: one feature map, pooled until little is left.
-fn pooling() -> Result<Figure> {
+fn pooling(material: &Material) -> Result<Figure> {
     let edges = Tensor::new(
         &[[[[-1f32, 0., 1.], [-2., 0., 2.], [-1., 0., 1.]]]],
         &Device::Cpu,
     )?;
-    let map = resnet::ops::conv2d(&grey(&scene()?)?.unsqueeze(0)?, &edges, Window::new(3))?;
+    let map = resnet::ops::conv2d(
+        &grey(&image(material)?.0)?.unsqueeze(0)?,
+        &edges,
+        Window::new(3),
+    )?;
     let map = resnet::ops::relu(&map)?.squeeze(0)?;
     let mut figure = Figure::new("Pooling: is it there, and how much of it?")
         .caption(
@@ -157,7 +157,7 @@ fn pooling() -> Result<Figure> {
         )
         .columns(4)
         .width(1000);
-    type Pool = fn(&Tensor, Window) -> Result<Tensor>;
+    type Pool = fn(&Tensor, Window) -> candle_core::Result<Tensor>;
     for (name, pool) in [("max", max_pool as Pool), ("average", average_pool as Pool)] {
         figure = figure.panel(
             Heatmap::new(&map.get(0)?)?
@@ -174,7 +174,7 @@ fn pooling() -> Result<Figure> {
 }
 
 /// 1.5: the basic block with the shapes that the learner's own block gives, and the bottleneck beside it.
-fn block() -> Result<Figure> {
+fn block(_: &Material) -> Result<Figure> {
     let mut random = ChaCha8Rng::seed_from_u64(0);
     let weights = resnet::parameters::initialize(&Config::resnet18(), 0)?;
     let within = |name: &str| -> Parameters {
@@ -288,7 +288,7 @@ fn residual(
 }
 
 /// 1.6: an image on its way: fewer places, more features.
-fn shapes() -> Result<Figure> {
+fn shapes(_: &Material) -> Result<Figure> {
     let rows = shape_table(&Config::resnet18(), [1, 3, 224, 224])?;
     let maps: Vec<_> = rows.iter().filter(|(_, shape)| shape.len() == 4).collect();
     let series = |name: &str, of: fn(&[usize]) -> usize| {
@@ -313,7 +313,7 @@ fn shapes() -> Result<Figure> {
 }
 
 /// 1.7: where the parameters are.
-fn parameters() -> Result<Figure> {
+fn parameters(_: &Material) -> Result<Figure> {
     let all = [
         Config::resnet18(),
         Config::resnet34(),
@@ -336,10 +336,11 @@ fn parameters() -> Result<Figure> {
 }
 
 /// 1.8: what one unit in the middle sees.
-fn receptive_fields() -> Result<Figure> {
+fn receptive_fields(_: &Material) -> Result<Figure> {
     const SIDE: f32 = 224.0;
     const TWO_FIGURES: (u64, u64) = (7, 11);
-    let image = image(&Sampler::two_figures(), TWO_FIGURES)?;
+    let (seed, index) = TWO_FIGURES;
+    let image = smooth(&Scene::sample(&Sampler::two_figures(), seed, index)?)?;
     let mut windows = vec![];
     let mut fields = vec![];
     let config = Config::resnet18();
@@ -391,7 +392,7 @@ fn receptive_fields() -> Result<Figure> {
 }
 
 /// 1.9: four designs at two scales of the first weights.
-fn gradients() -> Result<Figure> {
+fn gradients(_: &Material) -> Result<Figure> {
     const BLOCKS: usize = 50;
     const SHAPE: [usize; 4] = [4, 16, 8, 8];
     let [_, channels, _, _] = SHAPE;
@@ -469,5 +470,5 @@ fn normal(random: &mut ChaCha8Rng, shape: [usize; 4], deviation: f64) -> Result<
         (radius * (std::f64::consts::TAU * random.random::<f64>()).cos() * deviation) as f32
     };
     let values = (0..count).map(|_| one()).collect();
-    Tensor::from_vec(values, &shape[..], &Device::Cpu)
+    Ok(Tensor::from_vec(values, &shape[..], &Device::Cpu)?)
 }

@@ -15,6 +15,7 @@ use crate::{Config, Parameters, parameters};
 #[derive(Debug, Clone)]
 pub struct ResNet {
     config: Config,
+    parameters: Parameters,
     conv1: Convolution,
     bn1: BatchNorm,
     blocks: Vec<ResidualBlock>,
@@ -28,8 +29,18 @@ impl ResNet {
     /// **Errors** if the weights are not exactly those of `config`; see [`parameters::verify`].
     pub fn new(config: &Config, parameters: &Parameters) -> Result<Self> {
         parameters::verify(config, parameters)?;
+        // The layers share these tensors; those that training moves become variables, so that both see it.
+        let shared = |(name, tensor): (&String, &Tensor)| {
+            let tensor = match name.contains("running_") {
+                true => Var::from_tensor(tensor)?.into_inner(),
+                false => tensor.clone(),
+            };
+            Ok((name.clone(), tensor))
+        };
+        let parameters = &parameters.iter().map(shared).collect::<Result<_>>()?;
         Ok(Self {
             config: config.clone(),
+            parameters: Parameters::clone(parameters),
             conv1: Convolution::new(parameters, "conv1", config.stem.convolution())?,
             bn1: BatchNorm::new(parameters, "bn1")?,
             blocks: config
@@ -61,6 +72,26 @@ impl ResNet {
     /// The architecture.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The weights and the stored statistics, by torchvision's names: `conv1.weight`, `fc.weight`, ….
+    ///
+    /// They are the network's own. To change one, make a copy of the map, replace the tensor, and call [`Self::new`].
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The tensor of this name.
+    ///
+    /// **Errors** if there is none; the error lists near names.
+    pub fn parameter(&self, name: &str) -> Result<&Tensor> {
+        self.parameters.get(name).ok_or_else(|| {
+            let known: Vec<_> = self.parameters.keys().cloned().collect();
+            candle_core::Error::Msg(format!(
+                "there is no parameter {name:?}; the nearest names are {}",
+                sites::nearest(&known, name)
+            ))
+        })
     }
 
     /// Class scores before the softmax, `[batch, classes]`, of normalized images, `[batch, 3, height, width]`.

@@ -17,21 +17,24 @@ pub(crate) fn find(sites: &[String], wanted: &str) -> Result<()> {
     if sites.iter().any(|site| site == wanted) {
         return Ok(());
     }
-    let mut near: Vec<_> = sites
-        .iter()
-        .map(|site| {
-            (
-                strsim::normalized_damerau_levenshtein(site, wanted),
-                site.as_str(),
-            )
-        })
-        .collect();
-    near.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let near: Vec<_> = near.into_iter().take(4).map(|(_, site)| site).collect();
     bail!(
         "there is no site {wanted:?}; the nearest names are {}",
-        near.join(", ")
+        nearest(sites, wanted)
     )
+}
+
+/// The four names nearest in spelling to `wanted`.
+pub(crate) fn nearest(names: &[String], wanted: &str) -> String {
+    let mut near: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let likeness = strsim::normalized_damerau_levenshtein(name, wanted);
+            (likeness, name.as_str())
+        })
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    let near: Vec<_> = near.into_iter().take(4).map(|(_, name)| name).collect();
+    near.join(", ")
 }
 
 /// What a forward pass left behind: the logits, and activations by site.

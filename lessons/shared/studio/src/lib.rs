@@ -1,0 +1,53 @@
+//! The program behind `cargo run -p lesson01` and its kin: options, the network and the images that pictures are made
+//! from, and what to say when a picture cannot be drawn.
+//!
+//! A lesson lists its pictures; each is a function from [`Material`] to a [`Figure`]:
+//!
+//! ```ignore
+//! pub const ALL: [(&str, studio::Draw); 1] = [("input", input)];
+//!
+//! fn input(material: &Material) -> anyhow::Result<Figure> {
+//!     let image = material.image(7)?;
+//!     Ok(Figure::new("What goes in").caption(&image.name).panel(ImagePanel::new(&image.pixels)?))
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     studio::main(env!("CARGO_PKG_NAME"), &ALL)
+//! }
+//! ```
+
+mod material;
+mod program;
+
+pub use material::{Batch, Material, Sample};
+pub use program::main;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use draw::Figure;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Draws one picture.
+pub type Draw = fn(&Material) -> anyhow::Result<Figure>;
+
+/// Why a picture makes no sense for this material. It is left out, and that is no failure.
+#[derive(Debug)]
+pub struct LeftOut(pub String);
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for LeftOut {}
+
+/// A progress bar on the terminal, with the time left and room for a message; silent where the output is no terminal.
+///
+/// It disappears when it is dropped or finished.
+pub fn progress(steps: u64, what: impl Into<Cow<'static, str>>) -> ProgressBar {
+    const TEMPLATE: &str = "{prefix} {bar:30} {pos}/{len} {eta:>4} left {msg}";
+    let style = ProgressStyle::with_template(TEMPLATE).expect("a valid template");
+    ProgressBar::new(steps).with_style(style).with_prefix(what)
+}
