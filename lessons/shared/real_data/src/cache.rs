@@ -1,0 +1,158 @@
+//! The folder in which fetched files lie.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{Error, Result};
+use resnet::checkpoints::checksum;
+
+use crate::catalogue::{self, Item, megabytes};
+
+/// The environment variable that moves the folder.
+pub const VARIABLE: &str = "LESSON_CACHE";
+/// The folder's name in the place that the system has for caches.
+const NAME: &str = "neuron-lessons";
+
+/// The folder in which fetched files lie:
+///
+/// ```text
+/// cifar10/{train,test}.bin, about.json   rows in CIFAR's binary layout
+/// weights/NAME.safetensors               networks trained on ImageNet
+/// trained/cifar10.safetensors            what `cargo run -p train -- --data cifar10` made
+/// downloads/                             what is not complete yet
+/// ```
+#[derive(Debug, Clone)]
+pub struct Cache {
+    folder: PathBuf,
+}
+
+impl Cache {
+    /// `$LESSON_CACHE` if it is set, else `neuron-lessons` in the system's place for caches: `~/.cache` on Linux,
+    /// `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
+    ///
+    /// **Errors** if the system has no such place.
+    pub fn locate() -> Result<Self> {
+        let set = std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty());
+        match set.map(PathBuf::from) {
+            Some(folder) => Ok(Self::at(folder)),
+            None => dirs::cache_dir()
+                .map(|folder| Self::at(folder.join(NAME)))
+                .ok_or_else(|| {
+                    Error::Msg(format!(
+                        "this system has no place for caches; set {VARIABLE} to a folder"
+                    ))
+                }),
+        }
+    }
+
+    /// The cache in this folder, which need not exist.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+        }
+    }
+
+    /// The folder itself.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where CIFAR-10 lies, fetched or not.
+    pub fn cifar10(&self) -> PathBuf {
+        self.folder.join("cifar10")
+    }
+
+    /// Where the network that was trained on CIFAR-10 here lies, made or not.
+    pub fn trained(&self) -> PathBuf {
+        self.folder.join("trained")
+    }
+
+    /// Where downloads lie until they are complete.
+    pub fn downloads(&self) -> PathBuf {
+        self.folder.join("downloads")
+    }
+
+    /// Where the weights of this name lie, fetched or not.
+    pub fn weights_file(&self, name: &str) -> PathBuf {
+        let weights = self.folder.join("weights").join(name);
+        weights.with_extension("safetensors")
+    }
+
+    /// The fetched weights of this name, checked against the catalogue's checksum.
+    ///
+    /// **Errors** if the catalogue has no such weights, or they are not here or not whole; the error says what to do.
+    pub fn weights(&self, name: &str) -> Result<PathBuf> {
+        let Some(item) = catalogue::weights(name) else {
+            return Err(Error::Msg(format!(
+                "there are no weights {name:?}; known are {}",
+                catalogue::names_of_weights().join(", ")
+            )));
+        };
+        let path = self.weights_file(name);
+        let Ok(bytes) = std::fs::read(&path) else {
+            return Err(missing(&item));
+        };
+        if checksum(&bytes) != item.files[0].sha256 {
+            return Err(Error::Msg(format!(
+                "{}: not the file that was fetched; `cargo run -p fetch -- remove {name}`, then fetch it again",
+                path.display()
+            )));
+        }
+        Ok(path)
+    }
+}
+
+/// What to do about an item that is not here.
+pub(crate) fn missing(item: &Item) -> Error {
+    Error::Msg(format!(
+        "{} is not on this machine; `cargo run -p fetch -- {}` fetches it ({})",
+        item.title,
+        item.name,
+        megabytes(item.download_size())
+    ))
+}
+
+/// Every file below a folder with its size in bytes; nothing if there is no such folder.
+pub fn files_of(folder: &Path) -> Vec<(PathBuf, u64)> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return vec![];
+    };
+    let mut files: Vec<_> = entries
+        .flatten()
+        .flat_map(|entry| match entry.metadata() {
+            Ok(about) if about.is_dir() => files_of(&entry.path()),
+            Ok(about) => vec![(entry.path(), about.len())],
+            Err(_) => vec![],
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_that_are_not_here_are_answered_with_the_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Cache::at(folder.path()).weights("resnet18").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "ResNet-18 of ImageNet is not on this machine; `cargo run -p fetch -- resnet18` fetches it (47 MB)"
+        );
+        let error = Cache::at(folder.path()).weights("resnet9000").unwrap_err();
+        assert!(error.to_string().contains("resnet18, resnet50"), "{error}");
+    }
+
+    #[test]
+    fn damaged_weights_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path());
+        let path = cache.weights_file("resnet18");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, b"half a file").unwrap();
+        let error = cache.weights("resnet18").unwrap_err().to_string();
+        assert!(error.contains("not the file that was fetched"), "{error}");
+        assert!(error.contains("fetch -- remove resnet18"), "{error}");
+    }
+}
