@@ -42,6 +42,7 @@ mod mask;
 pub mod photo;
 mod random;
 mod render;
+mod resample;
 mod sampler;
 mod scene;
 mod shape;

@@ -5,9 +5,12 @@ use std::path::Path;
 
 use candle_core::{Error, Result, bail};
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{
+    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage, Rgba,
+};
 
 use crate::image::Image;
+use crate::resample;
 
 /// Largest square that is made, in pixels a side.
 const LARGEST_SIZE: usize = 8192;
@@ -25,18 +28,68 @@ const MOST_MEMORY: u64 = 512 << 20;
 /// **Errors** name the file and say what was found instead: no such file, another format, a broken or truncated file,
 /// a side over 30,000 pixels or more than 512 MiB of pixels.
 pub fn load(path: impl AsRef<Path>, size: usize) -> Result<Image> {
-    let path = path.as_ref();
     if !(1..=LARGEST_SIZE).contains(&size) {
         bail!("expected a size of 1 to {LARGEST_SIZE} pixels, got {size}")
     }
+    Ok(square(&open(path.as_ref())?, size))
+}
+
+/// Side that [`load_for_imagenet`] gives the shorter side before it crops.
+const RESIZED_SIDE: usize = 256;
+/// Side of the square that [`load_for_imagenet`] returns.
+pub const IMAGENET_SIDE: usize = 224;
+
+/// Reads a JPEG, PNG or WebP file of any size as torchvision's networks are evaluated: the shorter side becomes 256 with
+/// an antialiased bilinear filter, then the central 224×224 are kept. [`Image::to_tensor`] and `resnet::normalize` do the
+/// rest.
+///
+/// On files without transparency the result is torchvision's, byte for byte, if the decoders agree: they do on PNG, and
+/// differ by a few steps of 255 on JPEG. Transparency is laid over white (torchvision drops it and shows what lies
+/// beneath), and the camera's orientation is applied.
+///
+/// **Errors** as [`load`].
+///
+/// **Source** `torchvision.transforms._presets.ImageClassification` and Pillow's `Image.resize`.
+pub fn load_for_imagenet(path: impl AsRef<Path>) -> Result<Image> {
+    let photo = opaque(open(path.as_ref())?);
+    let (width, height) = (photo.width() as usize, photo.height() as usize);
+    let shorter = width.min(height);
+    let resized = |side: usize| RESIZED_SIDE * side / shorter;
+    let size = (resized(width), resized(height));
+    let centre = |side: usize| {
+        let start = half_to_even(side - IMAGENET_SIDE);
+        start..start + IMAGENET_SIDE
+    };
+    let picture = Image {
+        width,
+        height,
+        pixels: photo.into_raw(),
+    };
+    Ok(resample::resize(
+        &picture,
+        size,
+        centre(size.0),
+        centre(size.1),
+    ))
+}
+
+/// Half of a number, rounded to the even neighbour as Python's `round` does.
+fn half_to_even(number: usize) -> usize {
+    let half = number / 2;
+    half + number % 2 * (half % 2)
+}
+
+/// The upright picture.
+///
+/// **Errors** name the file and say what was found instead.
+fn open(path: &Path) -> Result<DynamicImage> {
     // Without a backtrace: it is the file that is wrong, not the program.
-    let photo = decode(path).map_err(|found| {
+    decode(path).map_err(|found| {
         Error::Msg(format!(
             "expected a JPEG, PNG or WebP image, got {}; {found}",
             path.display()
         ))
-    })?;
-    Ok(square(&photo, size))
+    })
 }
 
 /// The upright picture, or what is wrong with the file.
@@ -114,18 +167,26 @@ fn too_large() -> String {
 fn square(photo: &DynamicImage, size: usize) -> Image {
     let side = photo.width().min(photo.height());
     let (left, top) = ((photo.width() - side) / 2, (photo.height() - side) / 2);
-    let mut opaque = photo.crop_imm(left, top, side, side).into_rgba8();
-    for pixel in opaque.pixels_mut() {
-        let alpha = u32::from(pixel[3]);
-        for channel in &mut pixel.0[..3] {
-            *channel = ((u32::from(*channel) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
-        }
-        pixel[3] = 255;
-    }
+    let opaque = opaque(photo.crop_imm(left, top, side, side));
     let resized = image::imageops::resize(&opaque, size as u32, size as u32, FilterType::Triangle);
     Image {
         width: size,
         height: size,
-        pixels: DynamicImage::ImageRgba8(resized).into_rgb8().into_raw(),
+        pixels: resized.into_raw(),
     }
+}
+
+/// Eight bits of red, green and blue, over white where the picture is transparent.
+fn opaque(photo: DynamicImage) -> RgbImage {
+    if !photo.color().has_alpha() {
+        return photo.into_rgb8();
+    }
+    let photo = photo.into_rgba8();
+    let (width, height) = photo.dimensions();
+    let over_white = |pixel: &Rgba<u8>| {
+        let [colour @ .., alpha] = pixel.0.map(u32::from);
+        colour.map(|channel| ((channel * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
+    };
+    let pixels = photo.pixels().flat_map(over_white).collect();
+    RgbImage::from_raw(width, height, pixels).expect("three bytes a pixel")
 }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
-use scenes::photo;
+use scenes::{Image, photo};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 /// A file that only one test uses.
 fn file(name: &str) -> PathBuf {
@@ -197,4 +199,145 @@ fn a_size_out_of_range_is_refused() {
         let words = format!("expected a size of 1 to 8192 pixels, got {size}");
         assert!(error.contains(&words), "{error}");
     }
+}
+
+/// What torchvision makes of pictures: `tests/fixtures/make_photos.py`.
+#[derive(Deserialize)]
+struct Torchvision {
+    preprocessed: Vec<Preprocessed>,
+    decoded: std::collections::BTreeMap<String, Decoded>,
+}
+
+/// A picture of [`formula`] after torchvision's preparation.
+#[derive(Deserialize)]
+struct Preprocessed {
+    width: u32,
+    height: u32,
+    sha256: String,
+    /// Every 13th pixel down and across.
+    samples: Vec<u8>,
+}
+
+/// A JPEG file as Pillow decodes it.
+#[derive(Deserialize)]
+struct Decoded {
+    width: usize,
+    height: usize,
+    /// Every 5th pixel down and across.
+    samples: Vec<u8>,
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/fixtures/photos")
+}
+
+fn torchvision() -> Torchvision {
+    let json = std::fs::read(fixtures().join("photos.json")).unwrap();
+    serde_json::from_slice(&json).unwrap()
+}
+
+/// The picture of the Python script: smooth along one diagonal, rough along the other.
+fn formula(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| {
+        Rgb([0, 1, 2].map(|c| ((3 * x + 5 * y + 40 * c + x * y % (7 + c) * 11) % 256) as u8))
+    })
+}
+
+fn samples(image: &Image, step: usize) -> Vec<u8> {
+    let rows = (0..image.height).step_by(step);
+    rows.flat_map(|row| {
+        (0..image.width)
+            .step_by(step)
+            .map(move |column| (column, row))
+    })
+    .flat_map(|(column, row)| image.pixel(column, row))
+    .collect()
+}
+
+fn largest_difference(a: &[u8], b: &[u8]) -> u8 {
+    assert_eq!(a.len(), b.len());
+    let differences = a.iter().zip(b).map(|(&a, &b)| a.abs_diff(b));
+    differences.max().unwrap()
+}
+
+/// Resized, cropped and rounded as torchvision does it, to the byte.
+#[test]
+fn the_preparation_for_imagenet_is_torchvisions() {
+    for case in torchvision().preprocessed {
+        let Preprocessed { width, height, .. } = case;
+        let name = format!("formula_{width}x{height}.png");
+        let path = save(&name, formula(width, height), ImageFormat::Png);
+        let image = photo::load_for_imagenet(path).unwrap();
+        assert_eq!((image.width, image.height), (224, 224));
+        let difference = largest_difference(&samples(&image, 13), &case.samples);
+        assert!(difference <= 1, "{width}×{height}: off by {difference}/255");
+        let digest = Sha256::digest(&image.pixels);
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(digest, case.sha256, "{width}×{height}: not the same bytes");
+    }
+}
+
+/// Decoders differ in how they interpolate colour and round. What is measured here is stated in `load_for_imagenet`.
+#[test]
+fn jpeg_files_are_decoded_nearly_as_pillow_does() {
+    for (name, case) in torchvision().decoded {
+        let Decoded { width, height, .. } = case;
+        // `load` keeps the central square; at its own size nothing is resized.
+        let side = width.min(height);
+        let image = photo::load(fixtures().join(&name), side).unwrap();
+        let (left, top) = ((width - side) / 2, (height - side) / 2);
+        let places = (0..height)
+            .step_by(5)
+            .flat_map(|row| (0..width).step_by(5).map(move |column| (column, row)));
+        let (mut found, mut expected) = (vec![], vec![]);
+        for ((column, row), pixel) in places.zip(case.samples.chunks_exact(3)) {
+            if (left..left + side).contains(&column) && (top..top + side).contains(&row) {
+                found.extend(image.pixel(column - left, row - top));
+                expected.extend(pixel);
+            }
+        }
+        let difference = largest_difference(&found, &expected);
+        println!("{name}: largest difference from Pillow {difference}/255");
+        assert!(difference <= 2, "{name}: off by {difference}/255");
+    }
+}
+
+#[test]
+fn what_lies_outside_the_crop_is_never_made() {
+    // Resized as a whole the second would be 256×5,120,000 pixels, 4 GB.
+    for (width, height) in [(20_000, 40), (20_000, 1), (1, 20_000)] {
+        let name = format!("wide_{width}x{height}.png");
+        let path = save(&name, bands(width, height), ImageFormat::Png);
+        let image = photo::load_for_imagenet(path).unwrap();
+        assert_eq!((image.width, image.height), (224, 224));
+        assert_near(
+            image.pixel(112, 112),
+            if width > height { GREEN } else { RED },
+        );
+    }
+}
+
+#[test]
+fn every_kind_of_pixel_reaches_imagenets_network() {
+    let deep = image::ImageBuffer::from_pixel(300, 260, Rgb([0x8080u16, 0x1010, 0xffff]));
+    let path = save("deep_colour.png", deep, ImageFormat::Png);
+    assert_eq!(
+        photo::load_for_imagenet(path).unwrap().pixel(5, 5),
+        [0x80, 0x10, 0xff]
+    );
+    let grey = GrayImage::from_pixel(260, 300, Luma([77]));
+    let path = save("grey.png", grey, ImageFormat::Png);
+    assert_eq!(photo::load_for_imagenet(path).unwrap().pixel(9, 9), [77; 3]);
+    let half = RgbaImage::from_pixel(256, 256, Rgba([200, 0, 0, 128]));
+    let path = save("half_large.png", half, ImageFormat::Png);
+    assert_eq!(
+        photo::load_for_imagenet(path).unwrap().pixel(9, 9),
+        [227, 127, 127]
+    );
+    let dot = RgbImage::from_pixel(1, 1, Rgb([1, 2, 3]));
+    let path = save("dot.png", dot, ImageFormat::Png);
+    assert_eq!(
+        photo::load_for_imagenet(path).unwrap().pixel(223, 223),
+        [1, 2, 3]
+    );
 }
