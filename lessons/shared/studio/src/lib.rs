@@ -16,10 +16,12 @@
 //! }
 //! ```
 
+mod answer;
 mod material;
 mod program;
 
-pub use material::{Batch, Material, Sample};
+pub use answer::Guess;
+pub use material::{Batch, Choice, Data, Material, Sample};
 pub use program::main;
 
 use std::borrow::Cow;

@@ -1,27 +1,56 @@
 //! What pictures are made from: a network, images, and what is known about both.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
-use resnet::ResNet;
+use clap::ValueEnum;
+use real_data::{Cache, Cifar10, Split, catalogue, imagenet};
+use resnet::{Config, ResNet, Stem};
 use scenes::{Rendered, Sampler, Scene, Shape, photo};
 
 use crate::LeftOut;
 
 /// Seed of the scenes in the pictures; image 7 is scene 7 of it.
 const SEED: u64 = 7;
-/// Side of a photo in pixels, for a network that was not trained on scenes.
-const PHOTO_SIDE: usize = 224;
+
+/// Where the images come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Data {
+    /// Generated scenes, 128×128
+    #[default]
+    Scenes,
+    /// CIFAR-10's test images, 32×32; `cargo run -p fetch -- cifar10` first
+    Cifar10,
+}
+
+/// What a run is asked to work on.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// Where the images come from.
+    pub data: Data,
+    /// A file with weights, or the name of fetched ones; without it the network that was trained on the data.
+    pub weights: Option<PathBuf>,
+    /// The learner's photo.
+    pub image: Option<PathBuf>,
+}
 
 /// The network and the images of one run.
 pub struct Material {
     network: ResNet,
     network_name: String,
+    is_shipped: bool,
     class_names: Vec<String>,
-    sampler: Sampler,
+    images: Images,
     photo: Option<Sample>,
+}
+
+/// The images of a run.
+enum Images {
+    Scenes(Sampler),
+    /// The images, and the side to which they are enlarged.
+    Cifar10(Cifar10, usize),
 }
 
 /// An image with what is known about it.
@@ -60,37 +89,38 @@ impl Material {
     ///
     /// **Errors** if a file cannot be used; the error names it.
     pub fn new(weights: Option<&Path>, photo: Option<&Path>) -> Result<Self> {
-        let (network, network_name) = match weights {
-            None => {
-                let network = resnet::checkpoints::scenes()?;
-                let name = format!("{} `scenes`", network.config().name());
-                (network, name)
-            }
-            Some(path) => {
-                let network = ResNet::load(path)?;
-                let name = format!("{} of {}", network.config().name(), file_name(path));
-                (network, name)
-            }
+        let choice = Choice {
+            data: Data::Scenes,
+            weights: weights.map(Path::to_path_buf),
+            image: photo.map(Path::to_path_buf),
         };
-        let classes = network.config().classes;
-        let class_names = match classes {
-            Shape::COUNT if weights.is_none() => {
-                Shape::ALL.map(|shape| shape.name().to_string()).to_vec()
-            }
-            _ => (0..classes).map(|class| format!("class {class}")).collect(),
+        Self::open(&choice, &Cache::locate()?)
+    }
+
+    /// What was chosen, with the fetched files of `cache`.
+    ///
+    /// **Errors** if a file cannot be used or was not fetched; the error names it and says what to do.
+    pub fn open(choice: &Choice, cache: &Cache) -> Result<Self> {
+        let data = match choice.data {
+            Data::Scenes => None,
+            Data::Cifar10 => Some(Cifar10::open(cache, Split::Test)?),
         };
-        let sampler = Sampler::default();
-        let side = match weights {
-            None => sampler.canvas.width,
-            Some(_) => PHOTO_SIDE,
+        let Loaded { network, name } = Loaded::new(choice, cache)?;
+        let config = network.config();
+        let is_shipped = choice.weights.is_none() && choice.data == Data::Scenes;
+        let images = match data {
+            None => Images::Scenes(Sampler::default()),
+            Some(data) => Images::Cifar10(data, network_side(config, is_shipped)),
         };
-        let photo = photo.map(|path| photo_sample(path, side)).transpose()?;
+        let photo = choice.image.as_deref();
+        let photo = photo.map(|path| photo_sample(path, config, is_shipped));
         Ok(Self {
+            class_names: class_names(config, choice),
+            network_name: format!("{} {name}", config.name()),
+            photo: photo.transpose()?,
+            is_shipped,
+            images,
             network,
-            network_name,
-            class_names,
-            sampler,
-            photo,
         })
     }
 
@@ -121,17 +151,41 @@ impl Material {
 
     /// Image `index` of the data.
     pub fn sample(&self, index: u64) -> Result<Sample> {
-        let rendered = self.render(index)?;
-        let figure = rendered.scene.figures[0];
-        Ok(Sample {
-            pixels: rendered.image.to_tensor(&Device::Cpu)?,
-            name: format!(
-                "scene {index} of seed {SEED} ({} {}, {})",
-                figure.colour, figure.shape, figure.texture
-            ),
-            label: Some(rendered.scene.class().index()),
-            rendered: Some(rendered),
-        })
+        match &self.images {
+            Images::Scenes(sampler) => {
+                let rendered = Scene::sample(sampler, SEED, index)?.render();
+                let figure = rendered.scene.figures[0];
+                Ok(Sample {
+                    pixels: rendered.image.to_tensor(&Device::Cpu)?,
+                    name: format!(
+                        "scene {index} of seed {SEED} ({} {}, {})",
+                        figure.colour, figure.shape, figure.texture
+                    ),
+                    label: Some(rendered.scene.class().index()),
+                    rendered: Some(rendered),
+                })
+            }
+            Images::Cifar10(data, side) => {
+                let label = data.label(index as usize)?;
+                Ok(Sample {
+                    pixels: enlarged(&data.batch(&[index as usize])?, *side)?.squeeze(0)?,
+                    name: format!(
+                        "CIFAR-10 test image {index} ({})",
+                        real_data::CLASSES[label]
+                    ),
+                    label: Some(label),
+                    rendered: None,
+                })
+            }
+        }
+    }
+
+    /// How many images there are; scenes are drawn when they are asked for and have no end.
+    pub fn image_count(&self) -> Option<u64> {
+        match &self.images {
+            Images::Scenes(_) => None,
+            Images::Cifar10(data, _) => Some(data.len() as u64),
+        }
     }
 
     /// Images of the data in batches of `size`, the last one smaller if need be; each is made when it is asked for.
@@ -142,32 +196,50 @@ impl Material {
     ) -> impl Iterator<Item = Result<Batch>> + '_ {
         let (start, end) = (images.start, images.end);
         images.step_by(size).map(move |first| {
-            let rendered = (first..end.min(first + size as u64))
-                .map(|index| self.render(index))
-                .collect::<Result<Vec<_>>>()
-                .with_context(|| format!("images {start} to {end}"))?;
-            Ok(Batch {
-                pixels: scenes::batch(&rendered, &Device::Cpu)?,
-                labels: rendered
-                    .iter()
-                    .map(|one| one.scene.class().index())
-                    .collect(),
-                rendered,
-            })
+            self.batch(first..end.min(first + size as u64))
+                .with_context(|| format!("images {start} to {end}"))
         })
+    }
+
+    fn batch(&self, range: Range<u64>) -> Result<Batch> {
+        match &self.images {
+            Images::Scenes(sampler) => {
+                let render = |index| Ok(Scene::sample(sampler, SEED, index)?.render());
+                let rendered = range.map(render).collect::<Result<Vec<_>>>()?;
+                Ok(Batch {
+                    pixels: scenes::batch(&rendered, &Device::Cpu)?,
+                    labels: rendered
+                        .iter()
+                        .map(|one| one.scene.class().index())
+                        .collect(),
+                    rendered,
+                })
+            }
+            Images::Cifar10(data, side) => {
+                let indices: Vec<usize> = range.map(|index| index as usize).collect();
+                let labels = indices.iter().map(|&index| data.label(index));
+                Ok(Batch {
+                    labels: labels.collect::<candle_core::Result<_>>()?,
+                    pixels: enlarged(&data.batch(&indices)?, *side)?,
+                    rendered: vec![],
+                })
+            }
+        }
     }
 
     /// The data in words, for captions: "scenes of seed 7".
     pub fn data_name(&self) -> String {
-        format!("scenes of seed {SEED}")
+        match &self.images {
+            Images::Scenes(_) => format!("scenes of seed {SEED}"),
+            Images::Cifar10(..) => "CIFAR-10 test images".into(),
+        }
     }
 
     /// For a picture that compares with what was drawn, by a network that knows it.
     ///
     /// **Errors** with [`LeftOut`] unless the network is the shipped one and there is no photo.
     pub fn needs_scenes(&self, why: &str) -> Result<()> {
-        let shipped = self.network_name.ends_with("`scenes`");
-        if shipped && self.photo.is_none() {
+        if self.is_shipped && self.photo.is_none() {
             return Ok(());
         }
         Err(LeftOut(format!(
@@ -175,15 +247,85 @@ impl Material {
         ))
         .into())
     }
+}
 
-    fn render(&self, index: u64) -> Result<Rendered> {
-        Ok(Scene::sample(&self.sampler, SEED, index)?.render())
+/// A network with what it is called after its architecture.
+struct Loaded {
+    network: ResNet,
+    name: String,
+}
+
+impl Loaded {
+    fn new(choice: &Choice, cache: &Cache) -> Result<Self> {
+        let named = |name: &str, path: PathBuf| -> Result<Self> {
+            Ok(Self {
+                network: ResNet::load(path)?,
+                name: name.into(),
+            })
+        };
+        match (&choice.weights, choice.data) {
+            (None, Data::Scenes) => Ok(Self {
+                network: resnet::checkpoints::scenes()?,
+                name: "`scenes`".into(),
+            }),
+            (None, Data::Cifar10) => {
+                let path = cache.trained().join("cifar10.safetensors");
+                if !path.is_file() {
+                    bail!(
+                        "there is no network trained on CIFAR-10 on this machine; `cargo run -p train -- --data cifar10` \
+                         makes one, `--weights FILE` takes another"
+                    );
+                }
+                named("`cifar10`", path)
+            }
+            (Some(path), _) => match path.to_str().and_then(catalogue::weights) {
+                Some(item) if !path.exists() => named("of ImageNet", cache.weights(&item.name)?),
+                _ => named(&format!("of {}", file_name(path)), path.clone()),
+            },
+        }
     }
 }
 
-fn photo_sample(path: &Path, side: usize) -> Result<Sample> {
+/// The names of the network's classes as far as they are known.
+fn class_names(config: &Config, choice: &Choice) -> Vec<String> {
+    match (config.classes, choice.data) {
+        (Shape::COUNT, Data::Scenes) if choice.weights.is_none() => {
+            Shape::ALL.map(|shape| shape.name().into()).into()
+        }
+        (10, Data::Cifar10) => real_data::CLASSES.map(String::from).into(),
+        (imagenet::CLASSES, _) => imagenet::class_names()
+            .into_iter()
+            .map(String::from)
+            .collect(),
+        (classes, _) => (0..classes).map(|class| format!("class {class}")).collect(),
+    }
+}
+
+/// The side of the images that a network knows.
+fn network_side(config: &Config, is_shipped: bool) -> usize {
+    match config.stem {
+        Stem::Cifar => real_data::SIDE,
+        Stem::ImageNet if is_shipped => Sampler::default().canvas.width,
+        Stem::ImageNet => photo::IMAGENET_SIDE,
+    }
+}
+
+/// `[batch, 3, side, side]`
+fn enlarged(images: &Tensor, side: usize) -> candle_core::Result<Tensor> {
+    match images.dims()[3] == side {
+        true => Ok(images.clone()),
+        false => images.upsample_bilinear2d(side, side, false),
+    }
+}
+
+/// A photo as the network knows images: torchvision's preparation for one of ImageNet's size, else the central square.
+fn photo_sample(path: &Path, config: &Config, is_shipped: bool) -> Result<Sample> {
+    let image = match network_side(config, is_shipped) {
+        photo::IMAGENET_SIDE => photo::load_for_imagenet(path)?,
+        side => photo::load(path, side)?,
+    };
     Ok(Sample {
-        pixels: photo::load(path, side)?.to_tensor(&Device::Cpu)?,
+        pixels: image.to_tensor(&Device::Cpu)?,
         name: file_name(path),
         label: None,
         rendered: None,
@@ -220,6 +362,113 @@ mod tests {
                 .unwrap(),
             0.0
         );
+    }
+
+    /// A cache with twelve test images and an untrained network for them.
+    fn cache(folder: &Path) -> Cache {
+        let cache = Cache::at(folder);
+        let rows = |split| {
+            let row = |index: usize| {
+                (0..3073).map(move |at| {
+                    if at == 0 {
+                        index as u8 % 10
+                    } else {
+                        (at * (index + 1)) as u8
+                    }
+                })
+            };
+            Cifar10::from_rows(split, (0..12).flat_map(row).collect()).unwrap()
+        };
+        Cifar10::store(&cache, "a test", &rows(Split::Train), &rows(Split::Test)).unwrap();
+        std::fs::create_dir_all(cache.trained()).unwrap();
+        let config = Config::resnet18().width(4).stem(Stem::Cifar).classes(10);
+        let weights = resnet::parameters::initialize(&config, 1).unwrap();
+        resnet::parameters::save(&weights, cache.trained().join("cifar10.safetensors")).unwrap();
+        cache
+    }
+
+    fn cifar10() -> Choice {
+        Choice {
+            data: Data::Cifar10,
+            ..Choice::default()
+        }
+    }
+
+    #[test]
+    fn cifar10_comes_in_the_size_that_the_network_knows() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path());
+        let material = Material::open(&cifar10(), &cache).unwrap();
+        let sample = material.sample(11).unwrap();
+        assert_eq!(sample.pixels.dims(), [3, 32, 32]);
+        assert_eq!(sample.name, "CIFAR-10 test image 11 (automobile)");
+        assert_eq!((sample.label, sample.rendered.is_none()), (Some(1), true));
+        assert_eq!(material.network_name(), "ResNet-18 `cifar10`");
+        assert_eq!(material.data_name(), "CIFAR-10 test images");
+        assert_eq!(
+            (material.class_name(9), material.image_count()),
+            ("truck", Some(12))
+        );
+        let batches: Vec<_> = material.batches(7..12, 3).map(|b| b.unwrap()).collect();
+        let labels: Vec<_> = batches.iter().flat_map(|batch| &batch.labels).collect();
+        assert_eq!(labels, [&7, &8, &9, &0, &1]);
+        assert_eq!(batches[1].pixels.dims(), [2, 3, 32, 32]);
+        assert!(batches[1].rendered.is_empty());
+        assert!(material.needs_scenes("masks").unwrap_err().is::<LeftOut>());
+        assert!(material.sample(12).is_err(), "there are twelve");
+
+        // A network with ImageNet's stem and classes: larger images, other names.
+        let config = Config::resnet18().width(2);
+        let path = folder.path().join("wide.safetensors");
+        let weights = resnet::parameters::initialize(&config, 1).unwrap();
+        resnet::parameters::save(&weights, &path).unwrap();
+        let choice = Choice {
+            weights: Some(path),
+            ..cifar10()
+        };
+        let material = Material::open(&choice, &cache).unwrap();
+        assert_eq!(material.sample(0).unwrap().pixels.dims(), [3, 224, 224]);
+        assert_eq!(material.class_name(207), "golden retriever");
+        assert_eq!(material.network_name(), "ResNet-18 of wide.safetensors");
+    }
+
+    #[test]
+    fn answers_are_the_largest_probabilities_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let material = Material::open(&cifar10(), &cache(folder.path())).unwrap();
+        let sample = material.sample(3).unwrap();
+        let answer = material.answer(&sample).unwrap();
+        assert_eq!(answer.len(), 5);
+        assert!(answer.is_sorted_by(|a, b| a.probability >= b.probability));
+        let logits = material
+            .network()
+            .forward(&sample.input().unwrap())
+            .unwrap();
+        let softmax = candle_core::Tensor::exp(&logits).unwrap();
+        let share = softmax.broadcast_div(&softmax.sum_all().unwrap()).unwrap();
+        let expected = share.squeeze(0).unwrap().to_vec1::<f32>().unwrap();
+        for guess in &answer {
+            assert!((guess.probability - expected[guess.class]).abs() < 1e-6);
+            assert_eq!(guess.name, real_data::CLASSES[guess.class]);
+        }
+        let text = material.answer_text(&sample).unwrap();
+        assert!(text.starts_with("ResNet-18 `cifar10` on CIFAR-10 test image 3 (cat):\n"));
+    }
+
+    #[test]
+    fn what_was_not_fetched_or_trained_is_answered_with_the_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = Cache::at(folder.path());
+        let refusal = |choice: &Choice| Material::open(choice, &empty).err().unwrap().to_string();
+        assert!(refusal(&cifar10()).contains("`cargo run -p fetch -- cifar10`"));
+        let rows = Cifar10::from_rows(Split::Test, vec![0; 3073]).unwrap();
+        Cifar10::store(&empty, "a test", &rows, &rows).unwrap();
+        assert!(refusal(&cifar10()).contains("`cargo run -p train -- --data cifar10` makes one"));
+        let fetched = Choice {
+            weights: Some("resnet18".into()),
+            ..Choice::default()
+        };
+        assert!(refusal(&fetched).contains("`cargo run -p fetch -- resnet18`"));
     }
 
     #[test]

@@ -8,7 +8,12 @@ use std::process::ExitCode;
 use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory, FromArgMatches, Parser};
 
-use crate::{Draw, LeftOut, Material};
+use real_data::Cache;
+
+use crate::{Choice, Data, Draw, LeftOut, Material};
+
+/// The image whose classes are printed where there is no photo.
+const SHOWN_IMAGE: u64 = 7;
 
 /// Draws the pictures of a lesson from the code in this package.
 #[derive(Parser)]
@@ -22,9 +27,12 @@ struct Arguments {
     /// Your own photo (JPEG, PNG or WebP) in the pictures that are of one image
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
-    /// Another ResNet: .safetensors or .pth with torchvision's names
+    /// Another ResNet: a .safetensors or .pth file with torchvision's names, or resnet18 or resnet50 if fetched
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
+    /// Where the images come from
+    #[arg(long, value_enum, default_value_t)]
+    data: Data,
 }
 
 fn default_folder(package: &str) -> PathBuf {
@@ -47,7 +55,12 @@ pub fn main(package: &'static str, pictures: &[(&'static str, Draw)]) -> ExitCod
     let arguments =
         Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
 
-    let material = match Material::new(arguments.weights.as_deref(), arguments.image.as_deref()) {
+    let choice = Choice {
+        data: arguments.data,
+        weights: arguments.weights,
+        image: arguments.image,
+    };
+    let material = match open(&choice) {
         Ok(material) => material,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -90,6 +103,15 @@ pub fn main(package: &'static str, pictures: &[(&'static str, Draw)]) -> ExitCod
         println!("{name}.png could not be drawn: {problem}");
     }
     exit
+}
+
+/// The material; where it is not the course's own, what the network answers is printed.
+fn open(choice: &Choice) -> anyhow::Result<Material> {
+    let material = Material::open(choice, &Cache::locate()?)?;
+    if choice.weights.is_some() || choice.image.is_some() || choice.data != Data::Scenes {
+        print!("{}", material.answer_text(&material.image(SHOWN_IMAGE)?)?);
+    }
+    Ok(material)
 }
 
 /// The `1.8` of a stub's "not yet implemented: exercise 1.8: …".
