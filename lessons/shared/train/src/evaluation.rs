@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::Recipe;
 
 /// Images per forward pass when nothing is learned.
-const BATCH: usize = 50;
+pub(crate) const BATCH: usize = 50;
 
 /// The predicted class of each normalized image.
 pub fn predictions(network: &ResNet, images: &Tensor) -> Result<Vec<u32>> {
@@ -42,12 +42,37 @@ fn held_out(
 /// How often the predictions are right.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
-    /// Share of scenes classified rightly.
+    /// Share of images classified rightly.
     pub accuracy: f64,
-    /// The same for the scenes of each class.
+    /// The same for the images of each class.
     pub recall: Vec<f64>,
-    /// Share of the scenes of other classes that are taken for each class.
+    /// Share of the images of other classes that are taken for each class.
     pub false_alarms: Vec<f64>,
+}
+
+impl Scores {
+    /// From the predicted and the true class of each image.
+    pub(crate) fn new(pairs: &[(u32, u32)], classes: usize) -> Self {
+        let share = |of: &dyn Fn(u32, u32) -> bool, among: &dyn Fn(u32) -> bool| {
+            let chosen: Vec<_> = pairs.iter().filter(|(_, truth)| among(*truth)).collect();
+            chosen
+                .iter()
+                .filter(|(guess, truth)| of(*guess, *truth))
+                .count() as f64
+                / chosen.len().max(1) as f64
+        };
+        let classes = 0..classes as u32;
+        Self {
+            accuracy: share(&|guess, truth| guess == truth, &|_| true),
+            recall: classes
+                .clone()
+                .map(|c| share(&|guess, _| guess == c, &|truth| truth == c))
+                .collect(),
+            false_alarms: classes
+                .map(|c| share(&|guess, _| guess == c, &|truth| truth != c))
+                .collect(),
+        }
+    }
 }
 
 /// Scores on a recipe's held-out scenes, each changed by `change` first.
@@ -57,25 +82,7 @@ pub fn accuracy(
     change: impl Fn(Scene) -> Scene + Sync,
 ) -> Result<Scores> {
     let pairs = held_out(network, recipe, change)?;
-    let share = |of: &dyn Fn(u32, u32) -> bool, among: &dyn Fn(u32) -> bool| {
-        let chosen: Vec<_> = pairs.iter().filter(|(_, truth)| among(*truth)).collect();
-        chosen
-            .iter()
-            .filter(|(guess, truth)| of(*guess, *truth))
-            .count() as f64
-            / chosen.len().max(1) as f64
-    };
-    let classes = 0..Shape::ALL.len() as u32;
-    Ok(Scores {
-        accuracy: share(&|guess, truth| guess == truth, &|_| true),
-        recall: classes
-            .clone()
-            .map(|c| share(&|guess, _| guess == c, &|truth| truth == c))
-            .collect(),
-        false_alarms: classes
-            .map(|c| share(&|guess, _| guess == c, &|truth| truth != c))
-            .collect(),
-    })
+    Ok(Scores::new(&pairs, Shape::ALL.len()))
 }
 
 /// How well class activation maps tell two figures apart.

@@ -1,13 +1,16 @@
 use candle_core::{Device, Result, Tensor};
+use indicatif::ProgressBar;
 use rayon::prelude::*;
-use resnet::Config;
+use resnet::{Config, ResNet};
 use scenes::{Rendered, Sampler, Scene, Shape};
 use serde::{Deserialize, Serialize};
+
+use crate::{Pointing, Scores, Task, accuracy, pointing};
 
 /// Scene `index` of a seed.
 pub type Draw = fn(seed: u64, index: u64) -> Result<Scene>;
 
-/// Everything that decides what a training run produces.
+/// Training on generated scenes.
 #[derive(Debug, Clone)]
 pub struct Recipe {
     /// The checkpoint's name, without extension.
@@ -27,14 +30,14 @@ pub struct Recipe {
 /// A part of the training with data and a learning rate of its own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stage {
-    /// Where the scenes come from; steps take them in turn. Scenes of one step have one canvas.
+    /// Where the scenes come from, if they are drawn; steps take them in turn. Scenes of one step have one canvas.
     #[serde(skip)]
     pub draws: Vec<Draw>,
     /// Epochs.
     pub epochs: usize,
-    /// Scenes per epoch; every epoch draws new ones. A last, smaller batch is left out.
+    /// Scenes, or images, per epoch; every epoch draws new scenes. A last, smaller batch is left out.
     pub scenes_per_epoch: usize,
-    /// Scenes per step.
+    /// Scenes or images per step.
     pub batch: usize,
     /// Largest learning rate of the one-cycle schedule.
     pub peak_learning_rate: f64,
@@ -123,12 +126,49 @@ impl Recipe {
     }
 }
 
+impl Task for Recipe {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn data(&self) -> &str {
+        &self.data
+    }
+
+    fn config(&self) -> Config {
+        self.config()
+    }
+
+    fn stages(&self) -> &[Stage] {
+        &self.stages
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn examples(&self, stage: usize, step: usize) -> Result<(Tensor, Tensor)> {
+        let plan = &self.stages[stage];
+        let draw = plan.draws[step % plan.draws.len()];
+        let first = (step * plan.batch) as u64;
+        let scenes = first..first + plan.batch as u64;
+        let rendered = render(draw, self.seed + stage as u64, scenes)?;
+        let images = resnet::normalize(&scenes::batch(&rendered, &Device::Cpu)?)?;
+        Ok((images, targets(&rendered)?))
+    }
+
+    fn measure(&self, network: &ResNet, progress: &ProgressBar) -> Result<(Scores, Vec<Pointing>)> {
+        progress.set_length(self.held_out_count as u64);
+        let scores = accuracy(network, self, |scene| scene)?;
+        let sites = ["layer2", "layer3", "layer4"];
+        let seed = self.held_out_seed();
+        let pointing = pointing(network, seed, self.held_out_count, &sites, progress)?;
+        Ok((scores, pointing))
+    }
+}
+
 /// Scenes drawn and rendered on all cores.
-pub(crate) fn render(
-    draw: Draw,
-    seed: u64,
-    indices: std::ops::Range<u64>,
-) -> Result<Vec<Rendered>> {
+fn render(draw: Draw, seed: u64, indices: std::ops::Range<u64>) -> Result<Vec<Rendered>> {
     indices
         .into_par_iter()
         .map(|index| Ok(draw(seed, index)?.render()))
@@ -136,7 +176,7 @@ pub(crate) fn render(
 }
 
 /// What the network should say about each scene: the classes of its figures in equal shares, `[scenes, classes]`.
-pub(crate) fn targets(rendered: &[Rendered]) -> Result<Tensor> {
+fn targets(rendered: &[Rendered]) -> Result<Tensor> {
     let mut shares = vec![0f32; rendered.len() * Shape::ALL.len()];
     for (scene, shares) in rendered
         .iter()

@@ -7,8 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use resnet::{Parameters, ResNet, parameters};
 use serde::Serialize;
 
-use crate::recipe::{render, targets};
-use crate::{AdamW, Pointing, Recipe, Scores, Stage, accuracy, pointing};
+use crate::{AdamW, Pointing, Scores, Stage, Task};
 
 /// What is written beside a checkpoint.
 #[derive(Debug, Clone, Serialize)]
@@ -27,26 +26,27 @@ pub struct Card {
     pub stages: Vec<Stage>,
     /// Seeds the weights and the data.
     pub seed: u64,
-    /// Scores on held-out scenes.
+    /// Scores on images that it was not trained on.
     pub held_out: Scores,
     /// The pointing game on scenes with two figures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pointing: Vec<Pointing>,
     /// SHA-256 of the checkpoint.
     pub sha256: String,
 }
 
-/// Trains by a recipe and writes `NAME.safetensors` and `NAME.card.json` into `folder`.
+/// Trains by a recipe, say [`crate::Recipe`], and writes `NAME.safetensors` and `NAME.card.json` into `folder`.
 ///
 /// After each epoch the state goes to `NAME.state.safetensors`, where an interrupted run goes on; it is removed at the
 /// end. `stop_after` ends the run early, after so many epochs of this call, and returns `None`.
 pub fn run(
-    recipe: &Recipe,
+    recipe: &impl Task,
     folder: &Path,
     command: &str,
     stop_after: Option<usize>,
 ) -> Result<Option<Card>> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let state_path = folder.join(format!("{}.state.safetensors", recipe.name));
+    let state_path = folder.join(format!("{}.state.safetensors", recipe.name()));
     let mut training = Training::new(recipe)?;
     let mut done = 0;
     if state_path.is_file() {
@@ -59,7 +59,7 @@ pub fn run(
         println!("going on after epoch {done}");
     }
     let epochs: Vec<(usize, usize)> = recipe
-        .stages
+        .stages()
         .iter()
         .enumerate()
         .flat_map(|(stage, plan)| (0..plan.epochs).map(move |epoch| (stage, epoch)))
@@ -67,7 +67,7 @@ pub fn run(
     let steps = |epochs: &[(usize, usize)]| -> usize {
         epochs
             .iter()
-            .map(|(stage, _)| recipe.stages[*stage].steps_per_epoch())
+            .map(|(stage, _)| recipe.stages()[*stage].steps_per_epoch())
             .sum()
     };
     let progress = bar(steps(&epochs) as u64);
@@ -90,16 +90,14 @@ pub fn run(
     }
     progress.finish_and_clear();
 
-    let path = folder.join(format!("{}.safetensors", recipe.name));
+    let path = folder.join(format!("{}.safetensors", recipe.name()));
     parameters::save(&training.parameters()?, &path)?;
     let network = ResNet::load(&path)?;
-    println!(
-        "measuring on {} held-out scenes and {} with two figures",
-        recipe.held_out_count, recipe.held_out_count
-    );
-    let measuring = ProgressBar::new(recipe.held_out_count as u64).with_message("pointing");
+    let measuring = ProgressBar::new(0).with_message("measuring");
+    let (held_out, pointing) = recipe.measure(&network, &measuring)?;
+    measuring.finish_and_clear();
     let card = Card {
-        name: recipe.name.clone(),
+        name: recipe.name().into(),
         network: format!(
             "{}, width {}",
             network.config().name(),
@@ -107,21 +105,14 @@ pub fn run(
         ),
         parameters: network.config().parameter_count(),
         command: command.into(),
-        data: recipe.data.clone(),
-        stages: recipe.stages.clone(),
-        seed: recipe.seed,
-        held_out: accuracy(&network, recipe, |scene| scene)?,
-        pointing: pointing(
-            &network,
-            recipe.held_out_seed(),
-            recipe.held_out_count,
-            &["layer2", "layer3", "layer4"],
-            &measuring,
-        )?,
+        data: recipe.data().into(),
+        stages: recipe.stages().to_vec(),
+        seed: recipe.seed(),
+        held_out,
+        pointing,
         sha256: resnet::checkpoints::checksum(&std::fs::read(&path)?),
     };
-    measuring.finish_and_clear();
-    let card_path: PathBuf = folder.join(format!("{}.card.json", recipe.name));
+    let card_path: PathBuf = folder.join(format!("{}.card.json", recipe.name()));
     std::fs::write(&card_path, serde_json::to_string_pretty(&card)? + "\n")
         .with_context(|| format!("cannot write {}", card_path.display()))?;
     std::fs::remove_file(&state_path).ok();
@@ -150,8 +141,8 @@ fn optimizer(variables: &[(String, Var)]) -> Result<AdamW> {
 }
 
 /// A network under training: its variables, its optimizer, and how it has done lately.
-struct Training<'a> {
-    recipe: &'a Recipe,
+struct Training<'a, T> {
+    recipe: &'a T,
     variables: Vec<(String, Var)>,
     network: ResNet,
     optimizer: AdamW,
@@ -159,10 +150,10 @@ struct Training<'a> {
     accuracy: f64,
 }
 
-impl<'a> Training<'a> {
-    fn new(recipe: &'a Recipe) -> Result<Self> {
+impl<'a, T: Task> Training<'a, T> {
+    fn new(recipe: &'a T) -> Result<Self> {
         let config = recipe.config();
-        let fresh = parameters::initialize(&config, recipe.seed)?;
+        let fresh = parameters::initialize(&config, recipe.seed())?;
         // Everything is a `Var`, so that the network and this list share it; only weights and biases are optimized.
         let variables = config
             .tensors()
@@ -184,21 +175,13 @@ impl<'a> Training<'a> {
     }
 
     fn epoch(&mut self, stage: usize, epoch: usize, progress: &ProgressBar) -> Result<()> {
-        let plan = &self.recipe.stages[stage];
+        let plan = &self.recipe.stages()[stage];
         if epoch == 0 {
             self.optimizer = optimizer(&self.variables)?;
         }
         for index in 0..plan.steps_per_epoch() {
             let step = epoch * plan.steps_per_epoch() + index;
-            let draw = plan.draws[step % plan.draws.len()];
-            let first = (step * plan.batch) as u64;
-            let rendered = render(
-                draw,
-                self.recipe.seed + stage as u64,
-                first..first + plan.batch as u64,
-            )?;
-            let images = resnet::normalize(&scenes::batch(&rendered, &Device::Cpu)?)?;
-            let targets = targets(&rendered)?;
+            let (images, targets) = self.recipe.examples(stage, step)?;
             let logits = self.network.forward_training(&images)?;
             let scores = candle_nn::ops::log_softmax(&logits, D::Minus1)?;
             let loss = ((scores * &targets)?.sum_all()? * (-1.0 / plan.batch as f64))?; // cross entropy
