@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use course::Exercise;
 use serde::{Deserialize, Serialize};
 
-use crate::term::{DIM, TITLE};
+use crate::term::{DIM, TITLE, wrap};
 
 /// Characters in a line of a hint.
 const WIDTH: usize = 90;
@@ -78,37 +78,5 @@ impl Shown {
         }
         self.0.insert(exercise.id.clone(), now);
         self.save()
-    }
-}
-
-/// Breaks text between words; its own line breaks, and what indents them, stay.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    for line in text.lines() {
-        let indent = &line[..line.len() - line.trim_start().len()];
-        let mut current = indent.to_string();
-        for word in line.split_whitespace() {
-            let is_empty = current.len() == indent.len();
-            if !is_empty && current.chars().count() + 1 + word.chars().count() > width {
-                lines.push(std::mem::replace(&mut current, indent.to_string()));
-            } else if !is_empty {
-                current.push(' ');
-            }
-            current.push_str(word);
-        }
-        lines.push(current);
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_break_between_words_and_keep_their_indentation() {
-        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
-        assert_eq!(wrap("let a;\n    b c d", 8), ["let a;", "    b c", "    d"]);
-        assert_eq!(wrap("unbreakable", 3), ["unbreakable"]);
     }
 }

@@ -1,7 +1,7 @@
 //! The first command of the course, and the companion of the lessons.
 //!
 //! `cargo run -p verify_setup` checks the machine and shows the shared network at work. `cargo lesson` is the same
-//! program: `next`, `progress`, `hint 1.2` and `watch`.
+//! program: `next`, `progress`, `hint 1.2`, `watch` and `quiz`.
 
 mod check;
 mod hint;
@@ -9,6 +9,7 @@ mod lessons;
 mod machine;
 mod network;
 mod progress;
+mod quiz;
 mod setup;
 mod show;
 mod term;
@@ -75,6 +76,8 @@ enum Command {
         #[arg(long, hide = true)]
         folder: Option<PathBuf>,
     },
+    /// The questions of the study guide as multiple choice; exit status 1 unless all were answered rightly
+    Quiz(quiz::Options),
     /// Print the numbers of the forward-pass check, for whoever trains a new network
     #[command(hide = true)]
     Golden {
@@ -170,6 +173,7 @@ fn run(command: Command) -> Result<bool> {
                 .join("src");
             watch::lesson(lesson, &folder.unwrap_or(source), clear)?;
         }
+        Command::Quiz(options) => return quiz::quiz(&options),
         Command::Golden { write } => {
             let golden = network::Golden::compute(&resnet::checkpoints::scenes()?)?;
             println!("{}", serde_json::to_string_pretty(&golden)?);

@@ -67,6 +67,7 @@ fn help_names_every_command() {
         "progress",
         "hint",
         "watch",
+        "quiz",
         "--image",
         "--json",
         "Exit status",
@@ -260,6 +261,93 @@ fn an_unknown_exercise_or_lesson_is_answered_with_the_known_ones() {
     assert!(error.contains("an id looks like 1.2"), "{error}");
     let error = fails(&lesson(&state, &["watch", "lesson99"]).output().unwrap());
     assert!(error.contains("lesson01"), "{error}");
+}
+
+/// What a quiz prints when these lines are typed, with its exit status.
+fn quiz(arguments: &[&str], typed: &str) -> (String, Option<i32>) {
+    let state = folder("quiz");
+    let mut command = lesson(&state, &["quiz"]);
+    command.args(arguments);
+    let pipe = std::process::Stdio::piped;
+    let mut child = command.stdin(pipe()).stdout(pipe()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, typed.as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    (text(&output.stdout), output.status.code())
+}
+
+#[test]
+fn a_quiz_reads_a_pipe_and_its_exit_status_says_whether_all_was_right() {
+    let question = &course::questions::questions()[7];
+    let arguments = [question.id.as_str(), "--seed", "3"];
+    let (shown, _) = quiz(&arguments, "");
+    let letter = |text: &str| {
+        let line = shown
+            .lines()
+            .find(|line| line.ends_with(&format!(") {text}")));
+        line.unwrap_or_else(|| panic!("{text} is not offered in\n{shown}"))
+            .trim()[..1]
+            .to_string()
+    };
+    for (index, choice) in question.choices.iter().enumerate() {
+        let (said, status) = quiz(&arguments, &format!("{}\n", letter(&choice.en.text)));
+        let is_right = index == 0;
+        assert_eq!(status, Some(i32::from(!is_right)), "{said}");
+        assert_eq!(said.contains("1 of 1 right."), is_right, "{said}");
+        assert!(
+            said.contains("cargo test -p lesson01 ex1_5"),
+            "it says what to practise: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_seed_replays_the_order_of_the_choices() {
+    let run = |seed: &str| quiz(&["--level", "basic", "--seed", seed], &"s\n".repeat(11)).0;
+    assert_eq!(run("11"), run("11"));
+    assert_ne!(run("11").replace("11", ""), run("12").replace("12", ""));
+    assert!(run("11").contains("--seed 11"), "{}", run("11"));
+}
+
+#[test]
+fn the_quiz_lists_what_its_options_choose() {
+    let (all, status) = quiz(&["--list"], "");
+    assert_eq!(status, Some(0));
+    for question in course::questions::questions() {
+        assert!(
+            all.contains(&format!("  {} ", question.id)),
+            "{} is not listed",
+            question.id
+        );
+    }
+    let (some, _) = quiz(
+        &[
+            "--list", "--lang", "es", "--lesson", "1", "--level", "basic",
+        ],
+        "",
+    );
+    assert!(
+        some.contains("básico") && some.contains("¿Qué es un filtro convolucional"),
+        "{some}"
+    );
+    assert!(
+        !some.contains("intermedio") && !some.contains(" 2."),
+        "{some}"
+    );
+}
+
+#[test]
+fn an_unknown_question_or_an_empty_choice_is_an_error() {
+    let state = folder("unknown_question");
+    let error = fails(&lesson(&state, &["quiz", "B99"]).output().unwrap());
+    assert!(error.contains("B99") && error.contains("B1 B2"), "{error}");
+    let error = fails(
+        &lesson(&state, &["quiz", "B1", "--lesson", "5"])
+            .output()
+            .unwrap(),
+    );
+    assert!(error.contains("no question is left"), "{error}");
 }
 
 #[test]

@@ -28,6 +28,7 @@
 //! hints = ["a nudge", "a second", "the line"]
 //! ```
 
+pub mod questions;
 pub mod report;
 
 use serde::Deserialize;
