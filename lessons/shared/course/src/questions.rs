@@ -332,6 +332,33 @@ mod tests {
     }
 
     #[test]
+    fn the_right_choice_cannot_be_told_by_its_length() {
+        for language in Language::ALL {
+            let lengths = |question: &Question| -> Vec<usize> {
+                let choices = question.choices.iter();
+                choices
+                    .map(|choice| choice.text(language).text.chars().count())
+                    .collect()
+            };
+            let all: Vec<_> = questions().iter().map(lengths).collect();
+            let longest = all
+                .iter()
+                .filter(|l| l[1..].iter().all(|wrong| *wrong < l[0]))
+                .count();
+            let shortest = all
+                .iter()
+                .filter(|l| l[1..].iter().all(|wrong| *wrong > l[0]))
+                .count();
+            let limit = all.len() * 2 / 5;
+            assert!(
+                longest <= limit && shortest <= limit,
+                "{language:?}: {longest} and {shortest} of {}",
+                all.len()
+            );
+        }
+    }
+
+    #[test]
     fn a_valid_file_gives_level_lesson_and_texts() {
         let question = &parse(VALID).unwrap()[0];
         assert_eq!(question.level(), Level::Basic);
