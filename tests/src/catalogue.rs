@@ -1,6 +1,8 @@
 //! The exams of every lesson and what makes an exam sound, for the workspace tests.
 
-use crate::{AnyExam, Grade};
+use crate::{AnyExam, Grade, perturbation};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
 /// Builds a lesson's exams from a seed.
 pub type Catalogue = fn(u64) -> Vec<Box<dyn AnyExam>>;
@@ -10,67 +12,146 @@ pub fn lessons() -> Vec<(&'static str, Catalogue)> {
     vec![("lesson01", crate::lesson01::catalogue)]
 }
 
+/// What is known about an exam after its own attempts went through it.
+pub struct Findings {
+    /// The exercise.
+    pub id: String,
+    /// The verdict on the solution.
+    pub solution: Grade,
+    /// Id and verdict of each mistake.
+    pub mistakes: Vec<(String, Grade)>,
+    /// Name and verdict of each alternative.
+    pub alternatives: Vec<(String, Grade)>,
+    /// Each perturbation that changes some answer of the solution, and the verdict on what comes out.
+    pub perturbations: Vec<(&'static str, Grade)>,
+    /// Experiments whose value is known without the solution.
+    pub truths: usize,
+    /// The labels of the experiments.
+    pub inputs: Vec<String>,
+}
+
+impl Findings {
+    /// Grades everything the exam knows; `seed` chooses the places of the perturbations.
+    pub fn of(exam: &dyn AnyExam, seed: u64) -> Self {
+        Self {
+            id: exam.id().to_string(),
+            solution: exam.solution(),
+            mistakes: exam.mistakes(),
+            alternatives: exam.alternatives(),
+            perturbations: perturbed(exam, seed),
+            truths: exam.truths(),
+            inputs: exam.inputs().into_iter().map(str::to_string).collect(),
+        }
+    }
+
+    /// Ids of the mistakes that are recognised as themselves.
+    pub fn recognised(&self) -> usize {
+        let as_itself = |(id, grade): &&(String, Grade)| grade.mistake.as_ref() == Some(id);
+        self.mistakes.iter().filter(as_itself).count()
+    }
+
+    /// Alternatives that pass.
+    pub fn accepted(&self) -> usize {
+        let passes = |(_, grade): &&(String, Grade)| grade.is_pass();
+        self.alternatives.iter().filter(passes).count()
+    }
+
+    /// Perturbations that do not pass.
+    pub fn rejected(&self) -> usize {
+        let fails = |(_, grade): &&(&str, Grade)| !grade.is_pass();
+        self.perturbations.iter().filter(fails).count()
+    }
+}
+
+/// The solution's answers with a fault in all of them, one kind of fault at a time.
+fn perturbed(exam: &dyn AnyExam, seed: u64) -> Vec<(&'static str, Grade)> {
+    let right = exam.answers();
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut found = vec![];
+    for kind in perturbation::ALL {
+        let mut changed = false;
+        let mut answers = vec![];
+        for answer in &right {
+            let wrong = kind.of(answer, &mut random);
+            changed |= wrong.is_some();
+            answers.push(wrong.unwrap_or_else(|| answer.clone()));
+        }
+        if changed {
+            found.push((kind.name, exam.grade_answers(&answers)));
+        }
+    }
+    found
+}
+
 /// What is wrong with an exam; empty if nothing is.
 ///
-/// The solution and every alternative must pass, every mistake must fail and be recognised as itself, and at least one
-/// value must be known without the solution.
+/// The solution and every alternative must pass, every mistake must fail and be recognised as itself, every perturbation
+/// must fail, and at least one value must be known without the solution.
 pub fn faults(exam: &dyn AnyExam) -> Vec<String> {
-    let mut faults = vec![];
-    let mut rule = |holds: bool, what: String| {
-        if !holds {
-            faults.push(format!("{}: {what}", exam.id()));
-        }
-    };
-    let solution = exam.solution();
-    rule(
-        solution.is_pass(),
-        format!("the solution fails: {}", summary(&solution)),
-    );
+    Findings::of(exam, 0).faults()
+}
 
-    let mistakes = exam.mistakes();
-    rule(
-        mistakes.len() >= 2,
-        format!("expected at least 2 mistakes, got {}", mistakes.len()),
-    );
-    for (id, grade) in &mistakes {
-        let recognised = grade.mistake.as_ref() == Some(id);
-        let said = grade
-            .mistake
-            .as_ref()
-            .map_or_else(|| summary(grade), |other| format!("taken for `{other}`"));
+impl Findings {
+    /// What is wrong with the exam; empty if nothing is.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = vec![];
+        let mut rule = |holds: bool, what: String| {
+            if !holds {
+                faults.push(format!("{}: {what}", self.id));
+            }
+        };
         rule(
-            recognised,
-            format!("the mistake `{id}` is not recognised: {said}"),
+            self.solution.is_pass(),
+            format!("the solution fails: {}", summary(&self.solution)),
         );
         rule(
-            !recognised || grade.sentence.len() >= 20,
-            format!("the mistake `{id}` needs a sentence that helps"),
+            self.mistakes.len() >= 2,
+            format!("expected at least 2 mistakes, got {}", self.mistakes.len()),
         );
+        for (id, grade) in &self.mistakes {
+            let recognised = grade.mistake.as_ref() == Some(id);
+            let said = grade
+                .mistake
+                .as_ref()
+                .map_or_else(|| summary(grade), |other| format!("taken for `{other}`"));
+            rule(
+                recognised,
+                format!("the mistake `{id}` is not recognised: {said}"),
+            );
+            rule(
+                !recognised || grade.sentence.len() >= 20,
+                format!("the mistake `{id}` needs a sentence that helps"),
+            );
+        }
+        rule(
+            !self.alternatives.is_empty(),
+            "expected at least 1 alternative, got none".into(),
+        );
+        for (name, grade) in &self.alternatives {
+            rule(
+                grade.is_pass(),
+                format!("the alternative `{name}` fails: {}", summary(grade)),
+            );
+        }
+        for (name, grade) in &self.perturbations {
+            rule(
+                !grade.is_pass(),
+                format!("the right answer passes with this fault: {name}"),
+            );
+        }
+        rule(
+            self.truths >= 1,
+            "expected at least 1 truth (a value known without the solution), got none".into(),
+        );
+        let mut inputs = self.inputs.clone();
+        inputs.sort_unstable();
+        inputs.dedup();
+        rule(
+            inputs.len() == self.inputs.len(),
+            "two experiments have the same label".into(),
+        );
+        faults
     }
-    let alternatives = exam.alternatives();
-    rule(
-        !alternatives.is_empty(),
-        "expected at least 1 alternative, got none".into(),
-    );
-    for (name, grade) in &alternatives {
-        rule(
-            grade.is_pass(),
-            format!("the alternative `{name}` fails: {}", summary(grade)),
-        );
-    }
-    let mut inputs = exam.inputs();
-    rule(
-        exam.truths() >= 1,
-        "expected at least 1 truth (a value known without the solution), got none".into(),
-    );
-    let all = inputs.len();
-    inputs.sort_unstable();
-    inputs.dedup();
-    rule(
-        inputs.len() == all,
-        "two experiments have the same label".into(),
-    );
-    faults
 }
 
 fn summary(grade: &Grade) -> String {

@@ -198,8 +198,19 @@ impl<F: Copy + 'static> Exam<F> {
 
     /// Grades an attempt and tells `watch` before and after each run of it.
     pub fn grade_watched(&self, attempt: F, watch: &mut dyn FnMut(Step)) -> Grade {
+        let answer = |i: usize| self.experiments[i].run(attempt);
+        self.examine(&answer, true, watch)
+    }
+
+    /// Grades answers given per experiment, however they came about.
+    fn examine(
+        &self,
+        answer: &dyn Fn(usize) -> Outcome,
+        recognise: bool,
+        watch: &mut dyn FnMut(Step),
+    ) -> Grade {
         let mut outcomes = vec![];
-        for experiment in &self.experiments {
+        for (i, experiment) in self.experiments.iter().enumerate() {
             let (expected, solution) = match self.expected(experiment) {
                 Ok(expected) => expected,
                 Err(why) => return Grade::broken(why).input(&experiment.label),
@@ -208,7 +219,7 @@ impl<F: Copy + 'static> Exam<F> {
                 label: experiment.label.clone(),
                 solution,
             });
-            outcomes.push(experiment.run(attempt));
+            outcomes.push(answer(i));
             watch(Step::Returned);
             let grade = match &outcomes[outcomes.len() - 1] {
                 Err(panic) => Grade::panicked(&self.id, panic),
@@ -224,7 +235,10 @@ impl<F: Copy + 'static> Exam<F> {
                 return grade;
             }
             watch(Step::Failed(grade.clone()));
-            return match self.recognise(attempt, outcomes, watch) {
+            if !recognise {
+                return grade;
+            }
+            return match self.recognise(answer, outcomes, watch) {
                 Some(mistake) => Grade {
                     verdict: Verdict::Mistake,
                     mistake: Some(mistake.id.clone()),
@@ -241,7 +255,7 @@ impl<F: Copy + 'static> Exam<F> {
     /// others; or, for an attempt with a second fault, on most of them. One agreement alone may be chance.
     fn recognise(
         &self,
-        attempt: F,
+        answer: &dyn Fn(usize) -> Outcome,
         mut outcomes: Vec<Outcome>,
         watch: &mut dyn FnMut(Step),
     ) -> Option<&Mistake<F>> {
@@ -262,13 +276,13 @@ impl<F: Copy + 'static> Exam<F> {
         if suspects.is_empty() {
             return None;
         }
-        for experiment in &self.experiments[failing..] {
+        for (i, experiment) in self.experiments.iter().enumerate().skip(failing) {
             let solution = self.expected(experiment).ok()?.1;
             watch(Step::Trying {
                 label: experiment.label.clone(),
                 solution,
             });
-            outcomes.push(experiment.run(attempt));
+            outcomes.push(answer(i));
             watch(Step::Returned);
         }
         let mut explained = vec![];
@@ -353,6 +367,11 @@ pub trait AnyExam {
     fn truths(&self) -> usize;
     /// Name of each snapshot and the text the solution gives for it.
     fn snapshots(&self) -> Vec<(String, String)>;
+    /// What the solution gives on each input; a panic counts as an error.
+    fn answers(&self) -> Vec<Observed>;
+    /// The verdict on these answers, one per input, without a look at the known mistakes. An input without an answer
+    /// gets an error.
+    fn grade_answers(&self, answers: &[Observed]) -> Grade;
 }
 
 impl<F: Copy + 'static> AnyExam for Exam<F> {
@@ -401,5 +420,22 @@ impl<F: Copy + 'static> AnyExam for Exam<F> {
             _ => None,
         };
         self.experiments.iter().filter_map(text).collect()
+    }
+
+    fn answers(&self) -> Vec<Observed> {
+        let answer = |experiment: &Experiment<F>| {
+            let outcome = match (&experiment.expectation, experiment.expected.get()) {
+                (Expectation::Reference, Some(known)) => known.clone(),
+                _ => experiment.run(self.reference),
+            };
+            outcome.unwrap_or_else(|panic| Observed::Refused(panic.message))
+        };
+        self.experiments.iter().map(answer).collect()
+    }
+
+    fn grade_answers(&self, answers: &[Observed]) -> Grade {
+        let none = || Observed::Refused("no answer".into());
+        let answer = |i: usize| Ok(answers.get(i).cloned().unwrap_or_else(none));
+        self.examine(&answer, false, &mut |_| {})
     }
 }

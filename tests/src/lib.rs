@@ -12,6 +12,7 @@
 //! | [`runner`] | `cargo test -p lesson01`: a child process per exercise |
 //! | [`report`] | what the runner prints |
 //! | [`catalogue`] | all exams, for the workspace tests |
+//! | [`perturbation`] | systematic faults that every exam must reject |
 
 pub mod catalogue;
 pub mod compare;
@@ -20,6 +21,7 @@ pub mod grade;
 pub mod lesson01;
 pub mod observed;
 mod panics;
+pub mod perturbation;
 mod process;
 pub mod report;
 pub mod runner;
