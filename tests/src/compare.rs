@@ -53,6 +53,8 @@ pub struct Difference {
     pub verdict: Verdict,
     /// The difference in words.
     pub text: String,
+    /// The largest difference of two numbers, relative to the largest value of the array.
+    pub relative: Option<f64>,
 }
 
 impl Difference {
@@ -60,6 +62,7 @@ impl Difference {
         Self {
             verdict,
             text: text.into(),
+            relative: None,
         }
     }
 }
@@ -215,7 +218,10 @@ fn numbers(a: &[f64], b: &[f64], dims: &[usize], tolerance: Tolerance) -> Option
     } else {
         Verdict::Wrong
     };
-    Some(Difference::new(verdict, text))
+    Some(Difference {
+        relative: Some(relative),
+        ..Difference::new(verdict, text)
+    })
 }
 
 /// The lines that differ, `-` expected and `+` yours, with a line of context.

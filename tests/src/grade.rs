@@ -120,9 +120,13 @@ impl Grade {
             Verdict::MissingError => {
                 "This input makes no sense, so the function should return an error. Yours returned a value."
             }
+            Verdict::Close if difference.relative.is_some_and(|error| error <= 1e-4) => {
+                "Nearly right: off by less than 1e-4, more than rounding alone, which stays below about 1e-6. Look for \
+                 digits lost on the way: a small difference of large numbers, f32 where f64 is asked for."
+            }
             Verdict::Close => {
-                "Nearly right. Rounding alone stays below about 1e-6. An error between 1e-4 and 1e-2 is mostly a small \
-                 constant (an eps, n for n − 1), or a lower precision on the way; above 1e-2 the formula differs."
+                "Nearly right: off by between 1e-4 and 1e-2. Rounding alone stays below about 1e-6, another formula is \
+                 mostly above 1e-2. In between it is often a small constant: an eps, or n for n − 1."
             }
             _ => "The value is wrong, and no mistake known to this check gives it.",
         };

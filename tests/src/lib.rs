@@ -13,12 +13,14 @@
 //! | [`report`] | what the runner prints |
 //! | [`catalogue`] | all exams, for the workspace tests |
 //! | [`perturbation`] | systematic faults that every exam must reject |
+//! | [`mutants`] | what became of the mutants of the solutions |
 
 pub mod catalogue;
 pub mod compare;
 pub mod exam;
 pub mod grade;
 pub mod lesson01;
+pub mod mutants;
 pub mod observed;
 mod panics;
 pub mod perturbation;

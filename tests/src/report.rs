@@ -194,13 +194,13 @@ impl<'a> Printer<'a> {
             if !printed.trim().is_empty() {
                 rows.push(("it printed", excerpt(printed)));
             }
-            if grade.verdict != Verdict::Broken {
-                rows.push(("next hint", format!("cargo lesson hint {}", exercise.id)));
-            }
             rows.push((
                 "replay",
                 format!("{} --seed {}", command(self.lesson, exercise), self.seed),
             ));
+            if grade.verdict != Verdict::Broken {
+                rows.push(("next hint", format!("cargo lesson hint {}", exercise.id)));
+            }
         }
         format!(
             "  {}\n\n{}",

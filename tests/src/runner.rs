@@ -95,6 +95,9 @@ struct Args {
     /// Grade so many exercises at a time (default: one per processor)
     #[arg(long)]
     test_threads: Option<usize>,
+    /// Stop at the first exercise that does not pass
+    #[arg(long)]
+    fail_fast: bool,
     /// Seconds an attempt has for one input (or 30 times the solution's time, if that is more)
     #[arg(long, default_value_t = 10.0)]
     time_limit: f64,
@@ -168,8 +171,15 @@ pub fn run(lesson: &Lesson, exercises: &[Exercise]) -> ExitCode {
         .seed
         .unwrap_or_else(|| rand::random_range(0..1_000_000));
     let printer = Printer::new(lesson, seed, &args.color, args.json);
-    let report = grade_all(lesson, &selected, seed, limits, args.test_threads, printer);
-    match report.totals.passed == report.totals.exercises {
+    let how = How {
+        seed,
+        limits,
+        jobs: args.test_threads,
+        fail_fast: args.fail_fast,
+    };
+    let report = grade_all(lesson, &selected, how, printer);
+    // Not the exercises of the report: with --fail-fast some are missing.
+    match report.totals.passed == selected.len() {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(FAILED),
     }
@@ -213,20 +223,27 @@ fn same_exercises(lesson: &Lesson, exercises: &[Exercise]) -> Result<(), String>
     ))
 }
 
+/// How a run goes.
+struct How {
+    seed: u64,
+    limits: Limits,
+    jobs: Option<usize>,
+    fail_fast: bool,
+}
+
 /// Grades the selected exercises and what they require, prints as they finish, in order.
 fn grade_all(
     lesson: &Lesson,
     selected: &[&course::Exercise],
-    seed: u64,
-    limits: Limits,
-    jobs: Option<usize>,
+    how: How,
     mut printer: Printer,
 ) -> Report {
+    let How { seed, limits, .. } = how;
     let start = Instant::now();
     let chosen =
         |exercise: &course::Exercise| selected.iter().any(|selected| selected.id == exercise.id);
     let needed = with_required(lesson, selected);
-    let jobs = match jobs {
+    let jobs = match how.jobs {
         _ if limits.show_output => 1,
         Some(jobs) => jobs.max(1),
         None => thread::available_parallelism().map_or(1, usize::from),
@@ -245,6 +262,9 @@ fn grade_all(
                     let start = Instant::now();
                     let (grade, printed) =
                         process::grade(&exercise.id, exercise_seed(seed, &exercise.id), limits);
+                    if how.fail_fast && !grade.is_pass() {
+                        next.store(needed.len(), Ordering::Relaxed);
+                    }
                     let place = needed.iter().position(|other| other.id == exercise.id);
                     let _ = done.send((place, grade, printed, start.elapsed().as_secs_f64()));
                 }

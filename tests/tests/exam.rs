@@ -141,6 +141,20 @@ fn shape_comes_before_dtype_before_finiteness_before_values() {
 }
 
 #[test]
+fn close_says_in_which_band_the_error_lies() {
+    let sentence = |attempt: Map| {
+        let grade = keep().grade(attempt);
+        assert_eq!(grade.verdict, Verdict::Close);
+        grade.sentence
+    };
+    // A hundredth of a value, a hundred-thousandth of the largest one.
+    let little = sentence(|x| x + map(&[0.01, 0., 0., 0.]));
+    assert!(little.contains("less than 1e-4"), "{little}");
+    let more = sentence(|x| x * 1.001);
+    assert!(more.contains("between 1e-4 and 1e-2"), "{more}");
+}
+
+#[test]
 fn nothing_is_broadcast() {
     let exam = Exam::new("1.1", (|x| Ok(x.clone())) as Map)
         .case("three equal numbers", |f| f(&map(&[1., 1., 1.])));
@@ -290,6 +304,22 @@ fn because_replaces_the_general_sentence() {
 #[test]
 fn a_sound_exam_has_no_faults() {
     assert_eq!(faults(&double()), Vec::<String>::new());
+}
+
+#[test]
+fn a_tolerance_that_lets_a_systematic_fault_through_is_found() {
+    type Number = fn(f64) -> f64;
+    let exam = |tolerance: f64| {
+        Exam::new("1.1", (|x| 3.0 * x) as Number)
+            .case("1", |f| f(1.0))
+            .within(Tolerance::relative(tolerance))
+    };
+    let fault = |exam| {
+        let faults = faults(&exam);
+        let is_it = |fault: &&String| fault.contains("passes with this fault: a tenth more");
+        faults.iter().filter(is_it).count()
+    };
+    assert_eq!((fault(exam(0.01)), fault(exam(0.2))), (0, 1));
 }
 
 #[test]

@@ -174,7 +174,7 @@ fn what_it_printed_for_the_failing_input_is_shown_and_nothing_else() {
     says(
         "prints",
         Verdict::Wrong,
-        &format!("it printed working on {n} [src/toys.rs:1:1] n = {n} next hint"),
+        &format!("it printed working on {n} [src/toys.rs:1:1] n = {n} replay"),
     );
 }
 
@@ -197,7 +197,7 @@ fn totals_add_up() {
             totals.not_started,
             totals.failed
         ),
-        (18, 1, 1, 16)
+        (19, 2, 1, 16)
     );
 }
 
@@ -250,7 +250,7 @@ fn the_seed_can_come_from_the_environment() {
 fn filters_select_by_part_of_the_name_by_id_and_exactly() {
     let names = |args: &[&str]| {
         let report = report(args);
-        assert_eq!(report.totals.filtered_out, 18 - report.exercises.len());
+        assert_eq!(report.totals.filtered_out, 19 - report.exercises.len());
         report
             .exercises
             .into_iter()
@@ -273,9 +273,30 @@ fn a_required_exercise_is_graded_even_when_filtered_out() {
 }
 
 #[test]
+fn fail_fast_stops_at_the_first_failure() {
+    let args = [
+        "passes",
+        "mistaken",
+        "nan",
+        "--fail-fast",
+        "--test-threads=1",
+    ];
+    let graded = report(&args).exercises;
+    assert_eq!(graded.len(), 2);
+    assert_eq!(graded[1].verdict, Verdict::Mistake);
+    assert_eq!(toys(&["waits", "--fail-fast"]).status.code(), Some(101));
+    assert_eq!(toys(&["passes", "--fail-fast"]).status.code(), Some(0));
+}
+
+#[test]
+fn an_attempt_may_take_thirty_times_the_solutions_time() {
+    assert_eq!(found("slow").0, Verdict::Passed, "{}", found("slow").1);
+}
+
+#[test]
 fn list_is_what_nextest_expects() {
     let list = text(&toys(&["--list", "--format", "terse"]));
-    assert_eq!(list.lines().count(), 18);
+    assert_eq!(list.lines().count(), 19);
     assert!(list.starts_with("ex9_1_passes: test\nex9_2_mistaken: test\n"));
     assert_eq!(
         text(&toys(&["--list", "--format", "terse", "--ignored"])),

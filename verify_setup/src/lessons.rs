@@ -158,25 +158,45 @@ pub fn grade_aloud(lesson: &Lesson) -> Result<()> {
     Ok(())
 }
 
-/// Grades a lesson and reads the report.
-///
-/// **Errors** with the compiler's messages if the lesson does not compile.
-pub fn grade(lesson: &Lesson) -> Result<Report> {
-    anstream::eprintln!("grading {} (compiles what changed) ...", lesson.package);
-    let mut command = grader(lesson, &["--json"]);
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.with_context(|| format!("cannot run {:?}", command.get_program()))?;
-    match serde_json::from_slice(&output.stdout) {
-        Ok(report) => Ok(report),
-        Err(_) => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            bail!(
-                "{}\n{} could not be graded; the messages above say why",
-                without_epilogue(&said),
+/// What came of grading a lesson.
+pub enum Graded {
+    /// The verdicts.
+    Report(Report),
+    /// No verdict, because the lesson does not compile; the compiler's messages.
+    Failed(String),
+}
+
+impl Graded {
+    /// **Errors** with the compiler's messages if the lesson does not compile.
+    pub fn report(self, lesson: &Lesson) -> Result<Report> {
+        match self {
+            Self::Report(report) => Ok(report),
+            Self::Failed(said) => bail!(
+                "{said}\n{} could not be graded; the messages above say why",
                 lesson.package
-            )
+            ),
         }
     }
+}
+
+/// Grades a lesson and reads the report.
+///
+/// **Errors** if cargo does not run.
+pub fn grade(lesson: &Lesson, seed: Option<u64>) -> Result<Graded> {
+    anstream::eprintln!("grading {} (compiles what changed) ...", lesson.package);
+    let seed = seed.map(|seed| seed.to_string());
+    let mut options = vec!["--json"];
+    options.extend(seed.iter().flat_map(|seed| ["--seed", seed]));
+    let mut command = grader(lesson, &options);
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.with_context(|| format!("cannot run {:?}", command.get_program()))?;
+    Ok(match serde_json::from_slice(&output.stdout) {
+        Ok(report) => Graded::Report(report),
+        Err(_) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Graded::Failed(without_epilogue(&said).trim_end().to_string())
+        }
+    })
 }
 
 /// What cargo wrote, without its last word on a failed test ("to rerun pass …"): the verdicts have said it better.

@@ -1,7 +1,7 @@
 //! The first command of the course, and the companion of the lessons.
 //!
 //! `cargo run -p verify_setup` checks the machine and shows the shared network at work. `cargo lesson` is the same
-//! program: `next`, `progress`, `hint 1.2`, `watch` and `quiz`.
+//! program: `next`, `progress`, `hint 1.2`, `watch`, `quiz` and `report`.
 
 mod check;
 mod hint;
@@ -10,6 +10,7 @@ mod machine;
 mod network;
 mod progress;
 mod quiz;
+mod report;
 mod setup;
 mod show;
 mod term;
@@ -49,10 +50,12 @@ enum Command {
     Next,
     /// A table of all lessons: what passes, what fails, what is not started
     Progress {
-        /// Print the graders' reports as one JSON object
+        /// Print what `report` prints
         #[arg(long)]
         json: bool,
     },
+    /// A report on all lessons for programs: JSON, Gradescope's results.json, or points
+    Report(report::Options),
     /// One more hint for an exercise at each call
     Hint {
         /// The exercise, like 1.2
@@ -139,6 +142,7 @@ fn run(command: Command) -> Result<bool> {
         }
         Command::Next => progress::next()?,
         Command::Progress { json } => progress::progress(json)?,
+        Command::Report(options) => report::report(&options)?,
         Command::Hint {
             exercise,
             all,

@@ -4,21 +4,20 @@ use anyhow::Result;
 use course::report::{Outcome, Report, Verdict};
 use course::{Exercise, Lesson};
 
-use crate::lessons;
 use crate::term::{BAD, DIM, GOOD, TITLE};
+use crate::{lessons, report};
 
 /// Prints a table of all lessons, core and further exercises apart.
 pub fn progress(json: bool) -> Result<()> {
-    let written = course::lessons()
-        .iter()
-        .filter(|lesson| !lesson.exercises.is_empty());
+    let written: Vec<_> = report::written().collect();
     if json {
-        let reports = written.map(lessons::grade).collect::<Result<Vec<_>>>()?;
-        println!("{}", serde_json::json!({ "lessons": reports }));
+        println!("{:#}", report::Course::grade(&written, None)?.json());
         return Ok(());
     }
+    let graded = |lesson: &Lesson| lessons::grade(lesson, None)?.report(lesson);
     let reports: Vec<_> = written
-        .map(|lesson| (lesson, lessons::grade(lesson)))
+        .into_iter()
+        .map(|lesson| (lesson, graded(lesson)))
         .collect();
     let titles = reports
         .iter()
@@ -106,11 +105,8 @@ impl std::fmt::Display for Tally {
 /// Prints the first exercise that does not pass: core ones of all lessons first, then the further ones.
 pub fn next() -> Result<()> {
     let mut reports = Vec::new();
-    for lesson in course::lessons()
-        .iter()
-        .filter(|lesson| !lesson.exercises.is_empty())
-    {
-        let report = lessons::grade(lesson)?;
+    for lesson in report::written() {
+        let report = lessons::grade(lesson, None)?.report(lesson)?;
         if let Some(exercise) = first_open(lesson, &report, true) {
             return print_next(lesson, exercise, &report);
         }

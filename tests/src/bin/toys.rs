@@ -4,7 +4,7 @@
 use candle_core::{Device, Result, Tensor};
 use course::Lesson;
 use graders::{Exam, exercise, runner};
-use std::{hint::black_box, process::ExitCode};
+use std::{hint::black_box, process::ExitCode, thread, time::Duration};
 
 type Double = fn(usize) -> usize;
 type Scale = fn(&Tensor) -> Result<Tensor>;
@@ -49,6 +49,15 @@ fn table(id: &str) -> Exam<Table> {
     Exam::new(id, (|_| String::new()) as Table).truth("size 64", expected, |f| f(64))
 }
 
+/// The solution takes its time.
+fn slow(id: &str) -> Exam<Double> {
+    let solution: Double = |n| {
+        thread::sleep(Duration::from_millis(120));
+        2 * n
+    };
+    Exam::new(id, solution).case("n = 1", |f| f(1))
+}
+
 fn broken(seed: u64) -> Exam<Double> {
     double("9.16", seed).case("an input that the solution cannot take", |_| -> usize {
         panic!("no room")
@@ -73,7 +82,7 @@ fn lesson() -> std::result::Result<Lesson, course::CatalogueError> {
     Lesson::parse(9, &format!("title = \"Toys\"\n{list}"))
 }
 
-const NAMES: [(&str, &str); 18] = [
+const NAMES: [(&str, &str); 19] = [
     ("passes", ""),
     ("mistaken", ""),
     ("hangs", ""),
@@ -92,6 +101,7 @@ const NAMES: [(&str, &str); 18] = [
     ("breaks", ""),
     ("lenient", ""),
     ("borrows", ""),
+    ("slow", ""),
 ];
 
 fn main() -> ExitCode {
@@ -159,6 +169,15 @@ fn main() -> ExitCode {
                 "9.18",
                 |seed| double("9.18", seed),
                 |_| todo!("exercise 9.11: add n to itself"),
+            ),
+            // More than the two seconds of the tests, less than 30 times the solution's time.
+            exercise(
+                "9.19",
+                |_| slow("9.19"),
+                |n| {
+                    thread::sleep(Duration::from_millis(2400));
+                    2 * n
+                },
             ),
         ],
     )

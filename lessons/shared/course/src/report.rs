@@ -85,6 +85,8 @@ pub enum Verdict {
     Wrong,
     /// The check itself failed: a fault of the course, not of the learner.
     Broken,
+    /// No check ran: the lesson does not compile.
+    Ungraded,
     /// Right.
     Passed,
 }
@@ -107,6 +109,7 @@ impl Verdict {
             Self::Close => "numerically close",
             Self::Wrong => "wrong",
             Self::Broken => "the check is broken",
+            Self::Ungraded => "does not compile",
             Self::Passed => "passed",
         }
     }

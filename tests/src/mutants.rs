@@ -1,0 +1,175 @@
+//! What became of the mutants of the solutions: `tests/mutants/lessonNN.json`, written by `src/bin/mutants.rs`, and the
+//! reasons in `tests/mutants/equivalent.toml`.
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The results of one lesson.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// `lesson01`.
+    pub lesson: String,
+    /// The hash of the solution's sources that were mutated, as [`hash`] gives it.
+    pub solution: String,
+    /// The version of cargo-mutants.
+    pub tool: String,
+    /// How long it took, over all runs that led here.
+    pub seconds: u64,
+    /// Mutants per exercise, in the order of the catalogue.
+    pub exercises: Vec<Tally>,
+    /// Those that no check caught.
+    pub survivors: Vec<Survivor>,
+    /// Those that were not tried yet.
+    pub untried: usize,
+}
+
+/// What became of the mutants of one exercise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// `1.3`.
+    pub exercise: String,
+    /// Rejected by the lesson's exams.
+    pub caught: usize,
+    /// Accepted by them.
+    pub survived: usize,
+    /// Not Rust that compiles, so no answer anybody could give.
+    pub unviable: usize,
+}
+
+/// A mutant that the exams accept. File, change and the changed line say which; line numbers would not last.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Survivor {
+    /// `solutions/lesson01/src/window.rs: replace > with >= in output_size`.
+    pub mutant: String,
+    /// The line after the change.
+    pub line: String,
+}
+
+/// A survivor that does what the solution does, and why.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Equivalent {
+    /// As in [`Survivor`].
+    pub mutant: String,
+    /// As in [`Survivor`].
+    pub line: String,
+    /// Why no exam can or should tell it from the solution.
+    pub reason: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    #[serde(default)]
+    equivalent: Vec<Equivalent>,
+}
+
+/// The root of the repository.
+pub fn root() -> &'static Path {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    folder.parent().expect("the graders lie in the repository")
+}
+
+fn folder() -> PathBuf {
+    root().join("tests/mutants")
+}
+
+/// The results of a lesson; `None` if it was never run.
+///
+/// **Errors** if the file cannot be read or does not hold results.
+pub fn read(lesson: &str) -> Result<Option<Results>> {
+    let path = folder().join(format!("{lesson}.json"));
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let results = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+    Ok(Some(results))
+}
+
+/// The listed survivors with their reasons.
+///
+/// **Errors** if the list cannot be read, or has a reason too short to be one.
+pub fn equivalent() -> Result<Vec<Equivalent>> {
+    let path = folder().join("equivalent.toml");
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let listed: Listed = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    for entry in &listed.equivalent {
+        anyhow::ensure!(
+            entry.reason.trim().len() >= 20,
+            "{}: {} needs a reason",
+            path.display(),
+            entry.mutant
+        );
+    }
+    Ok(listed.equivalent)
+}
+
+impl Results {
+    /// The survivors that nobody has given a reason for.
+    pub fn unlisted<'a>(&'a self, listed: &'a [Equivalent]) -> impl Iterator<Item = &'a Survivor> {
+        self.survivors.iter().filter(|survivor| {
+            let is_it = |entry: &&Equivalent| {
+                entry.mutant == survivor.mutant && entry.line == survivor.line
+            };
+            !listed.iter().any(|entry| is_it(&entry))
+        })
+    }
+
+    /// Writes `tests/mutants/lessonNN.json`.
+    ///
+    /// **Errors** if that is not possible.
+    pub fn write(&self) -> Result<PathBuf> {
+        let path = folder().join(format!("{}.json", self.lesson));
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        fs::write(&path, text).with_context(|| path.display().to_string())?;
+        Ok(path)
+    }
+}
+
+/// SHA-256 over the names and texts of the files in these files and folders of the repository. Line ends do not count.
+///
+/// **Errors** if one of them cannot be read.
+pub fn hash(places: &[&str]) -> Result<String> {
+    let mut files = vec![];
+    for place in places {
+        collect(&root().join(place), &mut files)?;
+    }
+    files.sort();
+    let mut hasher = Sha256::new();
+    for file in files {
+        let name = file.strip_prefix(root()).expect("below the root");
+        let bytes = fs::read(&file).with_context(|| file.display().to_string())?;
+        hasher.update(name.to_string_lossy().replace('\\', "/"));
+        hasher.update([0]);
+        // A checkout on Windows may have other line ends.
+        let lines: Vec<u8> = bytes.into_iter().filter(|&byte| byte != b'\r').collect();
+        hasher.update((lines.len() as u64).to_le_bytes());
+        hasher.update(lines);
+    }
+    let digest = hasher.finalize();
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn collect(place: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    if place.is_file() {
+        files.push(place.to_path_buf());
+        return Ok(());
+    }
+    let entries = fs::read_dir(place).with_context(|| place.display().to_string())?;
+    for entry in entries {
+        let path = entry.with_context(|| place.display().to_string())?.path();
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if !hidden {
+            collect(&path, files)?;
+        }
+    }
+    Ok(())
+}
