@@ -323,12 +323,10 @@ fn survivor(mutant: &Mutant) -> Survivor {
         .skip(2)
         .filter_map(|line| line.strip_prefix('+'));
     let line = added.next().unwrap_or_default();
+    let line = line.replace("/* ~ changed by cargo-mutants ~ */", "");
     Survivor {
         mutant: format!("{file}:{what}"),
-        line: line
-            .replace("/* ~ changed by cargo-mutants ~ */", "")
-            .trim()
-            .to_string(),
+        line: line.split_whitespace().collect::<Vec<_>>().join(" "),
     }
 }
 
