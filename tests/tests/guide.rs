@@ -243,7 +243,9 @@ fn command_complaint(command: &str, packages: &BTreeSet<String>) -> Option<Strin
     let is_placeholder =
         |word: &str| word.contains("NN") || word.contains("N_M") || word.contains('…');
     if words.get(cargo + 1) == Some(&"lesson") {
-        const KNOWN: [&str; 6] = ["check", "next", "progress", "hint", "watch", "quiz"];
+        const KNOWN: [&str; 7] = [
+            "check", "next", "progress", "hint", "watch", "quiz", "report",
+        ];
         return match words.get(cargo + 2) {
             Some(word) if !KNOWN.contains(word) && !is_placeholder(word) => {
                 Some("no such command".into())

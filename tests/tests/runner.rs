@@ -2,6 +2,9 @@
 
 use course::report::{Report, Verdict};
 use std::{
+    collections::BTreeSet,
+    fs,
+    path::PathBuf,
     process::{Command, Output},
     sync::LazyLock,
 };
@@ -197,7 +200,7 @@ fn totals_add_up() {
             totals.not_started,
             totals.failed
         ),
-        (19, 2, 1, 16)
+        (20, 2, 1, 17)
     );
 }
 
@@ -250,7 +253,7 @@ fn the_seed_can_come_from_the_environment() {
 fn filters_select_by_part_of_the_name_by_id_and_exactly() {
     let names = |args: &[&str]| {
         let report = report(args);
-        assert_eq!(report.totals.filtered_out, 19 - report.exercises.len());
+        assert_eq!(report.totals.filtered_out, 20 - report.exercises.len());
         report
             .exercises
             .into_iter()
@@ -270,6 +273,32 @@ fn a_required_exercise_is_graded_even_when_filtered_out() {
     let report = report(&["ex9_12_waits"]);
     assert_eq!(report.exercises.len(), 1);
     assert_eq!(report.exercises[0].verdict, Verdict::Waiting);
+}
+
+/// Whatever insta is told to do, an attempt is compared with a snapshot and never becomes one.
+#[test]
+fn a_wrong_snapshot_cannot_be_accepted() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots");
+    let files = || {
+        let entries = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let read = |path: PathBuf| (fs::read(&path).unwrap(), path);
+        entries.map(read).collect::<BTreeSet<_>>()
+    };
+    let before = files();
+    for update in ["always", "new", "unseen", "force", "no"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_toys"));
+        command.args(["--json", "photographs"]);
+        let output = command
+            .env("INSTA_UPDATE", update)
+            .env("INSTA_FORCE_UPDATE", "1")
+            .env("INSTA_FORCE_PASS", "1")
+            .output();
+        let report: Report = serde_json::from_str(&text(&output.unwrap())).unwrap();
+        assert_eq!(report.exercises[0].verdict, Verdict::Wrong, "{update}");
+    }
+    assert_eq!(files(), before);
 }
 
 #[test]
@@ -296,7 +325,7 @@ fn an_attempt_may_take_thirty_times_the_solutions_time() {
 #[test]
 fn list_is_what_nextest_expects() {
     let list = text(&toys(&["--list", "--format", "terse"]));
-    assert_eq!(list.lines().count(), 19);
+    assert_eq!(list.lines().count(), 20);
     assert!(list.starts_with("ex9_1_passes: test\nex9_2_mistaken: test\n"));
     assert_eq!(
         text(&toys(&["--list", "--format", "terse", "--ignored"])),

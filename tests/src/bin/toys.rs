@@ -58,6 +58,12 @@ fn slow(id: &str) -> Exam<Double> {
     Exam::new(id, solution).case("n = 1", |f| f(1))
 }
 
+/// Compared with a snapshot.
+fn photograph(id: &str) -> Exam<Table> {
+    let solution: Table = |n| format!("name  size\nn     {n}\n");
+    Exam::new(id, solution).snapshot("n = 3", "toy_table", |f| f(3))
+}
+
 fn broken(seed: u64) -> Exam<Double> {
     double("9.16", seed).case("an input that the solution cannot take", |_| -> usize {
         panic!("no room")
@@ -82,7 +88,7 @@ fn lesson() -> std::result::Result<Lesson, course::CatalogueError> {
     Lesson::parse(9, &format!("title = \"Toys\"\n{list}"))
 }
 
-const NAMES: [(&str, &str); 19] = [
+const NAMES: [(&str, &str); 20] = [
     ("passes", ""),
     ("mistaken", ""),
     ("hangs", ""),
@@ -102,6 +108,7 @@ const NAMES: [(&str, &str); 19] = [
     ("lenient", ""),
     ("borrows", ""),
     ("slow", ""),
+    ("photographs", ""),
 ];
 
 fn main() -> ExitCode {
@@ -178,6 +185,11 @@ fn main() -> ExitCode {
                     thread::sleep(Duration::from_millis(2400));
                     2 * n
                 },
+            ),
+            exercise(
+                "9.20",
+                |_| photograph("9.20"),
+                |n| format!("name  size\nn     {}\n", n + 1),
             ),
         ],
     )
