@@ -41,6 +41,9 @@ pub fn progress(json: bool) -> Result<()> {
             ),
         };
         anstream::println!("{:<9} {:width$}  {line}", lesson.package, lesson.title);
+        if let Some(ids) = report.as_ref().ok().and_then(ids) {
+            anstream::println!("{DIM}{:<9} {ids}{DIM:#}", "");
+        }
     }
     for lesson in course::lessons()
         .iter()
@@ -57,6 +60,24 @@ pub fn progress(json: bool) -> Result<()> {
         .filter_map(|(_, report)| report.err())
         .next();
     failed.map_or(Ok(()), Err)
+}
+
+/// Which exercises pass and which fail, by the ids of the study guide's checklists; `None` if none was started.
+fn ids(report: &Report) -> Option<String> {
+    let of = |words: &str, wanted: fn(&Verdict) -> bool| {
+        let outcomes = report.exercises.iter();
+        let ids: Vec<_> = outcomes
+            .filter(|outcome| wanted(&outcome.verdict))
+            .map(|outcome| outcome.id.as_str())
+            .collect();
+        (!ids.is_empty()).then(|| format!("{words} {}", ids.join(" ")))
+    };
+    let passed = of("passed", |verdict| *verdict == Verdict::Passed);
+    let failing = of("failing", |verdict| {
+        !matches!(verdict, Verdict::Passed | Verdict::NotStarted)
+    });
+    let parts: Vec<_> = passed.into_iter().chain(failing).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// How many exercises of one kind stand where.

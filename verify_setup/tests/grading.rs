@@ -166,6 +166,15 @@ fn progress_counts_core_and_further_exercises_apart() {
         [core, 0, 0, 0, further, 0],
         "passed, failing, not started, twice: {row}"
     );
+    let ids = |core| {
+        let wanted = lesson01.exercises.iter().filter(|e| e.core == core);
+        wanted.map(|e| e.id.as_str()).collect::<Vec<_>>().join(" ")
+    };
+    let expected = format!("passed {}, failing {}", ids(true), ids(false));
+    assert!(
+        printed.contains(&expected),
+        "the ids of the checklists: {printed}"
+    );
 
     let json = succeeds(
         &lesson(&folder, &script, &["progress", "--json"])
