@@ -2,6 +2,7 @@
 //! reasons in `tests/mutants/equivalent.toml`.
 
 use anyhow::{Context, Result};
+use course::Lesson;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
@@ -14,7 +15,7 @@ use std::{
 pub struct Results {
     /// `lesson01`.
     pub lesson: String,
-    /// The hash of the solution's sources that were mutated, as [`hash`] gives it.
+    /// The hash of the code that was mutated, as [`code_hash`] gives it.
     pub solution: String,
     /// The version of cargo-mutants.
     pub tool: String,
@@ -152,8 +153,48 @@ pub fn hash(places: &[&str]) -> Result<String> {
         hasher.update((lines.len() as u64).to_le_bytes());
         hasher.update(lines);
     }
+    Ok(hexadecimal(hasher))
+}
+
+/// SHA-256 of a text.
+pub fn sha256(text: &str) -> String {
+    hexadecimal(Sha256::new_with_prefix(text))
+}
+
+fn hexadecimal(hasher: Sha256) -> String {
     let digest = hasher.finalize();
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The lines of a Rust source that are neither empty nor comments.
+pub fn code(source: &str) -> String {
+    let is_code = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with("//");
+    source
+        .lines()
+        .filter(is_code)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// SHA-256 over the code of a lesson's solution: comments may change without new mutants.
+///
+/// **Errors** if a source cannot be read.
+pub fn code_hash(lesson: &Lesson) -> Result<String> {
+    let mut files = vec![];
+    let folder = root().join("solutions").join(&lesson.package).join("src");
+    collect(&folder, &mut files)?;
+    files.retain(|file| !file.ends_with("main.rs"));
+    files.sort();
+    let mut text = String::new();
+    for file in files {
+        let source = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        let name = file
+            .strip_prefix(&folder)
+            .expect("below it")
+            .to_string_lossy();
+        text += &format!("{}\n{}\n", name.replace('\\', "/"), code(&source));
+    }
+    Ok(sha256(&text))
 }
 
 fn collect(place: &Path, files: &mut Vec<PathBuf>) -> Result<()> {

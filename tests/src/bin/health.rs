@@ -121,7 +121,7 @@ impl Bill {
             let stubs = graded(lesson, package, "grade")?;
             let solutions = graded(lesson, "solutions", package)?;
             let results = mutants::read(package)?;
-            let source = mutants::hash(&[&format!("solutions/{package}/src")])?;
+            let source = mutants::code_hash(lesson)?;
             for exam in exams(SEED) {
                 let exercise = lesson
                     .exercise(exam.id())

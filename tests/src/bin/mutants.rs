@@ -109,11 +109,13 @@ fn stale<'a>(results: &Results, listed: &'a [mutants::Equivalent]) -> Vec<&'a st
 
 /// What is kept between runs, in `target/mutants/lessonNN/known.json`.
 #[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Known {
-    solution: String,
     seconds: u64,
-    /// By the name that cargo-mutants gives.
+    /// By [`identity`]: a change elsewhere in the lesson, or in a comment, does not forget a mutant.
     outcomes: BTreeMap<String, Outcome>,
+    /// The identities behind the names that the last run used.
+    listing: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -140,6 +142,7 @@ struct Span {
 #[derive(Deserialize)]
 struct Position {
     line: usize,
+    column: usize,
 }
 
 struct Work {
@@ -156,7 +159,7 @@ impl Work {
             lesson,
             folder: base.join(&lesson.package),
             tree: base.join("tree"),
-            solution: mutants::hash(&[&format!("solutions/{}/src", lesson.package)])?,
+            solution: mutants::code_hash(lesson)?,
         })
     }
 
@@ -165,45 +168,67 @@ impl Work {
         if args.fresh && self.folder.exists() {
             fs::remove_dir_all(&self.folder)?;
         }
-        let mut known = self.known()?;
-        self.add_outcomes(&mut known)?;
         copy_tree(&self.tree)?;
+        let list = self.cargo_mutants(&["--list", "--json"]).output()?;
         let all: Vec<Mutant> =
-            serde_json::from_slice(&self.cargo_mutants(&["--list", "--json"]).output()?.stdout)
-                .context("cargo mutants lists no mutants")?;
-        if !args.no_run {
-            let start = Instant::now();
-            self.run(args)?;
-            known.seconds += start.elapsed().as_secs();
-            self.add_outcomes(&mut known)?;
+            serde_json::from_slice(&list.stdout).context("cargo mutants lists no mutants")?;
+        let mut listing = BTreeMap::new();
+        for mutant in &all {
+            listing.insert(mutant.name.clone(), self.identity(mutant)?);
         }
-        fs::create_dir_all(&self.folder)?;
-        fs::write(
-            self.folder.join("known.json"),
-            serde_json::to_string_pretty(&known)?,
-        )?;
+        let text = fs::read_to_string(self.folder.join("known.json")).unwrap_or_default();
+        let mut known: Known = serde_json::from_str(&text).unwrap_or_default();
+        self.add_outcomes(&mut known);
+        known
+            .outcomes
+            .retain(|identity, _| listing.values().any(|other| other == identity));
+        if known.outcomes.is_empty() {
+            known.seconds = 0;
+        }
+        known.listing = listing;
+        if !args.no_run {
+            self.tell_what_is_known(&known)?;
+            let start = Instant::now();
+            let ran = self.run(args);
+            known.seconds += start.elapsed().as_secs();
+            self.add_outcomes(&mut known);
+            self.keep(&known)?;
+            ran?;
+        }
+        self.keep(&known)?;
         Ok(self.tallied(tool, &known, &all))
     }
 
-    /// What earlier runs found, unless the solution has changed since.
-    fn known(&self) -> Result<Known> {
-        let text = fs::read_to_string(self.folder.join("known.json")).unwrap_or_default();
-        let known: Known = serde_json::from_str(&text).unwrap_or_default();
-        if known.solution == self.solution {
-            return Ok(known);
+    fn keep(&self, known: &Known) -> Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        let text = serde_json::to_string_pretty(known)?;
+        Ok(fs::write(self.folder.join("known.json"), text)?)
+    }
+
+    /// The files from which `cargo mutants --iterate` takes what it need not run again.
+    fn tell_what_is_known(&self, known: &Known) -> Result<()> {
+        let folder = self.folder.join("mutants.out");
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
         }
-        if self.folder.exists() {
-            fs::remove_dir_all(&self.folder)?;
+        fs::create_dir_all(&folder)?;
+        for (list, outcome) in [
+            ("caught.txt", Outcome::Caught),
+            ("unviable.txt", Outcome::Unviable),
+        ] {
+            let is_known = |identity: &String| known.outcomes.get(identity) == Some(&outcome);
+            let names = known
+                .listing
+                .iter()
+                .filter(|(_, identity)| is_known(identity));
+            let text: String = names.map(|(name, _)| format!("{name}\n")).collect();
+            fs::write(folder.join(list), text)?;
         }
-        let solution = self.solution.clone();
-        Ok(Known {
-            solution,
-            ..Known::default()
-        })
+        self.keep(known)
     }
 
     /// What the last run wrote, however it ended.
-    fn add_outcomes(&self, known: &mut Known) -> Result<()> {
+    fn add_outcomes(&self, known: &mut Known) {
         let lists = [
             ("caught.txt", Outcome::Caught),
             ("timeout.txt", Outcome::Caught),
@@ -213,11 +238,25 @@ impl Work {
         for (list, outcome) in lists {
             let path = self.folder.join("mutants.out").join(list);
             let text = fs::read_to_string(path).unwrap_or_default();
+            let identities = text.lines().filter_map(|name| known.listing.get(name));
             known
                 .outcomes
-                .extend(text.lines().map(|name| (name.to_string(), outcome)));
+                .extend(identities.map(|identity| (identity.clone(), outcome)));
         }
-        Ok(())
+    }
+
+    /// What makes a mutant the same after a change elsewhere: the code of its file, its place in it, and the change.
+    fn identity(&self, mutant: &Mutant) -> Result<String> {
+        let text = fs::read_to_string(self.tree.join(&mutant.file))?;
+        let Position { line, column } = mutant.span.start;
+        let above: Vec<_> = text.lines().take(line - 1).collect();
+        let place = mutants::code(&above.join("\n")).lines().count();
+        let what = mutant.name.splitn(4, ':').nth(3).unwrap_or_default();
+        Ok(mutants::sha256(&format!(
+            "{}\n{place}\n{column}\n{what}\n{}",
+            mutant.file,
+            mutants::code(&text)
+        )))
     }
 
     fn cargo_mutants(&self, options: &[&str]) -> Command {
@@ -263,7 +302,8 @@ impl Work {
         for mutant in all {
             let place = self.exercise(mutant);
             let tally = tallies.entry(place).or_default();
-            match known.outcomes.get(&mutant.name) {
+            let identity = known.listing.get(&mutant.name);
+            match identity.and_then(|identity| known.outcomes.get(identity)) {
                 Some(Outcome::Caught) => tally.caught += 1,
                 Some(Outcome::Unviable) => tally.unviable += 1,
                 Some(Outcome::Survived) => {
@@ -279,7 +319,7 @@ impl Work {
         };
         Results {
             lesson: self.lesson.package.clone(),
-            solution: known.solution.clone(),
+            solution: self.solution.clone(),
             tool,
             seconds: known.seconds,
             exercises: tallies.into_iter().map(named).collect(),
