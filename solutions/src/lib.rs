@@ -11,3 +11,8 @@ pub struct Primer;
 #[cfg(doctest)]
 #[doc = include_str!("../../lessons/lesson01/README.md")]
 pub struct Lesson01;
+
+/// The programs in the text of lesson 02.
+#[cfg(doctest)]
+#[doc = include_str!("../../lessons/lesson02/README.md")]
+pub struct Lesson02;

@@ -9,7 +9,10 @@ pub type Catalogue = fn(u64) -> Vec<Box<dyn AnyExam>>;
 
 /// Package and exams of each lesson that has graders.
 pub fn lessons() -> Vec<(&'static str, Catalogue)> {
-    vec![("lesson01", crate::lesson01::catalogue)]
+    vec![
+        ("lesson01", crate::lesson01::catalogue),
+        ("lesson02", crate::lesson02::catalogue),
+    ]
 }
 
 /// What is known about an exam after its own attempts went through it.

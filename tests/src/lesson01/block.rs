@@ -1,8 +1,8 @@
 use candle_core::{DType, Device, Error, Result, Tensor};
 use resnet::{Config, Parameters, ResNet, Window, ops};
 
-use super::inputs::{Random, delta, tensor};
 use crate::Exam;
+use crate::inputs::{Random, delta, tensor};
 
 /// `solution01::batch_norm` and `solution01::basic_block`
 #[derive(Clone, Copy)]

@@ -1,8 +1,8 @@
 use candle_core::{Device, Result, Tensor, bail};
 use resnet::{Window, ops};
 
-use super::inputs::{Random, delta, tensor};
 use crate::Exam;
+use crate::inputs::{Random, delta, tensor};
 
 /// `solution01::convolve`
 pub type Convolve = fn(&Tensor, &Tensor, Option<&Tensor>, Window) -> Result<Tensor>;

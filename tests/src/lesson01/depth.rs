@@ -1,7 +1,7 @@
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use resnet::{Window, ops};
 
-use super::inputs::{Random, delta};
+use crate::inputs::{Random, delta};
 use crate::{Exam, Tolerance};
 
 /// `solution01::gradient_norms`

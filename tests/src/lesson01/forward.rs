@@ -1,7 +1,7 @@
 use candle_core::{Result, Tensor};
 use resnet::{Parameters, Window, ops};
 
-use super::inputs::{Random, tensor};
+use crate::inputs::{Random, tensor};
 use crate::{Exam, Observed};
 
 /// A function of one tensor, element by element or as a whole.

@@ -4,7 +4,6 @@ mod block;
 mod convolution;
 mod depth;
 mod forward;
-mod inputs;
 mod parameters;
 mod pooling;
 mod receptive_field;

@@ -1,7 +1,7 @@
 use resnet::{Block, Config, Stem};
 
-use super::inputs::Random;
 use crate::Exam;
+use crate::inputs::Random;
 
 /// `solution01::parameter_count`
 pub type ParameterCount = fn(&Config) -> usize;

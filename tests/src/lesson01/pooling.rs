@@ -1,8 +1,8 @@
 use candle_core::{Device, Result, Tensor, bail};
 use resnet::{Window, ops};
 
-use super::inputs::{Random, tensor};
 use crate::Exam;
+use crate::inputs::{Random, tensor};
 
 /// One of the two pools: the image and the window.
 pub type Pool = fn(&Tensor, Window) -> Result<Tensor>;

@@ -1,7 +1,7 @@
 use candle_core::{DType, Device, Result, Tensor, Var};
 use resnet::{Block, Config, Window, ops};
 
-use super::inputs::Random;
+use crate::inputs::Random;
 use crate::{Exam, Observed};
 
 /// `solution01::receptive_field`, with its result as (size, stride).

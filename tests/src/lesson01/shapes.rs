@@ -1,7 +1,7 @@
 use candle_core::{Device, Result, Tensor, bail};
 use resnet::{Config, ResNet, Stem, Window};
 
-use super::inputs::Random;
+use crate::inputs::Random;
 use crate::{Exam, Observed};
 
 /// `solution01::shape_table`

@@ -1,8 +1,8 @@
 use candle_core::{Result, bail};
 use resnet::Window;
 
-use super::inputs::Random;
 use crate::Exam;
+use crate::inputs::Random;
 
 /// `solution01::output_size`
 pub type OutputSize = fn(usize, Window) -> Result<usize>;

@@ -1,0 +1,68 @@
+//! Exercise 2.5: units that never answer.
+
+use candle_core::{Result, Tensor, bail};
+
+/// The largest activation of each unit on the images so far.
+#[derive(Debug, Clone)]
+pub struct Peaks {
+    /// One per channel; empty before the first batch.
+    peaks: Vec<f32>,
+}
+
+/// ## 2.5 Which units never fire?
+///
+/// A channel whose ReLU stops everything has no gradient either: nothing in its own weights can bring it back. It is
+/// *dead* if it was never above zero, on any image, at any place. That is a statement about a whole data set:
+///
+/// ```math
+/// peak_c = max over all images and places of activations[image, c, y, x]
+/// dead   = { c : peak_c ≤ 0 }
+/// ```
+/// **Trap** One batch proves that a unit is alive. It never proves that a unit is dead.
+/// **Source** the guide's section 2.3.
+/// **Accepted by** `cargo test -p lesson02 ex2_5`
+impl Peaks {
+    /// No image seen yet.
+    #[allow(clippy::new_without_default, reason = "one way to begin is enough")]
+    pub fn new() -> Self {
+        Self { peaks: vec![] }
+    }
+
+    /// Takes in a batch.
+    ///
+    /// - `activations`: f32, `[batch, channels, height, width]`, before or after the ReLU
+    ///
+    /// **Errors** if the rank is not 4, if the number of channels is not that of the batches before, or if a value is
+    /// NaN: a unit that is broken must not pass for dead, nor for alive.
+    pub fn update(&mut self, activations: &Tensor) -> Result<()> {
+        let channels = activations.dims4()?.1;
+        if self.peaks.is_empty() {
+            self.peaks = vec![f32::NEG_INFINITY; channels];
+        }
+        if channels != self.peaks.len() {
+            bail!("expected {} channels, got {channels}", self.peaks.len());
+        }
+        for (peak, channel) in self.peaks.iter_mut().zip(0..) {
+            let values = activations
+                .narrow(1, channel, 1)?
+                .flatten_all()?
+                .to_vec1::<f32>()?;
+            if values.iter().any(|value| value.is_nan()) {
+                bail!("expected activations, got NaN in channel {channel}");
+            }
+            *peak = values.into_iter().fold(*peak, f32::max);
+        }
+        Ok(())
+    }
+
+    /// The dead units, smallest index first.
+    ///
+    /// **Errors** if no image was seen: nothing is known then.
+    pub fn dead(&self) -> Result<Vec<usize>> {
+        if self.peaks.is_empty() {
+            bail!("expected at least one batch, got none");
+        }
+        let units = 0..self.peaks.len();
+        Ok(units.filter(|&unit| self.peaks[unit] <= 0.0).collect())
+    }
+}

@@ -1,0 +1,59 @@
+//! Exercise 2.2: gradients in the middle of a network.
+
+use candle_core::{Error, Result, Tensor, Var, bail};
+use resnet::ResNet;
+
+/// ## 2.2 What would change if this activation were larger?
+///
+/// A forward hook says what an activation is. Its gradient says what it is good for: by how much the objective rises
+/// for each unit by which the activation rises. candle gives gradients of `Var`s only, so put one there:
+///
+/// ```math
+/// tapped = activation + tap,    tap = 0
+/// ∂objective/∂tap = ∂objective/∂tapped
+/// ```
+/// - `images`: normalized, `[batch, 3, height, width]`
+/// - `sites`: names of `network.sites()`, in any order
+/// - `objective`: makes a scalar of the logits `[batch, classes]`; the score of one class, for example
+/// - returns ∂objective/∂activation per entry of `sites`, in that order, each of its activation's shape and dtype, from
+///   *one* forward and one backward pass
+///
+/// `network.forward_visit(images, &mut |site, activation| …)` goes on with `Some(tensor)` in place of the activation.
+/// `Var::zeros(shape, dtype, device)` makes the tap, `objective.backward()?` a store, `store.get(&tap)` an `Option`.
+///
+/// **Errors** if there is no such site, or if the objective has more than one element: candle would sum them without a
+/// word.
+/// **Trap** `Var::from_tensor(activation)` has the same values and cuts the network there: no site before it gets a
+/// gradient.
+/// **Source** PyTorch has `Module.register_full_backward_hook` for this.
+/// **Accepted by** `cargo test -p lesson02 ex2_2`
+pub fn gradients(
+    network: &ResNet,
+    images: &Tensor,
+    sites: &[&str],
+    objective: impl Fn(&Tensor) -> Result<Tensor>,
+) -> Result<Vec<Tensor>> {
+    let mut taps: Vec<Option<Var>> = vec![None; sites.len()];
+    let logits = network.forward_visit(images, &mut |site, activation| {
+        let Some(index) = sites.iter().position(|wanted| *wanted == site) else {
+            return Ok(None);
+        };
+        let tap = Var::zeros(activation.shape(), activation.dtype(), activation.device())?;
+        let tapped = (activation + tap.as_tensor())?;
+        taps[index] = Some(tap);
+        Ok(Some(tapped))
+    })?;
+    let objective = objective(&logits)?;
+    if objective.elem_count() != 1 {
+        bail!("expected a scalar objective, got {:?}", objective.dims());
+    }
+    let gradients = objective.backward()?;
+    let gradient = |(site, tap): (&&str, &Option<Var>)| match tap {
+        None => bail!("expected a site of the network, got {site:?}"),
+        Some(tap) => gradients
+            .get(tap)
+            .cloned()
+            .ok_or_else(|| Error::Msg(format!("the objective does not depend on {site}"))),
+    };
+    sites.iter().zip(&taps).map(gradient).collect()
+}

@@ -1,0 +1,153 @@
+use candle_core::{DType, Result, Tensor, bail};
+
+use crate::inputs::{Random, tensor};
+use crate::{Exam, Observed};
+
+/// `solution02::sparsity`, with its result as [`observed`] makes it.
+pub type SparsityOf = fn(&Tensor) -> Result<Observed>;
+
+/// `solution02::Sparsity`
+pub fn observed(layer: f64, by_image: Vec<f64>, by_channel: Vec<f64>) -> Observed {
+    Observed::Fields(vec![
+        ("layer".into(), layer.into()),
+        ("by_image".into(), by_image.into()),
+        ("by_channel".into(), by_channel.into()),
+    ])
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Sorted {
+    Right,
+    Exchanged,
+    BySilentMaps,
+}
+
+/// 2.4 by loops, where `silent` says what counts.
+fn counted(activations: &Tensor, silent: fn(f32) -> bool, sorted: Sorted) -> Result<Observed> {
+    let (images, channels, height, width) = activations.dims4()?;
+    let places = height * width;
+    let values = activations.flatten_all()?.to_vec1::<f32>()?;
+    if values.is_empty() || (values.iter().any(|value| value.is_nan()) && !silent(f32::NAN)) {
+        bail!("no value, or NaN");
+    }
+    let (mut by_image, mut by_channel) = (vec![0.0; images], vec![0.0; channels]);
+    for (index, map) in values.chunks(places).enumerate() {
+        let zeros = map.iter().filter(|value| silent(**value)).count() as f64 / places as f64;
+        let zeros = if sorted == Sorted::BySilentMaps {
+            zeros.floor()
+        } else {
+            zeros
+        };
+        by_image[index / channels] += zeros / channels as f64;
+        by_channel[index % channels] += zeros / images as f64;
+    }
+    if sorted == Sorted::Exchanged {
+        std::mem::swap(&mut by_image, &mut by_channel);
+    }
+    let layer = by_channel.iter().sum::<f64>() / by_channel.len() as f64;
+    Ok(observed(layer, by_image, by_channel))
+}
+
+/// Activations, random, about half of them zero.
+fn rectified(random: &mut Random, shape: [usize; 4]) -> Tensor {
+    random.signed(&shape[..]).relu().expect("f32")
+}
+
+/// 2.4
+pub fn sparsity(seed: u64) -> Exam<SparsityOf> {
+    let mut random = Random::new(seed, 24);
+    let activations = rectified(&mut random, [3, 2, 4, 5]);
+    let before = random.signed((2, 3, 4, 4));
+    let doubles = rectified(&mut random, [2, 2, 3, 3])
+        .to_dtype(DType::F64)
+        .expect("a conversion");
+
+    Exam::new("2.4", (|x| {
+        let s = solution02::sparsity(x)?;
+        Ok(observed(s.layer, s.by_image, s.by_channel))
+    }) as SparsityOf)
+        .mistake(
+            "negative values counted",
+            "You counted values below 0 as well. That predicts what a ReLU would make of them; sparsity is measured \
+             behind the ReLU, and there it counts zeros.",
+            |x| counted(x, |v| v <= 0.0, Sorted::Right),
+        )
+        .mistake(
+            "small values counted",
+            "You counted small values as zeros. A unit at 10⁻⁶ is on. ReLU makes exact zeros: compare with == 0.",
+            |x| counted(x, |v| v.abs() < 1e-5, Sorted::Right),
+        )
+        .mistake(
+            "density",
+            "You counted what is active. Sparsity is the share of zeros: 1 minus that.",
+            |x| counted(x, |v| v != 0.0 && !v.is_nan(), Sorted::Right),
+        )
+        .mistake(
+            "NaN taken for silent",
+            "NaN passed for silent: !(x > 0) is true of it, and candle's relu turns it into 0. Look for NaN first, \
+             x.ne(x), and return an error.",
+            |x| counted(x, |v| v == 0.0 || v.is_nan(), Sorted::Right),
+        )
+        .mistake(
+            "NaN taken for active",
+            "NaN passed for an active unit: it is not equal to 0. Look for it first, x.ne(x), and return an error.",
+            |x| match counted(x, |v| v == 0.0, Sorted::Right) {
+                Err(_) if x.elem_count() > 0 && x.rank() == 4 => {
+                    let known = x.ne(x)?.where_cond(&x.ones_like()?, x)?;
+                    counted(&known, |v| v == 0.0, Sorted::Right)
+                }
+                other => other,
+            },
+        )
+        .mistake(
+            "images and channels exchanged",
+            "by_image and by_channel have changed places. Dimension 0 is the image, dimension 1 the channel.",
+            |x| counted(x, |v| v == 0.0, Sorted::Exchanged),
+        )
+        .mistake(
+            "silent maps counted",
+            "You counted maps that are 0 everywhere. A map with a single active place counts too: every value is one of \
+             the layer.",
+            |x| counted(x, |v| v == 0.0, Sorted::BySilentMaps),
+        )
+        .alternative("loops", |x| counted(&x.to_dtype(DType::F32)?, |v| v == 0.0, Sorted::Right))
+        .alternative("one minus the active share", |x| {
+            if x.elem_count() == 0 || x.dims4()?.0 == 0 || x.ne(x)?.to_dtype(DType::F32)?.max_all()?.to_scalar::<f32>()? > 0.0 {
+                bail!("empty or NaN");
+            }
+            let active = x.ne(0.0)?.to_dtype(DType::F64)?;
+            let part = |share: Tensor| share.affine(-1.0, 1.0);
+            Ok(observed(
+                part(active.mean_all()?)?.to_scalar()?,
+                part(active.mean((1, 2, 3))?)?.to_vec1()?,
+                part(active.transpose(0, 1)?.flatten_from(1)?.mean(1)?)?.to_vec1()?,
+            ))
+        })
+        .truth("one image, one map, 0 2 0 1", observed(0.5, vec![0.5], vec![0.5]), |f| {
+            f(&tensor(&[0., 2., 0., 1.], (1, 1, 2, 2)))
+        })
+        .because("Two of four values are zero: 50 % sparse.")
+        .truth("one image, channels 0 0 and 3 1", observed(0.5, vec![0.5], vec![1.0, 0.0]), |f| {
+            f(&tensor(&[0., 0., 3., 1.], (1, 2, 1, 2)))
+        })
+        .because("50 % sparse as well, and of another kind: one channel is silent, one always on.")
+        .truth(
+            "two images of two channels, 0 1, 2 2 and 0 0, 0 5",
+            observed(0.5, vec![0.25, 0.75], vec![0.75, 0.25]),
+            |f| f(&tensor(&[0., 1., 2., 2., 0., 0., 0., 5.], (2, 2, 1, 2))),
+        )
+        .truth("values 0, 10⁻⁶, 10⁻³⁰ and 1", observed(0.25, vec![0.25], vec![0.25]), |f| {
+            f(&tensor(&[0., 1e-6, 1e-30, 1.], (1, 1, 2, 2)))
+        })
+        .because("Exactly zero, not nearly.")
+        .truth("before a ReLU: −1, −2, 0 and 1", observed(0.25, vec![0.25], vec![0.25]), |f| {
+            f(&tensor(&[-1., -2., 0., 1.], (1, 1, 2, 2)))
+        })
+        .because("One value is zero; the negative ones are not, yet.")
+        .case("random activations, [3, 2, 4, 5]", move |f| f(&activations))
+        .case("random values before a ReLU, [2, 3, 4, 4]", move |f| f(&before))
+        .case("random f64 activations, [2, 2, 3, 3]", move |f| f(&doubles))
+        .refuses("one NaN among three numbers", |f| f(&tensor(&[0., f32::NAN, 1., 2.], (1, 1, 2, 2))))
+        .refuses("a layer without channels and places, [1, 8]", |f| f(&tensor(&[1.; 8], (1, 8))))
+        .refuses("no image at all, [0, 2, 3, 3]", |f| f(&tensor(&[], (0, 2, 3, 3))))
+}

@@ -1,0 +1,316 @@
+use candle_core::{DType, Device, Result, Tensor, bail};
+
+use super::fed;
+use crate::inputs::{Random, tensor};
+use crate::{Exam, Observed};
+
+/// Feeds batches to `solution02::Statistics` and gives its summary.
+pub type StatisticsOver = fn(&[Tensor]) -> Result<Observed>;
+
+/// `solution02::Summary`
+pub fn observed(
+    count: usize,
+    not_finite: usize,
+    mean: f64,
+    std: f64,
+    min: f64,
+    max: f64,
+) -> Observed {
+    Observed::Fields(vec![
+        ("count".into(), count.into()),
+        ("not_finite".into(), not_finite.into()),
+        ("mean".into(), mean.into()),
+        ("std".into(), std.into()),
+        ("min".into(), min.into()),
+        ("max".into(), max.into()),
+    ])
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    MeanOfMeans,
+    MeanOfDeviations,
+    WithinBatches,
+    WeightsSwapped,
+    SquaresMinusSquare,
+    Single,
+    Unbiased,
+    Variance,
+    ZeroStart,
+    LastBatch,
+    NanDropped,
+    NanSpreads,
+    EmptyIsZero,
+}
+
+fn values(batch: &Tensor) -> Result<Vec<f64>> {
+    batch.flatten_all()?.to_dtype(DType::F64)?.to_vec1()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn squares(values: &[f64]) -> f64 {
+    let mean = mean(values);
+    values.iter().map(|value| (value - mean).powi(2)).sum()
+}
+
+/// 2.3 with one fault; all batches are at hand, which makes most faults short.
+fn over(batches: &[Tensor], fault: Fault) -> Result<Observed> {
+    let mut parts = batches.iter().map(values).collect::<Result<Vec<_>>>()?;
+    if fault == Fault::LastBatch {
+        parts.drain(..parts.len().saturating_sub(1));
+    }
+    let seen: usize = parts.iter().map(Vec::len).sum();
+    if fault != Fault::NanSpreads {
+        parts
+            .iter_mut()
+            .for_each(|part| part.retain(|value| value.is_finite()));
+    }
+    parts.retain(|part| !part.is_empty());
+    let all = parts.concat();
+    if all.is_empty() && fault != Fault::EmptyIsZero {
+        bail!("no finite value");
+    }
+    let n = all.len() as f64;
+    let total_mean = match fault {
+        Fault::MeanOfMeans => mean(&parts.iter().map(|part| mean(part)).collect::<Vec<_>>()),
+        Fault::Single => f64::from(all.iter().map(|value| *value as f32).sum::<f32>()) / n,
+        Fault::EmptyIsZero if all.is_empty() => 0.0,
+        Fault::WeightsSwapped => joined(&parts, true).0,
+        _ => mean(&all),
+    };
+    let variance = match fault {
+        Fault::MeanOfDeviations => {
+            let deviations = parts
+                .iter()
+                .map(|part| (squares(part) / part.len() as f64).sqrt());
+            mean(&deviations.collect::<Vec<_>>()).powi(2)
+        }
+        Fault::WithinBatches => parts.iter().map(|part| squares(part)).sum::<f64>() / n,
+        Fault::SquaresMinusSquare => {
+            mean(&all.iter().map(|value| value * value).collect::<Vec<_>>()) - total_mean.powi(2)
+        }
+        Fault::Single => {
+            let center = total_mean as f32;
+            f64::from(
+                all.iter()
+                    .map(|value| (*value as f32 - center).powi(2))
+                    .sum::<f32>(),
+            ) / n
+        }
+        Fault::WeightsSwapped => joined(&parts, true).1 / n,
+        Fault::Unbiased if n > 1.0 => squares(&all) / (n - 1.0),
+        Fault::EmptyIsZero if all.is_empty() => 0.0,
+        _ => squares(&all) / n,
+    };
+    let start = if matches!(fault, Fault::ZeroStart | Fault::EmptyIsZero)
+        && (fault == Fault::ZeroStart || all.is_empty())
+    {
+        (0.0, 0.0)
+    } else {
+        (f64::INFINITY, f64::NEG_INFINITY)
+    };
+    let not_finite = match fault {
+        Fault::NanDropped | Fault::NanSpreads => 0,
+        _ => seen - all.len(),
+    };
+    Ok(observed(
+        all.len(),
+        not_finite,
+        total_mean,
+        if fault == Fault::Variance {
+            variance
+        } else {
+            variance.sqrt()
+        },
+        all.iter().copied().fold(start.0, f64::min),
+        all.iter().copied().fold(start.1, f64::max),
+    ))
+}
+
+/// Mean and squares, joined part by part; with the weights of the two parts exchanged if `swapped`.
+fn joined(parts: &[Vec<f64>], swapped: bool) -> (f64, f64) {
+    let (mut n, mut center, mut sum) = (0.0, 0.0, 0.0);
+    for part in parts {
+        let new = part.len() as f64;
+        let difference = mean(part) - center;
+        let weight = if swapped && n > 0.0 { n } else { new };
+        sum += squares(part) + difference * difference * n * new / (n + new);
+        center += difference * weight / (n + new);
+        n += new;
+    }
+    (center, sum)
+}
+
+/// Welford's way: one value at a time.
+fn welford(batches: &[Tensor]) -> Result<Observed> {
+    let (mut count, mut odd, mut center, mut sum) = (0usize, 0, 0.0, 0.0);
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for batch in batches {
+        for value in values(batch)? {
+            if !value.is_finite() {
+                odd += 1;
+                continue;
+            }
+            count += 1;
+            let before = value - center;
+            center += before / count as f64;
+            sum += before * (value - center);
+            (low, high) = (low.min(value), high.max(value));
+        }
+    }
+    match count {
+        0 => bail!("nothing finite"),
+        _ => Ok(observed(
+            count,
+            odd,
+            center,
+            (sum / count as f64).sqrt(),
+            low,
+            high,
+        )),
+    }
+}
+
+/// 2.3
+pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
+    let mut random = Random::new(seed, 23);
+    // Numbers between which f32 has no others: squared, they differ in the last digit of an f64.
+    const FAR: f32 = 16_000_000.0;
+    let far = [
+        tensor(&[FAR - 1.0, FAR + 1.0].repeat(3), 6),
+        tensor(&[FAR + 1.0, FAR - 1.0], (1, 2)),
+    ];
+    let mut batches: Vec<Tensor> = (1..=4)
+        .map(|_| {
+            let images = random.count(1, 5);
+            random.between(-2.0, 5.0, (images, 3, 4, 4))
+        })
+        .collect();
+    batches.push(random.between(4.0, 9.0, (1, 3, 4, 4)));
+    let two_passes = over(&batches, Fault::None).expect("finite values");
+    let double = random
+        .signed((2, 5))
+        .to_dtype(DType::F64)
+        .expect("a conversion");
+
+    let solution: StatisticsOver = |batches| {
+        let statistics = fed(
+            solution02::Statistics::new(),
+            batches,
+            solution02::Statistics::update,
+        )?;
+        let s = statistics.summary()?;
+        Ok(observed(s.count, s.not_finite, s.mean, s.std, s.min, s.max))
+    };
+    Exam::new("2.3", solution)
+        .mistake(
+            "mean of the batches' means",
+            "You averaged the means of the batches. A batch of 1 then weighs as much as a batch of 64: weigh each by its \
+             number of values.",
+            |b| over(b, Fault::MeanOfMeans),
+        )
+        .mistake(
+            "mean of the batches' deviations",
+            "You averaged the standard deviations of the batches. Neither their sizes nor the differences between their \
+             means are in that: join the sums of squares.",
+            |b| over(b, Fault::MeanOfDeviations),
+        )
+        .mistake(
+            "the spread between batches is lost",
+            "Two batches of constants, 0 and 10, have a spread of 0 with you. The term δ²·n_a·n_b/n is missing: how far \
+             apart the two means lie.",
+            |b| over(b, Fault::WithinBatches),
+        )
+        .mistake(
+            "the weights exchanged",
+            "The new mean moves by n_b/n of δ, the share of the new batch. You took the share of what was there.",
+            |b| over(b, Fault::WeightsSwapped),
+        )
+        .mistake(
+            "mean of squares minus square of mean",
+            "Σx²/n − mean² subtracts two numbers that agree in nearly all digits when the mean is large. Sum (x − mean)² \
+             and join the sums.",
+            |b| over(b, Fault::SquaresMinusSquare),
+        )
+        .mistake(
+            "summed in f32",
+            "You computed in f32. A sum of large numbers has no digits left for the small differences: to_dtype(F64) \
+             first.",
+            |b| over(b, Fault::Single),
+        )
+        .mistake(
+            "divided by n − 1",
+            "You divided by n − 1. Here the standard deviation is that of the values themselves: divide by n. candle's \
+             `var` and PyTorch's `std` divide by n − 1 unless told otherwise.",
+            |b| over(b, Fault::Unbiased),
+        )
+        .mistake(
+            "variance",
+            "You returned the variance. The standard deviation is its root.",
+            |b| over(b, Fault::Variance),
+        )
+        .mistake(
+            "minimum and maximum start at 0",
+            "Your smallest or largest value is 0, which does not occur. Start the smallest at +∞ and the largest at −∞.",
+            |b| over(b, Fault::ZeroStart),
+        )
+        .mistake(
+            "the last batch only",
+            "Your numbers are those of the last batch. Join it to what was there.",
+            |b| over(b, Fault::LastBatch),
+        )
+        .mistake(
+            "NaN dropped without a word",
+            "NaN and infinities have vanished. Leave them out of the sums, and count them in not_finite: a layer that \
+             makes NaN is the first thing to know.",
+            |b| over(b, Fault::NanDropped),
+        )
+        .mistake(
+            "one NaN spoils everything",
+            "After one NaN all your numbers are NaN. Count it, and keep the rest.",
+            |b| over(b, Fault::NanSpreads),
+        )
+        .mistake(
+            "nothing has a mean of 0",
+            "Without a finite value there is no mean and no smallest value. Return an error.",
+            |b| over(b, Fault::EmptyIsZero),
+        )
+        .alternative("Welford's, one value at a time", welford)
+        .alternative("everything at once", |b| over(b, Fault::None))
+        .truth("one batch, 1 2 3 4", observed(4, 0, 2.5, 1.25f64.sqrt(), 1.0, 4.0), |f| {
+            f(&[tensor(&[1., 2., 3., 4.], (2, 2))])
+        })
+        .because("Squared differences 2.25, 0.25, 0.25, 2.25; their mean is 1.25.")
+        .truth("one batch, −3 −1", observed(2, 0, -2.0, 1.0, -3.0, -1.0), |f| f(&[tensor(&[-3., -1.], 2)]))
+        .truth(
+            "two batches, 0 0 0 and 12",
+            observed(4, 0, 3.0, 27f64.sqrt(), 0.0, 12.0),
+            |f| f(&[tensor(&[0.; 3], 3), tensor(&[12.], 1)]),
+        )
+        .because("Mean 12/4 = 3; squared differences 9, 9, 9, 81, their mean is 27.")
+        .truth("three batches, 2 and 4 4 and 6", observed(4, 0, 4.0, 2f64.sqrt(), 2.0, 6.0), |f| {
+            f(&[tensor(&[2.], 1), tensor(&[4., 4.], 2), tensor(&[6.], 1)])
+        })
+        .truth(
+            "six and two values, 15999999 and 16000001 by turns",
+            observed(8, 0, f64::from(FAR), 1.0, f64::from(FAR) - 1.0, f64::from(FAR) + 1.0),
+            move |f| f(&far),
+        )
+        .because("Each value lies 1 from the mean, so the standard deviation is 1.")
+        .truth("one batch, 1 NaN 3 ∞", observed(2, 2, 2.0, 1.0, 1.0, 3.0), |f| {
+            f(&[tensor(&[1., f32::NAN, 3., f32::INFINITY], 4)])
+        })
+        .truth("three batches, 1 and NaN NaN and 3", observed(2, 2, 2.0, 1.0, 1.0, 3.0), |f| {
+            f(&[tensor(&[1.], 1), tensor(&[f32::NAN; 2], 2), tensor(&[3.], 1)])
+        })
+        .because("A batch without a finite value changes nothing but not_finite.")
+        .truth("five batches of random activations of unequal size", two_passes, move |f| f(&batches))
+        .because("The expected numbers come from two passes over all values at once.")
+        .case("random f64 values", move |f| f(std::slice::from_ref(&double)))
+        .refuses("no batch at all", |f| f(&[]))
+        .refuses("one batch, NaN", |f| f(&[Tensor::new(&[f32::NAN], &Device::Cpu)?]))
+}

@@ -1,0 +1,303 @@
+use candle_core::{DType, Device, Result, Tensor, Var, bail};
+use resnet::{Config, Parameters, ResNet};
+
+use crate::inputs::Random;
+use crate::{Exam, Observed, Tolerance};
+
+/// Makes a scalar of the logits.
+pub type Objective<'a> = &'a dyn Fn(&Tensor) -> Result<Tensor>;
+/// `solution02::gradients`
+pub type Gradients = fn(&ResNet, &Tensor, &[&str], Objective) -> Result<Vec<Tensor>>;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    Cut,
+    LookedUp,
+    OnlyLastTapped,
+    TapNotPassedOn,
+    ForwardOrder,
+    Activations,
+    SumOfLogits,
+    SumOfObjective,
+    UnknownIgnored,
+}
+
+fn taps(
+    network: &ResNet,
+    images: &Tensor,
+    sites: &[&str],
+    objective: Objective,
+    fault: Fault,
+) -> Result<Vec<Tensor>> {
+    let known = network.sites();
+    if fault != Fault::UnknownIgnored && sites.iter().any(|site| !known.contains(&site.to_string()))
+    {
+        bail!("no such site");
+    }
+    let last = known.iter().rfind(|site| sites.contains(&site.as_str()));
+    let mut seen: Vec<(String, Tensor, Tensor)> = vec![]; // site, activation, where its gradient is looked for
+    let logits = network.forward_visit(images, &mut |site, activation| {
+        if !sites.contains(&site) {
+            return Ok(None);
+        }
+        let with_var = match fault {
+            Fault::LookedUp => false,
+            Fault::OnlyLastTapped => last.is_some_and(|last| last == site),
+            _ => true,
+        };
+        let (tapped, key) = match (fault, with_var) {
+            (Fault::Cut, _) => {
+                let var = Var::from_tensor(activation)?.into_inner();
+                (Some(var.clone()), var)
+            }
+            (_, true) => {
+                let tap = Var::zeros(activation.shape(), activation.dtype(), activation.device())?;
+                (Some((activation + tap.as_tensor())?), tap.into_inner())
+            }
+            (_, false) => (None, activation.clone()),
+        };
+        seen.push((site.to_string(), activation.clone(), key));
+        Ok(tapped.filter(|_| fault != Fault::TapNotPassedOn))
+    })?;
+    let objective = match fault {
+        Fault::SumOfLogits => logits.sum_all()?,
+        _ => objective(&logits)?,
+    };
+    if objective.elem_count() != 1 && fault != Fault::SumOfObjective {
+        bail!("not a scalar");
+    }
+    let store = objective.backward()?;
+    let gradient = |(_, activation, key): &(String, Tensor, Tensor)| match fault {
+        Fault::Activations => Ok(activation.clone()),
+        _ => store.get(key).cloned().map_or_else(|| key.zeros_like(), Ok),
+    };
+    if fault == Fault::ForwardOrder {
+        return seen.iter().map(gradient).collect();
+    }
+    let of = |site: &&str| seen.iter().find(|(name, ..)| name == *site);
+    sites.iter().filter_map(of).map(gradient).collect()
+}
+
+/// One forward and one backward pass per site.
+fn one_by_one(
+    network: &ResNet,
+    images: &Tensor,
+    sites: &[&str],
+    objective: Objective,
+) -> Result<Vec<Tensor>> {
+    let one = |site: &&str| {
+        let trace = network.tap(images, &[site])?;
+        trace.gradients(&objective(&trace.logits)?)?.at(site)
+    };
+    sites.iter().map(one).collect()
+}
+
+const SITES: [&str; 4] = ["layer3", "conv1", "layer1.0.add", "layer2"];
+
+/// What the objective does when the activation at a site moves along `direction`, by central differences in f64; `None`
+/// if a step crosses the kink of a ReLU or of the max pool.
+fn slope(
+    network: &ResNet,
+    images: &Tensor,
+    site: &str,
+    direction: &Tensor,
+    objective: Objective,
+) -> Result<Option<f64>> {
+    const STEP: f64 = 1e-6;
+    let at = |step: f64| -> Result<f64> {
+        let logits = network.forward_visit(images, &mut |name, activation| {
+            Ok(match name == site {
+                true => Some((activation + (direction * step)?)?),
+                false => None,
+            })
+        })?;
+        objective(&logits)?.to_scalar()
+    };
+    let (here, up, down) = (at(0.0)?, at(STEP)?, at(-STEP)?);
+    let (right, left) = ((up - here) / STEP, (here - down) / STEP);
+    let smooth = (right - left).abs() <= 1e-4 * (1.0 + right.abs());
+    Ok(smooth.then_some((up - down) / (2.0 * STEP)))
+}
+
+fn sum_of_squares(logits: &Tensor) -> Result<Tensor> {
+    logits.sqr()?.sum_all()
+}
+
+/// Images, one direction per site, and the slopes along them, at a place where the network is smooth.
+fn smooth_case(network: &ResNet, random: &mut Random) -> Result<(Tensor, Vec<Tensor>, Vec<f64>)> {
+    loop {
+        let images = random.signed((1, 3, 12, 16)).to_dtype(DType::F64)?;
+        let trace = network.capture(&images, &SITES)?;
+        let mut directions = vec![];
+        let mut slopes = vec![];
+        for site in SITES {
+            let direction = random
+                .signed(trace.activation(site)?.shape())
+                .to_dtype(DType::F64)?;
+            slopes.extend(slope(network, &images, site, &direction, &sum_of_squares)?);
+            directions.push(direction);
+        }
+        if slopes.len() == SITES.len() {
+            return Ok((images, directions, slopes));
+        }
+    }
+}
+
+fn in_f64(config: &Config, parameters: &Parameters) -> Result<ResNet> {
+    let converted =
+        |(name, tensor): (&String, &Tensor)| Ok((name.clone(), tensor.to_dtype(DType::F64)?));
+    ResNet::new(
+        config,
+        &parameters.iter().map(converted).collect::<Result<_>>()?,
+    )
+}
+
+fn fields(sites: &[&str], gradients: Vec<Tensor>) -> Observed {
+    let named = sites.iter().map(|site| site.to_string()).zip(gradients);
+    Observed::Fields(
+        named
+            .map(|(site, gradient)| (site, gradient.into()))
+            .collect(),
+    )
+}
+
+/// 2.2
+pub fn gradients(seed: u64) -> Exam<Gradients> {
+    let mut random = Random::new(seed, 22);
+    let config = Config {
+        blocks: [1, 1, 1, 1],
+        ..Config::resnet18()
+    }
+    .width(2)
+    .classes(3);
+    let parameters = resnet::parameters::initialize(&config, seed).expect("a small network");
+    let network = ResNet::new(&config, &parameters).expect("its own weights");
+    let exact = in_f64(&config, &parameters).expect("the same weights");
+    let images = random.signed((2, 3, 24, 16));
+
+    let class = random.count(0, 2);
+    let one_class = move |logits: &Tensor| logits.narrow(1, class, 1)?.sum_all();
+    let one_hot = Tensor::from_vec(
+        (0..6)
+            .map(|i| f32::from(u8::from(i % 3 == class)))
+            .collect::<Vec<_>>(),
+        (2, 3),
+        &Device::Cpu,
+    )
+    .expect("two rows of three");
+    let row = network
+        .parameter("fc.weight")
+        .and_then(|weight| weight.get(class))
+        .expect("a row per class");
+    let at_pool = row
+        .reshape((1, 16, 1, 1))
+        .and_then(|row| row.broadcast_as((2, 16, 1, 1)))
+        .and_then(|row| row.contiguous())
+        .expect("16 features");
+
+    let trace = network.tap(&images, &SITES).expect("its sites");
+    let shared = sum_of_squares(&trace.logits)
+        .and_then(|objective| trace.gradients(&objective))
+        .expect("a scalar");
+    let expected = SITES.map(|site| shared.at(site).expect("tapped")).to_vec();
+    let (smooth, directions, slopes) = smooth_case(&exact, &mut random).expect("a small network");
+
+    let (network_1, network_2, network_3) = (network.clone(), network.clone(), network.clone());
+    let (network_4, images_1, images_2) = (network.clone(), images.clone(), images.clone());
+    let (images_3, images_4) = (images.clone(), images.clone());
+    Exam::new("2.2", (|n, i, s, o| solution02::gradients(n, i, s, o)) as Gradients)
+        .mistake(
+            "the network is cut",
+            "Only the last of the sites has its gradient, the others have none. Var::from_tensor(activation) starts a new \
+             graph, and nothing before it is connected to the objective. Add a Var of zeros: activation + tap.",
+            |n, i, s, o| taps(n, i, s, o, Fault::Cut),
+        )
+        .mistake(
+            "looked up without a tap",
+            "You looked up the gradient of the activation itself. candle keeps those of Vars only, and the store has none \
+             for it. Put a tap there.",
+            |n, i, s, o| taps(n, i, s, o, Fault::LookedUp),
+        )
+        .mistake(
+            "one tap for all sites",
+            "Only one of the sites has a tap, and the others were looked up without one. For a tensor that is no Var the \
+             store has nothing, or a part of the gradient, without a word. Every site needs its own tap.",
+            |n, i, s, o| taps(n, i, s, o, Fault::OnlyLastTapped),
+        )
+        .mistake(
+            "the tap is not passed on",
+            "Your taps are not part of the network: the closure returned None, so it went on without them. Return \
+             Some(activation + tap).",
+            |n, i, s, o| taps(n, i, s, o, Fault::TapNotPassedOn),
+        )
+        .mistake(
+            "forward order",
+            "Your gradients come in the order of the pass. They belong in the order of `sites`.",
+            |n, i, s, o| taps(n, i, s, o, Fault::ForwardOrder),
+        )
+        .mistake(
+            "activations instead of gradients",
+            "You returned the activations. What is asked for is in the store: store.get(&tap).",
+            |n, i, s, o| taps(n, i, s, o, Fault::Activations),
+        )
+        .mistake(
+            "the objective ignored",
+            "You differentiated the sum of all logits. Differentiate objective(&logits).",
+            |n, i, s, o| taps(n, i, s, o, Fault::SumOfLogits),
+        )
+        .mistake(
+            "an objective of several numbers",
+            "You let through an objective with several elements. candle's backward sums them without a word; return an \
+             error.",
+            |n, i, s, o| taps(n, i, s, o, Fault::SumOfObjective),
+        )
+        .mistake(
+            "an unknown site left out",
+            "A name that is no site was left out, and the rest of the list no longer lines up. Return an error.",
+            |n, i, s, o| taps(n, i, s, o, Fault::UnknownIgnored),
+        )
+        .alternative("a map of taps", |n, i, s, o| taps(n, i, s, o, Fault::None))
+        .alternative("a pass per site", |n, i, s, o| match o(&n.forward(i)?)?.elem_count() {
+            1 => one_by_one(n, i, s, o),
+            count => bail!("{count} elements"),
+        })
+        .truth(format!("site fc, the score of class {class}"), one_hot, move |f| -> Result<Observed> {
+            only(f(&network_1, &images_1, &["fc"], &one_class)?)
+        })
+        .because("The score of a class rises by 1 with its own logit and by 0 with the others.")
+        .truth(format!("site avgpool, the score of class {class}"), at_pool, move |f| -> Result<Observed> {
+            only(f(&network_2, &images_2, &["avgpool"], &one_class)?)
+        })
+        .because("score = Σ weight · feature + bias, so the gradient is the class's row of fc.weight, for both images.")
+        .truth(format!("sites {}, the sum of squared logits", SITES.join(", ")), fields(&SITES, expected), move |f| {
+            f(&network_3, &images_3, &SITES, &sum_of_squares).map(|gradients| fields(&SITES, gradients))
+        })
+        .because("The expected gradients are those of resnet's own taps.")
+        .truth(
+            "the same in f64: the slope along a random direction at each site",
+            slopes,
+            move |f| -> Result<Vec<f64>> {
+                let gradients = f(&exact, &smooth, &SITES, &sum_of_squares)?;
+                let along = |(gradient, direction): (&Tensor, &Tensor)| {
+                    (gradient * direction)?.sum_all()?.to_scalar::<f64>()
+                };
+                gradients.iter().zip(&directions).map(along).collect()
+            },
+        )
+        .within(Tolerance::relative(1e-4))
+        .because("The expected slopes are finite differences: each site was moved a little both ways.")
+        .refuses("a site named layer9", move |f| {
+            f(&network_4, &images_4, &["layer9", "fc"], &one_class).map(|gradients| gradients.len())
+        })
+        .refuses("an objective of 2·3 numbers", move |f| {
+            f(&network, &images, &["layer4"], &|logits| Ok(logits.clone())).map(|gradients| gradients.len())
+        })
+}
+
+fn only(gradients: Vec<Tensor>) -> Result<Observed> {
+    match &gradients[..] {
+        [gradient] => Ok(gradient.into()),
+        _ => bail!("expected one gradient, got {}", gradients.len()),
+    }
+}
