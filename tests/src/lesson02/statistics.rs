@@ -178,12 +178,10 @@ fn welford(batches: &[Tensor]) -> Result<Observed> {
 /// 2.3
 pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
     let mut random = Random::new(seed, 23);
-    // Numbers between which f32 has no others: squared, they differ in the last digit of an f64.
-    const FAR: f32 = 16_000_000.0;
-    let far = [
-        tensor(&[FAR - 1.0, FAR + 1.0].repeat(3), 6),
-        tensor(&[FAR + 1.0, FAR - 1.0], (1, 2)),
-    ];
+    // Neighbours in f32. Their squares need more digits than an f64 has.
+    const FAR: f32 = 100_000_000.0;
+    const STEP: f32 = 8.0;
+    let far = [38, 22].map(|count| tensor(&[FAR - STEP, FAR + STEP].repeat(count / 2), count));
     let mut batches: Vec<Tensor> = (1..=4)
         .map(|_| {
             let images = random.count(1, 5);
@@ -296,11 +294,11 @@ pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
             f(&[tensor(&[2.], 1), tensor(&[4., 4.], 2), tensor(&[6.], 1)])
         })
         .truth(
-            "six and two values, 15999999 and 16000001 by turns",
-            observed(8, 0, f64::from(FAR), 1.0, f64::from(FAR) - 1.0, f64::from(FAR) + 1.0),
+            "38 and 22 values, 99999992 and 100000008 by turns",
+            observed(60, 0, f64::from(FAR), f64::from(STEP), f64::from(FAR - STEP), f64::from(FAR + STEP)),
             move |f| f(&far),
         )
-        .because("Each value lies 1 from the mean, so the standard deviation is 1.")
+        .because("Each value lies 8 from the mean, so the standard deviation is 8.")
         .truth("one batch, 1 NaN 3 ∞", observed(2, 2, 2.0, 1.0, 1.0, 3.0), |f| {
             f(&[tensor(&[1., f32::NAN, 3., f32::INFINITY], 4)])
         })

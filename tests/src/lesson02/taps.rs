@@ -15,7 +15,6 @@ enum Fault {
     Cut,
     LookedUp,
     OnlyLastTapped,
-    TapNotPassedOn,
     ForwardOrder,
     Activations,
     SumOfLogits,
@@ -58,7 +57,7 @@ fn taps(
             (_, false) => (None, activation.clone()),
         };
         seen.push((site.to_string(), activation.clone(), key));
-        Ok(tapped.filter(|_| fault != Fault::TapNotPassedOn))
+        Ok(tapped)
     })?;
     let objective = match fault {
         Fault::SumOfLogits => logits.sum_all()?,
@@ -94,6 +93,8 @@ fn one_by_one(
 }
 
 const SITES: [&str; 4] = ["layer3", "conv1", "layer1.0.add", "layer2"];
+/// The two ways through one block: neither lies behind the other.
+const BESIDE: [&str; 2] = ["layer2.0.downsample", "layer2.0.conv1"];
 
 /// What the objective does when the activation at a site moves along `direction`, by central differences in f64; `None`
 /// if a step crosses the kink of a ReLU or of the max pool.
@@ -196,16 +197,19 @@ pub fn gradients(seed: u64) -> Exam<Gradients> {
         .and_then(|row| row.contiguous())
         .expect("16 features");
 
-    let trace = network.tap(&images, &SITES).expect("its sites");
-    let shared = sum_of_squares(&trace.logits)
-        .and_then(|objective| trace.gradients(&objective))
-        .expect("a scalar");
-    let expected = SITES.map(|site| shared.at(site).expect("tapped")).to_vec();
+    let shared = |sites: &[&str]| one_by_one(&network, &images, sites, &sum_of_squares);
+    let expected = shared(&SITES).expect("its sites");
+    let expected_beside = shared(&BESIDE).expect("its sites");
     let (smooth, directions, slopes) = smooth_case(&exact, &mut random).expect("a small network");
 
     let (network_1, network_2, network_3) = (network.clone(), network.clone(), network.clone());
-    let (network_4, images_1, images_2) = (network.clone(), images.clone(), images.clone());
-    let (images_3, images_4) = (images.clone(), images.clone());
+    let (network_4, network_5, images_1, images_2) = (
+        network.clone(),
+        network.clone(),
+        images.clone(),
+        images.clone(),
+    );
+    let (images_3, images_4, images_5) = (images.clone(), images.clone(), images.clone());
     Exam::new("2.2", (|n, i, s, o| solution02::gradients(n, i, s, o)) as Gradients)
         .mistake(
             "the network is cut",
@@ -214,22 +218,25 @@ pub fn gradients(seed: u64) -> Exam<Gradients> {
             |n, i, s, o| taps(n, i, s, o, Fault::Cut),
         )
         .mistake(
-            "looked up without a tap",
-            "You looked up the gradient of the activation itself. candle keeps those of Vars only, and the store has none \
-             for it. Put a tap there.",
+            "no tap in the network",
+            "The store knows nothing of what you looked up. Either it is the activation itself, and candle keeps gradients \
+             of Vars only, or it is a tap that the network never used: the closure must return Some(activation + tap).",
             |n, i, s, o| taps(n, i, s, o, Fault::LookedUp),
+        )
+        .mistake(
+            "no tap in the network, and unwrapped",
+            "store.get(…) was None, and you unwrapped it. Either you looked up the activation itself, and candle keeps \
+             gradients of Vars only, or a tap that the network never used: the closure must return Some(activation + tap).",
+            |n, i, s, o| {
+                taps(n, i, s, o, Fault::UnknownIgnored)?;
+                Ok(vec![Vec::new().pop().unwrap()])
+            },
         )
         .mistake(
             "one tap for all sites",
             "Only one of the sites has a tap, and the others were looked up without one. For a tensor that is no Var the \
              store has nothing, or a part of the gradient, without a word. Every site needs its own tap.",
             |n, i, s, o| taps(n, i, s, o, Fault::OnlyLastTapped),
-        )
-        .mistake(
-            "the tap is not passed on",
-            "Your taps are not part of the network: the closure returned None, so it went on without them. Return \
-             Some(activation + tap).",
-            |n, i, s, o| taps(n, i, s, o, Fault::TapNotPassedOn),
         )
         .mistake(
             "forward order",
@@ -275,7 +282,13 @@ pub fn gradients(seed: u64) -> Exam<Gradients> {
         })
         .because("The expected gradients are those of resnet's own taps.")
         .truth(
-            "the same in f64: the slope along a random direction at each site",
+            format!("sites {}, the sum of squared logits", BESIDE.join(", ")),
+            fields(&BESIDE, expected_beside),
+            move |f| f(&network_5, &images_5, &BESIDE, &sum_of_squares).map(|gradients| fields(&BESIDE, gradients)),
+        )
+        .because("The two ways through a block: neither site lies behind the other.")
+        .truth(
+            "the first four sites in f64: the slope along a random direction at each site",
             slopes,
             move |f| -> Result<Vec<f64>> {
                 let gradients = f(&exact, &smooth, &SITES, &sum_of_squares)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use candle_core::{Device, Result, Tensor};
 use draw::{
     Area, Arrow, BarChart, Colormap, Diagram, Figure, Heatmap, Histogram, ImagePanel, LineChart,
-    MapGrid, Node, PixelGrid, Region, Scale, Series, Share, Upscale, palette,
+    MapGrid, Node, PixelGrid, Region, Scale, Series, Share, Table, Upscale, palette,
 };
 
 fn main() -> Result<()> {
@@ -122,6 +122,13 @@ fn charts() -> Result<Figure> {
                 .title("weights of conv1")
                 .x_label("weight")
                 .line("mean", 0.0),
+        )
+        .next_row()
+        .panel(
+            Table::new(["site", "mean", "std"])
+                .title("statistics")
+                .row(["conv1", "0.02", "0.71"])
+                .row(["layer1", "0.40", "0.52"]),
         ))
 }
 

@@ -11,6 +11,7 @@
 //! | [`LineChart`] | named series, linear or logarithmic axes |
 //! | [`BarChart`] | named bars, in groups |
 //! | [`Histogram`] | how values are distributed |
+//! | [`Table`] | words and numbers in rows and columns |
 //! | [`Diagram`] | boxes, arrows, nested areas |
 //! | [`PixelGrid`] | regions over a grid of pixels, e.g. receptive fields |
 //!
@@ -33,6 +34,7 @@ mod line_chart;
 mod map_grid;
 mod panel;
 mod pixel_grid;
+mod table;
 mod values;
 
 pub use bar_chart::{BarChart, Histogram};
@@ -48,4 +50,5 @@ pub use line_chart::{LineChart, Series};
 pub use map_grid::{MapGrid, Share};
 pub use panel::{Furniture, Panel};
 pub use pixel_grid::PixelGrid;
+pub use table::Table;
 pub use values::Scale;

@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use draw::image::{Rgb, RgbImage, open};
 use draw::{
     Area, Arrow, BarChart, Colormap, Diagram, Figure, Heatmap, Histogram, ImagePanel, LineChart,
-    MapGrid, Node, PixelGrid, Region, Scale, Series, Share,
+    MapGrid, Node, PixelGrid, Region, Scale, Series, Share, Table,
 };
 
 fn ramp(shape: &[usize]) -> Tensor {
@@ -223,4 +223,22 @@ fn a_saved_figure_is_the_drawn_one_and_a_bad_path_is_named() {
         .to_string();
     std::fs::remove_dir_all(&folder).unwrap();
     assert!(message.contains("below_a_file.png"), "{message}");
+}
+
+#[test]
+fn a_table_shows_every_cell_and_refuses_a_row_of_another_length() {
+    let table = |cell: &str| Table::new(["site", "mean"]).row(["conv1", cell]);
+    let dark = |table: Table| {
+        let picture = Figure::new("").panel(table).render().unwrap();
+        picture.pixels().filter(|p| p.0[0] < 120).count()
+    };
+    let (empty, full) = (dark(table("")), dark(table("0.25")));
+    assert!(
+        full > empty + 20,
+        "a cell added {empty} to {full} dark pixels"
+    );
+    refuses(
+        Figure::new("").panel(table("1").row(["bn1"])).render(),
+        "cells in a row",
+    );
 }
