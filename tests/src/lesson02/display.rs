@@ -252,6 +252,11 @@ pub fn for_display(seed: u64) -> Exam<ForDisplay> {
         )
         .because("From 1 to 30. The first map is nearly black.")
         .truth(
+            "a map −4 −2 0 1, per map",
+            tensor(&[0., 0.4, 0.8, 1.], (1, 2, 2)),
+            |f| f(&tensor(&[-4., -2., 0., 1.], (1, 2, 2)), EACH),
+        )
+        .truth(
             "a map −4 0 2 4, symmetric",
             tensor(&[0., 0.5, 0.75, 1.], (1, 2, 2)),
             |f| f(&tensor(&[-4., 0., 2., 4.], (1, 2, 2)), EACH_SIGNED),

@@ -13,6 +13,9 @@ pub type Hook<'a> = Box<dyn FnMut(&str, &Tensor) -> Result<Option<Tensor>> + 'a>
 /// Makes `solution02::Hooks` of a network.
 pub type NewHooks = for<'a> fn(&'a ResNet) -> Box<dyn Hooked<'a> + 'a>;
 
+/// Logits, and an activation per site.
+pub type Captured = Result<(Tensor, Vec<Tensor>)>;
+
 /// A handle; dropping it is all there is to do with it.
 pub trait Handle {}
 impl<T> Handle for T {}
@@ -23,7 +26,7 @@ pub trait Hooked<'a> {
     fn register(&self, site: &str, hook: Hook<'a>) -> Result<Box<dyn Handle + 'a>>;
     fn forward(&self, images: &Tensor) -> Result<Tensor>;
     fn count(&self) -> usize;
-    fn capture(&self, images: &Tensor, sites: &[&str]) -> Result<(Tensor, Vec<Tensor>)>;
+    fn capture(&self, images: &Tensor, sites: &[&str]) -> Captured;
 }
 
 /// An attempt's own type and its functions.
@@ -32,7 +35,7 @@ pub struct Attempt<'a, S, H> {
     register: fn(&S, &str, Hook<'a>) -> Result<H>,
     forward: fn(&S, &Tensor) -> Result<Tensor>,
     count: fn(&S) -> usize,
-    capture: fn(&S, &Tensor, &[&str]) -> Result<(Tensor, Vec<Tensor>)>,
+    capture: fn(&S, &Tensor, &[&str]) -> Captured,
 }
 
 impl<'a, S, H: 'a> Hooked<'a> for Attempt<'a, S, H> {
@@ -48,7 +51,7 @@ impl<'a, S, H: 'a> Hooked<'a> for Attempt<'a, S, H> {
         (self.count)(&self.hooks)
     }
 
-    fn capture(&self, images: &Tensor, sites: &[&str]) -> Result<(Tensor, Vec<Tensor>)> {
+    fn capture(&self, images: &Tensor, sites: &[&str]) -> Captured {
         (self.capture)(&self.hooks, images, sites)
     }
 }
@@ -59,7 +62,7 @@ pub fn attempt<'a, S: 'a, H: 'a>(
     register: fn(&S, &str, Hook<'a>) -> Result<H>,
     forward: fn(&S, &Tensor) -> Result<Tensor>,
     count: fn(&S) -> usize,
-    capture: fn(&S, &Tensor, &[&str]) -> Result<(Tensor, Vec<Tensor>)>,
+    capture: fn(&S, &Tensor, &[&str]) -> Captured,
 ) -> Box<dyn Hooked<'a> + 'a> {
     Box::new(Attempt {
         hooks,
@@ -174,7 +177,7 @@ impl<'a> Hooked<'a> for Faulty<'a> {
         self.list.borrow().len()
     }
 
-    fn capture(&self, images: &Tensor, sites: &[&str]) -> Result<(Tensor, Vec<Tensor>)> {
+    fn capture(&self, images: &Tensor, sites: &[&str]) -> Captured {
         if self.fault == Fault::CaptureWithoutHooks {
             let trace = self.network.capture(images, sites)?;
             let activations = sites

@@ -15,7 +15,7 @@ pub use colors::{Colors, colors};
 pub use dead_units::{DeadUnits, dead_units};
 pub use display::{ForDisplay, Scaling, for_display};
 pub use histogram::{Bins, HistogramOver, histogram, observed as histogram_observed};
-pub use hooks::{Attempt, Hook, Hooked, NewHooks, attempt as hooked, hooks};
+pub use hooks::{Attempt, Captured, Hook, Hooked, NewHooks, attempt as hooked, hooks};
 pub use sparsity::{SparsityOf, observed as sparsity_observed, sparsity};
 pub use statistics::{StatisticsOver, observed as statistics_observed, statistics};
 pub use taps::{Gradients, gradients};

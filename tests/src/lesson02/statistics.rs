@@ -178,10 +178,16 @@ fn welford(batches: &[Tensor]) -> Result<Observed> {
 /// 2.3
 pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
     let mut random = Random::new(seed, 23);
-    // Neighbours in f32. Their squares need more digits than an f64 has.
-    const FAR: f32 = 100_000_000.0;
-    const STEP: f32 = 8.0;
-    let far = [38, 22].map(|count| tensor(&[FAR - STEP, FAR + STEP].repeat(count / 2), count));
+    // Their squares need more digits than an f64 has.
+    const FAR: f64 = 1e9;
+    let far = [38, 22].map(|count| {
+        Tensor::from_vec(
+            [FAR - 1.0, FAR + 1.0].repeat(count / 2),
+            count,
+            &Device::Cpu,
+        )
+        .expect("so many")
+    });
     let mut batches: Vec<Tensor> = (1..=4)
         .map(|_| {
             let images = random.count(1, 5);
@@ -294,11 +300,11 @@ pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
             f(&[tensor(&[2.], 1), tensor(&[4., 4.], 2), tensor(&[6.], 1)])
         })
         .truth(
-            "38 and 22 values, 99999992 and 100000008 by turns",
-            observed(60, 0, f64::from(FAR), f64::from(STEP), f64::from(FAR - STEP), f64::from(FAR + STEP)),
+            "38 and 22 values in f64, 999999999 and 1000000001 by turns",
+            observed(60, 0, FAR, 1.0, FAR - 1.0, FAR + 1.0),
             move |f| f(&far),
         )
-        .because("Each value lies 8 from the mean, so the standard deviation is 8.")
+        .because("Each value lies 1 from the mean, so the standard deviation is 1.")
         .truth("one batch, 1 NaN 3 ∞", observed(2, 2, 2.0, 1.0, 1.0, 3.0), |f| {
             f(&[tensor(&[1., f32::NAN, 3., f32::INFINITY], 4)])
         })
