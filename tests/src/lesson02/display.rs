@@ -291,6 +291,12 @@ pub fn for_display(seed: u64) -> Exam<ForDisplay> {
             |f| f(&tensor(&[1., f32::NAN, 3., 2.], (1, 2, 2)), EACH),
         )
         .truth(
+            "a map 3 NaN 3 3",
+            tensor(&[0., f32::NAN, 0., 0.], (1, 2, 2)),
+            |f| f(&tensor(&[3., f32::NAN, 3., 3.], (1, 2, 2)), EACH),
+        )
+        .because("Three equal values have no contrast: 0. NaN stays NaN all the same.")
+        .truth(
             "a map 1 ∞ 3 −∞",
             tensor(&[0., 1., 1., 0.], (1, 2, 2)),
             |f| {
