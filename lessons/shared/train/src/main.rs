@@ -17,7 +17,7 @@ struct Arguments {
     /// the lessons look for it, beside the fetched data]
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Epochs; for scenes those of the first stage, with one figure per scene [default: 8; for cifar10 12]
+    /// Epochs; for scenes those of the first stage, with one figure per scene [default: 8; for cifar10 10]
     #[arg(long)]
     epochs: Option<usize>,
     /// Scenes per epoch
@@ -58,7 +58,7 @@ fn main() -> Result<()> {
             train::run(&Recipe::scenes(epochs, scenes, seed), &out, &command, None)?
         }
         Data::Cifar10 => {
-            let epochs = epochs.unwrap_or(12);
+            let epochs = epochs.unwrap_or(10);
             let command = format!(
                 "cargo run -p train -- --data cifar10 --epochs {epochs} --width {width} --seed {seed}"
             );

@@ -1,0 +1,207 @@
+//! One file from the hub, in pieces, so that an interrupted download goes on where it stopped.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use hf_hub::{HFClient, HFClientSync, HFError};
+use indicatif::{ProgressBar, ProgressStyle};
+use real_data::Cache;
+use real_data::catalogue::{Item, Kind, RemoteFile};
+
+use crate::{Fetch, estimate, verify};
+
+/// Bytes of one request; what an interruption costs at most.
+const PIECE: u64 = 4 << 20;
+/// How often a piece is asked for before the download is given up for now.
+const ATTEMPTS: usize = 3;
+
+/// Where a file lies when all of it has come and its checksum was right.
+pub(crate) fn complete_path(cache: &Cache, file: &RemoteFile) -> PathBuf {
+    let extension = file.path.rsplit('.').next().unwrap_or_default();
+    let name = format!("{}.{extension}", file.sha256);
+    cache.downloads().join(name)
+}
+
+/// Where it lies before.
+pub(crate) fn partial_path(cache: &Cache, file: &RemoteFile) -> PathBuf {
+    complete_path(cache, file).with_extension("partial")
+}
+
+fn length(path: &Path) -> u64 {
+    path.metadata().map_or(0, |about| about.len())
+}
+
+impl Fetch {
+    /// Downloads a file of an item, or finishes its download; returns where it lies.
+    ///
+    /// **Errors** if the hub cannot be reached, has no such file, or sends another one.
+    pub(crate) fn download(&self, item: &Item, file: &RemoteFile) -> Result<PathBuf> {
+        let complete = complete_path(&self.cache, file);
+        if complete.is_file() && verify(&complete, file).is_ok() {
+            return Ok(complete);
+        }
+        let partial = partial_path(&self.cache, file);
+        let before = length(&partial);
+        self.fill(item, file, &partial)?;
+        if let Err(wrong) = verify(&partial, file) {
+            std::fs::remove_file(&partial)?;
+            if before == 0 {
+                return Err(wrong.context(format!(
+                    "{} has another {} than this course was made with; nothing was kept",
+                    self.endpoint(),
+                    file.path
+                )));
+            }
+            // What was there may have been the fault: once more from the beginning.
+            println!(
+                "what was there of {} was damaged: from the beginning",
+                file.path
+            );
+            return self.download(item, file);
+        }
+        std::fs::rename(&partial, &complete)?;
+        Ok(complete)
+    }
+
+    /// Asks for what `partial` lacks, piece by piece.
+    fn fill(&self, item: &Item, file: &RemoteFile, partial: &Path) -> Result<()> {
+        if length(partial) > file.size {
+            std::fs::remove_file(partial)?;
+        }
+        let mut done = length(partial);
+        println!(
+            "{} from {}: {}{}",
+            file.path,
+            self.endpoint(),
+            estimate(file.size - done),
+            if done > 0 { " for what is left" } else { "" }
+        );
+        let client = self.client()?;
+        let mut output = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(partial)
+            .with_context(|| partial.display().to_string())?;
+        let bar = bar(file.size, done);
+        while done < file.size {
+            let range = done..file.size.min(done + PIECE);
+            let expected = range.end - range.start;
+            let mut attempt = 1;
+            let bytes = loop {
+                match piece(&client, item, file, range.clone()) {
+                    Ok(bytes) => break bytes,
+                    // Only where something has come: without any network, trying again is waiting.
+                    Err(HFError::Request { .. }) if done > 0 && attempt < ATTEMPTS => {
+                        std::thread::sleep(Duration::from_secs(attempt as u64));
+                        attempt += 1;
+                    }
+                    Err(error) => return Err(self.explain(error, item, file, done)),
+                }
+            };
+            if bytes.len() as u64 != expected {
+                bail!(
+                    "{} sent {} bytes of {} where {expected} were asked for",
+                    self.endpoint(),
+                    bytes.len(),
+                    file.path
+                );
+            }
+            output
+                .write_all(&bytes)
+                .with_context(|| format!("{} cannot be written", partial.display()))?;
+            done += expected;
+            bar.set_position(done);
+        }
+        output.sync_all()?;
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    fn client(&self) -> Result<HFClientSync> {
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("fetch/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(Duration::from_secs(20))
+            .read_timeout(Duration::from_secs(60))
+            .build()?;
+        let client = HFClient::builder()
+            .client(http)
+            .retry_max_attempts(3)
+            .endpoint(self.endpoint());
+        Ok(client.build_sync()?)
+    }
+
+    /// The hub's address.
+    pub(crate) fn endpoint(&self) -> String {
+        let set = self.endpoint.clone();
+        set.or_else(|| std::env::var("HF_ENDPOINT").ok())
+            .unwrap_or_else(|| "https://huggingface.co".into())
+    }
+
+    /// What to do about a failed request, in a sentence.
+    fn explain(&self, error: HFError, item: &Item, file: &RemoteFile, done: u64) -> anyhow::Error {
+        let endpoint = self.endpoint();
+        let again = format!("`cargo run -p fetch -- {}`", item.name);
+        match error {
+            HFError::Request { .. } if done == 0 => anyhow!(
+                "{endpoint} cannot be reached: run {again} where there is a network, or copy {} from another machine \
+                 and add `--from FOLDER`",
+                file.path
+            ),
+            HFError::Request { .. } => anyhow!(
+                "the connection to {endpoint} broke off after {done} of {} bytes, which are kept: run {again} again \
+                 to go on",
+                file.size
+            ),
+            HFError::EntryNotFound { .. }
+            | HFError::RepoNotFound { .. }
+            | HFError::RevisionNotFound { .. } => anyhow!(
+                "{endpoint} has no {} in {}/{} at revision {}",
+                file.path,
+                item.owner,
+                item.repository,
+                item.revision
+            ),
+            other => anyhow!("{endpoint}: {other}"),
+        }
+    }
+}
+
+/// Some bytes of a file.
+fn piece(
+    client: &HFClientSync,
+    item: &Item,
+    file: &RemoteFile,
+    range: std::ops::Range<u64>,
+) -> hf_hub::HFResult<impl std::ops::Deref<Target = [u8]> + use<>> {
+    let (owner, name) = (&item.owner, &item.repository);
+    let (path, revision) = (&file.path, &item.revision);
+    match item.kind {
+        Kind::Data => client
+            .dataset(owner, name)
+            .download_file_to_bytes()
+            .filename(path)
+            .revision(revision)
+            .range(range)
+            .send(),
+        Kind::Weights => client
+            .model(owner, name)
+            .download_file_to_bytes()
+            .filename(path)
+            .revision(revision)
+            .range(range)
+            .send(),
+    }
+}
+
+fn bar(size: u64, done: u64) -> ProgressBar {
+    const TEMPLATE: &str =
+        "{bar:30} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}, {eta} left";
+    let style = ProgressStyle::with_template(TEMPLATE).expect("a valid template");
+    let bar = ProgressBar::new(size).with_style(style);
+    bar.set_position(done);
+    bar.reset_eta();
+    bar
+}
