@@ -48,7 +48,7 @@ pub fn initialize(config: &Config, seed: u64) -> Result<Parameters> {
 }
 
 /// Reads named tensors from a `.safetensors` file, or from a `.pth`/`.pt`/`.bin` file that holds a PyTorch state
-/// dict. Nothing in the file is executed.
+/// dict, alone or as `state_dict` of a training's checkpoint. Half precision becomes f32. Nothing in the file is executed.
 ///
 /// **Errors** if the file is missing, truncated, or holds no named tensors; each names the file.
 pub fn read(path: impl AsRef<Path>) -> Result<Parameters> {
@@ -68,7 +68,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Parameters> {
                 first_line(&e)
             ))
         })?,
-        "pth" | "pt" | "bin" => candle_core::pickle::read_all(path)
+        "pth" | "pt" | "bin" => state_dict(path)
             .map_err(|e| explain(format!("not a PyTorch state dict ({})", first_line(&e))))?
             .into_iter()
             .collect(),
@@ -83,7 +83,19 @@ pub fn read(path: impl AsRef<Path>) -> Result<Parameters> {
             "expected named tensors, found none; is it a state dict?".into(),
         ));
     }
-    Ok(parameters)
+    let single = |(name, tensor): (String, Tensor)| match tensor.dtype() {
+        DType::F16 | DType::BF16 => Ok((name, tensor.to_dtype(DType::F32)?)),
+        _ => Ok((name, tensor)),
+    };
+    parameters.into_iter().map(single).collect()
+}
+
+fn state_dict(path: &Path) -> Result<Vec<(String, Tensor)>> {
+    let alone = candle_core::pickle::read_all(path)?;
+    match alone.is_empty() {
+        true => candle_core::pickle::read_all_with_key(path, Some("state_dict")),
+        false => Ok(alone),
+    }
 }
 
 fn first_line(error: &Error) -> String {
