@@ -21,6 +21,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+use real_data::Cache;
+use studio::{Choice, Data, Material};
 
 use crate::term::{BAD, message};
 
@@ -95,6 +97,9 @@ struct Setup {
     /// Show the network this photo (JPEG, PNG or WebP of any size) instead of a generated scene
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
+    /// Show another ResNet at work: a .safetensors or .pth file with torchvision's names, or resnet18 or resnet50 if fetched
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
     /// Show the network this generated scene
     #[arg(
         long,
@@ -128,17 +133,28 @@ fn run(command: Command) -> Result<bool> {
     match command {
         Command::Check(Setup {
             image,
+            weights,
             scene,
             figure,
             json,
         }) => {
+            let choice = Choice {
+                data: Data::Scenes,
+                weights,
+                image: image.clone(),
+            };
+            let theirs = match choice.weights {
+                Some(_) => Some(Material::open(&choice, &Cache::locate()?)?),
+                None => None,
+            };
+            let theirs = theirs.as_ref();
             let input = match image {
-                Some(path) => show::Input::photo(&path)?,
+                Some(path) => show::Input::photo(&path, theirs)?,
                 None => show::Input::scene(scene)?,
             };
             let figure =
                 figure.unwrap_or_else(|| lessons::root().join("target/figures/verify_setup.png"));
-            return setup::check(&input, &figure, json);
+            return setup::check(&input, theirs, &figure, json);
         }
         Command::Next => progress::next()?,
         Command::Progress { json } => progress::progress(json)?,

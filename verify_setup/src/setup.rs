@@ -4,9 +4,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
+use studio::Material;
 
 use crate::check::{Check, Outcome};
-use crate::show::{self, Input, Showing};
+use crate::show::{self, Input, Showing, Shown};
 use crate::term::{BAD, GOOD, TITLE};
 use crate::{lessons, machine, network};
 
@@ -20,8 +21,9 @@ struct Summary {
     next: String,
 }
 
-/// Checks, shows the network at work on `input`, and says what is next. `true` if nothing failed.
-pub fn check(input: &Input, figure: &Path, json: bool) -> Result<bool> {
+/// Checks, shows the network at work on `input`, the learner's if there is one, and says what is next. `true` if nothing
+/// failed.
+pub fn check(input: &Input, theirs: Option<&Material>, figure: &Path, json: bool) -> Result<bool> {
     let mut checks = Vec::new();
     let mut add = |check: Check| {
         if !json {
@@ -56,9 +58,13 @@ pub fn check(input: &Input, figure: &Path, json: bool) -> Result<bool> {
     let can_draw = checks
         .last()
         .is_some_and(|check| check.outcome() == Outcome::Ok);
-    let showing = match &scenes {
-        Some(network) if can_draw => Some(show::show(network, input, figure)?),
-        _ => None,
+    let shown = match theirs {
+        Some(material) => Some(Shown::other(material)),
+        None => scenes.as_ref().map(Shown::own),
+    };
+    let showing = match shown.filter(|_| can_draw) {
+        Some(shown) => Some(show::show(&shown, input, figure)?),
+        None => None,
     };
     let next = next(ok);
     if json {

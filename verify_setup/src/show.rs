@@ -8,6 +8,7 @@ use draw::{BarChart, Figure, ImagePanel, MapGrid};
 use resnet::ResNet;
 use scenes::{Sampler, Shape, photo};
 use serde::Serialize;
+use studio::Material;
 
 use crate::check::Check;
 use crate::network;
@@ -49,12 +50,15 @@ impl Input {
         })
     }
 
-    /// A photo, its central square made as large as a scene.
+    /// A photo, its central square made as large as a scene, or as the learner's network knows images.
     ///
     /// **Errors** if it is no JPEG, PNG or WebP image, broken, or tiny.
-    pub fn photo(path: &Path) -> Result<Self> {
-        let side = Sampler::default().canvas.width;
-        let photo = photo::load(path, side)?;
+    pub fn photo(path: &Path, material: Option<&Material>) -> Result<Self> {
+        let pixels = match material {
+            Some(material) => material.image(0)?.pixels,
+            None => photo::load(path, Sampler::default().canvas.width)?.to_tensor(&Device::Cpu)?,
+        };
+        let side = pixels.dims()[2];
         let reader = image::ImageReader::open(path)?.with_guessed_format()?;
         let (width, height) = reader.into_dimensions()?;
         ensure!(
@@ -67,10 +71,45 @@ impl Input {
             .unwrap_or(path.as_os_str())
             .to_string_lossy();
         Ok(Self {
-            pixels: photo.to_tensor(&Device::Cpu)?,
             name: format!("{file} ({width}×{height}, central square made {side}×{side})"),
+            pixels,
             truth: None,
         })
+    }
+}
+
+/// The network that is shown at work.
+pub struct Shown<'a> {
+    network: &'a ResNet,
+    /// In words.
+    name: String,
+    classes: Vec<String>,
+    /// Whether it is the course's own, which knows scenes only.
+    is_own: bool,
+}
+
+impl<'a> Shown<'a> {
+    /// The course's own network.
+    pub fn own(network: &'a ResNet) -> Self {
+        Self {
+            network,
+            name: "ResNet-18 `scenes`".into(),
+            classes: Shape::ALL.map(|shape| shape.name().to_string()).into(),
+            is_own: true,
+        }
+    }
+
+    /// The learner's network.
+    pub fn other(material: &'a Material) -> Self {
+        let classes = 0..material.network().config().classes;
+        Self {
+            network: material.network(),
+            name: material.network_name().into(),
+            classes: classes
+                .map(|class| material.class_name(class).to_string())
+                .collect(),
+            is_own: false,
+        }
     }
 }
 
@@ -95,7 +134,7 @@ pub fn picture(input: &Input, path: &Path) -> Check {
 /// One class and its probability.
 #[derive(Debug, Serialize)]
 struct Guess {
-    class: &'static str,
+    class: String,
     probability: f32,
 }
 
@@ -136,46 +175,75 @@ impl Statistics {
 /// What the network made of one image.
 #[derive(Debug, Serialize)]
 pub struct Showing {
+    network: String,
     input: String,
     truth: Option<&'static str>,
     /// All classes, most probable first.
     probabilities: Vec<Guess>,
     layers: Vec<Statistics>,
     figure: PathBuf,
+    #[serde(skip)]
+    is_own: bool,
 }
 
+/// Most classes for which the figure has bars.
+const BARS: usize = 10;
+
 /// Runs the network and writes the figure.
-pub fn show(network: &ResNet, input: &Input, figure: &Path) -> Result<Showing> {
-    let trace = network.capture(&network::input(&input.pixels)?, &TABLE)?;
+pub fn show(shown: &Shown, input: &Input, figure: &Path) -> Result<Showing> {
+    let Shown {
+        network,
+        name,
+        classes,
+        is_own,
+    } = shown;
+    let sites = network.sites();
+    let table = TABLE
+        .into_iter()
+        .filter(|site| sites.iter().any(|s| s == site));
+    let table: Vec<_> = table.collect(); // a stem for CIFAR has no maxpool
+    let trace = network.capture(&network::input(&input.pixels)?, &table)?;
     let softmax = softmax(&trace.logits.flatten_all()?.to_vec1()?);
-    let named = softmax.iter().enumerate().map(|(index, &probability)| {
-        let shape = Shape::from_index(index)
-            .with_context(|| format!("the network has a class {index}, scenes do not"))?;
-        Ok(Guess {
-            class: shape.name(),
+    let mut probabilities: Vec<_> = classes
+        .iter()
+        .zip(softmax)
+        .map(|(class, probability)| Guess {
+            class: class.clone(),
             probability,
         })
-    });
-    let mut probabilities = named.collect::<Result<Vec<_>>>()?;
-    probabilities.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    let layers = TABLE
+        .collect();
+    let few = classes.len() <= BARS;
+    let answer = |shown: &[Guess], best: &str| {
+        let bars = shown.iter().map(|guess| f64::from(guess.probability));
+        BarChart::new(shown.iter().map(|guess| guess.class.as_str()))
+            .title(format!("answer: {best}"))
+            .y_label("probability")
+            .group("probability", bars.collect::<Vec<_>>())
+    };
+    let by_probability = |a: &Guess, b: &Guess| b.probability.total_cmp(&a.probability);
+    let best = probabilities.iter().min_by(|a, b| by_probability(a, b));
+    let best = best.context("the network has no classes")?.class.clone();
+    // Few classes keep their order, so that figures can be compared; of many the first are shown.
+    let in_order = few.then(|| answer(&probabilities, &best));
+    probabilities.sort_by(by_probability);
+    let answer =
+        in_order.unwrap_or_else(|| answer(&probabilities[..5.min(probabilities.len())], &best));
+    let layers = table
         .iter()
         .map(|site| Statistics::of(site, trace.activation(site)?));
     let layers = layers.collect::<Result<_>>()?;
 
-    let classes = Shape::ALL.iter().map(|shape| shape.name());
-    let bars = softmax.iter().map(|&probability| f64::from(probability));
-    let answer = BarChart::new(classes)
-        .title(format!("answer: {}", probabilities[0].class))
-        .y_label("probability")
-        .group("probability", bars);
-    let mut picture = Figure::new("What the shared network sees, layer by layer")
+    let title = match is_own {
+        true => "What the shared network sees, layer by layer",
+        false => "What the network sees, layer by layer",
+    };
+    let mut picture = Figure::new(title)
         .caption(format!(
-            "ResNet-18 `scenes` on {}. Each row: the {MAPS} channels with the highest mean at the end of the layer, \
+            "{name} on {}. Each row: the {MAPS} channels with the highest mean at the end of the layer, \
              highest first. Colour: viridis, each map from its own minimum to its own maximum, so brightness cannot be \
              compared between maps.{}",
             input.name,
-            if input.truth.is_none() { " The network knows drawn shapes only." } else { "" }
+            if *is_own && input.truth.is_none() { " The network knows drawn shapes only." } else { "" }
         ))
         .panel(ImagePanel::new(&input.pixels)?.title("input"))
         .panel(answer);
@@ -185,8 +253,10 @@ pub fn show(network: &ResNet, input: &Input, figure: &Path) -> Result<Showing> {
             .panel(row(site, trace.activation(site)?)?);
     }
     Ok(Showing {
+        network: name.clone(),
         input: input.name.clone(),
-        truth: input.truth.map(Shape::name),
+        truth: input.truth.filter(|_| *is_own).map(Shape::name),
+        is_own: *is_own,
         probabilities,
         layers,
         figure: picture.save(figure)?,
@@ -225,9 +295,15 @@ fn row(site: &str, activation: &Tensor) -> Result<MapGrid> {
 impl Showing {
     /// Prints answer, table and the figure's path.
     pub fn print(&self) {
-        anstream::println!("\n{TITLE}The network at work{TITLE:#} on {}", self.input);
-        let is_photo = self.truth.is_none();
-        if is_photo {
+        match self.is_own {
+            true => anstream::println!("\n{TITLE}The network at work{TITLE:#} on {}", self.input),
+            false => anstream::println!(
+                "\n{TITLE}{} at work{TITLE:#} on {}",
+                self.network,
+                self.input
+            ),
+        }
+        if self.is_own && self.truth.is_none() {
             let classes: Vec<_> = Shape::ALL.iter().map(|shape| shape.name()).collect();
             anstream::println!(
                 "It was trained on drawn shapes only ({}), so its answer to a photo means little.",
@@ -312,7 +388,7 @@ mod tests {
     fn the_showing_is_complete_and_its_probabilities_sum_to_one() {
         let network = ResNet::untrained(&Config::resnet18().width(8).classes(10), 1).unwrap();
         let figure = std::env::temp_dir().join(format!("verify_setup-{}.png", std::process::id()));
-        let showing = show(&network, &Input::scene(2).unwrap(), &figure).unwrap();
+        let showing = show(&Shown::own(&network), &Input::scene(2).unwrap(), &figure).unwrap();
         let sum: f32 = showing
             .probabilities
             .iter()

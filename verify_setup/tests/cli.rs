@@ -175,6 +175,48 @@ fn a_photo_is_shown_and_called_out_of_the_networks_world() {
 }
 
 #[test]
+fn another_network_is_shown_with_its_own_classes() {
+    let folder = folder("weights");
+    let (photo, weights) = (folder.join("photo.png"), folder.join("wide.safetensors"));
+    image::RgbImage::from_fn(301, 200, |x, y| image::Rgb([x as u8, y as u8, 90]))
+        .save(&photo)
+        .unwrap();
+    let config = resnet::Config::resnet18().width(2); // a thousand classes
+    let parameters = resnet::parameters::initialize(&config, 1).unwrap();
+    resnet::parameters::save(&parameters, &weights).unwrap();
+    let figure = folder.join("figure.png");
+    let arguments = [
+        "--image",
+        photo.to_str().unwrap(),
+        "--weights",
+        weights.to_str().unwrap(),
+        "--figure",
+        figure.to_str().unwrap(),
+        "--json",
+    ];
+    let output = lesson(&folder, &arguments).output().unwrap();
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let network = &summary["network"];
+    assert_eq!(network["network"], "ResNet-18 of wide.safetensors");
+    let probabilities = network["probabilities"].as_array().unwrap();
+    assert_eq!(probabilities.len(), 1000);
+    let mut names = probabilities.iter().map(|guess| &guess["class"]);
+    assert!(names.any(|name| name == "golden retriever"));
+    assert!(network["input"].as_str().unwrap().contains("made 224×224"));
+
+    fs::write(&weights, b"these are no weights").unwrap();
+    let error = fails(&lesson(&folder, &arguments[..4]).output().unwrap());
+    assert!(error.contains("wide.safetensors"), "{error}");
+    let error = fails(
+        &lesson(&folder, &["--weights", "resnet18"])
+            .env("LESSON_CACHE", &folder)
+            .output()
+            .unwrap(),
+    );
+    assert!(error.contains("cargo run -p fetch -- resnet18"), "{error}");
+}
+
+#[test]
 fn a_bad_image_is_an_error_that_names_the_file() {
     let folder = folder("bad_image");
     let good = folder.join("good.png");
