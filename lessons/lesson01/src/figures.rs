@@ -144,17 +144,16 @@ fn pooling(material: &Material) -> Result<Figure> {
         &[[[[-1f32, 0., 1.], [-2., 0., 2.], [-1., 0., 1.]]]],
         &Device::Cpu,
     )?;
-    let map = resnet::ops::conv2d(
-        &grey(&image(material)?.0)?.unsqueeze(0)?,
-        &edges,
-        Window::new(3),
-    )?;
+    let (image, name) = image(material)?;
+    let map = resnet::ops::conv2d(&grey(&image)?.unsqueeze(0)?, &edges, Window::new(3))?;
     let map = resnet::ops::relu(&map)?.squeeze(0)?;
+    let (_, height, width) = map.dims3()?;
     let mut figure = Figure::new("Pooling: is it there, and how much of it?")
-        .caption(
-            "Where it gets brighter to the right (ReLU of a convolution), 126×126. Upper row: your max_pool with kernel = stride = 2, 4, 8. Lower row: your \
-             average_pool (1.3). Viridis, each map from 0 to its own maximum.",
-        )
+        .caption(format!(
+            "Where {name} gets brighter to the right (ReLU of a convolution), {height}×{width}. Upper row: your max_pool \
+             with kernel = stride = 2, 4, 8. Lower row: your average_pool (1.3). Viridis, each map from 0 to its own \
+             maximum.",
+        ))
         .columns(4)
         .width(1000);
     type Pool = fn(&Tensor, Window) -> candle_core::Result<Tensor>;
