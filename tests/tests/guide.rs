@@ -207,6 +207,40 @@ fn every_exercise_in_the_texts_exists() {
     none(complaints, "exercises that do not exist");
 }
 
+/// The row of an exercise in the table of its lesson's page, without its title: file, minutes, core.
+fn row(exercise: &Exercise) -> String {
+    let name = exercise.file.trim_start_matches("src/");
+    let core = if exercise.core { " core" } else { "" };
+    format!(
+        "| [{name}]({}) | {} |{core} |",
+        exercise.file, exercise.minutes
+    )
+}
+
+#[test]
+fn every_lesson_page_lists_its_exercises_as_the_catalogue_does() {
+    let mut complaints = vec![];
+    for (lesson, exercise) in exercises() {
+        let page = format!("lessons/{}/README.md", lesson.package);
+        let text = fs::read_to_string(root().join(&page)).expect("a page");
+        if text.contains("not written yet") {
+            continue;
+        }
+        let begin = format!("| {} ", exercise.id);
+        let rows: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with(&begin))
+            .collect();
+        let expected = row(exercise);
+        if !matches!(rows[..], [row] if row.ends_with(&expected)) {
+            complaints.push(format!(
+                "{page}: expected one row {begin}… {expected}, got {rows:?}"
+            ));
+        }
+    }
+    none(complaints, "tables of exercises");
+}
+
 /// A link whose text begins with an exercise's id, as in `[1.2 convolve](…)`: the id, and the rest of the text.
 fn exercise_link(text: &str) -> Option<(&str, &str)> {
     let (id, rest) = text.split_once(' ').unwrap_or((text, ""));
