@@ -16,3 +16,8 @@ pub struct Lesson01;
 #[cfg(doctest)]
 #[doc = include_str!("../../lessons/lesson02/README.md")]
 pub struct Lesson02;
+
+/// The programs in the text of lesson 03.
+#[cfg(doctest)]
+#[doc = include_str!("../../lessons/lesson03/README.md")]
+pub struct Lesson03;

@@ -12,6 +12,7 @@ pub fn lessons() -> Vec<(&'static str, Catalogue)> {
     vec![
         ("lesson01", crate::lesson01::catalogue),
         ("lesson02", crate::lesson02::catalogue),
+        ("lesson03", crate::lesson03::catalogue),
     ]
 }
 

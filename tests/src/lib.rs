@@ -22,6 +22,7 @@ pub mod grade;
 mod inputs;
 pub mod lesson01;
 pub mod lesson02;
+pub mod lesson03;
 pub mod mutants;
 pub mod observed;
 mod panics;

@@ -1,1 +1,38 @@
-//! Lesson 03: feature visualization. Its `README.md` says what will come.
+//! Lesson 03: feature visualization.
+//!
+//! Read `lessons/lesson03/README.md` first; it says what to write when, and why.
+//!
+//! | exercise | file | core |
+//! |---|---|---|
+//! | 3.1 objectives: a neuron, a channel, a layer | `objective.rs` | yes |
+//! | 3.2 one step of gradient ascent | `ascent.rs` | yes |
+//! | 3.3 total variation, L2, blur | `regularize.rs` | yes |
+//! | 3.4 jitter, rotation, scale | `transform.rs` | |
+//! | 3.5 the whole maximization | `maximize.rs` | yes |
+//! | 3.6 waves and decorrelated colours | `fourier.rs` | |
+//! | 3.7 DeepDream | `dream.rs` | |
+//! | 3.8 several optima, and real examples beside them | `facets.rs` | yes |
+#![allow(
+    unused_imports,
+    unused_variables,
+    dead_code,
+    reason = "a stub does not use its arguments yet"
+)]
+
+mod ascent;
+mod dream;
+mod facets;
+mod fourier;
+mod maximize;
+mod objective;
+mod regularize;
+mod transform;
+
+pub use ascent::{Function, ascent_step, direction, into_ball, value_and_gradient};
+pub use dream::{Dream, dream, octave_sizes, resize};
+pub use facets::{similarity, top_examples};
+pub use fourier::{from_spectrum, mix_colours, paint};
+pub use maximize::{Optimizer, Problem, Settings, maximize};
+pub use objective::{Target, objective, score};
+pub use regularize::{blur, l2, total_variation};
+pub use transform::{Wobble, roll, turn};

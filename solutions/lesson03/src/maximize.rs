@@ -106,7 +106,11 @@ pub fn maximize(start: &Tensor, problem: &Problem, settings: &Settings) -> Resul
 
 /// **Errors** if the gradient is 0 everywhere in one of the images.
 fn expect_life(gradient: &Tensor) -> Result<()> {
-    let sizes = gradient.flatten_from(1)?.abs()?.max(1)?.to_dtype(candle_core::DType::F64)?;
+    let sizes = gradient
+        .flatten_from(1)?
+        .abs()?
+        .max(1)?
+        .to_dtype(candle_core::DType::F64)?;
     match sizes.to_vec1::<f64>()?.iter().position(|&size| size == 0.0) {
         None => Ok(()),
         Some(image) => bail!(

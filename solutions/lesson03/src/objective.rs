@@ -36,7 +36,9 @@ pub fn objective(activation: &Tensor, target: Target) -> Result<Tensor> {
     let maps = match activation.rank() {
         4 => activation.clone(),
         2 => activation.unsqueeze(2)?.unsqueeze(3)?, // [batch, classes, 1, 1]
-        rank => bail!("expected an activation of rank 4 or class scores of rank 2, got rank {rank}"),
+        rank => {
+            bail!("expected an activation of rank 4 or class scores of rank 2, got rank {rank}")
+        }
     };
     let (_, channels, height, width) = maps.dims4()?;
     let map = |channel: usize| {

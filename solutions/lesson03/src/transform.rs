@@ -65,7 +65,13 @@ pub fn turn(images: &Tensor, angle: f64, scale: f64) -> Result<Tensor> {
         let row = (&top + down)?.minimum(last(height))?;
         let column = (&left + right)?.minimum(last(width))?;
         let index = ((row * width as f64)? + column)?.flatten_all()?;
-        let share = |part: &Tensor, far: f64| if far > 0.0 { part.affine(1.0, 0.0) } else { part.affine(-1.0, 1.0) };
+        let share = |part: &Tensor, far: f64| {
+            if far > 0.0 {
+                part.affine(1.0, 0.0)
+            } else {
+                part.affine(-1.0, 1.0)
+            }
+        };
         let weight = (share(&a, down)? * share(&b, right)?)?.flatten_all()?;
         pixels
             .index_select(&index.to_dtype(DType::U32)?, 1)?

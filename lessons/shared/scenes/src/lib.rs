@@ -49,7 +49,7 @@ mod shape;
 mod texture;
 
 pub use badge::Badge;
-pub use colour::{Colour, Rgb};
+pub use colour::{COLOUR_AXES, Colour, Rgb};
 pub use concept::Concept;
 pub use image::{Image, batch, labels};
 pub use mask::{Mask, Masks};

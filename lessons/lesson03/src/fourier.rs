@@ -1,0 +1,66 @@
+//! Exercise 3.6: another way to write down an image.
+
+use std::f64::consts::TAU;
+
+use candle_core::{Result, Tensor, bail};
+use candle_nn::ops::sigmoid;
+
+/// ## 3.6 Where should the optimizer look first?
+///
+/// One step of ascent moves every pixel by about the same amount: it treats all frequencies alike. Natural images do not:
+/// their contrast falls with the frequency f, about as 1/f. Write the image as a sum of waves, divide each wave's amplitude
+/// by its frequency, and let the optimizer move the amplitudes instead of the pixels: the same images can be reached, and
+/// smooth ones come first.
+///
+/// ```math
+/// image[i, j] = 1/√(H·W) · Σ_u Σ_v  m_v · s_uv · Re( z_uv · e^(2πi·(u·i/H + v·j/W)) )
+/// f_uv = √( (min(u, H−u)/H)² + (v/W)² ),    s_uv = 1 / max(f_uv, 1/max(H, W))
+/// u = 0 … H−1,    v = 0 … ⌊W/2⌋,    m_v = 1 if v = 0 or 2v = W, otherwise 2
+/// ```
+/// - `spectrum`: z, `[batch, channels, H, ⌊W/2⌋+1, 2]`, the last dimension being the real and the imaginary part
+/// - `width`: W; it cannot be told from the spectrum, since ⌊W/2⌋ is the same for an even and the next odd width
+/// - returns `[batch, channels, H, W]`
+///
+/// With C[a, b] = cos(2π·a·b/n) and S = sin likewise, a sum of waves along one side is a matrix product:
+/// (C + iS)·(z_re + i·z_im). First along the height, then the real part along the width.
+///
+/// **Errors** if the shape is another, or does not fit `width`.
+/// **Trap** The wave of frequency 0 has f = 0: hence the `max`. m_v counts the waves with v > W/2, which are the mirror
+/// images of those that are written down; v = W/2 is its own mirror image, and so is there once, but only where W is even.
+/// **Source** Olah et al. 2017, section "Preconditioning and parameterization". The sum without s is
+/// `torch.fft.irfft2(z, s=(H, W), norm="ortho")`.
+/// **Accepted by** `cargo test -p lesson03 ex3_6`
+pub fn from_spectrum(spectrum: &Tensor, width: usize) -> Result<Tensor> {
+    todo!(
+        "exercise 3.6: the weights m·s/√(H·W) of each wave first, then two pairs of matrix products"
+    )
+}
+
+/// Colours that occur together are moved together. In the scenes of this course red, green and blue mostly rise and fall
+/// as one; that is brightness. An image in *decorrelated* colours has one channel per independent direction, and this
+/// turns it into red, green and blue:
+///
+/// ```math
+/// rgb[c, i, j] = Σ_k axes[c, k] · image[k, i, j]
+/// ```
+/// - `image`: `[batch, 3, height, width]`, channel k along the k-th axis
+/// - `axes`: `[3, 3]`; column k is the k-th axis in red, green and blue. `scenes::COLOUR_AXES` was measured on the scenes
+/// - returns `[batch, 3, height, width]`
+///
+/// **Errors** if a shape is another.
+/// **Trap** The rows of `axes` belong to the result. With the matrix transposed each picture still has colours, wrong ones.
+pub fn mix_colours(image: &Tensor, axes: &Tensor) -> Result<Tensor> {
+    todo!("exercise 3.6: flatten the places, and multiply by axes from the left")
+}
+
+/// From a spectrum to an image with values between 0 and 1.
+///
+/// ```math
+/// paint = σ( mix_colours( from_spectrum(spectrum) ) ),    σ(x) = 1 / (1 + e^(−x))
+/// ```
+/// - arguments as in [`from_spectrum`] and [`mix_colours`]; returns `[batch, 3, height, width]`
+///
+/// The sigmoid keeps every value inside (0, 1) without a clamp, and its gradient is never quite 0.
+pub fn paint(spectrum: &Tensor, width: usize, axes: &Tensor) -> Result<Tensor> {
+    todo!("exercise 3.6: from_spectrum, mix_colours, sigmoid")
+}

@@ -1,0 +1,393 @@
+use candle_core::{Result, Tensor, Var, bail};
+
+use super::{Function, dot, linear, per_image};
+use crate::inputs::{Random, tensor};
+use crate::{Exam, Observed, Tolerance};
+
+/// The four functions of exercise 3.2.
+#[derive(Clone, Copy)]
+pub struct Ascent {
+    /// `solution03::value_and_gradient`
+    pub value_and_gradient: fn(&Tensor, &Function) -> Result<(Tensor, Tensor)>,
+    /// `solution03::direction`
+    pub direction: fn(&Tensor) -> Result<Tensor>,
+    /// `solution03::ascent_step`
+    pub ascent_step: fn(&Tensor, &Function, f64) -> Result<Tensor>,
+    /// `solution03::into_ball`
+    pub into_ball: fn(&Tensor, f64) -> Result<Tensor>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    MeanOverBatch,
+    AnyShape,
+    StillConnected,
+    NoEpsilon,
+    BatchRms,
+    UnitNorm,
+    Sign,
+    LargestOne,
+    NotNormalized,
+    Descends,
+    ForgetsTheImage,
+    BallAlways,
+    BallByPixel,
+    BallOfBatch,
+    AnyRadius,
+}
+
+fn value_and_gradient(x: &Tensor, f: &Function, fault: Fault) -> Result<(Tensor, Tensor)> {
+    let variable = Var::from_tensor(&x.detach())?;
+    let values = f(&variable)?;
+    if fault != Fault::AnyShape && values.dims() != [x.dim(0)?] {
+        bail!("shape {:?}", values.dims());
+    }
+    let total = match fault {
+        Fault::MeanOverBatch => values.mean_all()?,
+        _ => values.sum_all()?,
+    };
+    let store = total.backward()?;
+    let gradient = match store.get(&variable) {
+        Some(gradient) => gradient.clone(),
+        None => variable.as_tensor().zeros_like()?.detach(),
+    };
+    let values = if fault == Fault::StillConnected {
+        values
+    } else {
+        values.detach()
+    };
+    Ok((values, gradient))
+}
+
+fn direction(gradient: &Tensor, fault: Fault) -> Result<Tensor> {
+    let squares = gradient.sqr()?;
+    let size = match fault {
+        Fault::NotNormalized => return Ok(gradient.clone()),
+        Fault::Sign => return gradient.sign(),
+        Fault::BatchRms => squares.mean_all()?.sqrt()?.broadcast_as(gradient.dim(0)?)?,
+        Fault::UnitNorm => squares.flatten_from(1)?.sum(1)?.sqrt()?,
+        Fault::LargestOne => gradient.abs()?.flatten_from(1)?.max(1)?,
+        _ => squares.flatten_from(1)?.mean(1)?.sqrt()?,
+    };
+    let epsilon = if fault == Fault::NoEpsilon { 0.0 } else { 1e-8 };
+    per_image(&(size + epsilon)?.recip()?, gradient)
+}
+
+fn ascent_step(x: &Tensor, f: &Function, step_size: f64, fault: Fault) -> Result<Tensor> {
+    let (_, gradient) = value_and_gradient(x, f, fault)?;
+    let step = (direction(&gradient, fault)? * step_size)?;
+    match fault {
+        Fault::Descends => x.detach() - step,
+        Fault::ForgetsTheImage => Ok(step),
+        Fault::StillConnected => Var::from_tensor(&x.detach())?.as_tensor() + step,
+        _ => x.detach() + step,
+    }
+}
+
+fn into_ball(x: &Tensor, radius: f64, fault: Fault) -> Result<Tensor> {
+    if fault != Fault::AnyRadius && (radius.is_nan() || radius <= 0.0) {
+        bail!("radius {radius}");
+    }
+    if fault == Fault::BallByPixel {
+        return x.clamp(-radius, radius);
+    }
+    let norms = match fault {
+        Fault::BallOfBatch => x.sqr()?.sum_all()?.sqrt()?.broadcast_as(x.dim(0)?)?,
+        _ => dot(x, x)?.sqrt()?,
+    };
+    let factors = (norms.recip()? * radius)?;
+    match fault {
+        Fault::BallAlways => per_image(&factors, x),
+        _ => per_image(&factors.minimum(1.0)?, x),
+    }
+}
+
+macro_rules! with {
+    ($fault:ident) => {
+        Ascent {
+            value_and_gradient: |x, f| value_and_gradient(x, f, Fault::$fault),
+            direction: |gradient| direction(gradient, Fault::$fault),
+            ascent_step: |x, f, step_size| ascent_step(x, f, step_size, Fault::$fault),
+            into_ball: |x, radius| into_ball(x, radius, Fault::$fault),
+        }
+    };
+}
+
+/// A result, and whether the graph of its making still hangs on it.
+fn cut(result: Result<Tensor>) -> Result<Observed> {
+    let result = result?;
+    Ok(Observed::fields([
+        ("result", Observed::from(&result)),
+        ("connected", Observed::from(result.track_op())),
+    ]))
+}
+
+fn both(result: Result<(Tensor, Tensor)>) -> Result<Observed> {
+    let (values, gradient) = result?;
+    Ok(Observed::fields([
+        ("values", Observed::from(&values)),
+        ("gradient", Observed::from(gradient)),
+        ("connected", Observed::from(values.track_op())),
+    ]))
+}
+
+/// Σ tanh(w·x) + 0.1·x³: smooth, with a slope that differs from place to place.
+fn curved(weights: &Tensor) -> impl Fn(&Tensor) -> Result<Tensor> + use<> {
+    let weights = weights.clone();
+    move |x| {
+        let bent = x.broadcast_mul(&weights)?.tanh()?;
+        let cubes = (x.sqr()? * x)?;
+        (bent + (cubes * 0.1)?)?.flatten_from(1)?.sum(1)
+    }
+}
+
+/// The cosine of the angle between two tensors.
+fn cosine(a: &Tensor, b: &Tensor) -> Result<f32> {
+    let product = |a: &Tensor, b: &Tensor| (a * b)?.sum_all()?.to_scalar::<f32>();
+    Ok(product(a, b)? / (product(a, a)? * product(b, b)?).sqrt())
+}
+
+/// 3.2
+pub fn ascent(seed: u64) -> Exam<Ascent> {
+    let mut random = Random::new(seed, 32);
+    let weights = random.signed((1, 3, 4, 5));
+    let images = random.signed((2, 3, 4, 5));
+    let gradient = random.signed((2, 3, 2, 2));
+    let apart = per_image(&tensor(&[1.0, 100.0], 2), &gradient).expect("two images");
+    let large = (random.signed((3, 3, 3, 3)) * 3.0).expect("numbers");
+    let close = (random.signed((1, 1, 2, 2)) * 0.1).expect("numbers");
+    let pair = tensor(&[1.0, 2.0, 3.0, 4.0], (2, 1, 1, 2));
+    let slopes = tensor(&[3.0, -1.0], (1, 1, 1, 2));
+    let four = tensor(&[3.0, 4.0, 0.3, 0.4], (2, 1, 1, 2));
+    let start = random.signed((1, 3, 4, 5));
+    let start = (start * 0.01).expect("numbers");
+
+    let exam = Exam::new(
+        "3.2",
+        Ascent {
+            value_and_gradient: |x, f| solution03::value_and_gradient(x, f),
+            direction: solution03::direction,
+            ascent_step: |x, f, step_size| solution03::ascent_step(x, f, step_size),
+            into_ball: solution03::into_ball,
+        },
+    )
+    .mistake(
+        "mean over the batch",
+        "Your gradient is smaller by the number of images: you took the mean of the values where their sum is asked for.",
+        with!(MeanOverBatch),
+    )
+    .mistake(
+        "any shape",
+        "An objective that gives something other than one number per image is an error. Compare values.dims() with [batch].",
+        with!(AnyShape),
+    )
+    .mistake(
+        "still connected",
+        "The numbers are right, and the graph still hangs on them. In a loop it would grow with each step until backward \
+         overflows the stack: detach().",
+        with!(StillConnected),
+    )
+    .mistake(
+        "division by zero",
+        "A gradient of zeros gives NaN. Add 1e-8 to the rms before you divide.",
+        with!(NoEpsilon),
+    )
+    .mistake(
+        "one rms for the batch",
+        "All images are divided by the same number. An image with small slopes beside one with large ones would hardly \
+         move; each has its own rms.",
+        with!(BatchRms),
+    )
+    .mistake(
+        "norm instead of rms",
+        "You divided by the norm. Then a pixel of a larger image moves less; divide by the rms, the root of the *mean* of \
+         squares.",
+        with!(UnitNorm),
+    )
+    .mistake(
+        "sign of the gradient",
+        "You kept only the sign, so that all pixels move alike. Divide the gradient by its rms.",
+        with!(Sign),
+    )
+    .mistake(
+        "largest entry",
+        "You divided by the largest entry, so that one outlier slows down all other pixels. Divide by the rms.",
+        with!(LargestOne),
+    )
+    .mistake(
+        "not normalized",
+        "You used the gradient as it is. Its size differs by orders of magnitude between layers; divide it by its rms.",
+        with!(NotNormalized),
+    )
+    .mistake(
+        "descends",
+        "Your step goes down: it subtracts, as an optimizer for a loss does. Ascent adds.",
+        with!(Descends),
+    )
+    .mistake(
+        "the step alone",
+        "You returned the step. The new image is the old one plus the step.",
+        with!(ForgetsTheImage),
+    )
+    .mistake(
+        "always on the surface",
+        "Images inside the ball stay as they are. Yours are blown up to its surface: the factor is at most 1.",
+        with!(BallAlways),
+    )
+    .mistake(
+        "clamped pixels",
+        "You limited each pixel. The ball limits the norm of the whole image and keeps its direction: multiply all its \
+         pixels by one number.",
+        with!(BallByPixel),
+    )
+    .mistake(
+        "one ball for the batch",
+        "You took the norm of the batch. Each image has its own.",
+        with!(BallOfBatch),
+    )
+    .mistake(
+        "any radius",
+        "A radius of 0 or less makes no sense and is an error.",
+        with!(AnyRadius),
+    )
+    .alternative("another order of the operations", with!(None));
+
+    let f = linear(&slopes);
+    let exam = exam
+        .truth(
+            "values and gradient of 3·a − b at (1, 2) and (3, 4)",
+            Observed::fields([
+                ("values", Observed::from(vec![1f32, 5.0])),
+                (
+                    "gradient",
+                    Observed::from(tensor(&[3.0, -1.0, 3.0, -1.0], (2, 1, 1, 2))),
+                ),
+                ("connected", Observed::from(false)),
+            ]),
+            {
+                let pair = pair.clone();
+                move |a| both((a.value_and_gradient)(&pair, &f))
+            },
+        )
+        .because(
+            "A linear function has its weights as gradient, for every image, whatever the batch.",
+        )
+        .truth(
+            "values and gradient of the constant 2",
+            Observed::fields([
+                ("values", Observed::from(vec![2f32, 2.0])),
+                ("gradient", Observed::from(tensor(&[0.0; 4], (2, 1, 1, 2)))),
+                ("connected", Observed::from(false)),
+            ]),
+            {
+                let pair = pair.clone();
+                move |a| {
+                    both((a.value_and_gradient)(&pair, &|_: &Tensor| {
+                        Ok(tensor(&[2.0, 2.0], 2))
+                    }))
+                }
+            },
+        )
+        .because(
+            "If f does not depend on x, the store holds no gradient for it; the gradient is zeros.",
+        )
+        .case("values and gradient of a curved function of two images", {
+            let (images, f) = (images.clone(), curved(&weights));
+            move |a| both((a.value_and_gradient)(&images, &f))
+        })
+        .refuses("a function with one number per pixel", {
+            let pair = pair.clone();
+            move |a| {
+                both((a.value_and_gradient)(&pair, &|x: &Tensor| {
+                    x.flatten_from(1)
+                }))
+            }
+        })
+        .truth(
+            "direction of (0, 0)",
+            tensor(&[0.0, 0.0], (1, 1, 1, 2)),
+            |a| (a.direction)(&tensor(&[0.0, 0.0], (1, 1, 1, 2))),
+        )
+        .because("A dead unit has no direction; the image stays where it is.")
+        .truth(
+            "direction of (3, 4) and (0.3, 0.4)",
+            tensor(
+                &[3.0, 4.0, 3.0, 4.0].map(|x| x / 12.5f32.sqrt()),
+                (2, 1, 1, 2),
+            ),
+            {
+                let four = four.clone();
+                move |a| (a.direction)(&four)
+            },
+        )
+        .because(
+            "rms = √((3² + 4²) / 2); the size of a gradient does not matter, only its direction.",
+        )
+        .case(
+            "direction of random gradients, the second a hundred times the first",
+            move |a| (a.direction)(&apart),
+        )
+        .truth(
+            "a step of 0.5 from (1, 2) and (3, 4) up 3·a − b",
+            Observed::fields([
+                (
+                    "result",
+                    Observed::from(tensor(
+                        &[
+                            1.0 + 1.5 / 5f32.sqrt(),
+                            2.0 - 0.5 / 5f32.sqrt(),
+                            3.0 + 1.5 / 5f32.sqrt(),
+                            4.0 - 0.5 / 5f32.sqrt(),
+                        ],
+                        (2, 1, 1, 2),
+                    )),
+                ),
+                ("connected", Observed::from(false)),
+            ]),
+            {
+                let (pair, f) = (pair.clone(), linear(&slopes));
+                move |a| cut((a.ascent_step)(&pair, &f, 0.5))
+            },
+        )
+        .because("The gradient (3, −1) has rms √5.")
+        .case("a step of 0.05 up a curved function", {
+            let (images, f) = (images.clone(), curved(&weights));
+            move |a| cut((a.ascent_step)(&images, &f, 0.05))
+        })
+        .truth(
+            "into a ball of radius 1: (3, 4) and (0.3, 0.4)",
+            tensor(&[0.6, 0.8, 0.3, 0.4], (2, 1, 1, 2)),
+            {
+                let four = four.clone();
+                move |a| (a.into_ball)(&four, 1.0)
+            },
+        )
+        .because("The first has norm 5 and comes to the surface; the second lies inside.")
+        .case("into a ball of radius 2: three random images", move |a| {
+            (a.into_ball)(&large, 2.0)
+        })
+        .case("into a ball of radius 3: a small image", move |a| {
+            (a.into_ball)(&close, 3.0)
+        })
+        .refuses("a ball of radius 0", {
+            let four = four.clone();
+            move |a| (a.into_ball)(&four, 0.0)
+        });
+    let w = weights.clone();
+    exam.truth(
+        "60 steps of 0.05 in a ball of radius 1, for the linear unit w·x",
+        Observed::fields([("cosine with w", 1.0), ("norm", 1.0)]),
+        move |a| {
+            let f = linear(&w);
+            let mut x = start.clone();
+            for _ in 0..60 {
+                x = (a.into_ball)(&(a.ascent_step)(&x, &f, 0.05)?, 1.0)?;
+            }
+            let norm = x.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>()?;
+            Ok::<_, candle_core::Error>(Observed::fields([("cosine with w", cosine(&x, &w)?), ("norm", norm)]))
+        },
+    )
+    .within(Tolerance { max_relative: 1e-3, epsilon: 0.0 })
+    .because("Among the images of norm 1 the one that a linear unit likes best is its own weights, w/‖w‖.")
+}

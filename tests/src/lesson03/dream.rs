@@ -1,0 +1,355 @@
+use candle_core::{Result, Tensor, Var, bail};
+use resnet::{Window, ops};
+
+use super::{Function, linear, per_image};
+use crate::inputs::{Random, tensor};
+use crate::{Exam, Observed, Tolerance};
+
+/// `solution03::Dream`
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "said there")]
+pub struct Dream {
+    pub octaves: usize,
+    pub ratio: f64,
+    pub steps: usize,
+    pub step_size: f64,
+}
+
+/// `solution03::octave_sizes`
+pub type OctaveSizes = fn(usize, usize, usize, f64) -> Result<Vec<(usize, usize)>>;
+/// `solution03::dream`
+pub type Dreams = fn(&Tensor, &Function, &Dream, &mut dyn FnMut() -> (i32, i32)) -> Result<Tensor>;
+
+/// The two functions of exercise 3.7.
+#[derive(Clone, Copy)]
+pub struct Dreaming {
+    /// `solution03::octave_sizes`
+    pub octave_sizes: OctaveSizes,
+    /// `solution03::dream`
+    pub dream: Dreams,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    LargestFirst,
+    RoundedDown,
+    RoundedTwice,
+    OneTooSmall,
+    AnyOctaves,
+    DreamOnly,
+    DetailLost,
+    OneSize,
+    RollNotUndone,
+    RolledOnce,
+    NoClamp,
+    Descends,
+    ClampBeforeStep,
+}
+
+fn octave_sizes(
+    height: usize,
+    width: usize,
+    octaves: usize,
+    ratio: f64,
+    fault: Fault,
+) -> Result<Vec<(usize, usize)>> {
+    if fault != Fault::AnyOctaves && (octaves == 0 || ratio.is_nan() || ratio <= 1.0) {
+        bail!("{octaves} octaves, ratio {ratio}");
+    }
+    let sides = |side: usize| -> Vec<usize> {
+        let mut sides = vec![];
+        let mut last = side as f64;
+        for back in 0..octaves {
+            let exact = match fault {
+                Fault::RoundedTwice => last,
+                Fault::OneTooSmall => side as f64 / ratio.powi(back as i32 + 1),
+                _ => side as f64 / ratio.powi(back as i32),
+            };
+            let whole = if fault == Fault::RoundedDown {
+                exact.floor()
+            } else {
+                exact.round()
+            };
+            last = whole / ratio;
+            sides.push(whole as usize);
+        }
+        if fault != Fault::LargestFirst {
+            sides.reverse();
+        }
+        sides
+    };
+    let sizes: Vec<_> = sides(height).into_iter().zip(sides(width)).collect();
+    match sizes
+        .iter()
+        .any(|&(height, width)| height == 0 || width == 0)
+    {
+        true => bail!("a side of 0"),
+        false => Ok(sizes),
+    }
+}
+
+fn dream(
+    picture: &Tensor,
+    objective: &Function,
+    settings: &Dream,
+    shift: &mut dyn FnMut() -> (i32, i32),
+    fault: Fault,
+) -> Result<Tensor> {
+    let (_, _, height, width) = picture.dims4()?;
+    let order = if fault == Fault::LargestFirst {
+        Fault::None
+    } else {
+        fault
+    };
+    let mut sizes = octave_sizes(height, width, settings.octaves, settings.ratio, order)?;
+    if fault == Fault::OneTooSmall {
+        sizes = octave_sizes(height, width, settings.octaves, settings.ratio, Fault::None)?;
+    }
+    if fault == Fault::OneSize {
+        sizes = vec![(height, width)];
+    }
+    let mut dreamt: Option<Tensor> = None;
+    for (height, width) in sizes {
+        let base = solution03::resize(picture, height, width)?;
+        let mut x = match (&dreamt, fault) {
+            (None, _) | (_, Fault::DetailLost) => base.clone(),
+            (Some(before), Fault::DreamOnly) => solution03::resize(before, height, width)?,
+            (Some(before), _) => {
+                let (_, _, rows, columns) = before.dims4()?;
+                let detail = (before - solution03::resize(picture, rows, columns)?)?;
+                (&base + solution03::resize(&detail, height, width)?)?
+            }
+        };
+        let once = shift_of(fault, shift);
+        for _ in 0..settings.steps {
+            let (down, right) = once.unwrap_or_else(&mut *shift);
+            let shown = x.roll(down, 2)?.roll(right, 3)?;
+            let shown = if fault == Fault::ClampBeforeStep {
+                shown.clamp(0.0, 1.0)?
+            } else {
+                shown
+            };
+            let variable = Var::from_tensor(&shown.detach())?;
+            let store = objective(&variable)?.sum_all()?.backward()?;
+            let g = store
+                .get(&variable)
+                .map_or_else(|| shown.zeros_like(), |g| Ok(g.clone()))?;
+            let rms = (g.sqr()?.flatten_from(1)?.mean(1)?.sqrt()? + 1e-8)?;
+            let sign = if fault == Fault::Descends { -1.0 } else { 1.0 };
+            let step = (per_image(&rms.recip()?, &g)? * (sign * settings.step_size))?;
+            let moved = (shown + step)?;
+            x = match fault {
+                Fault::RollNotUndone => moved,
+                _ => moved.roll(-down, 2)?.roll(-right, 3)?,
+            };
+            if !matches!(fault, Fault::NoClamp | Fault::ClampBeforeStep) {
+                x = x.clamp(0.0, 1.0)?;
+            }
+        }
+        dreamt = Some(x);
+    }
+    dreamt.map_or_else(|| Ok(picture.clone()), Ok)
+}
+
+/// The one roll of an octave, for who rolls only once.
+fn shift_of(fault: Fault, shift: &mut dyn FnMut() -> (i32, i32)) -> Option<(i32, i32)> {
+    (fault == Fault::RolledOnce).then(shift)
+}
+
+macro_rules! with {
+    ($fault:ident) => {
+        Dreaming {
+            octave_sizes: |height, width, octaves, ratio| {
+                octave_sizes(height, width, octaves, ratio, Fault::$fault)
+            },
+            dream: |picture, objective, settings, shift| {
+                dream(picture, objective, settings, shift, Fault::$fault)
+            },
+        }
+    };
+}
+
+/// (down, right) for one step after the other, the same for every attempt.
+fn shifts() -> impl FnMut() -> (i32, i32) {
+    let mut step = 0;
+    move || {
+        step += 1;
+        (step % 3 - 1, (2 * step) % 5 - 2)
+    }
+}
+
+fn table(sizes: OctaveSizes) -> Result<String> {
+    let mut text = String::new();
+    for (height, width, octaves, ratio) in [
+        (128, 128, 4, 1.4),
+        (224, 224, 6, 1.3),
+        (150, 97, 3, 2.0),
+        (64, 48, 1, 1.4),
+    ] {
+        let line = sizes(height, width, octaves, ratio)?
+            .into_iter()
+            .map(|(height, width)| format!("{height}×{width}"))
+            .collect::<Vec<_>>();
+        text += &format!(
+            "{height}×{width}, {octaves} octaves of {ratio}: {}\n",
+            line.join(", ")
+        );
+    }
+    Ok(text)
+}
+
+fn flat(sizes: Result<Vec<(usize, usize)>>) -> Result<Vec<usize>> {
+    Ok(sizes?
+        .into_iter()
+        .flat_map(|(height, width)| [height, width])
+        .collect())
+}
+
+/// 3.7
+pub fn exam(seed: u64) -> Exam<Dreaming> {
+    let mut random = Random::new(seed, 37);
+    let picture = random.between(0.2, 0.8, (2, 3, 9, 12));
+    let kernel = random.signed((2, 3, 3, 3));
+    let layer = move |x: &Tensor| {
+        let map = ops::conv2d(x, &kernel, Window::new(3).padding(1))?;
+        map.sqr()?.flatten_from(1)?.mean(1)
+    };
+    let (height, width) = (random.count(50, 300), random.count(50, 300));
+    let one = Dream {
+        octaves: 1,
+        ratio: 2.0,
+        steps: 1,
+        step_size: 0.1,
+    };
+    let slopes = tensor(&[3.0, -1.0], (1, 1, 1, 2));
+    let pair = tensor(&[0.5, 0.5], (1, 1, 1, 2));
+    let up = 0.1 / 5f32.sqrt();
+
+    let exam = Exam::new(
+        "3.7",
+        Dreaming {
+            octave_sizes: solution03::octave_sizes,
+            dream: |picture, objective, settings, shift| {
+                let Dream { octaves, ratio, steps, step_size } = *settings;
+                let settings = solution03::Dream { octaves, ratio, steps, step_size };
+                solution03::dream(picture, objective, &settings, shift)
+            },
+        },
+    )
+    .mistake(
+        "largest first",
+        "Your octaves start with the largest. The smallest comes first: what it finds is refined in the larger ones.",
+        with!(LargestFirst),
+    )
+    .mistake("rounded down", "You rounded down. Round to the nearest whole number.", with!(RoundedDown))
+    .mistake(
+        "rounded twice",
+        "You divide the rounded size of the octave before. The error grows: take each size from the picture's own.",
+        with!(RoundedTwice),
+    )
+    .mistake(
+        "one octave too small",
+        "Your largest octave is smaller than the picture. The exponent of the last one, octaves − 1 − o, is 0.",
+        with!(OneTooSmall),
+    )
+    .mistake(
+        "any octaves",
+        "No octave at all, or a ratio of 1 or less, makes no sense and is an error.",
+        with!(AnyOctaves),
+    )
+    .mistake(
+        "the dream alone",
+        "You enlarge the dream from octave to octave, and the picture blurs. Only the detail, x − base, is enlarged; the base \
+         comes from the picture each time.",
+        with!(DreamOnly),
+    )
+    .mistake(
+        "detail lost",
+        "Each octave starts from the picture alone, so what the smaller ones found is lost. Add the enlarged detail.",
+        with!(DetailLost),
+    )
+    .mistake("one size only", "You dream at the picture's own size only.", with!(OneSize))
+    .mistake(
+        "roll not undone",
+        "The picture wanders: after the step it has to be rolled back, by (−down, −right).",
+        with!(RollNotUndone),
+    )
+    .mistake(
+        "one roll per octave",
+        "You ask for a shift once per octave. It is another one in each step.",
+        with!(RolledOnce),
+    )
+    .mistake("no clamp", "Your picture leaves [0, 1]. Clamp it after each step.", with!(NoClamp))
+    .mistake(
+        "clamped before the step",
+        "You clamp before the step, so the last step can leave [0, 1]. Clamp after it.",
+        with!(ClampBeforeStep),
+    )
+    .mistake("descends", "Your dream goes down: what the layer finds gets weaker.", with!(Descends))
+    .alternative("from the picture of the octave before", with!(None))
+    .truth("sizes of 100×60 in 3 octaves of 2", vec![25usize, 15, 50, 30, 100, 60], |f| flat((f.octave_sizes)(100, 60, 3, 2.0)))
+    .truth("sizes of 7×9 in 3 octaves of 2", vec![2usize, 2, 4, 5, 7, 9], |f| flat((f.octave_sizes)(7, 9, 3, 2.0)))
+    .because("7/4 = 1.75 and 9/4 = 2.25 give 2, 7/2 = 3.5 gives 4, 9/2 = 4.5 gives 5.")
+    .snapshot("sizes of four pictures", "lesson03_octaves", |f| table(f.octave_sizes))
+    .case(format!("sizes of {height}×{width} in 5 octaves of 1.37"), move |f| flat((f.octave_sizes)(height, width, 5, 1.37)))
+    .refuses("no octaves", |f| flat((f.octave_sizes)(64, 64, 0, 1.4)))
+    .refuses("a ratio of 1", |f| flat((f.octave_sizes)(64, 64, 3, 1.0)))
+    .refuses("8 pixels in 6 octaves of 2", |f| flat((f.octave_sizes)(8, 8, 6, 2.0)))
+    .truth("one octave, one step of 0.1 up 3·a − b from (½, ½), no roll", tensor(&[0.5 + 3.0 * up, 0.5 - up], (1, 1, 1, 2)), {
+        let (pair, slopes) = (pair.clone(), slopes.clone());
+        move |f| (f.dream)(&pair, &linear(&slopes), &one, &mut || (0, 0))
+    })
+    .truth("the same, rolled (0, 1)", tensor(&[0.5 - up, 0.5 + 3.0 * up], (1, 1, 1, 2)), {
+        let (pair, slopes) = (pair.clone(), slopes.clone());
+        move |f| (f.dream)(&pair, &linear(&slopes), &one, &mut || (0, 1))
+    })
+    .because("The step is taken on (b, a), and the result rolled back.")
+    .truth("the same with a step of 1, no roll", tensor(&[1.0, 0.5 - 1.0 / 5f32.sqrt()], (1, 1, 1, 2)), {
+        move |f| (f.dream)(&pair, &linear(&slopes), &Dream { step_size: 1.0, ..one }, &mut || (0, 0))
+    })
+    .because("a would leave [0, 1] and is held at 1.");
+    let (same, one_octave) = (picture.clone(), picture.clone());
+    let (layer_1, layer_2) = (layer.clone(), layer.clone());
+    let gentle = Dream {
+        octaves: 3,
+        ratio: 1.5,
+        steps: 2,
+        step_size: 0.0,
+    };
+    exam.truth("three octaves with step size 0", &picture, move |f| {
+        (f.dream)(&same, &layer_1, &gentle, &mut shifts())
+    })
+    .within(Tolerance {
+        max_relative: 1e-4,
+        epsilon: 1e-5,
+    })
+    .because("Nothing was dreamt, so the picture comes back as it was, with all its detail.")
+    .case(
+        "one octave, three steps with rolls, on two pictures",
+        move |f| {
+            let settings = Dream {
+                octaves: 1,
+                ratio: 1.5,
+                steps: 3,
+                step_size: 0.05,
+            };
+            Observed::from((f.dream)(&one_octave, &layer_2, &settings, &mut shifts()))
+        },
+    )
+    .within(Tolerance {
+        max_relative: 1e-3,
+        epsilon: 1e-4,
+    })
+    .case("three octaves of 1.5, two steps each", move |f| {
+        let settings = Dream {
+            step_size: 0.08,
+            ..gentle
+        };
+        (f.dream)(&picture, &layer, &settings, &mut shifts())
+    })
+    .within(Tolerance {
+        max_relative: 1e-3,
+        epsilon: 1e-4,
+    })
+}

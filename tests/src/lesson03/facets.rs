@@ -1,0 +1,249 @@
+use candle_core::{Result, Tensor, bail};
+
+use super::{dot, slope};
+use crate::inputs::{Random, tensor};
+use crate::{Exam, Observed, Tolerance};
+
+/// The two functions of exercise 3.8.
+#[derive(Clone, Copy)]
+pub struct Facets {
+    /// `solution03::similarity`
+    pub similarity: fn(&Tensor) -> Result<Tensor>,
+    /// `solution03::top_examples`
+    pub top_examples: fn(&[f32], usize) -> Vec<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    WithItself,
+    SumOfPairs,
+    OfActivations,
+    OfMeans,
+    NotNormalized,
+    DividesByZero,
+    Cut,
+    OneImage,
+    Lowest,
+    BySize,
+    NanFirst,
+    LaterFirst,
+    InDataOrder,
+    AllOfThem,
+    Best,
+}
+
+/// Pair by pair.
+fn similarity(activations: &Tensor, fault: Fault) -> Result<Tensor> {
+    let (batch, _, _, _) = activations.dims4()?;
+    if batch < 2 && fault != Fault::OneImage {
+        bail!("{batch} images");
+    }
+    let activations = if fault == Fault::Cut {
+        activations.detach()
+    } else {
+        activations.clone()
+    };
+    let code = |n: usize| -> Result<Tensor> {
+        let maps = activations.get(n)?.flatten_from(1)?; // [channels, places]
+        match fault {
+            Fault::OfActivations => maps.flatten_all(),
+            Fault::OfMeans => maps.mean(1),
+            _ => maps.matmul(&maps.t()?)?.flatten_all(),
+        }
+    };
+    let product = |a: &Tensor, b: &Tensor| (a * b)?.sum_all();
+    let mut sum = Tensor::zeros((), activations.dtype(), activations.device())?;
+    let mut pairs = 0;
+    for n in 0..batch {
+        for m in 0..batch {
+            if n == m && fault != Fault::WithItself {
+                continue;
+            }
+            let (a, b) = (code(n)?, code(m)?);
+            let norms = (product(&a, &a)?.sqrt()? * product(&b, &b)?.sqrt()?)?;
+            let cosine = match fault {
+                Fault::NotNormalized => product(&a, &b)?,
+                Fault::DividesByZero => (product(&a, &b)? / norms)?,
+                _ => (product(&a, &b)? / (norms + 1e-8)?)?,
+            };
+            sum = (sum + cosine)?;
+            pairs += 1;
+        }
+    }
+    if fault == Fault::SumOfPairs {
+        Ok(sum)
+    } else {
+        sum / f64::from(pairs.max(1))
+    }
+}
+
+fn top_examples(scores: &[f32], count: usize, fault: Fault) -> Vec<usize> {
+    let key = |i: usize| {
+        if fault == Fault::BySize {
+            scores[i].abs()
+        } else {
+            scores[i]
+        }
+    };
+    let mut left: Vec<usize> = (0..scores.len())
+        .filter(|&i| fault == Fault::NanFirst || !scores[i].is_nan())
+        .collect();
+    let mut chosen = vec![];
+    while !left.is_empty() && (chosen.len() < count || fault == Fault::AllOfThem) {
+        let better = |a: usize, b: usize| match fault {
+            Fault::Lowest => key(a) < key(b),
+            Fault::LaterFirst => key(a) >= key(b),
+            Fault::NanFirst => key(a).total_cmp(&key(b)).is_gt(),
+            _ => key(a) > key(b),
+        };
+        let mut best = 0;
+        for place in 1..left.len() {
+            if better(left[place], left[best]) {
+                best = place;
+            }
+        }
+        chosen.push(left.remove(best));
+    }
+    match fault {
+        Fault::InDataOrder => chosen.sort_unstable(),
+        Fault::Best => chosen.truncate(1),
+        _ => {}
+    }
+    chosen
+}
+
+macro_rules! with {
+    ($fault:ident) => {
+        Facets {
+            similarity: |activations| similarity(activations, Fault::$fault),
+            top_examples: |scores, count| top_examples(scores, count, Fault::$fault),
+        }
+    };
+}
+
+fn with_gradient(activations: &Tensor, f: fn(&Tensor) -> Result<Tensor>) -> Result<Observed> {
+    Ok(Observed::fields([
+        ("similarity", Observed::from(f(activations)?)),
+        ("gradient", Observed::from(slope(activations, f)?)),
+    ]))
+}
+
+/// The decoy of 3.5: it answers to a checkerboard, and a little less to blue. A small world without checkerboards.
+fn decoy_scores() -> Result<Vec<f32>> {
+    let paint = |colour: [f32; 3]| -> Vec<f32> { colour.iter().flat_map(|&c| [c; 36]).collect() };
+    let world = [
+        [0.9, 0.1, 0.1],
+        [0.1, 0.1, 0.9],
+        [0.2, 0.8, 0.2],
+        [0.2, 0.2, 0.6],
+        [0.7, 0.7, 0.1],
+        [0.3, 0.3, 0.8],
+    ];
+    let world: Vec<f32> = world.into_iter().flat_map(paint).collect();
+    let board: Vec<f32> = (0..3 * 36)
+        .map(|i| if (i / 6 + i % 6) % 2 == 0 { 1.0 } else { -1.0 })
+        .collect();
+    let blue = tensor(&paint([0.0, 0.0, 1.0]), (1, 3, 6, 6));
+    let world = tensor(&world, (6, 3, 6, 6));
+    let board = resnet::ops::relu(&dot(&world, &tensor(&board, (1, 3, 6, 6)))?)?;
+    (board + (resnet::ops::relu(&dot(&world, &blue)?)? * 0.4)?)?.to_vec1()
+}
+
+/// 3.8
+pub fn facets(seed: u64) -> Exam<Facets> {
+    let mut random = Random::new(seed, 38);
+    let one = random.signed((1, 3, 2, 4));
+    // The same image, and the same with its places in another order.
+    let alike = Tensor::cat(&[&one, &one.roll(1, 3).expect("a roll")], 0).expect("equal shapes");
+    let apart = tensor(&[1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 3.0, 1.0], (2, 2, 1, 2));
+    let hand = tensor(&[1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0], (2, 2, 1, 2));
+    let dead = Tensor::cat(&[&one, &one.zeros_like().expect("zeros")], 0).expect("equal shapes");
+    let three = random.signed((3, 4, 2, 3));
+    let scores: Vec<f32> = random.between(-1.0, 1.0, 30).to_vec1().expect("a list");
+
+    Exam::new("3.8", Facets { similarity: solution03::similarity, top_examples: solution03::top_examples })
+        .mistake(
+            "pairs with itself",
+            "You counted each image's likeness to itself, which is 1 whatever you do. Only pairs n ≠ m count.",
+            with!(WithItself),
+        )
+        .mistake("sum of pairs", "You added the pairs up. Take their mean, so that 1 means: all alike.", with!(SumOfPairs))
+        .mistake(
+            "place by place",
+            "You compared the activations place by place, so an image and the same image moved by a pixel look different. \
+             The Gram matrix forgets where.",
+            with!(OfActivations),
+        )
+        .mistake(
+            "means of channels",
+            "You compared the channels' means. The Gram matrix holds which channels are active *together*, channel by channel.",
+            with!(OfMeans),
+        )
+        .mistake(
+            "not normalized",
+            "You did not divide by the norms. Then the easiest way to become less alike is to become weak.",
+            with!(NotNormalized),
+        )
+        .mistake(
+            "division by zero",
+            "An image to which the layer does not respond has a Gram matrix of zeros, and yours gives NaN. Add 1e-8 to the \
+             product of the norms.",
+            with!(DividesByZero),
+        )
+        .mistake(
+            "cut off from the images",
+            "The number is right, and its gradient is 0. Only operations on tensors stay connected.",
+            with!(Cut),
+        )
+        .mistake("one image", "One image cannot be like another: fewer than two are an error.", with!(OneImage))
+        .mistake("lowest first", "You named the images with the lowest scores. The highest come first.", with!(Lowest))
+        .mistake(
+            "by size",
+            "You sorted by the score without its sign: a unit that is strongly inhibited by an image does not like it.",
+            with!(BySize),
+        )
+        .mistake(
+            "NaN on top",
+            "An image whose score is NaN is at the top of your list: total_cmp puts NaN above everything. Leave it out.",
+            with!(NanFirst),
+        )
+        .mistake("later first", "Of images with equal scores the earlier one comes first.", with!(LaterFirst))
+        .mistake(
+            "in the order of the data",
+            "You found the right images and lost their order: the best comes first.",
+            with!(InDataOrder),
+        )
+        .mistake("all of them", "You named all images. Only the first `count` are asked for.", with!(AllOfThem))
+        .mistake("the best alone", "You named one image. `count` of them are asked for.", with!(Best))
+        .alternative("pair by pair, and by choosing the best that is left", with!(None))
+        .truth("similarity of an image and the same image rolled by a pixel", 1f32, move |f| scalar((f.similarity)(&alike)))
+        .because("The same channels are active together, only elsewhere.")
+        .truth("similarity of two images, one with channel 0 active, one with channel 1", 0f32, move |f| {
+            scalar((f.similarity)(&apart))
+        })
+        .because("They have nothing in common.")
+        .truth("channels (1, 0) and (0, 1) here, (1, 0) and (1, 0) there", 2f32.sqrt() / 2.0, move |f| scalar((f.similarity)(&hand)))
+        .because("G₁ = [1 0; 0 1], G₂ = [1 1; 1 1]: ⟨G₁, G₂⟩ = 2, ‖G₁‖ = √2, ‖G₂‖ = 2.")
+        .truth("similarity to an image without any response", 0f32, move |f| scalar((f.similarity)(&dead)))
+        .because("⟨G, 0⟩ = 0, divided by 1e-8.")
+        .case("similarity of three random images, and its gradient", move |f| with_gradient(&three, f.similarity))
+        .within(Tolerance { max_relative: 1e-3, epsilon: 1e-4 })
+        .refuses("similarity of one image", move |f| scalar((f.similarity)(&one)))
+        .truth("the best 2 of 0.5, 3, −4, 1", vec![1usize, 3], |f| (f.top_examples)(&[0.5, 3.0, -4.0, 1.0], 2))
+        .truth("the best 3 of 2, 5, 2, 5, 1", vec![1usize, 3, 0], |f| (f.top_examples)(&[2.0, 5.0, 2.0, 5.0, 1.0], 3))
+        .because("Of equal scores the earlier one comes first.")
+        .truth("the best 2 of NaN, 1, 2", vec![2usize, 1], |f| (f.top_examples)(&[f32::NAN, 1.0, 2.0], 2))
+        .truth("the best 5 of −2, −1", vec![1usize, 0], |f| (f.top_examples)(&[-2.0, -1.0], 5))
+        .case("the best 9 of 30 random scores", move |f| (f.top_examples)(&scores, 9))
+        .truth(
+            "the decoy of 3.5 in a world of six plain colours, blue at 1, 3 and 5",
+            vec![1usize, 5, 3],
+            |f| (f.top_examples)(&decoy_scores().expect("six images"), 3),
+        )
+        .because("Its optimum is a checkerboard; in this world there is none, and it is a detector of blue.")
+}
+
+fn scalar(value: Result<Tensor>) -> Result<f32> {
+    value?.to_scalar()
+}

@@ -1,0 +1,322 @@
+use std::f64::consts::TAU;
+
+use candle_core::{Device, Result, Tensor, bail};
+
+use super::slope;
+use crate::inputs::{Random, delta, tensor};
+use crate::{Exam, Observed, Tolerance};
+
+/// The three functions of exercise 3.6.
+#[derive(Clone, Copy)]
+pub struct Fourier {
+    /// `solution03::from_spectrum`
+    pub from_spectrum: fn(&Tensor, usize) -> Result<Tensor>,
+    /// `solution03::mix_colours`
+    pub mix_colours: fn(&Tensor, &Tensor) -> Result<Tensor>,
+    /// `solution03::paint`
+    pub paint: fn(&Tensor, usize, &Tensor) -> Result<Tensor>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    NoScale,
+    DividesByZero,
+    OncePerWave,
+    TwicePerWave,
+    LastIsOwnMirror,
+    NoNorm,
+    FullNorm,
+    SignOfImaginary,
+    HighRowsNotMirrored,
+    WholeFrequencies,
+    AnyWidth,
+    AxesTransposed,
+    NoSigmoid,
+    SigmoidFirst,
+    NoColours,
+}
+
+/// By one large matrix: what each coefficient does to each pixel.
+fn from_spectrum(spectrum: &Tensor, width: usize, fault: Fault) -> Result<Tensor> {
+    let [batch, channels, height, waves, 2] = *spectrum.dims() else {
+        bail!("{:?}", spectrum.dims());
+    };
+    if waves != width / 2 + 1 && fault != Fault::AnyWidth {
+        bail!("{waves} waves for width {width}");
+    }
+    let lowest = 1.0 / height.max(width) as f64;
+    let mut matrix = vec![];
+    for u in 0..height {
+        for v in 0..waves {
+            let (mut along_height, mut along_width) = (u.min(height - u) as f64, v as f64);
+            if fault == Fault::HighRowsNotMirrored {
+                along_height = u as f64;
+            }
+            if fault != Fault::WholeFrequencies {
+                (along_height, along_width) =
+                    (along_height / height as f64, along_width / width as f64);
+            }
+            let f = along_height.hypot(along_width);
+            let scale = match fault {
+                Fault::NoScale => 1.0,
+                Fault::DividesByZero => 1.0 / f,
+                _ => 1.0 / f.max(lowest),
+            };
+            let own_mirror = match fault {
+                Fault::OncePerWave => true,
+                Fault::TwicePerWave => false,
+                Fault::LastIsOwnMirror => v == 0 || v + 1 == waves,
+                _ => v == 0 || 2 * v == width,
+            };
+            let norm = match fault {
+                Fault::NoNorm => 1.0,
+                Fault::FullNorm => (height * width) as f64,
+                _ => ((height * width) as f64).sqrt(),
+            };
+            let weight = scale * if own_mirror { 1.0 } else { 2.0 } / norm;
+            for imaginary in [false, true] {
+                for place in 0..height * width {
+                    let (i, j) = (place / width, place % width);
+                    let phase =
+                        TAU * ((u * i) as f64 / height as f64 + (v * j) as f64 / width as f64);
+                    let wave = match imaginary {
+                        false => phase.cos(),
+                        true if fault == Fault::SignOfImaginary => phase.sin(),
+                        true => -phase.sin(),
+                    };
+                    matrix.push(weight * wave);
+                }
+            }
+        }
+    }
+    let matrix = Tensor::from_vec(matrix, (height * waves * 2, height * width), &Device::Cpu)?;
+    spectrum
+        .reshape((batch * channels, height * waves * 2))?
+        .matmul(&matrix.to_dtype(spectrum.dtype())?)?
+        .reshape((batch, channels, height, width))
+}
+
+fn mix_colours(image: &Tensor, axes: &Tensor, fault: Fault) -> Result<Tensor> {
+    let (_, channels, _, _) = image.dims4()?;
+    if channels != 3 || axes.dims() != [3, 3] {
+        bail!("{channels} channels, axes {:?}", axes.dims());
+    }
+    if fault == Fault::NoColours {
+        return Ok(image.clone());
+    }
+    let axes = if fault == Fault::AxesTransposed {
+        axes.t()?
+    } else {
+        axes.clone()
+    };
+    let mut sum = image.zeros_like()?;
+    for k in 0..3 {
+        let column = axes.narrow(1, k, 1)?.reshape((1, 3, 1, 1))?;
+        sum = (sum + image.narrow(1, k, 1)?.broadcast_mul(&column)?)?;
+    }
+    Ok(sum)
+}
+
+fn paint(spectrum: &Tensor, width: usize, axes: &Tensor, fault: Fault) -> Result<Tensor> {
+    let sigmoid = |x: Tensor| (x.neg()?.exp()? + 1.0)?.recip();
+    let waves = from_spectrum(spectrum, width, fault)?;
+    match fault {
+        Fault::NoSigmoid => mix_colours(&waves, axes, fault),
+        Fault::SigmoidFirst => mix_colours(&sigmoid(waves)?, axes, fault),
+        _ => sigmoid(mix_colours(&waves, axes, fault)?),
+    }
+}
+
+macro_rules! with {
+    ($fault:ident) => {
+        Fourier {
+            from_spectrum: |spectrum, width| from_spectrum(spectrum, width, Fault::$fault),
+            mix_colours: |image, axes| mix_colours(image, axes, Fault::$fault),
+            paint: |spectrum, width, axes| paint(spectrum, width, axes, Fault::$fault),
+        }
+    };
+}
+
+const TOLERANCE: Tolerance = Tolerance {
+    max_relative: 1e-3,
+    epsilon: 1e-4,
+};
+
+/// 3.6
+pub fn fourier(seed: u64) -> Exam<Fourier> {
+    let mut random = Random::new(seed, 36);
+    let axes = random.signed((3, 3));
+    let image = random.signed((2, 3, 3, 4));
+    let even = random.signed((2, 3, 5, 4, 2));
+    let odd = random.signed((1, 3, 4, 4, 2));
+    let upstream = random.signed((2, 3, 5, 6));
+    let planted = tensor(&[1.0, 0.0, 0.0, 2.0, 3.0, 0.0, 0.0, 0.0, -1.0], (3, 3));
+    let colours = tensor(&[1.0, 10.0, 100.0], (1, 3, 1, 1));
+
+    let mut exam = Exam::new(
+        "3.6",
+        Fourier {
+            from_spectrum: solution03::from_spectrum,
+            mix_colours: solution03::mix_colours,
+            paint: solution03::paint,
+        },
+    )
+    .mistake(
+        "no scale",
+        "All frequencies are equally strong in yours. Divide each wave by its frequency: that is what makes smooth images come \
+         first.",
+        with!(NoScale),
+    )
+    .mistake(
+        "divides by zero",
+        "The wave of frequency 0 is divided by 0. The divisor is at least 1/max(H, W).",
+        with!(DividesByZero),
+    )
+    .mistake(
+        "each wave once",
+        "The spectrum holds only half of the waves. Those with 0 < v < W/2 stand for their mirror images too, so they count \
+         twice.",
+        with!(OncePerWave),
+    )
+    .mistake(
+        "each wave twice",
+        "The wave v = 0, and for even W the wave v = W/2, are their own mirror images and count once.",
+        with!(TwicePerWave),
+    )
+    .mistake(
+        "the last wave of an odd width",
+        "For an odd width no v equals W/2: the last wave has a mirror image and counts twice.",
+        with!(LastIsOwnMirror),
+    )
+    .mistake("no norm", "The factor 1/√(H·W) is missing: the image gets brighter with its size.", with!(NoNorm))
+    .mistake("divided by H·W", "You divided by H·W; the factor is 1/√(H·W).", with!(FullNorm))
+    .mistake(
+        "the sign of the imaginary part",
+        "Re((a + ib)·e^(iφ)) = a·cos φ − b·sin φ; yours adds. The image comes out mirrored.",
+        with!(SignOfImaginary),
+    )
+    .mistake(
+        "rows beyond the half",
+        "The wave u = H − 1 is as slow as u = 1, only in the other direction: its frequency along the height is \
+         min(u, H − u)/H.",
+        with!(HighRowsNotMirrored),
+    )
+    .mistake(
+        "frequencies in whole waves",
+        "You took u and v themselves. A frequency is in waves per pixel, u/H and v/W; otherwise high and wide images are \
+         scaled differently along their sides.",
+        with!(WholeFrequencies),
+    )
+    .mistake(
+        "any width",
+        "A spectrum that does not fit the width is an error: it needs ⌊W/2⌋ + 1 waves.",
+        with!(AnyWidth),
+    )
+    .mistake(
+        "axes transposed",
+        "Your colours come from the transposed matrix: rgb[c] = Σ_k axes[c, k]·image[k], a matrix times a column.",
+        with!(AxesTransposed),
+    )
+    .mistake(
+        "no sigmoid",
+        "Your image leaves [0, 1]. The sigmoid comes last.",
+        with!(NoSigmoid),
+    )
+    .mistake(
+        "sigmoid before the colours",
+        "You mixed the colours after the sigmoid, so they leave [0, 1] again. The sigmoid comes last.",
+        with!(SigmoidFirst),
+    )
+    .mistake(
+        "colours not mixed",
+        "Your image is still in decorrelated colours: multiply by the axes.",
+        with!(NoColours),
+    )
+    .alternative("by one large matrix, colour by colour", with!(None))
+    .truth("one wave: v = 1 along 4 pixels, amplitude 1", tensor(&[4.0, 0.0, -4.0, 0.0], (1, 1, 1, 4)), |f| {
+        (f.from_spectrum)(&delta([0, 0, 0, 1, 0], [1, 1, 1, 3, 2]), 4)
+    })
+    .within(TOLERANCE)
+    .because("1/√4 · 2 · 1/(1/4) · cos(2πj/4).")
+    .truth("the same, imaginary", tensor(&[0.0, -4.0, 0.0, 4.0], (1, 1, 1, 4)), |f| {
+        (f.from_spectrum)(&delta([0, 0, 0, 1, 1], [1, 1, 1, 3, 2]), 4)
+    })
+    .within(TOLERANCE)
+    .because("i·e^(iφ) has the real part −sin φ.")
+    .truth("frequency 0 on 2×4 pixels", tensor(&[2f32.sqrt(); 8], (1, 1, 2, 4)), |f| {
+        (f.from_spectrum)(&delta([0, 0, 0, 0, 0], [1, 1, 2, 3, 2]), 4)
+    })
+    .within(TOLERANCE)
+    .because("A flat image: 1/√8 · 1 · 4, since the divisor is 1/max(2, 4).")
+    .truth("the fastest wave on 1×4 pixels, v = 2", tensor(&[1.0, -1.0, 1.0, -1.0], (1, 1, 1, 4)), |f| {
+        (f.from_spectrum)(&delta([0, 0, 0, 2, 0], [1, 1, 1, 3, 2]), 4)
+    })
+    .within(TOLERANCE)
+    .because("1/√4 · 1 · 1/(2/4): it is its own mirror image.");
+    for row in super::fixture()["waves"].as_array().expect("a list") {
+        let spectrum = super::numbers(&row["spectrum"], &row["shape"]);
+        let gradient = super::numbers(&row["gradient"], &row["shape"]);
+        let of_image = |name: &str| super::numbers(&row[name], &row["image_shape"]);
+        let (expected, upstream) = (of_image("image"), of_image("upstream"));
+        let width = row["width"].as_u64().expect("a count") as usize;
+        exam = exam
+            .truth(
+                format!("a spectrum of shape {:?} for width {width}, as PyTorch's irfft2 does, and the gradient", spectrum.dims()),
+                Observed::fields([("image", expected), ("gradient", gradient)]),
+                move |f| {
+                    let gradient = slope(&spectrum, |z| (f.from_spectrum)(z, width)?.broadcast_mul(&upstream))?;
+                    Ok::<_, candle_core::Error>(Observed::fields([
+                        ("image", (f.from_spectrum)(&spectrum, width)?),
+                        ("gradient", gradient),
+                    ]))
+                },
+            )
+            .within(TOLERANCE);
+    }
+    let (even_1, odd_1, odd_2) = (even.clone(), odd.clone(), odd.clone());
+    exam.case("two random spectra for 5×6", move |f| {
+        (f.from_spectrum)(&even_1, 6)
+    })
+    .within(TOLERANCE)
+    .case("a random spectrum for 4×7", move |f| {
+        (f.from_spectrum)(&odd_1, 7)
+    })
+    .within(TOLERANCE)
+    .refuses("four waves for width 5", move |f| {
+        (f.from_spectrum)(&odd_2, 5)
+    })
+    .refuses("a spectrum without real and imaginary part", |f| {
+        (f.from_spectrum)(&tensor(&[0.0; 6], (1, 1, 2, 3)), 4)
+    })
+    .truth(
+        "the pixel (1, 10, 100) along the axes (1, 2, 0), (0, 3, 0), (0, 0, −1)",
+        tensor(&[1.0, 32.0, -100.0], (1, 3, 1, 1)),
+        move |f| (f.mix_colours)(&colours, &planted),
+    )
+    .because("1·(1, 2, 0) + 10·(0, 3, 0) + 100·(0, 0, −1): the axes are the columns of the matrix.")
+    .case("two random images along random axes", {
+        let (image, axes) = (image.clone(), axes.clone());
+        move |f| (f.mix_colours)(&image, &axes)
+    })
+    .refuses("axes [2, 3]", move |f| {
+        (f.mix_colours)(&image, &tensor(&[0.0; 6], (2, 3)))
+    })
+    .truth(
+        "paint a spectrum of zeros",
+        tensor(&[0.5; 12], (1, 3, 2, 2)),
+        {
+            let axes = axes.clone();
+            move |f| (f.paint)(&tensor(&[0.0; 24], (1, 3, 2, 2, 2)), 2, &axes)
+        },
+    )
+    .because("σ(0) = ½, plain grey.")
+    .case("paint two random spectra, and the gradient", move |f| {
+        let gradient = slope(&even, |z| (f.paint)(z, 6, &axes)?.broadcast_mul(&upstream))?;
+        Ok::<_, candle_core::Error>(Observed::fields([
+            ("image", (f.paint)(&even, 6, &axes)?),
+            ("gradient", gradient),
+        ]))
+    })
+    .within(TOLERANCE)
+}

@@ -1,0 +1,326 @@
+use candle_core::{D, Result, Tensor, bail};
+use resnet::{Config, ResNet, Stem, parameters};
+
+use super::slope;
+use crate::inputs::{Random, delta, tensor};
+use crate::{Exam, Observed};
+
+/// `solution03::Target`
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "said there")]
+pub enum Target {
+    Neuron(usize),
+    Channel(usize),
+    Layer,
+}
+
+/// The two functions of exercise 3.1.
+#[derive(Clone, Copy)]
+pub struct Objectives {
+    /// `solution03::objective`
+    pub objective: fn(&Tensor, Target) -> Result<Tensor>,
+    /// `solution03::score`
+    pub score: fn(&ResNet, &Tensor, &str, Target) -> Result<Tensor>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    CornerUnit,
+    UpperMiddle,
+    RowAndColumnSwapped,
+    SumOfMap,
+    LargestOfMap,
+    MeanOverBatch,
+    MeanOfLayer,
+    SumOfSquares,
+    OutOfRange,
+    Probability,
+    NotNormalized,
+    Detached,
+}
+
+fn objective(activation: &Tensor, target: Target, fault: Fault) -> Result<Tensor> {
+    let maps = match activation.dims() {
+        [batch, classes] if fault == Fault::Probability => {
+            let shape = (*batch, *classes, 1, 1);
+            candle_nn::ops::softmax(activation, D::Minus1)?.reshape(shape)?
+        }
+        [batch, classes] => activation.reshape((*batch, *classes, 1, 1))?,
+        [_, _, _, _] => activation.clone(),
+        other => bail!("{other:?}"),
+    };
+    let (batch, channels, height, width) = maps.dims4()?;
+    let (row, column) = match fault {
+        Fault::CornerUnit => (0, 0),
+        Fault::UpperMiddle => ((height - 1) / 2, (width - 1) / 2),
+        Fault::RowAndColumnSwapped => ((width / 2).min(height - 1), (height / 2).min(width - 1)),
+        _ => (height / 2, width / 2),
+    };
+    let flat = maps.reshape((batch, channels, height * width))?;
+    let channel = |k: usize| match fault {
+        Fault::OutOfRange => flat.narrow(1, k.min(channels - 1), 1)?.squeeze(1),
+        _ => flat.narrow(1, k, 1)?.squeeze(1),
+    };
+    let values = match (target, fault) {
+        (Target::Neuron(k), _) => channel(k)?.narrow(1, row * width + column, 1)?.squeeze(1),
+        (Target::Channel(k), Fault::SumOfMap) => channel(k)?.sum(1),
+        (Target::Channel(k), Fault::LargestOfMap) => channel(k)?.max(1),
+        (Target::Channel(k), _) => channel(k)?.mean(1),
+        (Target::Layer, Fault::MeanOfLayer) => flat.mean((1, 2)),
+        (Target::Layer, Fault::SumOfSquares) => flat.sqr()?.sum((1, 2)),
+        (Target::Layer, _) => flat.sqr()?.mean((1, 2)),
+    }?;
+    if fault == Fault::MeanOverBatch {
+        values.mean_keepdim(0)
+    } else {
+        Ok(values)
+    }
+}
+
+fn score(
+    network: &ResNet,
+    images: &Tensor,
+    site: &str,
+    target: Target,
+    fault: Fault,
+) -> Result<Tensor> {
+    let images = match fault {
+        Fault::NotNormalized => images.clone(),
+        Fault::Detached => resnet::normalize(&images.detach())?,
+        _ => resnet::normalize(images)?,
+    };
+    let mut kept = None;
+    network.forward_visit(&images, &mut |name, activation| {
+        if name == site {
+            kept = Some(activation.clone());
+        }
+        Ok(None)
+    })?;
+    match kept {
+        Some(activation) => objective(&activation, target, fault),
+        None => bail!("no site {site}"),
+    }
+}
+
+macro_rules! with {
+    ($fault:ident) => {
+        Objectives {
+            objective: |activation, target| objective(activation, target, Fault::$fault),
+            score: |network, images, site, target| {
+                score(network, images, site, target, Fault::$fault)
+            },
+        }
+    };
+}
+
+fn solution_target(target: Target) -> solution03::Target {
+    match target {
+        Target::Neuron(channel) => solution03::Target::Neuron(channel),
+        Target::Channel(channel) => solution03::Target::Channel(channel),
+        Target::Layer => solution03::Target::Layer,
+    }
+}
+
+/// A small network whose first filter takes the red of a pixel, and whose class scores are 1, 2 and 3 for any image.
+fn planted() -> Result<ResNet> {
+    let config = Config::resnet18().width(2).classes(3).stem(Stem::Cifar);
+    let mut weights = parameters::initialize(&config, 3)?;
+    weights.insert("conv1.weight".into(), delta([0, 0, 1, 1], [2, 3, 3, 3]));
+    weights.insert("fc.weight".into(), weights["fc.weight"].zeros_like()?);
+    weights.insert("fc.bias".into(), tensor(&[1.0, 2.0, 3.0], 3));
+    ResNet::new(&config, &weights)
+}
+
+/// 3.1
+pub fn objectives(seed: u64) -> Exam<Objectives> {
+    let mut random = Random::new(seed, 31);
+    let counted = Tensor::arange(0f32, 24.0, &candle_core::Device::Cpu)
+        .and_then(|x| x.reshape((1, 2, 3, 4)))
+        .expect("24 numbers");
+    let small = tensor(&[3.0, -1.0, 2.0, 0.0, 1.0, -2.0, 1.0, 1.0], (2, 2, 1, 2));
+    let logits = tensor(&[1.0, 2.0, -3.0, 0.5, 0.5, 4.0], (2, 3));
+    let wide = random.signed((3, 4, 4, 7));
+    let high = random.signed((2, 3, 6, 3));
+    let images = random.between(0.0, 1.0, (2, 3, 8, 10));
+    let planted = planted().expect("a small network");
+    let config = Config::resnet18().width(2).classes(4).stem(Stem::Cifar);
+    let network = ResNet::untrained(&config, seed).expect("a small network");
+    let red = tensor(&[0.485 + 2.0 * 0.229, 0.3, 0.9], (1, 3, 1, 1));
+    let flat = red
+        .broadcast_as((1, 3, 8, 8))
+        .and_then(|x| x.contiguous())
+        .expect("one colour");
+    let flat_1 = flat.clone();
+
+    let targets = [
+        ("the neuron of channel 1", Target::Neuron(1)),
+        ("channel 2", Target::Channel(2)),
+        ("the layer", Target::Layer),
+    ];
+    let mut exam = Exam::new(
+        "3.1",
+        Objectives {
+            objective: |activation, target| solution03::objective(activation, solution_target(target)),
+            score: |network, images, site, target| {
+                solution03::score(network, images, site, solution_target(target))
+            },
+        },
+    )
+    .mistake(
+        "the corner unit",
+        "You took the unit in the upper left corner, whose window hangs over the border. The neuron is the one in the \
+         middle, at height / 2 and width / 2.",
+        with!(CornerUnit),
+    )
+    .mistake(
+        "rounded up to the left",
+        "On a map of even size you took the unit left of or above the middle. The place is height / 2 and width / 2, \
+         rounded down: of 4 places (0 to 3) the one numbered 2.",
+        with!(UpperMiddle),
+    )
+    .mistake(
+        "row and column swapped",
+        "The row comes from the height and the column from the width. On a square map nobody notices the exchange.",
+        with!(RowAndColumnSwapped),
+    )
+    .mistake(
+        "sum over the map",
+        "You added the map up. The objective is its mean, so that it does not grow with the image.",
+        with!(SumOfMap),
+    )
+    .mistake(
+        "largest of the map",
+        "You took the map's largest value. A channel's objective is the mean over all places; one place is a neuron.",
+        with!(LargestOfMap),
+    )
+    .mistake(
+        "one number for the batch",
+        "You averaged over the images too. Each image has its own number; the result has the shape [batch].",
+        with!(MeanOverBatch),
+    )
+    .mistake(
+        "mean of the layer",
+        "For the layer you took the mean of the activations. It is the mean of their squares: strong responses count more, \
+         and before a ReLU also the negative ones count.",
+        with!(MeanOfLayer),
+    )
+    .mistake(
+        "sum of squares",
+        "For the layer you added the squares up. Take their mean, so that it does not grow with the image.",
+        with!(SumOfSquares),
+    )
+    .mistake(
+        "another channel",
+        "A channel that the activation does not have is an error, not the last channel.",
+        with!(OutOfRange),
+    )
+    .mistake(
+        "probability",
+        "You took the softmax. A probability also rises when the other classes sink; the objective is the class score \
+         itself.",
+        with!(Probability),
+    )
+    .mistake(
+        "not normalized",
+        "The network got the image as it is shown. It was trained on normalized images: resnet::normalize comes first.",
+        with!(NotNormalized),
+    )
+    .mistake(
+        "cut off from the image",
+        "The number is right, and its gradient with respect to the image is 0: somewhere you detach, or make new tensors \
+         from numbers. Only operations on tensors stay connected.",
+        with!(Detached),
+    )
+    .alternative("by a visitor, on flattened maps", with!(None))
+    .truth("the neuron of channel 1 of [1, 2, 3, 4], which counts 0, 1, 2, …", vec![18f32], {
+        let counted = counted.clone();
+        move |f| (f.objective)(&counted, Target::Neuron(1))
+    })
+    .because("Channel 1 starts at 12; row 3 / 2 = 1, column 4 / 2 = 2: 12 + 1·4 + 2.")
+    .truth("channel 0 of the same", vec![5.5f32], move |f| {
+        (f.objective)(&counted, Target::Channel(0))
+    })
+    .because("The mean of 0 to 11.");
+    for (what, target, values) in [
+        (
+            "channel 0 of two images, [3, −1 | 2, 0] and [1, −2 | 1, 1]",
+            Target::Channel(0),
+            [1.0, -0.5],
+        ),
+        ("the layer of the same", Target::Layer, [3.5, 1.75]),
+    ] {
+        let small = small.clone();
+        exam = exam.truth(what, values.map(|x| x as f32).to_vec(), move |f| {
+            (f.objective)(&small, target)
+        });
+    }
+    exam = exam
+        .truth(
+            "class 1 of the scores [1, 2, −3] and [0.5, 0.5, 4]",
+            vec![2f32, 0.5],
+            {
+                let logits = logits.clone();
+                move |f| (f.objective)(&logits, Target::Channel(1))
+            },
+        )
+        .because("The score itself, not its softmax.")
+        .truth("class 2 of the same, as a neuron", vec![-3f32, 4.0], {
+            let logits = logits.clone();
+            move |f| (f.objective)(&logits, Target::Neuron(2))
+        })
+        .refuses("class 3 of three", move |f| {
+            (f.objective)(&logits, Target::Channel(3))
+        })
+        .refuses("an activation of rank 3", |f| {
+            (f.objective)(
+                &tensor(&[1.0, 2.0, 3.0, 4.0], (1, 2, 2)),
+                Target::Channel(0),
+            )
+        });
+    for (what, target) in targets {
+        let (wide, high) = (wide.clone(), high.clone());
+        exam = exam
+            .case(format!("{what} of [3, 4, 4, 7]"), move |f| {
+                (f.objective)(&wide, target)
+            })
+            .case(format!("{what} of [2, 3, 6, 3]"), move |f| {
+                (f.objective)(&high, target)
+            });
+    }
+    let planted_1 = planted.clone();
+    exam = exam
+        .truth(
+            "score: conv1 takes the red of a pixel; an image whose red is 0.485 + 2·0.229",
+            vec![2f32],
+            move |f| (f.score)(&planted, &flat, "conv1", Target::Neuron(0)),
+        )
+        .because("Normalized, its red is 2 deviations above the mean.")
+        .truth(
+            "score: class 2 of a network with scores 1, 2, 3",
+            vec![3f32],
+            move |f| (f.score)(&planted_1, &flat_1, "fc", Target::Channel(2)),
+        );
+    for (site, target) in [
+        ("conv1", Target::Channel(1)),
+        ("layer2.1.add", Target::Neuron(3)),
+        ("layer3", Target::Layer),
+        ("fc", Target::Channel(0)),
+    ] {
+        let (network, images) = (network.clone(), images.clone());
+        exam = exam.case(
+            format!("score: {site}, {target:?}, and its gradient"),
+            move |f| {
+                let score = |images: &Tensor| (f.score)(&network, images, site, target);
+                let value = score(&images)?;
+                Ok::<_, candle_core::Error>(Observed::fields([
+                    ("score", Observed::from(value)),
+                    ("gradient", Observed::from(slope(&images, score)?)),
+                ]))
+            },
+        );
+    }
+    exam.refuses("score at a site that is not there", move |f| {
+        (f.score)(&network, &images, "layer5", Target::Layer)
+    })
+}

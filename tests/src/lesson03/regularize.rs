@@ -1,0 +1,340 @@
+use candle_core::{DType, Device, Result, Tensor, bail};
+
+use super::slope;
+use crate::inputs::{Random, delta, tensor};
+use crate::{Exam, Observed, Tolerance};
+
+/// The three functions of exercise 3.3.
+#[derive(Clone, Copy)]
+pub struct Regularizers {
+    /// `solution03::total_variation`
+    pub total_variation: fn(&Tensor) -> Result<Tensor>,
+    /// `solution03::l2`
+    pub l2: fn(&Tensor) -> Result<Tensor>,
+    /// `solution03::blur`
+    pub blur: fn(&Tensor, f64) -> Result<Tensor>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    BareRoot,
+    NotZeroWhenFlat,
+    Absolute,
+    Squares,
+    Sum,
+    AcrossOnly,
+    WrapsAround,
+    AroundZero,
+    SumOfSquares,
+    RootOfSquares,
+    BatchMean,
+    DarkBorder,
+    NoHalf,
+    NotSquared,
+    HeightOnly,
+    AnySigma,
+}
+
+fn total_variation(images: &Tensor, fault: Fault) -> Result<Tensor> {
+    let (_, _, height, width) = images.dims4()?;
+    let (rows, columns) = match fault {
+        Fault::WrapsAround => (height, width),
+        _ if height < 2 || width < 2 => bail!("{height}×{width}"),
+        _ => (height - 1, width - 1),
+    };
+    let part = |x: &Tensor| x.narrow(2, 0, rows)?.narrow(3, 0, columns);
+    let difference = |dim: usize| part(&(images.roll(-1, dim)? - images)?);
+    let (down, mut across) = (difference(2)?, difference(3)?);
+    if fault == Fault::AcrossOnly {
+        across = across.zeros_like()?;
+    }
+    let squares = (down.sqr()? + across.sqr()?)?;
+    let length = match fault {
+        Fault::BareRoot => squares.sqrt()?,
+        Fault::NotZeroWhenFlat => (squares + 1e-6)?.sqrt()?,
+        Fault::Absolute => (down.abs()? + across.abs()?)?,
+        Fault::Squares => squares,
+        _ => ((squares + 1e-6)?.sqrt()? - 1e-3)?,
+    };
+    match fault {
+        Fault::Sum => length.sum((1, 2, 3)),
+        Fault::BatchMean => length.mean_all()?.reshape(1),
+        _ => length.mean((1, 2, 3)),
+    }
+}
+
+fn l2(images: &Tensor, fault: Fault) -> Result<Tensor> {
+    let centre = if fault == Fault::AroundZero { 0.0 } else { 0.5 };
+    let squares = (images - centre)?.sqr()?.flatten_from(1)?;
+    match fault {
+        Fault::SumOfSquares => squares.sum(1),
+        Fault::RootOfSquares => squares.mean(1)?.sqrt(),
+        Fault::BatchMean => squares.mean_all()?.reshape(1),
+        _ => squares.mean(1),
+    }
+}
+
+/// One pixel at a time: multiplies by a weight per pair of places.
+fn blur(images: &Tensor, sigma: f64, fault: Fault) -> Result<Tensor> {
+    let (batch, channels, height, width) = images.dims4()?;
+    if fault != Fault::AnySigma && (sigma.is_nan() || sigma <= 0.0) {
+        bail!("sigma {sigma}");
+    }
+    let kernel = |side: usize| -> Result<Tensor> {
+        let mut weights = vec![];
+        for i in 0..side {
+            let weight = |k: f64| {
+                let distance = i as f64 - k;
+                match fault {
+                    Fault::NoHalf => (-distance * distance / (sigma * sigma)).exp(),
+                    Fault::NotSquared => (-distance.abs() / (2.0 * sigma)).exp(),
+                    _ => (-distance * distance / (2.0 * sigma * sigma)).exp(),
+                }
+            };
+            // Zeros beyond the border: the weights there count, and what they weigh does not.
+            let beyond = if fault == Fault::DarkBorder { 50 } else { 0 };
+            let total: f64 = (-beyond..side as i64 + beyond)
+                .map(|k| weight(k as f64))
+                .sum();
+            weights.extend((0..side).map(|k| weight(k as f64) / total));
+        }
+        Tensor::from_vec(weights, (side, side), images.device())?.to_dtype(images.dtype())
+    };
+    let columns = images
+        .reshape((batch * channels * height, width))?
+        .matmul(&kernel(width)?.t()?)?
+        .reshape((batch, channels, height, width))?;
+    if fault == Fault::HeightOnly {
+        return kernel(height)?.broadcast_matmul(images);
+    }
+    columns
+        .transpose(2, 3)?
+        .contiguous()?
+        .reshape((batch * channels * width, height))?
+        .matmul(&kernel(height)?.t()?)?
+        .reshape((batch, channels, width, height))?
+        .transpose(2, 3)?
+        .contiguous()
+}
+
+macro_rules! with {
+    ($fault:ident) => {
+        Regularizers {
+            total_variation: |images| total_variation(images, Fault::$fault),
+            l2: |images| l2(images, Fault::$fault),
+            blur: |images, sigma| blur(images, sigma, Fault::$fault),
+        }
+    };
+}
+
+/// A value, and its gradient with respect to the image.
+fn with_gradient(images: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Observed> {
+    Ok(Observed::fields([
+        ("value", Observed::from(f(images)?)),
+        ("gradient", Observed::from(slope(images, f)?)),
+    ]))
+}
+
+/// The gradient by moving each number a little, in f64.
+fn finite_differences(images: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    const STEP: f64 = 1e-6;
+    let values = images
+        .to_dtype(DType::F64)?
+        .flatten_all()?
+        .to_vec1::<f64>()?;
+    let at = |i: usize, step: f64| -> Result<f64> {
+        let mut moved = values.clone();
+        moved[i] += step;
+        f(&Tensor::from_vec(moved, images.shape(), &Device::Cpu)?)?
+            .sum_all()?
+            .to_scalar()
+    };
+    let slopes = (0..values.len())
+        .map(|i| Ok(((at(i, STEP)? - at(i, -STEP)?) / (2.0 * STEP)) as f32))
+        .collect::<Result<Vec<f32>>>()?;
+    Tensor::from_vec(slopes, images.shape(), &Device::Cpu)
+}
+
+/// 3.3
+pub fn regularizers(seed: u64) -> Exam<Regularizers> {
+    let mut random = Random::new(seed, 33);
+    let images = random.between(0.0, 1.0, (2, 3, 5, 6));
+    let high = random.between(0.0, 1.0, (1, 2, 7, 4));
+    let small = random.between(0.0, 1.0, (1, 2, 3, 3));
+    let measured =
+        finite_differences(&small, |x| total_variation(x, Fault::None)).expect("a small image");
+    let small_value = total_variation(&small, Fault::None).expect("a small image");
+    let flat = Tensor::full(0.5f32, (1, 3, 4, 4), &Device::Cpu).expect("a constant");
+    let zeros = flat.zeros_like().expect("zeros");
+    let ramp = tensor(&[0.0, 0.3, 0.4, 0.7], (1, 1, 2, 2));
+    let step = tensor(&[0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0], (1, 1, 3, 3));
+    let two = tensor(&[0.0, 0.0, 0.5, 1.0], (2, 1, 1, 2));
+    // exp(−x²/2) at −2 … 2, normalized, in both directions: the middle rows of what a point becomes.
+    let point = delta([0, 0, 4, 4], [1, 1, 9, 9]);
+    let bell: Vec<f64> = (0..9)
+        .map(|k| (-0.5 * f64::from(k - 4i32).powi(2)).exp())
+        .collect();
+    // Row i of the matrix is normalized by itself.
+    let row_sum = |i: i32| {
+        (0..9)
+            .map(|k| (-0.5 * f64::from(k - i).powi(2)).exp())
+            .sum::<f64>()
+    };
+    let spread: Vec<f32> = (0..81)
+        .map(|i| {
+            let (y, x) = (i / 9, i % 9);
+            (bell[y] / row_sum(y as i32) * bell[x] / row_sum(x as i32)) as f32
+        })
+        .collect();
+
+    Exam::new(
+        "3.3",
+        Regularizers {
+            total_variation: solution03::total_variation,
+            l2: solution03::l2,
+            blur: solution03::blur,
+        },
+    )
+    .mistake(
+        "root of zero",
+        "On a flat image your gradient is NaN: the root has an infinite slope at 0. Add s² under it and take s off again.",
+        with!(BareRoot),
+    )
+    .mistake(
+        "not zero when flat",
+        "A flat image has no variation, and yours is s. Take s off after the root.",
+        with!(NotZeroWhenFlat),
+    )
+    .mistake(
+        "sum of absolute differences",
+        "You added |dx| and |dy|. That measures diagonal edges as longer than they are, and candle gives |x| the slope 1 at \
+         0. Take the length √(dx² + dy² + s²) − s.",
+        with!(Absolute),
+    )
+    .mistake(
+        "squares without the root",
+        "The root is missing. Squares punish one strong edge more than many weak ones, and so smear edges.",
+        with!(Squares),
+    )
+    .mistake(
+        "sum of the variation",
+        "You added up where the mean is asked for, so the penalty grows with the image.",
+        with!(Sum),
+    )
+    .mistake(
+        "one direction only",
+        "Only differences between rows count in yours. dx, to the right neighbour, belongs under the root too.",
+        with!(AcrossOnly),
+    )
+    .mistake(
+        "around the edge",
+        "You compared the last column with the first. Only pixels that have a right and a lower neighbour count.",
+        with!(WrapsAround),
+    )
+    .mistake(
+        "around black",
+        "You measured the distance from 0, which is black. Plain grey, ½, is where nothing is.",
+        with!(AroundZero),
+    )
+    .mistake(
+        "sum of squares",
+        "For l2 you added the squares up. Take their mean, so that it does not grow with the image.",
+        with!(SumOfSquares),
+    )
+    .mistake(
+        "root of the mean square",
+        "l2 has no root here. With it the gradient at plain grey is NaN.",
+        with!(RootOfSquares),
+    )
+    .mistake(
+        "one number for the batch",
+        "You averaged over the images too. Each has its own number: [batch].",
+        with!(BatchMean),
+    )
+    .mistake(
+        "dark border",
+        "A flat image gets darker at the border: the weights of what lies beyond are lost. Divide each row of K by its own \
+         sum.",
+        with!(DarkBorder),
+    )
+    .mistake(
+        "σ² for 2σ²",
+        "Your bell is too narrow: its exponent is −(i − k)² / (2σ²), with the 2.",
+        with!(NoHalf),
+    )
+    .mistake(
+        "distance not squared",
+        "Your weights fall with |i − k|; a Gaussian falls with its square.",
+        with!(NotSquared),
+    )
+    .mistake(
+        "one direction blurred",
+        "Only the columns are blurred. Multiply by the width's matrix from the right as well: · K_wᵀ.",
+        with!(HeightOnly),
+    )
+    .mistake(
+        "any sigma",
+        "A σ of 0 or less is an error: the bell has no width.",
+        with!(AnySigma),
+    )
+    .alternative("by rolls, and by two plain matrix products", with!(None))
+    .truth("total variation of [[0, 0.3], [0.4, 0.7]]", vec![(0.25f32 + 1e-6).sqrt() - 1e-3], move |f| {
+        (f.total_variation)(&ramp)
+    })
+    .because("One pixel has both neighbours: √(0.3² + 0.4² + s²) − s, about 0.499.")
+    .truth("total variation of a step from 0 to 1, 3×3", vec![(1f32 + 1e-6).sqrt() / 2.0 - 0.5e-3], move |f| {
+        (f.total_variation)(&step)
+    })
+    .because("Two of the four pixels with both neighbours stand at the step.")
+    .truth(
+        "total variation of plain grey, and its gradient",
+        Observed::fields([("value", Observed::from(vec![0f32])), ("gradient", Observed::from(&zeros))]),
+        {
+            let flat = flat.clone();
+            move |f| with_gradient(&flat, f.total_variation)
+        },
+    )
+    .because("A flat image has no variation, and neither way is up.")
+    .truth(
+        "total variation of a random 3×3 image; gradient by finite differences",
+        Observed::fields([("value", Observed::from(&small_value)), ("gradient", Observed::from(&measured))]),
+        move |f| with_gradient(&small, f.total_variation),
+    )
+    .within(Tolerance { max_relative: 1e-3, epsilon: 1e-4 })
+    .case("total variation of two random images", {
+        let images = images.clone();
+        move |f| with_gradient(&images, f.total_variation)
+    })
+    .case("total variation of [1, 2, 7, 4]", {
+        let high = high.clone();
+        move |f| (f.total_variation)(&high)
+    })
+    .refuses("total variation of a single row", {
+        let two = two.clone();
+        move |f| (f.total_variation)(&two)
+    })
+    .truth("l2 of (0, 0) and (½, 1)", vec![0.25f32, 0.125], {
+        let two = two.clone();
+        move |f| (f.l2)(&two)
+    })
+    .case("l2 of two random images, and its gradient", {
+        let images = images.clone();
+        move |f| with_gradient(&images, f.l2)
+    })
+    .truth("a flat image, blurred with σ = 1.5", &flat, {
+        let flat = flat.clone();
+        move |f| (f.blur)(&flat, 1.5)
+    })
+    .because("Where all pixels are alike, a mean of them changes nothing, at the border neither.")
+    .truth("a point in the middle of 9×9, blurred with σ = 1", tensor(&spread, (1, 1, 9, 9)), move |f| {
+        (f.blur)(&point, 1.0)
+    })
+    .because("A point becomes a bell, exp(−(dx² + dy²)/2), each row of K divided by its own sum.")
+    .case("two random images, blurred with σ = 0.7", {
+        let images = images.clone();
+        move |f| with_gradient(&images, |x| (f.blur)(x, 0.7))
+    })
+    .case("[1, 2, 7, 4], blurred with σ = 2", move |f| (f.blur)(&high, 2.0))
+    .refuses("σ = 0", move |f| (f.blur)(&images, 0.0))
+}
