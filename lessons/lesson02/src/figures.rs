@@ -103,16 +103,17 @@ fn maps(material: &Material) -> Result<Figure> {
         let title = format!("{site}: {channels} maps of {height}×{width}");
         figure = figure.panel(ImagePanel::new(&grid)?.title(title));
     }
-    Ok(figure.columns(3).width(1000))
+    Ok(figure.columns(3).width(860))
 }
 
 /// 2.1: one channel of a layer, captured with your hooks, for several images.
 fn channel(material: &Material) -> Result<Figure> {
     const SITE: &str = "layer3";
-    const IMAGES: u64 = 6;
+    const IMAGES: [u64; 6] = [0, 7, 1, 2, 4, 5];
     let hooks = Hooks::new(material.network());
-    let samples = (0..IMAGES)
+    let samples = IMAGES
         .map(|index| material.sample(index))
+        .into_iter()
         .collect::<Result<Vec<_>>>()?;
     let pixels: Vec<_> = samples.iter().map(|sample| &sample.pixels).collect();
     let images = Tensor::stack(&pixels, 0)?;
@@ -201,7 +202,10 @@ fn gradient(material: &Material) -> Result<Figure> {
         let activation = trace.activation(site)?.squeeze(0)?.get(largest)?;
         figure =
             figure.panel(Heatmap::new(&activation)?.title(format!("{site}, channel {largest}")));
-        below.push(Heatmap::new(&slope.get(largest)?)?.scale(Scale::Symmetric));
+        let map = slope.get(largest)?;
+        let most = map.abs()?.max_all()?.to_scalar::<f32>()?;
+        let gradient = Heatmap::new(&map)?.scale(Scale::Symmetric);
+        below.push(gradient.quantity(format!("from −{most:.3} to {most:.3}")));
     }
     Ok(figure.panels(below).columns(LAYERS.len()).width(1200))
 }
@@ -302,20 +306,71 @@ fn shares(
 /// 2.4: are early layers denser?
 fn sparsity_over_depth(material: &Material) -> Result<Figure> {
     let images = many(material) / 4;
-    let relus = relus(material.network());
-    let sites: Vec<&str> = relus.iter().map(|(_, after)| after.as_str()).collect();
-    let trained = shares(material, material.network(), images, &sites)?;
-    let untrained = ResNet::untrained(material.network().config(), 0)?;
+    let network = material.network();
+    let relus = relus(network);
+    let outputs: Vec<&str> = relus.iter().map(|(_, after)| after.as_str()).collect();
+    // The stem has one ReLU, which begins both curves; a block has its first ReLU inside.
+    let inside = outputs.iter().map(|site| match *site {
+        "relu" => site.to_string(),
+        block => format!("{block}.relu"),
+    });
+    let inside: Vec<String> = inside.collect();
+    let sites: Vec<&str> = outputs
+        .iter()
+        .copied()
+        .chain(inside.iter().map(String::as_str))
+        .collect();
+    let trained = shares(material, network, images, &sites)?;
+    let untrained = ResNet::untrained(network.config(), 0)?;
     let untrained = shares(material, &untrained, images, &sites)?;
-    let curve = |name: &str, shares: &[(f64, Vec<f64>)]| {
-        Series::over_index(name, shares.iter().map(|(layer, _)| *layer)).markers()
-    };
+
+    let names = || outputs.iter().map(|site| short(site));
+    let mut chart = LineChart::new()
+        .title("sparsity over depth")
+        .x_names(names())
+        .x_label("block, from the image to the answer")
+        .y_label("share of zeros")
+        .y_range(0.0..=1.0);
+    let mut table = Table::new(std::iter::once("% zeros".to_string()).chain(names()));
+    let (blocks, first) = (outputs.len(), 0);
+    for (name, found, from, color) in [
+        ("trained, after the block", &trained, first, palette::BLUE),
+        (
+            "trained, inside the block",
+            &trained,
+            blocks,
+            palette::VERMILLION,
+        ),
+        (
+            "untrained, after the block",
+            &untrained,
+            first,
+            palette::BLUE,
+        ),
+        (
+            "untrained, inside the block",
+            &untrained,
+            blocks,
+            palette::VERMILLION,
+        ),
+    ] {
+        let shares = || found[from..from + blocks].iter().map(|(layer, _)| *layer);
+        let curve = Series::over_index(name, shares()).color(color);
+        let is_trained = name.starts_with("trained");
+        chart = chart.series(if is_trained {
+            curve.markers()
+        } else {
+            curve.dashed()
+        });
+        let percent = shares().map(|share| format!("{:.1}", 100.0 * share));
+        table = table.row(std::iter::once(name.to_string()).chain(percent));
+    }
     let mut ranks = LineChart::new()
-        .title("channels of a site, sorted")
+        .title("trained, channels of a site, sorted")
         .x_label("share of the site's channels")
         .y_label("sparsity of the channel")
         .y_range(0.0..=1.0);
-    for (name, color) in [("relu", 0), ("layer2.1", 1), ("layer4.1", 2)] {
+    for name in ["relu", "layer2.1", "layer4.1"] {
         let Some(index) = sites.iter().position(|site| *site == name) else {
             continue;
         };
@@ -326,77 +381,112 @@ fn sparsity_over_depth(material: &Material) -> Result<Figure> {
             .iter()
             .enumerate()
             .map(|(rank, &share)| (rank as f64 / last, share));
-        ranks = ranks.series(Series::new(name, points).color(palette::series(color)));
+        ranks = ranks.series(Series::new(name, points));
     }
     Ok(Figure::new("How much of each layer is zero")
         .caption(format!(
-            "{}, {images} {}; exact zeros after the ReLU of the stem and of each block, by your sparsity (2.4). Left: all \
-             values of a site; the untrained network has the same architecture and random weights. Right: the trained \
-             network, channel by channel.",
+            "{}, {images} {}; exact zeros after the ReLU of the stem and after both ReLUs of each block, by your sparsity \
+             (2.4). The untrained network has the same architecture and random weights.",
             material.network_name(),
             material.data_name(),
         ))
-        .panel(
-            LineChart::new()
-                .title("sparsity over depth")
-                .x_names(sites.iter().map(|site| short(site)))
-                .x_label("site, from the image to the answer")
-                .y_label("share of zeros")
-                .y_range(0.0..=1.0)
-                .series(curve("trained", &trained))
-                .series(curve("untrained", &untrained).dashed()),
-        )
+        .panel(chart)
         .panel(ranks)
-        .width(1000))
+        .next_row()
+        .panel(table)
+        .width(1100))
+}
+
+/// Channels, or places, that have not fired yet, after more and more images.
+struct Watch {
+    peaks: Peaks,
+    seen: u32,
+    silent: Vec<(f64, f64)>,
+}
+
+impl Watch {
+    fn new() -> Self {
+        Self {
+            peaks: Peaks::new(),
+            seen: 0,
+            silent: vec![],
+        }
+    }
+
+    /// One image more; `units` are `[1, units, height, width]`.
+    fn image(&mut self, units: &Tensor) -> Result<()> {
+        self.peaks.update(units)?;
+        self.seen += 1;
+        // Often in the beginning, rarely later: the axis is logarithmic.
+        if self.seen < 16 || self.seen.is_multiple_of(1 << (self.seen.ilog2() - 3)) {
+            let share = self.peaks.dead()?.len() as f64 / units.dim(1)? as f64;
+            self.silent.push((f64::from(self.seen), share));
+        }
+        Ok(())
+    }
+
+    fn series(self, name: String) -> Result<Series> {
+        let left = self.peaks.dead()?.len();
+        Ok(Series::new(format!("{name}: {left} left"), self.silent))
+    }
 }
 
 /// 2.5: how many images it takes until a unit has fired.
 fn dead_units(material: &Material) -> Result<Figure> {
-    let images = many(material);
-    let mut peaks = vec![Peaks::new(); LAYERS.len()];
-    let mut seen = vec![0u64; LAYERS.len()];
-    let mut silent: Vec<Vec<(f64, f64)>> = vec![vec![]; LAYERS.len()];
+    const NORM: &str = "layer2.0.bn1";
+    const LOWERED: [f64; 4] = [0.0, 2.0, 4.0, 6.0];
+    let images = many(material) / 2;
+    let layers = &LAYERS[1..];
+    let sites = [layers, &[NORM]].concat();
+    let mut places: Vec<Watch> = layers.iter().map(|_| Watch::new()).collect();
+    let mut channels = LOWERED.map(|_| Watch::new());
     each_batch(
         material,
         material.network(),
         images,
-        &LAYERS,
+        &sites,
         |site, activation| {
-            let index = LAYERS
-                .iter()
-                .position(|one| *one == site)
-                .unwrap_or_default();
-            let (batch, channels, _, _) = activation.dims4()?;
-            for image in 0..batch {
-                peaks[index].update(&activation.narrow(0, image, 1)?)?;
-                seen[index] += 1;
-                // Often in the beginning, rarely later: the axis is logarithmic.
-                if seen[index] < 20 || seen[index].is_multiple_of(seen[index].ilog2().pow(2).into())
-                {
-                    let share = peaks[index].dead()?.len() as f64 / channels as f64;
-                    silent[index].push((seen[index] as f64, share));
+            for image in 0..activation.dim(0)? {
+                let one = activation.narrow(0, image, 1)?;
+                match layers.iter().position(|layer| *layer == site) {
+                    Some(index) => places[index].image(&one.reshape((1, (), 1, 1))?)?,
+                    None => {
+                        for (watch, lowered) in channels.iter_mut().zip(LOWERED) {
+                            watch.image(&(&one - lowered)?)?;
+                        }
+                    }
                 }
             }
             Ok(())
         },
     )?;
-    let mut chart = LineChart::new()
-        .x_label("images seen")
-        .y_label("share of the channels that never fired so far")
-        .log_x();
-    for ((site, points), peaks) in LAYERS.iter().zip(silent).zip(&peaks) {
-        let name = format!("{site}: {} left", peaks.dead()?.len());
-        chart = chart.series(Series::new(name, points));
+    let chart = |title: &str, what: &str| {
+        LineChart::new()
+            .title(title)
+            .x_label("images seen")
+            .y_label(format!("share of the {what} that never fired so far"))
+            .log_x()
+            .y_range(0.0..=1.0)
+    };
+    let mut single = chart("every place of every channel", "places");
+    for (site, watch) in layers.iter().zip(places) {
+        single = single.series(watch.series(site.to_string())?);
+    }
+    let mut damaged = chart("channels behind layer2.0.bn1", "channels");
+    for (lowered, watch) in LOWERED.into_iter().zip(channels) {
+        damaged = damaged.series(watch.series(format!("bias − {lowered}"))?);
     }
     Ok(Figure::new("Silent so far, or dead?")
         .caption(format!(
-            "{}, {images} {}; channels whose largest activation is not above 0, by your Peaks (2.5), after each image. The \
-             legend says how many are left at the end.",
+            "{}, {images} {}; units whose largest activation is not above 0, by your Peaks (2.5), after each image. Left: \
+             each place counted as a unit of its own. Right: channels of {NORM} after the ReLU behind it, if all its biases \
+             were lowered. The legend says how many are left at the end.",
             material.network_name(),
             material.data_name(),
         ))
-        .panel(chart)
-        .width(900))
+        .panel(single)
+        .panel(damaged)
+        .width(1100))
 }
 
 /// 2.6: the distribution of the values before and after the ReLU.
@@ -454,7 +544,10 @@ fn histograms(material: &Material) -> Result<Figure> {
         let outside = 100.0 * (h.below + h.above) as f64 / all;
         Ok(Bars::from_counts(edges, percent)?
             .title(sites[index])
-            .x_label(format!("activation ({outside:.1} % outside)"))
+            .x_label(format!(
+                "−{high:.1} to {high:.1}; {outside:.1} % outside",
+                high = h.high
+            ))
             .y_label("% of the values"))
     };
     let mut figure = Figure::new("Before and after the ReLU").caption(format!(

@@ -42,13 +42,10 @@ impl Peaks {
         if channels != self.peaks.len() {
             bail!("expected {} channels, got {channels}", self.peaks.len());
         }
-        for (peak, channel) in self.peaks.iter_mut().zip(0..) {
-            let values = activations
-                .narrow(1, channel, 1)?
-                .flatten_all()?
-                .to_vec1::<f32>()?;
+        let by_channel = activations.transpose(0, 1)?.flatten_from(1)?;
+        for (peak, values) in self.peaks.iter_mut().zip(by_channel.to_vec2::<f32>()?) {
             if values.iter().any(|value| value.is_nan()) {
-                bail!("expected activations, got NaN in channel {channel}");
+                bail!("expected activations, got NaN");
             }
             *peak = values.into_iter().fold(*peak, f32::max);
         }

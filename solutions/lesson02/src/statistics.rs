@@ -31,7 +31,7 @@ pub struct Summary {
     pub max: f64,
 }
 
-/// ## 2.3 What do 600 million numbers look like?
+/// ## 2.3 What do 250 million numbers look like?
 ///
 /// The activations of one layer on a data set do not fit into memory, so each batch is looked at once and forgotten. Two
 /// parts with n_a and n_b values join like this:
