@@ -43,20 +43,20 @@ fn many(material: &Material) -> u64 {
     material.image_count().unwrap_or(wanted).min(wanted)
 }
 
-/// Sends images through the network and shows `look` the activation at each of `sites`, batch by batch.
+/// Sends images through the network, batch by batch, and shows `look` the place in `sites` and the activation there.
 fn each_batch(
     material: &Material,
     network: &ResNet,
     images: u64,
     sites: &[&str],
-    mut look: impl FnMut(&str, &Tensor) -> Result<()>,
+    mut look: impl FnMut(usize, &Tensor) -> Result<()>,
 ) -> Result<()> {
     let bar = studio::progress(images, "images");
     for batch in material.batches(0..images, BATCH) {
         let pixels = batch?.pixels;
         let trace = network.capture(&resnet::normalize(&pixels)?, sites)?;
-        for site in sites {
-            look(site, trace.activation(site)?)?;
+        for (index, site) in sites.iter().enumerate() {
+            look(index, trace.activation(site)?)?;
         }
         bar.inc(pixels.dim(0)? as u64);
     }
@@ -221,13 +221,7 @@ fn statistics(material: &Material) -> Result<Figure> {
         material.network(),
         images,
         &sites,
-        |site, activation| {
-            let index = sites
-                .iter()
-                .position(|one| *one == site)
-                .unwrap_or_default();
-            Ok(all[index].update(activation)?)
-        },
+        |index, activation| Ok(all[index].update(activation)?),
     )?;
     let all = all
         .iter()
@@ -285,11 +279,7 @@ fn shares(
     sites: &[&str],
 ) -> Result<Vec<(f64, Vec<f64>)>> {
     let mut sums: Vec<(f64, Vec<f64>)> = vec![(0.0, vec![]); sites.len()];
-    each_batch(material, network, images, sites, |site, activation| {
-        let index = sites
-            .iter()
-            .position(|one| *one == site)
-            .unwrap_or_default();
+    each_batch(material, network, images, sites, |index, activation| {
         let found = sparsity(activation)?;
         let weight = activation.dim(0)? as f64 / images as f64; // batches of unequal size
         let (layer, channels) = &mut sums[index];
@@ -445,11 +435,11 @@ fn dead_units(material: &Material) -> Result<Figure> {
         material.network(),
         images,
         &sites,
-        |site, activation| {
+        |index, activation| {
             for image in 0..activation.dim(0)? {
                 let one = activation.narrow(0, image, 1)?;
-                match layers.iter().position(|layer| *layer == site) {
-                    Some(index) => places[index].image(&one.reshape((1, (), 1, 1))?)?,
+                match places.get_mut(index) {
+                    Some(watch) => watch.image(&one.reshape((1, (), 1, 1))?)?,
                     None => {
                         for (watch, lowered) in channels.iter_mut().zip(LOWERED) {
                             watch.image(&(&one - lowered)?)?;
@@ -511,11 +501,7 @@ fn histograms(material: &Material) -> Result<Figure> {
         material.network(),
         images,
         &sites,
-        |site, activation| {
-            let index = sites
-                .iter()
-                .position(|one| *one == site)
-                .unwrap_or_default();
+        |index, activation| {
             if counted[index].is_none() {
                 // The bins are fixed on the first batch: four standard deviations to both sides of zero.
                 let before = activation.to_dtype(DType::F64)?;
