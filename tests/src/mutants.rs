@@ -49,6 +49,9 @@ pub struct Survivor {
     pub mutant: String,
     /// The line after the change.
     pub line: String,
+    /// In a function that the lesson gives: no exercise, so no exam looks at it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub given: bool,
 }
 
 /// A survivor that does what the solution does, and why.
@@ -112,14 +115,12 @@ pub fn equivalent() -> Result<Vec<Equivalent>> {
 }
 
 impl Results {
-    /// The survivors that nobody has given a reason for.
+    /// The survivors that need a reason and have none.
     pub fn unlisted<'a>(&'a self, listed: &'a [Equivalent]) -> impl Iterator<Item = &'a Survivor> {
-        self.survivors.iter().filter(|survivor| {
-            let is_it = |entry: &&Equivalent| {
-                entry.mutant == survivor.mutant && entry.line == survivor.line
-            };
-            !listed.iter().any(|entry| is_it(&entry))
-        })
+        let explained = |survivor: &Survivor| survivor.given || survivor.entry(listed).is_some();
+        self.survivors
+            .iter()
+            .filter(move |survivor| !explained(survivor))
     }
 
     /// Writes `tests/mutants/lessonNN.json`.
@@ -130,6 +131,15 @@ impl Results {
         let text = serde_json::to_string_pretty(self)? + "\n";
         fs::write(&path, text).with_context(|| path.display().to_string())?;
         Ok(path)
+    }
+}
+
+impl Survivor {
+    /// Its entry in the list.
+    pub fn entry<'a>(&self, listed: &'a [Equivalent]) -> Option<&'a Equivalent> {
+        listed
+            .iter()
+            .find(|entry| entry.mutant == self.mutant && entry.line == self.line)
     }
 }
 

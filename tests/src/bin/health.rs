@@ -290,10 +290,14 @@ impl Bill {
         }
         for results in all() {
             for survivor in &results.survivors {
-                let mut listed = self.listed.iter();
-                let entry = listed
-                    .find(|entry| entry.mutant == survivor.mutant && entry.line == survivor.line);
-                let reason = entry.map_or("**not explained**", |entry| entry.reason.trim());
+                let entry = survivor.entry(&self.listed);
+                let reason = match entry {
+                    _ if survivor.given => {
+                        "given with the stub: no exercise, so no exam looks at it"
+                    }
+                    Some(entry) => entry.reason.trim(),
+                    None => "**not explained**",
+                };
                 let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
                 text += &format!(
                     "| {} | `{}` | {} |\n",

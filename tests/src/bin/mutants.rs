@@ -47,7 +47,7 @@ fn main() -> Result<ExitCode> {
         let unlisted: Vec<_> = results.unlisted(&listed).collect();
         println!("{}", summary(&results, unlisted.len()));
         println!("  {}", path.display());
-        for Survivor { mutant, line } in &unlisted {
+        for Survivor { mutant, line, .. } in &unlisted {
             println!("\n[[equivalent]]\nmutant = {mutant:?}\nline = {line:?}\nreason = \"\"");
         }
         for entry in stale(&results, &listed) {
@@ -96,7 +96,7 @@ fn stale<'a>(results: &Results, listed: &'a [mutants::Equivalent]) -> Vec<&'a st
     let prefix = format!("solutions/{}/", results.lesson);
     let needed = |entry: &&mutants::Equivalent| {
         let mut survivors = results.survivors.iter();
-        survivors.any(|survivor| survivor.mutant == entry.mutant && survivor.line == entry.line)
+        survivors.any(|survivor| !survivor.given && survivor.entry(listed) == Some(*entry))
     };
     let of_lesson = listed
         .iter()
@@ -132,11 +132,18 @@ struct Mutant {
     file: String,
     diff: String,
     span: Span,
+    function: Option<Function>,
+}
+
+#[derive(Deserialize)]
+struct Function {
+    span: Span,
 }
 
 #[derive(Deserialize)]
 struct Span {
     start: Position,
+    end: Position,
 }
 
 #[derive(Deserialize)]
@@ -308,7 +315,7 @@ impl Work {
                 Some(Outcome::Unviable) => tally.unviable += 1,
                 Some(Outcome::Survived) => {
                     tally.survived += 1;
-                    survivors.insert(survivor(mutant));
+                    survivors.insert(self.survivor(mutant));
                 }
                 None => untried += 1,
             }
@@ -351,22 +358,39 @@ impl Work {
         };
         above.or_else(in_file).unwrap_or(0)
     }
-}
 
-/// `lessons/lesson01/src/window.rs:35:24: replace …` as the survivor `solutions/lesson01/src/window.rs: replace …`.
-fn survivor(mutant: &Mutant) -> Survivor {
-    let what = mutant.name.splitn(4, ':').nth(3).unwrap_or_default();
-    let file = mutant.file.replacen("lessons/", "solutions/", 1);
-    let mut added = mutant
-        .diff
-        .lines()
-        .skip(2)
-        .filter_map(|line| line.strip_prefix('+'));
-    let line = added.next().unwrap_or_default();
-    let line = line.replace("/* ~ changed by cargo-mutants ~ */", "");
-    Survivor {
-        mutant: format!("{file}:{what}"),
-        line: line.split_whitespace().collect::<Vec<_>>().join(" "),
+    /// `lessons/lesson01/src/window.rs:35:24: replace …` as `solutions/lesson01/src/window.rs: replace …`.
+    fn survivor(&self, mutant: &Mutant) -> Survivor {
+        let what = mutant.name.splitn(4, ':').nth(3).unwrap_or_default();
+        let file = mutant.file.replacen("lessons/", "solutions/", 1);
+        let mut added = mutant
+            .diff
+            .lines()
+            .skip(2)
+            .filter_map(|line| line.strip_prefix('+'));
+        let line = added.next().unwrap_or_default();
+        let line = line.replace("/* ~ changed by cargo-mutants ~ */", "");
+        Survivor {
+            mutant: format!("{file}:{what}"),
+            line: line.split_whitespace().collect::<Vec<_>>().join(" "),
+            given: self.is_given(mutant),
+        }
+    }
+
+    /// Does the function stand in the lesson as it stands in the solution?
+    fn is_given(&self, mutant: &Mutant) -> bool {
+        let read =
+            |folder: &Path| fs::read_to_string(folder.join(&mutant.file)).unwrap_or_default();
+        let (solution, lesson) = (read(&self.tree), read(mutants::root()));
+        mutant.function.as_ref().is_some_and(|function| {
+            let Span { start, end } = &function.span;
+            let lines: Vec<_> = solution
+                .lines()
+                .take(end.line)
+                .skip(start.line - 1)
+                .collect();
+            mutants::code(&lesson).contains(&mutants::code(&lines.join("\n")))
+        })
     }
 }
 
