@@ -13,13 +13,15 @@ use resnet::ResNet;
 /// ∂objective/∂tap = ∂objective/∂tapped
 /// ```
 /// - `images`: normalized, `[batch, 3, height, width]`
-/// - `sites`: names of `network.sites()`, in any order
+/// - `sites`: names of `network.sites()`, in any order, each once
 /// - `objective`: makes a scalar of the logits `[batch, classes]`; the score of one class, for example
 /// - returns ∂objective/∂activation per entry of `sites`, in that order, each of its activation's shape and dtype, from
 ///   *one* forward and one backward pass
 ///
 /// `network.forward_visit(images, &mut |site, activation| …)` goes on with `Some(tensor)` in place of the activation.
 /// `Var::zeros(shape, dtype, device)` makes the tap, `objective.backward()?` a store, `store.get(&tap)` an `Option`.
+///
+/// The network's own `tap` does the same. Write it yourself: it is five lines, and you will need it in other networks.
 ///
 /// **Errors** if there is no such site, or if the objective has more than one element: candle would sum them without a
 /// word.

@@ -166,8 +166,7 @@ pub fn dead_units(seed: u64) -> Exam<DeadUnits> {
         )
         .mistake(
             "only exact zeros are dead",
-            "A unit that is negative before its ReLU never gets above zero either: peak ≤ 0, not peak = 0. A peak that \
-             starts at 0 has this fault too, the other way round.",
+            "A unit that is negative before its ReLU never gets above zero either: dead is peak ≤ 0, not peak = 0.",
             |b| dead(b, Fault::ExactlyZero),
         )
         .mistake(

@@ -82,6 +82,8 @@ enum Fault {
     OnePerSite,
     IdIsLength,
     IdIsIndex,
+    IdIsPosition,
+    FirstOnly,
     Reversed,
     OriginalSeen,
     ReplacementIgnored,
@@ -130,6 +132,9 @@ impl Drop for Remover<'_> {
             Fault::RemovesLast => drop(list.pop()),
             Fault::IdIsIndex if self.id < list.len() => drop(list.remove(self.id)),
             Fault::IdIsIndex => {}
+            // A panic during another one would end the process.
+            Fault::IdIsPosition if !std::thread::panicking() => drop(list.remove(self.id)),
+            Fault::IdIsPosition => {}
             _ => list.retain(|entry| entry.id != self.id),
         }
     }
@@ -225,8 +230,10 @@ impl<'a> Faulty<'a> {
                 _ => entry.site == site,
             };
             let mut here: Vec<_> = list.iter_mut().filter(|entry| sits_here(entry)).collect();
-            if fault == Fault::Reversed {
-                here.reverse();
+            match fault {
+                Fault::Reversed => here.reverse(),
+                Fault::FirstOnly => here.truncate(1),
+                _ => {}
             }
             for entry in here {
                 if fault == Fault::FiresOnce && std::mem::replace(&mut entry.fired, true) {
@@ -385,6 +392,18 @@ pub fn hooks(seed: u64) -> Exam<NewHooks> {
             "You kept the hook's place in the list. When an earlier hook goes, all places after it move down, and the \
              handle takes off another hook.",
             fault!(IdIsIndex),
+        )
+        .mistake(
+            "removed by id as if it were a place",
+            "You called remove(id) on the list. That is the hook at this place, and places move when an earlier hook goes. \
+             Look for the entry with this id: retain keeps all others.",
+            fault!(IdIsPosition),
+        )
+        .mistake(
+            "the first hook of a site only",
+            "Of two hooks on a site only the first was called: you returned what it returned. Go on with the next hook, and \
+             return after the loop.",
+            fault!(FirstOnly),
         )
         .mistake(
             "last registered, first called",

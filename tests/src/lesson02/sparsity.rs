@@ -20,6 +20,7 @@ enum Sorted {
     Right,
     Exchanged,
     BySilentMaps,
+    RoundedDown,
 }
 
 /// 2.4 by loops, where `silent` says what counts.
@@ -43,6 +44,14 @@ fn counted(activations: &Tensor, silent: fn(f32) -> bool, sorted: Sorted) -> Res
     }
     if sorted == Sorted::Exchanged {
         std::mem::swap(&mut by_image, &mut by_channel);
+    }
+    if sorted == Sorted::RoundedDown {
+        let all = by_image.iter().all(|share| *share == 1.0);
+        by_image
+            .iter_mut()
+            .chain(&mut by_channel)
+            .for_each(|share| *share = share.floor());
+        return Ok(observed(f64::from(u8::from(all)), by_image, by_channel));
     }
     let layer = by_channel.iter().sum::<f64>() / by_channel.len() as f64;
     Ok(observed(layer, by_image, by_channel))
@@ -109,6 +118,11 @@ pub fn sparsity(seed: u64) -> Exam<SparsityOf> {
             "You counted maps that are 0 everywhere. A map with a single active place counts too: every value is one of \
              the layer.",
             |x| counted(x, |v| v == 0.0, Sorted::BySilentMaps),
+        )
+        .mistake(
+            "the mean of whole numbers",
+            "Your shares are 0 or 1. The mask is u8, and so is its mean: to_dtype(DType::F64) first.",
+            |x| counted(x, |v| v == 0.0, Sorted::RoundedDown),
         )
         .alternative("loops", |x| counted(&x.to_dtype(DType::F32)?, |v| v == 0.0, Sorted::Right))
         .alternative("one minus the active share", |x| {

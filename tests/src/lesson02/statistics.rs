@@ -33,6 +33,8 @@ enum Fault {
     MeanOfDeviations,
     WithinBatches,
     WeightsSwapped,
+    DifferenceLate,
+    EmptyBatch,
     SquaresMinusSquare,
     Single,
     Unbiased,
@@ -69,6 +71,7 @@ fn over(batches: &[Tensor], fault: Fault) -> Result<Observed> {
             .iter_mut()
             .for_each(|part| part.retain(|value| value.is_finite()));
     }
+    let emptied = parts.iter().any(Vec::is_empty);
     parts.retain(|part| !part.is_empty());
     let all = parts.concat();
     if all.is_empty() && fault != Fault::EmptyIsZero {
@@ -76,13 +79,15 @@ fn over(batches: &[Tensor], fault: Fault) -> Result<Observed> {
     }
     let n = all.len() as f64;
     let total_mean = match fault {
+        Fault::EmptyBatch if emptied => f64::NAN,
         Fault::MeanOfMeans => mean(&parts.iter().map(|part| mean(part)).collect::<Vec<_>>()),
         Fault::Single => f64::from(all.iter().map(|value| *value as f32).sum::<f32>()) / n,
         Fault::EmptyIsZero if all.is_empty() => 0.0,
-        Fault::WeightsSwapped => joined(&parts, true).0,
+        Fault::WeightsSwapped => joined(&parts, fault).0,
         _ => mean(&all),
     };
     let variance = match fault {
+        Fault::EmptyBatch if emptied => f64::NAN,
         Fault::MeanOfDeviations => {
             let deviations = parts
                 .iter()
@@ -101,7 +106,8 @@ fn over(batches: &[Tensor], fault: Fault) -> Result<Observed> {
                     .sum::<f32>(),
             ) / n
         }
-        Fault::WeightsSwapped => joined(&parts, true).1 / n,
+        Fault::WeightsSwapped => joined(&parts, fault).1 / n,
+        Fault::DifferenceLate => joined(&parts, fault).1 / n,
         Fault::Unbiased if n > 1.0 => squares(&all) / (n - 1.0),
         Fault::EmptyIsZero if all.is_empty() => 0.0,
         _ => squares(&all) / n,
@@ -131,15 +137,21 @@ fn over(batches: &[Tensor], fault: Fault) -> Result<Observed> {
     ))
 }
 
-/// Mean and squares, joined part by part; with the weights of the two parts exchanged if `swapped`.
-fn joined(parts: &[Vec<f64>], swapped: bool) -> (f64, f64) {
+/// Mean and squares, joined part by part.
+fn joined(parts: &[Vec<f64>], fault: Fault) -> (f64, f64) {
     let (mut n, mut center, mut sum) = (0.0, 0.0, 0.0);
     for part in parts {
         let new = part.len() as f64;
-        let difference = mean(part) - center;
-        let weight = if swapped && n > 0.0 { n } else { new };
-        sum += squares(part) + difference * difference * n * new / (n + new);
+        let mut difference = mean(part) - center;
+        let weight = match fault {
+            Fault::WeightsSwapped if n > 0.0 => n,
+            _ => new,
+        };
         center += difference * weight / (n + new);
+        if fault == Fault::DifferenceLate {
+            difference = mean(part) - center;
+        }
+        sum += squares(part) + difference * difference * n * new / (n + new);
         n += new;
     }
     (center, sum)
@@ -233,6 +245,16 @@ pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
             "the weights exchanged",
             "The new mean moves by n_b/n of δ, the share of the new batch. You took the share of what was there.",
             |b| over(b, Fault::WeightsSwapped),
+        )
+        .mistake(
+            "the difference taken too late",
+            "You took δ after the mean had moved, so it is too small. δ is the batch's mean minus the mean before it.",
+            |b| over(b, Fault::DifferenceLate),
+        )
+        .mistake(
+            "a batch without a finite value",
+            "After a batch of NaN alone your mean is NaN: 0/0. Count it in not_finite and return.",
+            |b| over(b, Fault::EmptyBatch),
         )
         .mistake(
             "mean of squares minus square of mean",

@@ -20,6 +20,7 @@ enum Fault {
     SumOfLogits,
     SumOfObjective,
     UnknownIgnored,
+    AlwaysSingle,
 }
 
 fn taps(
@@ -51,7 +52,11 @@ fn taps(
                 (Some(var.clone()), var)
             }
             (_, true) => {
-                let tap = Var::zeros(activation.shape(), activation.dtype(), activation.device())?;
+                let dtype = match fault {
+                    Fault::AlwaysSingle => DType::F32,
+                    _ => activation.dtype(),
+                };
+                let tap = Var::zeros(activation.shape(), dtype, activation.device())?;
                 (Some((activation + tap.as_tensor())?), tap.into_inner())
             }
             (_, false) => (None, activation.clone()),
@@ -258,6 +263,11 @@ pub fn gradients(seed: u64) -> Exam<Gradients> {
             "You let through an objective with several elements. candle's backward sums them without a word; return an \
              error.",
             |n, i, s, o| taps(n, i, s, o, Fault::SumOfObjective),
+        )
+        .mistake(
+            "a tap of another dtype",
+            "Your tap is always f32, and dtypes never mix: take activation.dtype(). Gradients are checked in f64.",
+            |n, i, s, o| taps(n, i, s, o, Fault::AlwaysSingle),
         )
         .mistake(
             "an unknown site left out",
