@@ -47,8 +47,12 @@ impl Fetch {
         let item = self.catalogue.item(name);
         let item = item.with_context(|| format!("nothing called {name:?} can be fetched"))?;
         if let Some(place) = report::place(&self.cache, item) {
-            println!("{} is here already: {}", item.title, place.display());
-            return Ok(());
+            if report::is_whole(&self.cache, item) {
+                println!("{} is here already: {}", item.title, place.display());
+                return Ok(());
+            }
+            println!("{} is here but damaged: once more", item.title);
+            remove(&self.cache, &self.catalogue, name)?;
         }
         let _lock = self.lock()?;
         let place = match item.kind {
@@ -67,10 +71,19 @@ impl Fetch {
         let path = folder.join("lock");
         let file = File::create(&path).with_context(|| path.display().to_string())?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => {}
             Err(TryLockError::WouldBlock) => bail!("another `fetch` is at work in this cache"),
-            Err(TryLockError::Error(error)) => Err(error).context("the cache cannot be locked"),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).context("the cache cannot be locked");
+            }
         }
+        // Folders are left where an earlier run was killed while it unpacked.
+        for entry in std::fs::read_dir(&folder)?.flatten() {
+            if entry.path().is_dir() {
+                std::fs::remove_dir_all(entry.path())?;
+            }
+        }
+        Ok(file)
     }
 
     fn weights(&self, item: &Item, from: Option<&Path>) -> Result<PathBuf> {

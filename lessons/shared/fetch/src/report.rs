@@ -42,7 +42,7 @@ pub fn status(cache: &Cache, catalogue: &Catalogue) -> String {
 fn state(cache: &Cache, item: &Item) -> String {
     let again = || {
         format!(
-            "DAMAGED; `cargo run -p fetch -- remove {0}`, then `cargo run -p fetch -- {0}`",
+            "DAMAGED; `cargo run -p fetch -- {}` fetches it again",
             item.name
         )
     };
@@ -71,28 +71,29 @@ fn state(cache: &Cache, item: &Item) -> String {
             ),
         };
     };
+    match (is_whole(cache, item), About::read(cache), item.kind) {
+        (false, ..) => again(),
+        (true, Some(about), Kind::Data) => format!(
+            "whole, {} and {} images, {}, from {}",
+            about.train,
+            about.test,
+            megabytes(files_of(&place).iter().map(|(_, size)| size).sum()),
+            about.source
+        ),
+        (true, ..) => format!("whole, {}", megabytes(item.kept_size())),
+    }
+}
+
+/// Whether what lies there has the checksum that it should have.
+pub(crate) fn is_whole(cache: &Cache, item: &Item) -> bool {
     match item.kind {
-        Kind::Weights => match std::fs::read(&place).map(|bytes| checksum(&bytes)) {
-            Ok(sum) if sum == item.files[0].sha256 => {
-                format!("whole, {}", megabytes(item.kept_size()))
-            }
-            _ => again(),
-        },
-        Kind::Data => {
-            let about = About::read(cache).expect("it was there a moment ago");
+        Kind::Weights => std::fs::read(cache.weights_file(&item.name))
+            .is_ok_and(|bytes| checksum(&bytes) == item.files[0].sha256),
+        Kind::Data => About::read(cache).is_some_and(|about| {
             let is_whole =
                 |split| Cifar10::open(cache, split).is_ok_and(|data| data.is_whole(&about));
-            match [Split::Train, Split::Test].into_iter().all(is_whole) {
-                true => format!(
-                    "whole, {} and {} images, {}, from {}",
-                    about.train,
-                    about.test,
-                    megabytes(files_of(&place).iter().map(|(_, size)| size).sum()),
-                    about.source
-                ),
-                false => again(),
-            }
-        }
+            [Split::Train, Split::Test].into_iter().all(is_whole)
+        }),
     }
 }
 

@@ -66,6 +66,11 @@ fn a_complete_download_is_the_file_and_is_not_asked_for_again() {
 
     fetch.item("resnet18", None).unwrap();
     assert!(hub.take_requests().is_empty(), "nothing is contacted");
+    std::fs::write(&place, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(fetch::status(&fetch.cache, &catalogue).contains("DAMAGED"));
+    std::fs::create_dir(fetch.cache.downloads().join("left by a killed run")).unwrap();
+    fetch.item("resnet18", None).unwrap();
+    assert!(std::fs::read(&place).unwrap() == bytes, "fetched again");
     let left: Vec<_> = std::fs::read_dir(fetch.cache.downloads())
         .unwrap()
         .collect();

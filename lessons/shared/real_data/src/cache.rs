@@ -93,7 +93,7 @@ impl Cache {
         };
         if checksum(&bytes) != item.files[0].sha256 {
             return Err(Error::Msg(format!(
-                "{}: not the file that was fetched; `cargo run -p fetch -- remove {name}`, then fetch it again",
+                "{}: not the file that was fetched; `cargo run -p fetch -- {name}` fetches it again",
                 path.display()
             )));
         }
@@ -153,6 +153,9 @@ mod tests {
         std::fs::write(&path, b"half a file").unwrap();
         let error = cache.weights("resnet18").unwrap_err().to_string();
         assert!(error.contains("not the file that was fetched"), "{error}");
-        assert!(error.contains("fetch -- remove resnet18"), "{error}");
+        assert!(
+            error.contains("fetch -- resnet18` fetches it again"),
+            "{error}"
+        );
     }
 }

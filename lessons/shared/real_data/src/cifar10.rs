@@ -109,7 +109,7 @@ impl Cifar10 {
         let path = cache.cifar10().join(split.file());
         let again = |what: String| {
             Error::Msg(format!(
-                "{}: {what}; `cargo run -p fetch -- remove cifar10`, then fetch it again",
+                "{}: {what}; `cargo run -p fetch -- cifar10` fetches it again",
                 path.display()
             ))
         };
