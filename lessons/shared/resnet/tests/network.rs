@@ -322,6 +322,45 @@ fn weights_of_another_network_are_refused_by_name() {
     );
 }
 
+/// Networks that have a ResNet's names and are none: each refusal names the parameters that differ.
+#[test]
+fn relatives_of_a_resnet_are_refused_with_what_differs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("relative.safetensors");
+    let load = |weights: &resnet::Parameters| {
+        parameters::save(weights, &path).unwrap();
+        let message = refusal(ResNet::load(&path));
+        assert!(message.contains("relative.safetensors"), "{message}");
+        message
+    };
+    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+    let bottleneck = Config::resnet50().width(4).classes(5);
+
+    // ResNeXt: grouped 3×3 convolutions have fewer inputs than channels.
+    let mut grouped = parameters::initialize(&bottleneck, 5).unwrap();
+    grouped.insert("layer1.0.conv2.weight".into(), zeros(&[4, 1, 3, 3]));
+    let message = load(&grouped);
+    let expected = "layer1.0.conv2.weight: expected shape [4, 4, 3, 3], got [4, 1, 3, 3]";
+    assert!(message.contains(expected), "{message}");
+
+    // Squeeze-and-excitation: parameters of its own.
+    let mut squeezed = parameters::initialize(&small(), 5).unwrap();
+    squeezed.insert("layer1.0.se.fc1.weight".into(), zeros(&[1, 4, 1, 1]));
+    let message = load(&squeezed);
+    assert!(
+        message.contains("layer1.0.se.fc1.weight is not part of this network"),
+        "{message}"
+    );
+
+    // A first layer of another size, and a stem of three convolutions (timm's resnet18d).
+    let mut stem = parameters::initialize(&small(), 5).unwrap();
+    stem.insert("conv1.weight".into(), zeros(&[4, 3, 5, 5]));
+    assert!(load(&stem).contains("conv1.weight: expected shape [4, 3, 3, 3], got [4, 3, 5, 5]"));
+    stem.remove("conv1.weight");
+    stem.insert("conv1.0.weight".into(), zeros(&[4, 3, 3, 3]));
+    assert!(load(&stem).contains("there is no \"conv1.weight\""));
+}
+
 #[test]
 fn image_by_image_gives_what_the_batch_gives() {
     let network = ResNet::untrained(&small(), 0).unwrap();
