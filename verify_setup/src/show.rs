@@ -310,11 +310,15 @@ impl Showing {
                 classes.join(", ")
             );
         }
-        for guess in self.probabilities.iter().take(5) {
+        const SHOWN: usize = 5;
+        let shown = &self.probabilities[..SHOWN.min(self.probabilities.len())];
+        let lengths = shown.iter().map(|guess| guess.class.chars().count());
+        let width = lengths.max().unwrap_or(0).max(10);
+        for guess in shown {
             const BAR: f32 = 30.0;
             let bar = "█".repeat((BAR * guess.probability).round() as usize);
             anstream::println!(
-                "  {:<10} {:>6.2} %  {bar}",
+                "  {:<width$} {:>6.2} %  {bar}",
                 guess.class,
                 100.0 * guess.probability
             );
