@@ -124,8 +124,12 @@ impl Fetch {
         let http = reqwest::Client::builder()
             .user_agent(concat!("fetch/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(20))
-            .read_timeout(Duration::from_secs(60))
-            .build()?;
+            .read_timeout(Duration::from_secs(60));
+        // A proxy, if one is set, does not know this machine's own addresses.
+        let http = match self.endpoint().starts_with("http://127.0.0.1") {
+            true => http.no_proxy().build()?,
+            false => http.build()?,
+        };
         let client = HFClient::builder()
             .client(http)
             .retry_max_attempts(3)

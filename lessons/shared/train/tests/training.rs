@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use real_data::{Cifar10, Split};
 use resnet::{ResNet, parameters};
-use train::{Recipe, Stage};
+use train::{Cifar10Recipe, Recipe, Stage};
 
 /// Two stages, as the shipped recipe has them.
 fn recipe() -> Recipe {
@@ -63,6 +64,40 @@ fn an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one() {
         );
     }
     assert!(!straight.path().join("scenes.state.safetensors").exists());
+}
+
+/// Images of one brightness each: dark ones are of class 0, bright ones of class 1.
+fn brightness(split: Split, images: usize) -> Cifar10 {
+    let row = |index: usize| {
+        let is_bright = index % 2;
+        std::iter::once(is_bright as u8).chain(vec![(60 + 120 * is_bright) as u8; 3072])
+    };
+    Cifar10::from_rows(split, (0..images).flat_map(row).collect()).unwrap()
+}
+
+#[test]
+fn training_on_cifar10_learns_and_can_be_interrupted() {
+    let recipe = || {
+        let (train, test) = (brightness(Split::Train, 256), brightness(Split::Test, 30));
+        let mut recipe = Cifar10Recipe::new(train, test, 4, 3, 1);
+        recipe.stages[0].batch = 32;
+        recipe
+    };
+    let (straight, resumed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let card = train::run(&recipe(), straight.path(), "a test", None)
+        .unwrap()
+        .expect("a finished run has a card");
+    assert!(card.held_out.accuracy > 0.95, "{:?}", card.held_out);
+    assert!(
+        train::run(&recipe(), resumed.path(), "a test", Some(2))
+            .unwrap()
+            .is_none()
+    );
+    train::run(&recipe(), resumed.path(), "a test", None).unwrap();
+    let weights = |folder: &Path| std::fs::read(folder.join("cifar10.safetensors")).unwrap();
+    assert_eq!(weights(straight.path()), weights(resumed.path()));
+    let network = ResNet::load(straight.path().join("cifar10.safetensors")).unwrap();
+    assert_eq!(network.config().stem, resnet::Stem::Cifar);
 }
 
 #[test]
