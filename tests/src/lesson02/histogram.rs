@@ -21,6 +21,8 @@ pub fn observed(counts: Vec<usize>, below: usize, above: usize, nan: usize) -> O
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
+    Straight,
+    StraightPanics,
     NanInFirstBin,
     BelowInFirstBin,
     Clamped,
@@ -70,6 +72,11 @@ fn count((low, high, bins): Bins, batches: &[Tensor], fault: Fault) -> Result<Ob
                 _ => place,
             };
             match value {
+                _ if fault == Fault::StraightPanics => counts[place as usize] += 1,
+                _ if fault == Fault::Straight => match counts.get_mut(place as usize) {
+                    Some(count) => *count += 1,
+                    None => above += 1,
+                },
                 _ if value.is_nan() && fault != Fault::NanInFirstBin => nan += 1,
                 _ if value < low && fault == Fault::Clamped => counts[0] += 1,
                 _ if value > high && fault == Fault::Clamped => counts[bins - 1] += 1,
@@ -135,6 +142,19 @@ pub fn histogram(seed: u64) -> Exam<HistogramOver> {
         let h = super::fed(solution02::Histogram::new(low, high, bins)?, batches, solution02::Histogram::update)?;
         Ok(observed(h.counts, h.below, h.above, h.nan))
     }) as HistogramOver)
+        .mistake(
+            "straight into a bin",
+            "Ask about a value before you compute its bin. Negative numbers and NaN become 0 by `as usize`, \
+             and x = high belongs to the last bin.",
+            |r, b| count(r, b, Fault::Straight),
+        )
+        .mistake(
+            "straight into a bin, and past the last one",
+            "Ask about a value before you compute its bin. Negative numbers and NaN become 0 by `as usize`, \
+             and x = high belongs to the last bin. What is larger \
+             than high has none: count it in above.",
+            |r, b| count(r, b, Fault::StraightPanics),
+        )
         .mistake(
             "NaN in the first bin",
             "NaN was counted in the first bin: `f64::NAN as usize` is 0. Ask is_nan() first.",
