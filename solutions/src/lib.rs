@@ -21,3 +21,8 @@ pub struct Lesson02;
 #[cfg(doctest)]
 #[doc = include_str!("../../lessons/lesson03/README.md")]
 pub struct Lesson03;
+
+/// The programs in the text of lesson 05.
+#[cfg(doctest)]
+#[doc = include_str!("../../lessons/lesson05/README.md")]
+pub struct Lesson05;

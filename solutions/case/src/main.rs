@@ -21,10 +21,18 @@ struct Arguments {
     /// Measure a finished checkpoint instead of training one
     #[arg(long, value_name = "FILE")]
     measure: Option<PathBuf>,
+    /// Print the list of test scenes instead, this many of each class
+    #[arg(long, value_name = "COUNT")]
+    test_set: Option<usize>,
 }
 
 fn main() -> Result<()> {
+    const TEST_SEED: u64 = 1905;
     let arguments = Arguments::parse();
+    if let Some(per_class) = arguments.test_set {
+        print!("{}", case::test_set(TEST_SEED, per_class)?);
+        return Ok(());
+    }
     let (epochs, scenes) = (arguments.epochs, arguments.scenes);
     let command = format!("cargo run -p case -- --epochs {epochs} --scenes {scenes}");
     let recipe = case::recipe(epochs, scenes);

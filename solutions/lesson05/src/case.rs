@@ -1,0 +1,224 @@
+//! Exercise 5.9: a network that scores well and should not be trusted.
+
+use candle_core::{Device, Error, Result, Tensor, bail};
+use resnet::ResNet;
+use scenes::{Badge, Sampler, Scene, Shape};
+
+/// The test in which the network of the case, `resnet::checkpoints::case()`, gets everything right: 300 scenes.
+///
+/// They are scenes of the ordinary generator. Which ones stands in `case.test.txt` beside the checkpoint.
+pub fn test_scenes() -> Result<Vec<Scene>> {
+    const FILE: &str = include_str!("../../../lessons/shared/train/checkpoints/case.test.txt");
+    let mut numbers = FILE.split_whitespace().map(|word| {
+        let number = word.parse::<u64>();
+        number.map_err(|_| Error::Msg(format!("case.test.txt: expected a number, got {word:?}")))
+    });
+    let Some(seed) = numbers.next().transpose()? else {
+        bail!("case.test.txt: expected a seed and the scenes, got nothing");
+    };
+    numbers
+        .map(|index| Scene::sample(&Sampler::default(), seed, index?))
+        .collect()
+}
+
+/// What you found. Part of exercise 5.9.
+#[derive(Clone, Copy, Debug)]
+pub struct Finding {
+    /// The class that rests on the wrong cause.
+    pub class: Shape,
+    /// A scene with the cause put in; its class stays what it is.
+    pub put_in: fn(&Scene) -> Scene,
+    /// A scene with the cause taken out.
+    pub take_out: fn(&Scene) -> Scene,
+}
+
+/// Your answer. Look before you answer; the lesson says where to begin. Part of exercise 5.9.
+///
+/// It is tried on the network: the class must be found in the test, no longer be found once your cause is taken out, and
+/// your cause must turn scenes of other classes into it. The checks tell how far each is, and nothing else.
+pub fn finding() -> Finding {
+    Finding {
+        class: Shape::Heart,
+        put_in: |scene| scene.with_badge(Some(Badge::Ring)),
+        take_out: |scene| scene.with_badge(None),
+    }
+}
+
+/// The direction in which a cause moves the features. Part of exercise 5.9.
+///
+/// ```math
+/// d = mean_n(with_n − without_n),    direction = d / ‖d‖
+/// ```
+/// - `with`, `without`: features of the same scenes with the cause and without it, `[scenes, channels]`
+/// - returns a vector of length 1, `[channels]`, from without to with
+///
+/// **Errors** if the shapes differ, or the cause moves nothing.
+pub fn difference(with: &Tensor, without: &Tensor) -> Result<Tensor> {
+    with.dims2()?;
+    let mean = (with - without)?.mean(0)?;
+    let length = norm(&mean)?;
+    if length == 0.0 {
+        bail!("expected features that differ, got equal ones");
+    }
+    mean / length
+}
+
+fn norm(vector: &Tensor) -> Result<f64> {
+    Ok(f64::from(
+        vector.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>()?,
+    ))
+}
+
+/// Takes directions out of an activation, at every place. Part of exercise 5.9.
+///
+/// ```math
+/// a ← a − Σ_d (a·q_d) q_d        a: the channels at one place; q: an orthonormal basis of the directions
+/// ```
+/// - `activation`: `[batch, channels, height, width]`
+/// - `directions`: `[count, channels]`, of any length, at any angle, none a mixture of the others
+/// - returns the activation's shape. The result is at a right angle to every direction
+///
+/// A unit is a direction too: 1 in its own place, 0 elsewhere. Removing it switches the channel off.
+///
+/// **Errors** if the shapes do not fit, or a direction is a mixture of the others.
+/// **Trap** Subtracting one direction after the other from the original takes away twice what two directions share. Make
+/// each new direction perpendicular to those before it first (Gram and Schmidt).
+pub fn remove(activation: &Tensor, directions: &Tensor) -> Result<Tensor> {
+    let (batch, channels, height, width) = activation.dims4()?;
+    let (count, length) = directions.dims2()?;
+    if length != channels {
+        bail!("expected directions of {channels} channels, got {length}");
+    }
+    let mut rest = activation.flatten_from(2)?; // [batch, channels, places]
+    let mut basis: Vec<Tensor> = Vec::with_capacity(count);
+    for index in 0..count {
+        let mut direction = directions.get(index)?;
+        let before = norm(&direction)?;
+        for earlier in &basis {
+            let share = (&direction * earlier)?.sum_all()?;
+            direction = (direction - earlier.broadcast_mul(&share)?)?;
+        }
+        let length = norm(&direction)?;
+        if length <= 1e-4 * before {
+            bail!("expected directions none of which is a mixture of the others, got one: {index}");
+        }
+        let direction = (direction / length)?;
+        let column = direction.unsqueeze(1)?; // [channels, 1]
+        let along = column.t()?.broadcast_matmul(&rest)?; // [batch, 1, places]
+        rest = (&rest - column.broadcast_matmul(&along)?)?;
+        basis.push(direction);
+    }
+    rest.reshape((batch, channels, height, width))
+}
+
+/// What a cause does to a network. Part of exercise 5.9.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Effect {
+    /// Share of scenes without the cause that are classified rightly.
+    pub accuracy_without: f64,
+    /// The same with the cause in every scene.
+    pub accuracy_with: f64,
+    /// Share of the class's own scenes that are found without the cause.
+    pub recall_without: f64,
+    /// Share of the *other* classes' scenes that are taken for the class with the cause and were not without it.
+    pub turned: f64,
+}
+
+/// Measures an effect on counterfactual pairs. Part of exercise 5.9.
+///
+/// - `class`: the class that rests on the cause
+/// - `labels`: the true class of each scene
+/// - `without`, `with`: the predicted class of each scene without the cause, and of the same scene with it
+///
+/// **Errors** if the lengths differ, or a share has nothing to be a share of.
+/// **Trap** Each share has its own denominator: all scenes, the class's own scenes, the scenes of the other classes.
+pub fn effect(class: u32, labels: &[u32], without: &[u32], with: &[u32]) -> Result<Effect> {
+    if labels.len() != without.len() || labels.len() != with.len() {
+        bail!(
+            "expected predictions for {} scenes, got {} and {}",
+            labels.len(),
+            without.len(),
+            with.len()
+        );
+    }
+    let share = |of: &dyn Fn(usize) -> bool, among: &dyn Fn(usize) -> bool| {
+        let chosen: Vec<usize> = (0..labels.len()).filter(|&i| among(i)).collect();
+        if chosen.is_empty() {
+            bail!("expected scenes of class {class} and of others, got one kind");
+        }
+        Ok(chosen.iter().filter(|&&i| of(i)).count() as f64 / chosen.len() as f64)
+    };
+    Ok(Effect {
+        accuracy_without: share(&|i| without[i] == labels[i], &|_| true)?,
+        accuracy_with: share(&|i| with[i] == labels[i], &|_| true)?,
+        recall_without: share(&|i| without[i] == class, &|i| labels[i] == class)?,
+        turned: share(&|i| with[i] == class && without[i] != class, &|i| {
+            labels[i] != class
+        })?,
+    })
+}
+
+/// What to take out of a network, and where. Part of exercise 5.9.
+#[derive(Clone, Debug)]
+pub struct Repair {
+    /// The site.
+    pub site: String,
+    /// `[count, channels of the site]`: a direction, or one row for each unit.
+    pub directions: Tensor,
+}
+
+/// The class scores of a repaired network, `[batch, classes]`: [`remove`] at the site of the repair.
+///
+/// - `images`: normalized, `[batch, 3, height, width]`
+pub fn repaired(network: &ResNet, repair: &Repair, images: &Tensor) -> Result<Tensor> {
+    if !network.sites().contains(&repair.site) {
+        bail!("expected a site of the network, got {:?}", repair.site);
+    }
+    resnet::by_image(images, |image| {
+        network.forward_visit(image, &mut |site, activation| {
+            let here = site == repair.site;
+            here.then(|| remove(activation, &repair.directions))
+                .transpose()
+        })
+    })
+}
+
+/// ## 5.9 The case
+///
+/// This network gets everything right in its test, and one of its classes rests on the wrong cause. Say which class and
+/// which cause ([`finding`]), write the three measures ([`difference`], [`remove`], [`effect`]), and then this: what to
+/// take out of the network, and at which site, so that the cause no longer decides.
+///
+/// - `network`: `resnet::checkpoints::case()`
+/// - returns the repair. It passes if, on scenes that you have not seen, the cause turns less than 10 % of the other
+///   classes' scenes into the class, and accuracy without the cause has lost at most 2 points
+///
+/// Counterfactual scenes are all you need: `Scene::sample(&Sampler::default(), seed, index)?`, the same with your cause,
+/// and the same without it. `resnet::by_image` and `network.capture` give their features at a site.
+///
+/// **Errors** as its parts do.
+/// **Accepted by** `cargo test -p lesson05 ex5_9`
+pub fn repair(network: &ResNet) -> Result<Repair> {
+    const SITE: &str = "layer4";
+    const SCENES: u64 = 100;
+    const SEED: u64 = 59;
+    let Finding {
+        put_in, take_out, ..
+    } = finding();
+    let features = |change: fn(&Scene) -> Scene| {
+        let scene = |index| Ok(change(&Scene::sample(&Sampler::default(), SEED, index)?).render());
+        let rendered = (0..SCENES).map(scene).collect::<Result<Vec<_>>>()?;
+        let images = resnet::normalize(&scenes::batch(&rendered, &Device::Cpu)?)?;
+        resnet::by_image(&images, |image| {
+            network
+                .capture(image, &[SITE])?
+                .activation(SITE)?
+                .mean((2, 3))
+        })
+    };
+    let direction = difference(&features(put_in)?, &features(take_out)?)?;
+    Ok(Repair {
+        site: SITE.into(),
+        directions: direction.unsqueeze(0)?,
+    })
+}

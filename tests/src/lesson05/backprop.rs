@@ -1,0 +1,383 @@
+use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, Var, bail};
+use resnet::ResNet;
+
+use super::tiny;
+use crate::inputs::{Random, tensor};
+use crate::{Exam, Tolerance};
+
+/// `solution05::contributions`, `saliency`, `Guide` put behind a tensor, and `guided_backprop`
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Backprop {
+    pub contributions: fn(&Tensor, &Tensor) -> Result<Tensor>,
+    pub saliency: fn(&ResNet, &Tensor, &[u32]) -> Result<Tensor>,
+    pub guide: fn(&Tensor) -> Result<Tensor>,
+    pub guided_backprop: fn(&ResNet, &Tensor, &[u32]) -> Result<Tensor>,
+}
+
+const SOLUTION: Backprop = Backprop {
+    contributions: solution05::contributions,
+    saliency: solution05::saliency,
+    guide: |x| x.apply_op1(solution05::Guide),
+    guided_backprop: solution05::guided_backprop,
+};
+
+/// The identity, with a rule for the gradient.
+struct Rule(fn(&Tensor) -> Result<Tensor>);
+
+impl CustomOp1 for Rule {
+    fn name(&self) -> &'static str {
+        "rule"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        match (x, layout.contiguous_offsets()) {
+            (CpuStorage::F32(x), Some((start, end))) => Ok((
+                CpuStorage::F32(x[start..end].to_vec()),
+                layout.shape().clone(),
+            )),
+            _ => bail!("contiguous f32"),
+        }
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        (self.0)(gradient).map(Some)
+    }
+}
+
+type Sites = fn(&str) -> bool;
+
+fn every_relu(site: &str) -> bool {
+    site == "relu" || site.contains(".relu")
+}
+
+/// ∂(sum of the classes' scores)/∂images under a rule at some sites.
+fn gradient(
+    network: &ResNet,
+    images: &Tensor,
+    classes: &[u32],
+    score: fn(&Tensor) -> Result<Tensor>,
+    sites: Sites,
+    rule: fn(&Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let images = Var::from_tensor(images)?;
+    let logits = network.forward_visit(&images, &mut |site, activation| {
+        sites(site)
+            .then(|| activation.apply_op1(Rule(rule)))
+            .transpose()
+    })?;
+    let (batch, count) = logits.dims2()?;
+    if classes.len() != batch || classes.iter().any(|&class| class as usize >= count) {
+        bail!("classes");
+    }
+    let picked = Tensor::stack(&tiny::logits_of(&score(&logits)?, classes)?, 0)?;
+    let gradients = picked.sum_all()?.backward()?;
+    Ok(gradients
+        .get(&images)
+        .expect("it depends on the images")
+        .clone())
+}
+
+fn logit(logits: &Tensor) -> Result<Tensor> {
+    Ok(logits.clone())
+}
+
+fn plain(network: &ResNet, images: &Tensor, classes: &[u32]) -> Result<Tensor> {
+    gradient(network, images, classes, logit, |_| false, logit)
+}
+
+/// A wrong rule in `Guide` spoils both the operation and what is built on it.
+macro_rules! rule {
+    ($rule:expr) => {
+        Backprop {
+            guide: |x| x.apply_op1(Rule($rule)),
+            guided_backprop: |n, i, c| gradient(n, i, c, logit, every_relu, $rule),
+            ..SOLUTION
+        }
+    };
+}
+
+macro_rules! salient {
+    ($function:expr) => {
+        Backprop {
+            saliency: $function,
+            ..SOLUTION
+        }
+    };
+}
+
+/// Guided backpropagation without an operation of its own: every ReLU's output becomes a variable, and the way back is
+/// gone from one ReLU to the one before, with its rule in between.
+fn by_stages(network: &ResNet, images: &Tensor, classes: &[u32]) -> Result<Tensor> {
+    let images = Var::from_tensor(images)?;
+    let mut before = images.as_tensor().clone();
+    let mut stages: Vec<(Tensor, Var)> = vec![];
+    let logits = network.forward_visit(&images, &mut |site, activation| {
+        if !every_relu(site) {
+            before = activation.clone();
+            return Ok(None);
+        }
+        let after = Var::from_tensor(activation)?;
+        stages.push((before.clone(), after.clone()));
+        Ok(Some(after.as_tensor().clone()))
+    })?;
+    let (batch, count) = logits.dims2()?;
+    if classes.len() != batch || classes.iter().any(|&class| class as usize >= count) {
+        bail!("classes");
+    }
+    let mut arrived: Vec<Option<Tensor>> = vec![None; stages.len() + 1];
+    let mut objective = Tensor::stack(&tiny::logits_of(&logits, classes)?, 0)?.sum_all()?;
+    for stage in (0..=stages.len()).rev() {
+        let gradients = objective.backward()?;
+        for (earlier, arrived) in arrived.iter_mut().enumerate().take(stage + 1) {
+            let variable = match earlier {
+                0 => &images,
+                _ => &stages[earlier - 1].1,
+            };
+            if let Some(gradient) = gradients.get(variable) {
+                *arrived = Some(match arrived.take() {
+                    Some(sum) => (sum + gradient)?,
+                    None => gradient.clone(),
+                });
+            }
+        }
+        if stage == 0 {
+            break;
+        }
+        let (before, after) = &stages[stage - 1];
+        let gradient = arrived[stage]
+            .take()
+            .expect("every ReLU leads to the logits");
+        let open = after.gt(0f32)?.to_dtype(DType::F32)?;
+        objective = (before * (gradient.relu()? * open)?.detach())?.sum_all()?;
+    }
+    Ok(arrived[0].take().expect("the first ReLU sees the images"))
+}
+
+/// |∂logit/∂pixel| by moving each pixel a little, in f64; the largest of the three colours.
+fn by_moving_pixels(network: &ResNet, image: &Tensor, class: u32) -> Result<Tensor> {
+    const STEP: f64 = 1e-6;
+    let network = tiny::in_f64(network)?;
+    let shape = image.shape().clone();
+    let pixels = image
+        .to_dtype(DType::F64)?
+        .flatten_all()?
+        .to_vec1::<f64>()?;
+    let logit = |index: usize, step: f64| -> Result<f64> {
+        let mut pixels = pixels.clone();
+        pixels[index] += step;
+        let image = Tensor::from_vec(pixels, shape.clone(), image.device())?;
+        network
+            .forward(&image)?
+            .get(0)?
+            .get(class as usize)?
+            .to_scalar()
+    };
+    let slopes = (0..pixels.len())
+        .map(|i| Ok(((logit(i, STEP)? - logit(i, -STEP)?) / (2.0 * STEP)).abs() as f32))
+        .collect::<Result<Vec<_>>>()?;
+    Tensor::from_vec(slopes, shape.clone(), image.device())?.max(1)
+}
+
+/// 5.6
+pub fn backprop(seed: u64) -> Exam<Backprop> {
+    let mut random = Random::new(seed, 56);
+    let activations = random.between(0.0, 1.0, (2, 3, 2, 4));
+    let gradients = random.signed((2, 3, 2, 4));
+    let network = tiny::network(&mut random);
+    let images = random.signed((2, 3, 32, 48));
+    let small = tiny::smallest(&mut random);
+    let image = random.signed((1, 3, 6, 5));
+    let moved = by_moving_pixels(&small, &image, 2).expect("a small network");
+    let staged = by_stages(&network, &images, &[1, 0]).expect("a small network");
+    let of_logit = random.signed((2, 3, 64, 48));
+
+    let (network_1, images_1) = (network.clone(), images.clone());
+    let (network_2, images_2) = (network.clone(), images.clone());
+    let (network_3, images_3) = (network.clone(), images.clone());
+    let (network_4, of_logit_1) = (network.clone(), of_logit.clone());
+    let logit_without_bias = network
+        .capture(&of_logit, &["avgpool"])
+        .and_then(|trace| {
+            let weight = network.parameter("fc.weight")?.get(1)?.unsqueeze(1)?;
+            let features = trace.activation("avgpool")?.flatten_from(1)?;
+            features.matmul(&weight)?.flatten_all()
+        })
+        .expect("a small network");
+
+    Exam::new("5.6", SOLUTION)
+        .mistake(
+            "mean instead of sum",
+            "You averaged over the places: the contributions no longer add up to the logit. Add the places up.",
+            Backprop { contributions: |a, g| (a * g)?.mean((2, 3)), ..SOLUTION },
+        )
+        .mistake(
+            "contributions without a sign",
+            "Your contributions have no sign. A channel may take away from the score.",
+            Backprop { contributions: |a, g| (a * g)?.sum((2, 3))?.abs(), ..SOLUTION },
+        )
+        .mistake(
+            "activation alone",
+            "These are the activations added up: how active a channel is, and not what it is worth to the class. Multiply \
+             by the gradient.",
+            Backprop {
+                contributions: |a, g| {
+                    if a.dims() != g.dims() {
+                        bail!("shapes");
+                    }
+                    a.sum((2, 3))
+                },
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "gradient alone",
+            "These are the gradients added up: what a channel would be worth if it were active. Multiply by the activation.",
+            Backprop {
+                contributions: |a, g| {
+                    if a.dims() != g.dims() {
+                        bail!("shapes");
+                    }
+                    g.sum((2, 3))
+                },
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "summed before the product",
+            "You added up activation and gradient over the map and then multiplied. Multiply place by place, then add up.",
+            Backprop { contributions: |a, g| a.sum((2, 3))? * g.sum((2, 3))?, ..SOLUTION },
+        )
+        .mistake(
+            "signed saliency",
+            "You took the largest signed gradient. A pixel that lowers the score matters as much: magnitude first, then the \
+             largest of the three colours.",
+            salient!(|n, i, c| plain(n, i, c)?.max(1)),
+        )
+        .mistake(
+            "colours added up",
+            "You added the three colours up. Simonyan et al. take the largest.",
+            salient!(|n, i, c| plain(n, i, c)?.abs()?.sum(1)),
+        )
+        .mistake(
+            "colours averaged",
+            "You averaged over the three colours. Simonyan et al. take the largest.",
+            salient!(|n, i, c| plain(n, i, c)?.abs()?.mean(1)),
+        )
+        .mistake(
+            "gradient of the probability",
+            "Your score went through a softmax. The gradient vanishes where the network is sure; the score is the logit.",
+            salient!(|n, i, c| {
+                let softmax = |logits: &Tensor| {
+                    let exponentials = logits.exp()?;
+                    exponentials.broadcast_div(&exponentials.sum_keepdim(1)?)
+                };
+                gradient(n, i, c, softmax, |_| false, logit)?.abs()?.max(1)
+            }),
+        )
+        .mistake(
+            "gradient times image",
+            "You multiplied by the image. That is another method (gradient × input); saliency is the gradient alone.",
+            salient!(|n, i, c| (plain(n, i, c)? * i)?.abs()?.max(1)),
+        )
+        .mistake("nothing dropped", "Your Guide lets everything through: negative gradients must become 0.", rule!(logit))
+        .mistake(
+            "magnitude on the way back",
+            "Your Guide turns negative gradients into positive ones. They must become 0.",
+            rule!(|g| g.abs())
+        )
+        .mistake(
+            "the wrong half dropped",
+            "Your Guide keeps what is negative and drops what is positive. It is the other way round.",
+            rule!(|g| g.minimum(0f32))
+        )
+        .mistake(
+            "the first relu forgotten",
+            "The first ReLU of the network has no Guide: its site is called `relu`, without a dot.",
+            Backprop {
+                guided_backprop: |n, i, c| {
+                    gradient(n, i, c, logit, |site| site.contains(".relu"), |g| g.relu())
+                },
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "one relu per block",
+            "The second ReLU of each block has no Guide: its site is called `relu_1`.",
+            Backprop {
+                guided_backprop: |n, i, c| {
+                    gradient(n, i, c, logit, |site| site == "relu" || site.ends_with(".relu"), |g| g.relu())
+                },
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "a guide at every site",
+            "You put a Guide behind every activation, also behind convolutions and additions. Only ReLUs get one.",
+            Backprop {
+                guided_backprop: |n, i, c| gradient(n, i, c, logit, |_| true, |g| g.relu()),
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "the image's gradient cut",
+            "Your result has no negative values: the rule belongs to the ReLUs inside, and the image that comes out is \
+             signed.",
+            Backprop {
+                guided_backprop: |n, i, c| gradient(n, i, c, logit, every_relu, |g| g.relu())?.relu(),
+                ..SOLUTION
+            },
+        )
+        .alternative("from one ReLU to the one before", Backprop {
+            contributions: |a, g| {
+                let (batch, channels, _, _) = a.dims4()?;
+                let terms = a.flatten_from(2)?.unsqueeze(2)?; // [batch, channels, 1, places]
+                let sums = terms.matmul(&g.flatten_from(2)?.unsqueeze(3)?)?;
+                sums.reshape((batch, channels))
+            },
+            saliency: |n, i, c| plain(n, i, c)?.sqr()?.max(1)?.sqrt(),
+            guide: |x| x.apply_op1(Rule(|g| g.maximum(0f32))),
+            guided_backprop: by_stages,
+        })
+        .truth("contributions: A = 1 2, gradient 3 −1", tensor(&[1.], (1, 1)), |f| {
+            (f.contributions)(&tensor(&[1., 2.], (1, 1, 1, 2)), &tensor(&[3., -1.], (1, 1, 1, 2)))
+        })
+        .because("1·3 + 2·(−1).")
+        .case("contributions: random [2, 3, 2, 4]", move |f| (f.contributions)(&activations, &gradients))
+        .truth(
+            "contributions: added up, layer4 of a small ResNet, class 1",
+            logit_without_bias,
+            move |f| {
+                let trace = network_4.tap(&of_logit_1, &["layer4"])?;
+                let score = trace.logits.narrow(1, 1, 1)?.sum_all()?;
+                let gradients = trace.gradients(&score)?.at("layer4")?;
+                (f.contributions)(&trace.activation("layer4")?.detach(), &gradients)?.sum(1)
+            },
+        )
+        .because("Behind layer4 everything is linear: the contributions add up to the logit without its bias.")
+        .refuses("contributions: shapes that differ", |f| {
+            (f.contributions)(&tensor(&[1.; 4], (1, 1, 2, 2)), &tensor(&[1.; 2], (1, 1, 1, 2)))
+        })
+        .truth("saliency: an image of 6×5, class 2, a ResNet of width 2", moved, move |f| {
+            (f.saliency)(&small, &image, &[2])
+        })
+        .within(Tolerance::relative(1e-2))
+        .because("The expected slopes were measured: each pixel was moved by a millionth, and the logit read.")
+        .case("saliency: two images, classes 2 and 1", move |f| (f.saliency)(&network_1, &images_1, &[2, 1]))
+        .within(Tolerance::relative(1e-3))
+        .truth("guide: forward", tensor(&[-1., 0., 2.], 3), |f| (f.guide)(&tensor(&[-1., 0., 2.], 3)))
+        .because("On the way forward nothing changes.")
+        .truth("guide: a gradient of 3, −2, 0.5 on its way back", tensor(&[3., 0., 0.5], 3), |f| {
+            let x = Var::from_tensor(&tensor(&[-1., 0., 2.], 3))?;
+            let objective = ((f.guide)(&x)? * tensor(&[3., -2., 0.5], 3))?.sum_all()?;
+            let gradients = objective.backward()?;
+            gradients.get(&x).cloned().map_or_else(|| x.zeros_like(), Ok)
+        })
+        .because("What is negative is dropped, wherever x itself lies: the ReLU before it looks after that.")
+        .truth("guided_backprop: two images, classes 1 and 0", staged, move |f| {
+            (f.guided_backprop)(&network_2, &images_2, &[1, 0])
+        })
+        .within(Tolerance::relative(1e-3))
+        .because("The expected image was made from one ReLU to the one before, with the rule applied in between.")
+        .refuses("saliency: one class for two images", move |f| (f.saliency)(&network_3, &images_3, &[1]))
+}

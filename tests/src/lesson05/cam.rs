@@ -1,0 +1,112 @@
+use candle_core::{D, Result, Tensor};
+use resnet::{Window, ops};
+
+use crate::Exam;
+use crate::inputs::{Random, tensor};
+
+/// `solution05::class_activation_map`
+pub type ClassMap = fn(&Tensor, &Tensor, usize) -> Result<Tensor>;
+
+/// Channels times weights, added up.
+fn weighted(activations: &Tensor, weights: &Tensor) -> Result<Tensor> {
+    activations
+        .broadcast_mul(&weights.reshape((1, (), 1, 1))?)?
+        .sum(1)
+}
+
+/// 5.1
+pub fn class_activation_map(seed: u64) -> Exam<ClassMap> {
+    let mut random = Random::new(seed, 51);
+    let activations = random.between(0.0, 1.0, (2, 4, 3, 5));
+    let fc = random.signed((4, 4)); // as many classes as channels: rows and columns are easily confused
+    let bias = random.signed(4);
+    // What a ResNet does after its last feature maps.
+    let logits = activations
+        .mean((2, 3))
+        .and_then(|features| features.matmul(&fc.t()?)?.broadcast_add(&bias))
+        .expect("shapes that fit");
+    let of_class_2 = logits.narrow(1, 2, 1).expect("four classes");
+    let expected = of_class_2.flatten_all().expect("a list");
+    let (activations_1, fc_1) = (activations.clone(), fc.clone());
+    let (activations_2, fc_2) = (activations.clone(), fc.clone());
+    let (activations_3, fc_3) = (activations.clone(), random.signed((4, 5)));
+
+    Exam::new("5.1", solution05::class_activation_map as ClassMap)
+        .mistake(
+            "relu on the map",
+            "Your map has no negative values. It is signed: what is below 0 speaks against the class, and without it the \
+             map no longer adds up to the logit.",
+            |a, w, c| weighted(a, &w.get(c)?)?.relu(),
+        )
+        .mistake(
+            "positive weights only",
+            "Channels with a negative weight are missing from your map. Nothing is cut here, neither the weights nor the map.",
+            |a, w, c| weighted(a, &w.get(c)?.relu()?),
+        )
+        .mistake(
+            "column instead of row",
+            "You took a column of fc_weight: the weights of one channel for all classes. The class has a row.",
+            |a, w, c| weighted(a, &w.t()?.get(c)?),
+        )
+        .mistake(
+            "channels added up unweighted",
+            "Your map is the same for every class: it adds up the channels and shows where the layer is active. Weigh each \
+             channel with the class's weight first.",
+            |a, _, _| a.sum(1),
+        )
+        .mistake(
+            "the predicted class",
+            "Your map is that of the class with the largest logit. It should be that of the class asked for, whatever the \
+             network predicts.",
+            |a, w, _| {
+                let best = a.mean((2, 3))?.matmul(&w.t()?)?.argmax(1)?.to_vec1::<u32>()?;
+                let maps = best
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &class)| weighted(&a.narrow(0, i, 1)?, &w.get(class as usize)?));
+                Tensor::cat(&maps.collect::<Result<Vec<_>>>()?, 0)
+            },
+        )
+        .mistake(
+            "mean over the channels",
+            "You averaged over the channels. The logit adds them up: your map is too small by the number of channels.",
+            |a, w, c| weighted(a, &w.get(c)?)? / a.dim(1)? as f64,
+        )
+        .mistake(
+            "absolute weights",
+            "You took the magnitude of the weights: channels that speak against the class now speak for it.",
+            |a, w, c| weighted(a, &w.get(c)?.abs()?),
+        )
+        .mistake(
+            "the channel dimension left in",
+            "Your result still has a dimension of 1 where the channels were. sum(1) drops it, sum_keepdim(1) does not.",
+            |a, w, c| weighted(a, &w.get(c)?)?.unsqueeze(1),
+        )
+        .alternative("a matrix product", |a, w, c| {
+            let (batch, channels, height, width) = a.dims4()?;
+            if w.dim(D::Minus1)? != channels {
+                candle_core::bail!("channels");
+            }
+            let map = w.get(c)?.unsqueeze(0)?.broadcast_matmul(&a.flatten_from(2)?)?;
+            map.reshape((batch, height, width))
+        })
+        .alternative("a convolution of kernel 1, then one of its maps", |a, w, c| {
+            let (classes, channels) = w.dims2()?;
+            let kernel = w.reshape((classes, channels, 1, 1))?;
+            ops::conv2d(a, &kernel, Window::new(1))?.narrow(1, c, 1)?.squeeze(1)
+        })
+        .truth(
+            "two channels at two places, weights 1 and −1",
+            tensor(&[1., -2.], (1, 1, 2)),
+            |f| f(&tensor(&[1., 0., 0., 2.], (1, 2, 1, 2)), &tensor(&[5., 7., 1., -1.], (2, 2)), 1),
+        )
+        .because("1·1 − 1·0 = 1 on the left, 1·0 − 1·2 = −2 on the right.")
+        .truth("the map's mean plus the bias is the logit: 4 channels, class 2", expected, move |f| {
+            let bias = bias.get(2)?.to_scalar::<f32>()?;
+            f(&activations, &fc, 2)?.mean((1, 2))? + f64::from(bias)
+        })
+        .because("The network averages last and you average nothing: the mean over all places must be the logit without its bias.")
+        .case("a random [2, 4, 3, 5] activation, class 0 of 4", move |f| f(&activations_1, &fc_1, 0))
+        .refuses("class 4 of 4", move |f| f(&activations_2, &fc_2, 4))
+        .refuses("4 channels, weights for 5", move |f| f(&activations_3, &fc_3, 0))
+}

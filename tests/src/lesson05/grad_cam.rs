@@ -1,0 +1,317 @@
+use candle_core::{DType, Result, Tensor, Var, bail};
+use resnet::ResNet;
+
+use super::tiny;
+use crate::inputs::{Random, tensor};
+use crate::{Exam, Tolerance};
+
+/// `solution05::class_score`, `weighted_map` and `grad_cam`
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct GradCam {
+    pub class_score: fn(&Tensor, &[u32]) -> Result<Tensor>,
+    pub weighted_map: fn(&Tensor, &Tensor) -> Result<Tensor>,
+    pub grad_cam: fn(&ResNet, &Tensor, &[u32], &str) -> Result<Tensor>,
+}
+
+const SOLUTION: GradCam = GradCam {
+    class_score: solution05::class_score,
+    weighted_map: solution05::weighted_map,
+    grad_cam: solution05::grad_cam,
+};
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    Probability,
+    Loss,
+    Predicted,
+    FirstClass,
+    AllLogits,
+    MeanScore,
+    NoRelu,
+    ReluOnWeights,
+    ReluOnTerms,
+    Stretched,
+    SumOfGradients,
+    EarlierSite,
+}
+
+fn log_softmax(logits: &Tensor) -> Result<Tensor> {
+    let shifted = logits.broadcast_sub(&logits.max_keepdim(1)?.detach())?;
+    shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(1)?.log()?)
+}
+
+fn score(logits: &Tensor, classes: &[u32], fault: Fault) -> Result<Tensor> {
+    let (batch, count) = logits.dims2()?;
+    if classes.len() != batch || classes.iter().any(|&class| class as usize >= count) {
+        bail!("classes");
+    }
+    let scores = match fault {
+        Fault::Probability => log_softmax(logits)?.exp()?,
+        Fault::Loss => log_softmax(logits)?.neg()?,
+        _ => logits.clone(),
+    };
+    let classes = match fault {
+        Fault::Predicted => logits.argmax(1)?.to_vec1::<u32>()?,
+        Fault::FirstClass => vec![classes[0]; batch],
+        Fault::AllLogits => return scores.sum_all(),
+        _ => classes.to_vec(),
+    };
+    let picked = Tensor::stack(&tiny::logits_of(&scores, &classes)?, 0)?;
+    match fault {
+        Fault::MeanScore => picked.mean_all(),
+        _ => picked.sum_all(),
+    }
+}
+
+fn map(activations: &Tensor, weights: &Tensor, fault: Fault) -> Result<Tensor> {
+    match fault {
+        Fault::NoRelu => activations.broadcast_mul(weights)?.sum(1),
+        Fault::ReluOnWeights => activations.broadcast_mul(&weights.relu()?)?.sum(1),
+        Fault::ReluOnTerms => activations.broadcast_mul(weights)?.relu()?.sum(1),
+        Fault::Stretched => {
+            let map = activations.broadcast_mul(weights)?.sum(1)?;
+            let flat = map.flatten_from(1)?;
+            let end = |extreme: Tensor| extreme.reshape(((), 1, 1));
+            let (low, high) = (end(flat.min(1)?)?, end(flat.max(1)?)?);
+            map.broadcast_sub(&low)?.broadcast_div(&(high - low)?)
+        }
+        _ => activations.broadcast_mul(weights)?.sum(1)?.relu(),
+    }
+}
+
+fn cam(
+    network: &ResNet,
+    images: &Tensor,
+    classes: &[u32],
+    site: &str,
+    fault: Fault,
+) -> Result<Tensor> {
+    let earlier = format!("{site}.1.add");
+    let site = match fault {
+        Fault::EarlierSite if network.sites().contains(&earlier) => &earlier,
+        _ => site,
+    };
+    let trace = network.tap(images, &[site])?;
+    let gradients = trace
+        .gradients(&score(&trace.logits, classes, fault)?)?
+        .at(site)?;
+    let weights = match fault {
+        Fault::SumOfGradients => gradients.sum_keepdim((2, 3))?,
+        _ => gradients.mean_keepdim((2, 3))?,
+    };
+    map(&trace.activation(site)?.detach(), &weights, fault)
+}
+
+/// A wrong answer in all three functions at once, as it is when the third calls the others.
+macro_rules! faulty {
+    ($fault:ident) => {
+        GradCam {
+            class_score: |logits, classes| score(logits, classes, Fault::$fault),
+            weighted_map: |activations, weights| map(activations, weights, Fault::$fault),
+            grad_cam: |network, images, classes, site| {
+                cam(network, images, classes, site, Fault::$fault)
+            },
+        }
+    };
+}
+
+/// ReLU of the class activation map, divided by the number of places: what Grad-CAM is at the last feature maps.
+fn from_class_map(network: &ResNet, images: &Tensor, classes: &[u32]) -> Result<Tensor> {
+    let activations = network
+        .capture(images, &["layer4"])?
+        .activation("layer4")?
+        .clone();
+    let (_, _, height, width) = activations.dims4()?;
+    let weights = classes
+        .iter()
+        .map(|&class| network.parameter("fc.weight")?.get(class as usize))
+        .collect::<Result<Vec<_>>>()?;
+    let weights = Tensor::stack(&weights, 0)?.unsqueeze(2)?.unsqueeze(3)?;
+    activations.broadcast_mul(&weights)?.sum(1)?.relu()? / (height * width) as f64
+}
+
+/// The map at any site with weights that are measured: shift a whole channel up and down a little, in f64, and see what
+/// the class's logit does.
+fn by_shifting(network: &ResNet, image: &Tensor, class: u32, site: &str) -> Result<Tensor> {
+    const STEP: f64 = 1e-6;
+    let network = tiny::in_f64(network)?;
+    let image = image.to_dtype(DType::F64)?;
+    let activation = network.capture(&image, &[site])?.activation(site)?.clone();
+    let (_, channels, height, width) = activation.dims4()?;
+    let logit = |channel: usize, shift: f64| -> Result<f64> {
+        let mut one = vec![0f64; channels];
+        one[channel] = shift;
+        let shift = Tensor::new(one, image.device())?.reshape((1, channels, 1, 1))?;
+        let logits = network.forward_visit(&image, &mut |at, activation| {
+            let here = at == site;
+            here.then(|| activation.broadcast_add(&shift)).transpose()
+        })?;
+        logits.get(0)?.get(class as usize)?.to_scalar()
+    };
+    let weights = (0..channels)
+        .map(|k| Ok((logit(k, STEP)? - logit(k, -STEP)?) / (2.0 * STEP) / (height * width) as f64))
+        .collect::<Result<Vec<f64>>>()?;
+    let weights = Tensor::new(weights, image.device())?.reshape((1, channels, 1, 1))?;
+    let map = activation.broadcast_mul(&weights)?.sum(1)?.relu()?;
+    map.to_dtype(DType::F32)
+}
+
+/// 5.3
+pub fn grad_cam(seed: u64) -> Exam<GradCam> {
+    let mut random = Random::new(seed, 53);
+    let logits = random.signed((3, 4));
+    let (activations, weights) = (random.signed((2, 3, 2, 4)), random.signed((2, 3, 1, 1)));
+    let network = tiny::network(&mut random);
+    let images = random.signed((2, 3, 64, 48));
+    let first = images.narrow(0, 0, 1).expect("two images");
+    let expected = from_class_map(&network, &images, &[2, 0]).expect("a small network");
+    let shifted = by_shifting(&network, &first, 1, "layer3").expect("a small network");
+    let shares = (network.clone(), images.clone());
+    let (network_1, first_1) = (network.clone(), first.clone());
+    let (network_2, network_3) = (network.clone(), network.clone());
+    let first_2 = first.clone();
+
+    Exam::new("5.3", SOLUTION)
+        .mistake(
+            "gradient of the probability",
+            "Your score went through a softmax. The probability saturates where the network is sure, and its gradient \
+             vanishes; the score is the logit.",
+            faulty!(Probability),
+        )
+        .mistake(
+            "gradient of the loss",
+            "Your score is a loss, −log p: it falls where the class's evidence rises, so the map shows what speaks against \
+             the class. The score is the logit.",
+            faulty!(Loss),
+        )
+        .mistake(
+            "the predicted class",
+            "Your score is the largest logit. The question is about the classes in `classes`, whatever the network predicts.",
+            faulty!(Predicted),
+        )
+        .mistake(
+            "one class for all images",
+            "You took the first image's class for every image. Image b has the class classes[b].",
+            faulty!(FirstClass),
+        )
+        .mistake(
+            "all logits",
+            "You added up the logits of all classes, so the map is the same for each. Pick one logit per image.",
+            faulty!(AllLogits),
+        )
+        .mistake(
+            "mean over the images",
+            "You averaged the scores over the images, so each gradient is too small by the size of the batch. Add them up: \
+             images do not influence each other.",
+            faulty!(MeanScore),
+        )
+        .mistake(
+            "no relu",
+            "Your map has negative values: the ReLU on the weighted sum is missing.",
+            faulty!(NoRelu),
+        )
+        .mistake(
+            "relu on the weights",
+            "You dropped the channels with negative weights. They take away from what the others say: the ReLU comes after \
+             the sum.",
+            faulty!(ReluOnWeights),
+        )
+        .mistake(
+            "relu on each term",
+            "You cut every channel's term at zero before adding them up. What speaks against the class must take away from \
+             what speaks for it: the ReLU comes after the sum.",
+            faulty!(ReluOnTerms),
+        )
+        .mistake(
+            "stretched to [0, 1] without relu",
+            "You stretched the map from its minimum to its maximum, so its most negative place is shown as 0 and places \
+             that speak against the class look warm. Cut at zero; scaling for display comes in 5.4.",
+            faulty!(Stretched),
+        )
+        .mistake(
+            "gradients added up",
+            "Your map is too large by the number of places: the weights are means of the gradient (5.2), not sums.",
+            GradCam {
+                grad_cam: |n, i, c, s| cam(n, i, c, s, Fault::SumOfGradients),
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "the site before the relu",
+            "Your activation has negative values: it was taken before the last ReLU of the layer. Use the site as given.",
+            GradCam {
+                grad_cam: |n, i, c, s| cam(n, i, c, s, Fault::EarlierSite),
+                ..SOLUTION
+            },
+        )
+        .alternative("one image at a time", GradCam {
+            class_score: |l, c| score(l, c, Fault::None),
+            weighted_map: |a, w| {
+                let (batch, channels, height, width) = a.dims4()?;
+                let w = w.reshape((batch, 1, channels))?;
+                w.matmul(&a.flatten_from(2)?)?.relu()?.reshape((batch, height, width))
+            },
+            grad_cam: |network, images, classes, site| {
+                let maps = classes.iter().enumerate().map(|(i, &class)| {
+                    cam(network, &images.narrow(0, i, 1)?, &[class], site, Fault::None)
+                });
+                Tensor::cat(&maps.collect::<Result<Vec<_>>>()?, 0)
+            },
+        })
+        .truth("class_score: logits 1 2 3 and 4 5 6, classes 2 and 0", 7f32, |f| {
+            (f.class_score)(&tensor(&[1., 2., 3., 4., 5., 6.], (2, 3)), &[2, 0])?.to_scalar::<f32>()
+        })
+        .because("3 for the first image, 4 for the second.")
+        .truth(
+            "class_score: its gradient by the logits",
+            tensor(&[0., 0., 0., 1., 0., 1., 0., 0., 1., 0., 0., 0.], (3, 4)),
+            move |f| {
+                let logits = Var::from_tensor(&logits)?;
+                let gradients = (f.class_score)(&logits, &[3, 1, 0])?.backward()?;
+                gradients.get(&logits).cloned().map_or_else(|| logits.zeros_like(), Ok)
+            },
+        )
+        .because("Only each image's own logit counts, and it counts once.")
+        .truth(
+            "weighted_map: two channels at three places, weights 1 and −1",
+            tensor(&[0., 0., 2.], (1, 1, 3)),
+            |f| {
+                let activations = tensor(&[1., 0., 2., 1., 1., 0.], (1, 2, 1, 3));
+                (f.weighted_map)(&activations, &tensor(&[1., -1.], (1, 2, 1, 1)))
+            },
+        )
+        .because("1 − 1 = 0, 0 − 1 = −1, cut at 0, and 2 − 0 = 2.")
+        .truth("weighted_map: everything speaks against the class", tensor(&[0., 0.], (1, 1, 2)), |f| {
+            (f.weighted_map)(&tensor(&[1., 3.], (1, 1, 1, 2)), &tensor(&[-1.], (1, 1, 1, 1)))
+        })
+        .because("A map without positive values is zeros.")
+        .case("weighted_map: random activations of both signs", move |f| {
+            (f.weighted_map)(&activations, &weights)
+        })
+        .truth(
+            "grad_cam: two images, classes 2 and 0, layer4 of a small ResNet",
+            expected,
+            move |f| (f.grad_cam)(&shares.0, &shares.1, &[2, 0], "layer4"),
+        )
+        .because(
+            "Behind layer4 come only an average and one linear layer: there Grad-CAM is the ReLU of the class activation map \
+             (5.1), divided by the number of places.",
+        )
+        .truth("grad_cam: one image, class 1, layer3", shifted, move |f| {
+            (f.grad_cam)(&network_1, &first_1, &[1], "layer3")
+        })
+        .within(Tolerance::relative(1e-3))
+        .because("The expected weights were measured: each channel was shifted by a millionth, and the logit read.")
+        .case("grad_cam: two images, classes 1 and 2, layer2", move |f| {
+            (f.grad_cam)(&network, &images, &[1, 2], "layer2")
+        })
+        .within(Tolerance::relative(1e-3))
+        .refuses("grad_cam: two classes for one image", move |f| {
+            (f.grad_cam)(&network_2, &first, &[1, 2], "layer4")
+        })
+        .refuses("grad_cam: class 3 of 3", move |f| {
+            (f.grad_cam)(&network_3, &first_2, &[3], "layer4")
+        })
+}

@@ -1,0 +1,265 @@
+use candle_core::{Result, Tensor, bail};
+
+use crate::inputs::{Random, tensor};
+use crate::{Exam, Observed};
+
+/// `solution05::points_inside`, `energy_inside` and `localization` (pointing, energy, area)
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Localize {
+    pub points_inside: fn(&Tensor, &Tensor) -> Result<bool>,
+    pub energy_inside: fn(&Tensor, &Tensor) -> Result<f64>,
+    pub localization: fn(&Tensor, &Tensor) -> Result<(f64, f64, f64)>,
+}
+
+const SOLUTION: Localize = Localize {
+    points_inside: solution05::points_inside,
+    energy_inside: solution05::energy_inside,
+    localization: |maps, masks| {
+        let found = solution05::localization(maps, masks)?;
+        Ok((found.pointing, found.energy, found.area))
+    },
+};
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    FlatHits,
+    LargestMagnitude,
+    Overlap,
+    MaskTransposed,
+    MeanInside,
+    Magnitudes,
+    NegativeEnergy,
+    ShareOfMask,
+    NothingIsNan,
+    AreaOfFirst,
+}
+
+fn pairs(map: &Tensor, mask: &Tensor, fault: Fault) -> Result<Vec<(f32, bool)>> {
+    if map.dims2()? != mask.dims2()? {
+        bail!("shapes");
+    }
+    let mask = match fault {
+        Fault::MaskTransposed => mask.t()?,
+        _ => mask.clone(),
+    };
+    let mask = mask.flatten_all()?.to_vec1::<f32>()?;
+    let map = map.flatten_all()?.to_vec1::<f32>()?;
+    Ok(map
+        .into_iter()
+        .zip(mask.into_iter().map(|m| m > 0.5))
+        .collect())
+}
+
+fn points(map: &Tensor, mask: &Tensor, fault: Fault) -> Result<bool> {
+    let pairs = pairs(map, mask, fault)?;
+    let size = |value: f32| match fault {
+        Fault::LargestMagnitude => value.abs(),
+        _ => value,
+    };
+    let mut best = pairs[0];
+    for &pair in &pairs {
+        if size(pair.0) > size(best.0) {
+            best = pair;
+        }
+    }
+    if fault == Fault::Overlap {
+        let warm = |value: f32| value > 0.5 * best.0;
+        return Ok(best.0 > 0.0 && pairs.iter().any(|(value, inside)| warm(*value) && *inside));
+    }
+    let flat = pairs.iter().all(|pair| pair.0 == best.0);
+    Ok(best.1 && (!flat || fault == Fault::FlatHits))
+}
+
+fn energy(map: &Tensor, mask: &Tensor, fault: Fault) -> Result<f64> {
+    let pairs = pairs(map, mask, fault)?;
+    let value = |value: f32| match fault {
+        Fault::Magnitudes => value.abs(),
+        Fault::NegativeEnergy => value,
+        _ => value.max(0.0),
+    };
+    let sum = |inside_only: bool| -> f64 {
+        let chosen = pairs.iter().filter(|(_, inside)| *inside || !inside_only);
+        chosen.map(|(v, _)| f64::from(value(*v))).sum()
+    };
+    let count = pairs.iter().filter(|(_, inside)| *inside).count() as f64;
+    Ok(match fault {
+        Fault::MeanInside => sum(true) / count,
+        Fault::ShareOfMask => {
+            pairs
+                .iter()
+                .filter(|(v, inside)| *inside && *v > 0.0)
+                .count() as f64
+                / count
+        }
+        Fault::NothingIsNan => sum(true) / sum(false),
+        _ if sum(false) == 0.0 => 0.0,
+        _ => sum(true) / sum(false),
+    })
+}
+
+fn means(maps: &Tensor, masks: &Tensor, fault: Fault) -> Result<(f64, f64, f64)> {
+    let (count, _, _) = maps.dims3()?;
+    if count == 0 || maps.dims() != masks.dims() {
+        bail!("shapes");
+    }
+    let (mut hits, mut inside, mut area) = (0.0, 0.0, 0.0);
+    for i in 0..count {
+        let (map, mask) = (maps.get(i)?, masks.get(i)?);
+        hits += f64::from(u8::from(points(&map, &mask, fault)?));
+        inside += energy(&map, &mask, fault)?;
+        let of = if fault == Fault::AreaOfFirst {
+            masks.get(0)?
+        } else {
+            mask
+        };
+        area += f64::from(of.mean_all()?.to_scalar::<f32>()?);
+    }
+    let count = count as f64;
+    Ok((hits / count, inside / count, area / count))
+}
+
+macro_rules! faulty {
+    ($fault:ident) => {
+        Localize {
+            points_inside: |map, mask| points(map, mask, Fault::$fault),
+            energy_inside: |map, mask| energy(map, mask, Fault::$fault),
+            localization: |maps, masks| means(maps, masks, Fault::$fault),
+        }
+    };
+}
+
+fn named(scores: Result<(f64, f64, f64)>) -> Observed {
+    match scores {
+        Ok((pointing, energy, area)) => {
+            Observed::fields([("pointing", pointing), ("energy", energy), ("area", area)])
+        }
+        Err(error) => Observed::Refused(error.to_string()),
+    }
+}
+
+/// 5.7
+pub fn localization(seed: u64) -> Exam<Localize> {
+    let mut random = Random::new(seed, 57);
+    // The figure: the left column of 2×3, and the corner at the top right.
+    let mask = tensor(&[1., 0., 1., 1., 0., 0.], (2, 3));
+    let with = |values: [f32; 6]| tensor(&values, (2, 3));
+    let (m1, m2, m3, m4, m5, m6, m7, m8) = (
+        mask.clone(),
+        mask.clone(),
+        mask.clone(),
+        mask.clone(),
+        mask.clone(),
+        mask.clone(),
+        mask.clone(),
+        mask.clone(),
+    );
+    let maps = random.signed((6, 4, 5));
+    let masks = random
+        .between(0.0, 1.0, (6, 4, 5))
+        .lt(0.3f32)
+        .and_then(|mask| mask.to_dtype(candle_core::DType::F32))
+        .expect("a comparison");
+    let (maps_1, masks_1) = (maps.clone(), masks.clone());
+    let planted_maps = tensor(&[0., 4., 0., 0., 1., 1., 0., 2.], (2, 2, 2));
+    let planted_masks = tensor(&[0., 1., 0., 0., 1., 1., 0., 0.], (2, 2, 2));
+
+    Exam::new("5.7", SOLUTION)
+        .mistake(
+            "a flat map hits",
+            "A map whose values are all the same was counted as a hit: its first pixel happened to lie on the figure. It \
+             points nowhere.",
+            faulty!(FlatHits),
+        )
+        .mistake(
+            "largest magnitude",
+            "You took the value farthest from 0. The most negative place speaks against the class; look for the largest \
+             value.",
+            faulty!(LargestMagnitude),
+        )
+        .mistake(
+            "some warm pixel inside",
+            "You asked whether any warm pixel touches the figure. A map that covers everything would always win; only the \
+             one largest value counts.",
+            faulty!(Overlap),
+        )
+        .mistake(
+            "mask transposed",
+            "Rows and columns of the mask are swapped: pixel (row, column) of the map belongs to the same of the mask.",
+            faulty!(MaskTransposed),
+        )
+        .mistake(
+            "mean inside",
+            "You averaged the map over the figure. Energy is a share: the sum inside divided by the sum everywhere.",
+            faulty!(MeanInside),
+        )
+        .mistake(
+            "energy of magnitudes",
+            "Negative values count as energy. Cut them at zero first.",
+            faulty!(Magnitudes),
+        )
+        .mistake(
+            "negative values in the sums",
+            "Negative values are in your sums, so the share can leave [0, 1]. Cut them at zero first.",
+            faulty!(NegativeEnergy),
+        )
+        .mistake(
+            "share of the figure that is warm",
+            "You counted how much of the figure is warm. A map that is warm everywhere would get 1; energy is the other \
+             way round, how much of the warmth lies on the figure.",
+            faulty!(ShareOfMask),
+        )
+        .mistake(
+            "nothing over nothing",
+            "A map without a positive value gave NaN: 0 / 0. It has no energy inside: 0.",
+            faulty!(NothingIsNan),
+        )
+        .mistake(
+            "the area of the first figure",
+            "The area is a mean over all masks; you took the first one's.",
+            faulty!(AreaOfFirst),
+        )
+        .alternative("pixel by pixel", faulty!(None))
+        .truth("points_inside: the largest value in the figure", true, move |f| {
+            (f.points_inside)(&with([0., 1., 0., 3., 2., 0.]), &m1)
+        })
+        .truth("points_inside: the largest value beside it, warm pixels inside", false, move |f| {
+            (f.points_inside)(&with([3., 0., 3., 3., 4., 0.]), &m2)
+        })
+        .truth("points_inside: −5 in the figure, 1 beside it", false, move |f| {
+            (f.points_inside)(&with([0., 1., 0., -5., 0., 0.]), &m3)
+        })
+        .truth("points_inside: a flat map", false, move |f| {
+            (f.points_inside)(&with([2.; 6]), &m4)
+        })
+        .because("It points nowhere, and must not win by its first pixel.")
+        .truth("energy_inside: 1, 2 in the figure, 3 beside it", 0.5, move |f| {
+            (f.energy_inside)(&with([1., 3., 0., 2., 0., 0.]), &m5)
+        })
+        .truth("energy_inside: the same with −4 beside it", 0.5, move |f| {
+            (f.energy_inside)(&with([1., 3., 0., 2., -4., 0.]), &m6)
+        })
+        .because("Negative values are cut at 0 first.")
+        .truth("energy_inside: nothing above 0", 0.0, move |f| {
+            (f.energy_inside)(&with([-1., 0., 0., -2., 0., -1.]), &m7)
+        })
+        .truth(
+            "localization: two maps of 2×2",
+            Observed::fields([("pointing", 0.5), ("energy", 0.75), ("area", 0.375)]),
+            move |f| named((f.localization)(&planted_maps, &planted_masks)),
+        )
+        .because(
+            "The first map lies on its figure of one pixel; the second points beside its figure of two, with half of its \
+             energy inside.",
+        )
+        .case("localization: six random maps and masks of 4×5", move |f| {
+            named((f.localization)(&maps, &masks))
+        })
+        .refuses("energy_inside: a map of 2×2, a mask of 2×3", move |f| {
+            (f.energy_inside)(&tensor(&[1.; 4], (2, 2)), &m8)
+        })
+        .refuses("localization: six maps, five masks", move |f| {
+            named((f.localization)(&maps_1, &masks_1.narrow(0, 0, 5).expect("six masks")))
+        })
+}

@@ -1,0 +1,39 @@
+//! The checks of lesson 05: class activation maps, sanity checks, the case.
+
+mod backprop;
+mod cam;
+mod case;
+mod grad_cam;
+mod localization;
+mod overlay;
+mod plus_plus;
+mod sanity;
+mod tiny;
+mod weights;
+
+pub use backprop::{Backprop, backprop};
+pub use cam::{ClassMap, class_activation_map};
+pub use case::{Case, Effect, Finding, case};
+pub use grad_cam::{GradCam, grad_cam};
+pub use localization::{Localize, localization};
+pub use overlay::{Overlay, overlay};
+pub use plus_plus::{PlusPlus, plus_plus};
+pub use sanity::{Sanity, sanity};
+pub use weights::{ChannelWeights, channel_weights};
+
+use crate::AnyExam;
+
+/// The exams of the lesson, in the order of its exercises.
+pub fn catalogue(seed: u64) -> Vec<Box<dyn AnyExam>> {
+    vec![
+        Box::new(class_activation_map(seed)),
+        Box::new(channel_weights(seed)),
+        Box::new(grad_cam(seed)),
+        Box::new(overlay(seed)),
+        Box::new(plus_plus(seed)),
+        Box::new(backprop(seed)),
+        Box::new(localization(seed)),
+        Box::new(sanity(seed)),
+        Box::new(case(seed)),
+    ]
+}

@@ -1,0 +1,197 @@
+use candle_core::{Result, Tensor, bail};
+use resnet::ResNet;
+
+use super::tiny;
+use crate::inputs::{Random, tensor};
+use crate::{Exam, Tolerance};
+
+/// `solution05::plus_plus_weights` and `grad_cam_plus_plus`
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct PlusPlus {
+    pub weights: fn(&Tensor, &Tensor) -> Result<Tensor>,
+    pub grad_cam_plus_plus: fn(&ResNet, &Tensor, &[u32], &str) -> Result<Tensor>,
+}
+
+const SOLUTION: PlusPlus = PlusPlus {
+    weights: solution05::plus_plus_weights,
+    grad_cam_plus_plus: solution05::grad_cam_plus_plus,
+};
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    Mean,
+    NoRelu,
+    NotTwice,
+    OwnActivation,
+    ZeroOverZero,
+    Epsilon,
+    TinyEpsilon,
+    MeanOfPlaces,
+    Squared,
+}
+
+fn weights(activations: &Tensor, gradients: &Tensor, fault: Fault) -> Result<Tensor> {
+    gradients.dims4()?;
+    let total = match fault {
+        Fault::OwnActivation => activations.clone(),
+        _ => activations.sum_keepdim((2, 3))?,
+    };
+    let square = gradients.sqr()?;
+    let cube = (&square * gradients)?;
+    let factor = if fault == Fault::NotTwice { 1.0 } else { 2.0 };
+    let below = ((&square * factor)? + cube.broadcast_mul(&total)?)?;
+    let positive = gradients.relu()?;
+    let of_zero = gradients.eq(0f32)?.to_dtype(gradients.dtype())?;
+    let alpha = match fault {
+        Fault::ZeroOverZero => (&square / below)?,
+        Fault::Epsilon => (&square / (below + 1e-6)?)?,
+        Fault::TinyEpsilon => (&square / (below + 1e-20)?)?,
+        _ => (&square / (below + of_zero)?)?,
+    };
+    match fault {
+        Fault::Mean => gradients.mean_keepdim((2, 3)),
+        Fault::NoRelu => (alpha * gradients)?.sum_keepdim((2, 3)),
+        Fault::MeanOfPlaces => (alpha * positive)?.mean_keepdim((2, 3)),
+        Fault::Squared => ((alpha * &positive)? * positive)?.sum_keepdim((2, 3)),
+        _ => (alpha * positive)?.sum_keepdim((2, 3)),
+    }
+}
+
+fn cam(
+    network: &ResNet,
+    images: &Tensor,
+    classes: &[u32],
+    site: &str,
+    fault: Fault,
+) -> Result<Tensor> {
+    let trace = network.tap(images, &[site])?;
+    let (batch, count) = trace.logits.dims2()?;
+    if classes.len() != batch || classes.iter().any(|&class| class as usize >= count) {
+        bail!("classes");
+    }
+    let picked = Tensor::stack(&tiny::logits_of(&trace.logits, classes)?, 0)?;
+    let gradients = trace.gradients(&picked.sum_all()?)?.at(site)?;
+    let activations = trace.activation(site)?.detach();
+    let weights = weights(&activations, &gradients, fault)?;
+    activations.broadcast_mul(&weights)?.sum(1)?.relu()
+}
+
+macro_rules! faulty {
+    ($fault:ident) => {
+        PlusPlus {
+            weights: |a, g| weights(a, g, Fault::$fault),
+            grad_cam_plus_plus: |n, i, c, s| cam(n, i, c, s, Fault::$fault),
+        }
+    };
+}
+
+/// The paper's sums, place by place.
+fn by_loops(activations: &Tensor, gradients: &Tensor) -> Result<Tensor> {
+    let (batch, channels, _, _) = gradients.dims4()?;
+    if activations.dims() != gradients.dims() {
+        bail!("shapes");
+    }
+    let activations = activations.flatten_from(2)?.to_vec3::<f32>()?;
+    let gradients = gradients.flatten_from(2)?.to_vec3::<f32>()?;
+    let mut weights = vec![];
+    for (activations, gradients) in activations.iter().zip(&gradients) {
+        for (activations, gradients) in activations.iter().zip(gradients) {
+            let total: f32 = activations.iter().sum();
+            let places = gradients.iter().filter(|&&g| g > 0.0);
+            let each = places.map(|g| g * g / (2.0 * g * g + g * g * g * total) * g);
+            weights.push(each.sum::<f32>());
+        }
+    }
+    Tensor::from_vec(weights, (batch, channels, 1, 1), &candle_core::Device::Cpu)
+}
+
+/// 5.5
+pub fn plus_plus(seed: u64) -> Exam<PlusPlus> {
+    let mut random = Random::new(seed, 55);
+    let activations = random.between(0.0, 1.0, (2, 3, 2, 4));
+    let gradients = random.signed((2, 3, 2, 4));
+    let network = tiny::network(&mut random);
+    let images = random.signed((2, 3, 64, 48));
+    let (activations_1, short) = (activations.clone(), random.signed((2, 3, 2, 3)));
+    let (network_1, images_1) = (network.clone(), images.clone());
+
+    Exam::new("5.5", SOLUTION)
+        .mistake(
+            "the weights of Grad-CAM",
+            "These are Grad-CAM's weights, the mean of the gradient. Here each place gets its own α, and the places are \
+             added up.",
+            faulty!(Mean),
+        )
+        .mistake(
+            "negative gradients too",
+            "Places whose gradient is negative count in your weights. Multiply α by relu(g).",
+            faulty!(NoRelu),
+        )
+        .mistake(
+            "g² once",
+            "The denominator has 2·g², not g².",
+            faulty!(NotTwice),
+        )
+        .mistake(
+            "the place's own activation",
+            "Your denominator has the activation of the place. It is the sum over the whole map, Σ_ab A_kab.",
+            faulty!(OwnActivation),
+        )
+        .mistake(
+            "zero over zero",
+            "Where the gradient is 0 your α is 0/0, and one NaN spoils the sum. Divide both by g²: α = 1 / (2 + g·ΣA).",
+            faulty!(ZeroOverZero),
+        )
+        .mistake(
+            "an epsilon that is too large",
+            "You added something like 1e-6 to the denominator, as some libraries do. It is of the size of g² where \
+             gradients are small, and then decides the weights. Cancel g² instead: α = 1 / (2 + g·ΣA) needs no epsilon.",
+            faulty!(Epsilon),
+        )
+        .mistake(
+            "mean over the places",
+            "You averaged over the places. The weight is their sum: α already takes their number into account.",
+            faulty!(MeanOfPlaces),
+        )
+        .mistake(
+            "the gradient once too often",
+            "Your weight is Σ α·g². It is Σ α·relu(g).",
+            faulty!(Squared),
+        )
+        .alternative("the formula as printed, zeros filled in", faulty!(TinyEpsilon))
+        .alternative("place by place", PlusPlus {
+            weights: by_loops,
+            ..SOLUTION
+        })
+        .truth("one active place, A = 2, g = 1", tensor(&[0.25], (1, 1, 1, 1)), |f| {
+            let activations = tensor(&[2., 0., 0., 0.], (1, 1, 2, 2));
+            (f.weights)(&activations, &tensor(&[1., 0., 0., 0.], (1, 1, 2, 2)))
+        })
+        .because("α = 1 / (2·1 + 1·2) = 1/4 at the one place, and g is 1 there.")
+        .truth("g = 0 everywhere", tensor(&[0.], (1, 1, 1, 1)), |f| {
+            (f.weights)(&tensor(&[1., 2.], (1, 1, 1, 2)), &tensor(&[0., 0.], (1, 1, 1, 2)))
+        })
+        .because("A channel that moves nothing weighs nothing.")
+        .truth("g = 1 and −1, A = 1 and 0", tensor(&[1. / 3.], (1, 1, 1, 1)), |f| {
+            (f.weights)(&tensor(&[1., 0.], (1, 1, 1, 2)), &tensor(&[1., -1.], (1, 1, 1, 2)))
+        })
+        .because("The second place does not count; α = 1 / (2 + 1) at the first.")
+        .truth("g = 0.001, A = 1", tensor(&[0.001 / 2.001], (1, 1, 1, 1)), |f| {
+            (f.weights)(&tensor(&[1.], (1, 1, 1, 1)), &tensor(&[0.001], (1, 1, 1, 1)))
+        })
+        .because("α = 1 / (2 + 0.001).")
+        .case("random activations and gradients [2, 3, 2, 4]", move |f| {
+            (f.weights)(&activations, &gradients)
+        })
+        .case("the map: two images, classes 2 and 1, layer3 of a small ResNet", move |f| {
+            (f.grad_cam_plus_plus)(&network, &images, &[2, 1], "layer3")
+        })
+        .within(Tolerance::relative(1e-3))
+        .refuses("activations [2, 3, 2, 4], gradients [2, 3, 2, 3]", move |f| {
+            (f.weights)(&activations_1, &short)
+        })
+        .refuses("the map: one class for two images", move |f| {
+            (f.grad_cam_plus_plus)(&network_1, &images_1, &[0], "layer4")
+        })
+}

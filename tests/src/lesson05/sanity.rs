@@ -1,0 +1,366 @@
+use std::cmp::Ordering;
+
+use candle_core::{Result, Tensor, bail};
+use resnet::{Parameters, ResNet, parameters};
+
+use super::tiny;
+use crate::Exam;
+use crate::inputs::{Random, tensor};
+
+/// `solution05::randomized`, `cascade` and `rank_correlation`
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Sanity {
+    pub randomized: fn(&ResNet, &[&str], u64) -> Result<ResNet>,
+    pub cascade: fn(&ResNet, u64) -> Result<Vec<ResNet>>,
+    pub rank_correlation: fn(&Tensor, &Tensor) -> Result<f64>,
+}
+
+const SOLUTION: Sanity = Sanity {
+    randomized: solution05::randomized,
+    cascade: solution05::cascade,
+    rank_correlation: solution05::rank_correlation,
+};
+
+const TOP_DOWN: [&str; 7] = solution05::TOP_DOWN;
+const SEED: u64 = 11;
+
+/// Which parameter belongs to which module.
+type Belongs = fn(name: &str, module: &str) -> bool;
+
+fn below(name: &str, module: &str) -> bool {
+    name.strip_prefix(module)
+        .is_some_and(|rest| rest.starts_with('.'))
+}
+
+fn exchange(network: &ResNet, modules: &[&str], seed: u64, belongs: Belongs) -> Result<ResNet> {
+    let fresh = parameters::initialize(network.config(), seed)?;
+    for module in modules {
+        if !fresh.keys().any(|name| belongs(name, module)) {
+            bail!("no module {module}");
+        }
+    }
+    let weights: Parameters = network
+        .parameters()
+        .iter()
+        .map(|(name, weight)| {
+            let is_fresh = modules.iter().any(|module| belongs(name, module));
+            let weight = if is_fresh { &fresh[name] } else { weight };
+            (name.clone(), weight.clone())
+        })
+        .collect();
+    ResNet::new(network.config(), &weights)
+}
+
+/// Everything replaced by zeros instead of fresh weights.
+fn zeroed(network: &ResNet, modules: &[&str]) -> Result<ResNet> {
+    let mut weights = network.parameters().clone();
+    for (name, weight) in &mut weights {
+        if modules.iter().any(|module| below(name, module)) {
+            *weight = weight.zeros_like()?;
+        }
+    }
+    ResNet::new(network.config(), &weights)
+}
+
+/// One line for each part of the network: how many of its parameters are fresh, trained, or neither.
+fn describe(trained: &ResNet, network: &ResNet, seed: u64) -> Result<String> {
+    let fresh = parameters::initialize(trained.config(), seed)?;
+    let same = |a: &Tensor, b: &Tensor| -> Result<bool> {
+        let far = (a - b)?.abs()?.max_all()?.to_scalar::<f32>()?;
+        Ok(far == 0.0)
+    };
+    let mut text = String::new();
+    for module in TOP_DOWN {
+        let (mut of_fresh, mut of_trained, mut others) = (0, 0, 0);
+        for (name, weight) in network.parameters() {
+            if !below(name, module) {
+                continue;
+            }
+            if same(weight, &fresh[name])? {
+                of_fresh += 1;
+            } else if same(weight, trained.parameter(name)?)? {
+                of_trained += 1;
+            } else {
+                others += 1;
+            }
+        }
+        let parts = [
+            (of_fresh, "fresh"),
+            (of_trained, "trained"),
+            (others, "neither"),
+        ];
+        let parts = parts.iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<_> = parts
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        text += &format!("{module:7} {}\n", parts.join(", "));
+    }
+    Ok(text)
+}
+
+/// The steps of a cascade, one line each: what is fresh throughout, partly, or not at all.
+fn steps(trained: &ResNet, networks: &[ResNet], seed: u64) -> Result<String> {
+    let mut text = String::new();
+    for (step, network) in networks.iter().enumerate() {
+        let description = describe(trained, network, seed)?;
+        let fresh: Vec<_> = description
+            .lines()
+            .filter(|line| !line.contains("trained") && !line.contains("neither"))
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        let all = match fresh.is_empty() {
+            true => "nothing".to_string(),
+            false => fresh.join(" "),
+        };
+        let odd = if description.contains("neither") {
+            ", and others of another seed"
+        } else {
+            ""
+        };
+        text += &format!("{step}: {all}{odd}\n");
+    }
+    Ok(text)
+}
+
+/// Ranks by counting: how many values are smaller, plus half of the equal ones.
+fn counted_ranks(values: &[f32]) -> Vec<f64> {
+    let rank = |x: &f32| {
+        let smaller = values.iter().filter(|y| *y < x).count() as f64;
+        let equal = values.iter().filter(|y| *y == x).count() as f64;
+        smaller + (equal + 1.0) / 2.0
+    };
+    values.iter().map(rank).collect()
+}
+
+fn ordinal_ranks(values: &[f32]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&i, &j| values[i].partial_cmp(&values[j]).unwrap_or(Ordering::Equal));
+    let mut ranks = vec![0.0; values.len()];
+    for (rank, &index) in order.iter().enumerate() {
+        ranks[index] = rank as f64 + 1.0;
+    }
+    ranks
+}
+
+fn own_values(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|&value| f64::from(value)).collect()
+}
+
+/// Pearson's correlation of something made from the values; `constant` where it is not defined.
+fn correlate(a: &Tensor, b: &Tensor, of: fn(&[f32]) -> Vec<f64>, constant: f64) -> Result<f64> {
+    if a.dims() != b.dims() {
+        bail!("shapes");
+    }
+    let values =
+        |t: &Tensor| Ok::<_, candle_core::Error>(of(&t.flatten_all()?.to_vec1::<f32>()?));
+    let (a, b) = (values(a)?, values(b)?);
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+    let (mean_a, mean_b) = (mean(&a), mean(&b));
+    let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
+    for (x, y) in a.iter().zip(&b) {
+        ab += (x - mean_a) * (y - mean_b);
+        aa += (x - mean_a) * (x - mean_a);
+        bb += (y - mean_b) * (y - mean_b);
+    }
+    Ok(if aa * bb > 0.0 {
+        ab / (aa * bb).sqrt()
+    } else {
+        constant
+    })
+}
+
+/// 1 − 6 Σ d² / (n (n² − 1)): right only where no two values are equal.
+fn short_formula(a: &Tensor, b: &Tensor) -> Result<f64> {
+    if a.dims() != b.dims() {
+        bail!("shapes");
+    }
+    let a = counted_ranks(&a.flatten_all()?.to_vec1::<f32>()?);
+    let b = counted_ranks(&b.flatten_all()?.to_vec1::<f32>()?);
+    let n = a.len() as f64;
+    let squares: f64 = a.iter().zip(&b).map(|(x, y)| (x - y) * (x - y)).sum();
+    Ok(1.0 - 6.0 * squares / (n * (n * n - 1.0)))
+}
+
+/// 5.8
+pub fn sanity(seed: u64) -> Exam<Sanity> {
+    let mut random = Random::new(seed, 58);
+    let network = tiny::smallest(&mut random);
+    let (a, b) = (random.signed((5, 6)), random.signed((5, 6)));
+    // Rounded to few values: many ties, as in a Grad-CAM with its zeros.
+    let tied = |t: &Tensor| t.affine(2.0, 0.0)?.round();
+    let (tied_a, tied_b) = (tied(&a).expect("a tensor"), tied(&b).expect("a tensor"));
+    let (network_1, network_2) = (network.clone(), network.clone());
+    let (network_3, network_4) = (network.clone(), network.clone());
+    let network_5 = network.clone();
+
+    Exam::new("5.8", SOLUTION)
+        .mistake(
+            "every module of that name",
+            "`conv1` also caught `layer1.0.conv1` and its kin. A module is the beginning of the name, up to a dot.",
+            Sanity {
+                randomized: |n, m, s| exchange(n, m, s, |name, module| name.contains(&format!("{module}."))),
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "weights only",
+            "Only tensors called `weight` were exchanged. Biases and the statistics of batch norm were learned too.",
+            Sanity {
+                randomized: |n, m, s| {
+                    exchange(n, m, s, |name, module| below(name, module) && name.ends_with("weight"))
+                },
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "all but the modules",
+            "You exchanged everything except the modules asked for.",
+            Sanity {
+                randomized: |n, m, s| {
+                    let rest: Vec<_> = TOP_DOWN.into_iter().filter(|part| !m.contains(part)).collect();
+                    exchange(n, &rest, s, below)
+                },
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "zeros",
+            "You replaced the weights by zeros. A network of zeros computes nothing at all; take fresh random weights.",
+            Sanity { randomized: |n, m, _| zeroed(n, m), ..SOLUTION },
+        )
+        .mistake(
+            "the seed ignored",
+            "The fresh weights do not depend on `seed`. Pass it to parameters::initialize.",
+            Sanity { randomized: |n, m, _| exchange(n, m, 0, below), ..SOLUTION },
+        )
+        .mistake(
+            "one layer at a time",
+            "Each of your networks has one part at random and all others trained. In a cascade every step keeps what the \
+             steps before have randomized.",
+            Sanity {
+                cascade: |n, s| {
+                    let one = (0..TOP_DOWN.len()).map(|i| exchange(n, &TOP_DOWN[i..=i], s, below));
+                    std::iter::once(Ok(n.clone())).chain(one).collect()
+                },
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "from the image up",
+            "Your cascade begins at the image. It goes from the logits down: what is close to the output first.",
+            Sanity {
+                cascade: |n, s| {
+                    let from = (0..=TOP_DOWN.len()).rev();
+                    from.map(|i| exchange(n, &TOP_DOWN[i..], s, below)).collect()
+                },
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "the trained network left out",
+            "Your cascade begins with the last layer already at random. Step 0 is the trained network: everything is \
+             compared with it.",
+            Sanity {
+                cascade: |n, s| {
+                    (1..=TOP_DOWN.len()).map(|i| exchange(n, &TOP_DOWN[..i], s, below)).collect()
+                },
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "another seed at each step",
+            "Each step of your cascade draws other fresh weights, so that more changes than the one part added. One seed \
+             for all.",
+            Sanity {
+                cascade: |n, s| {
+                    let step = |i: usize| exchange(n, &TOP_DOWN[..i], s + i as u64, below);
+                    (0..=TOP_DOWN.len()).map(step).collect()
+                },
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "correlation of the values",
+            "This is Pearson's correlation of the values. Take their ranks first: one bright pixel should not decide.",
+            Sanity { rank_correlation: |a, b| correlate(a, b, own_values, 0.0), ..SOLUTION },
+        )
+        .mistake(
+            "ties in the order they come",
+            "Equal values got different ranks, by their place in the map. They share the mean of their ranks; a Grad-CAM has \
+             many equal zeros.",
+            Sanity { rank_correlation: |a, b| correlate(a, b, ordinal_ranks, 0.0), ..SOLUTION },
+        )
+        .mistake(
+            "the short formula",
+            "1 − 6 Σd² / (n(n² − 1)) holds only where no two values are equal. Correlate the ranks.",
+            Sanity { rank_correlation: short_formula, ..SOLUTION },
+        )
+        .mistake(
+            "a constant map is not a number",
+            "A map with one value only gave NaN: 0 / 0. It orders nothing: 0.",
+            Sanity { rank_correlation: |a, b| correlate(a, b, counted_ranks, f64::NAN), ..SOLUTION },
+        )
+        .alternative("by counting", Sanity {
+            randomized: |n, m, s| exchange(n, m, s, below),
+            cascade: |n, s| {
+                let mut networks = vec![n.clone()];
+                for module in TOP_DOWN {
+                    networks.push(exchange(&networks[networks.len() - 1], &[module], s, below)?);
+                }
+                Ok(networks)
+            },
+            rank_correlation: |a, b| correlate(a, b, counted_ranks, 0.0),
+        })
+        .truth(
+            "randomized: fc",
+            "fc      2 fresh\nlayer4  35 trained\nlayer3  35 trained\nlayer2  35 trained\nlayer1  20 trained\n\
+             bn1     4 trained\nconv1   1 trained\n",
+            move |f| (f.randomized)(&network_1, &["fc"], SEED).and_then(|n| describe(&network_1, &n, SEED)),
+        )
+        .because("Of each part's parameters, how many are fresh ones of the seed and how many are the trained ones.")
+        .truth(
+            "randomized: conv1 and layer3",
+            "fc      2 trained\nlayer4  35 trained\nlayer3  35 fresh\nlayer2  35 trained\nlayer1  20 trained\n\
+             bn1     4 trained\nconv1   1 fresh\n",
+            move |f| {
+                let network = (f.randomized)(&network_2, &["conv1", "layer3"], SEED);
+                network.and_then(|n| describe(&network_2, &n, SEED))
+            },
+        )
+        .refuses("randomized: layer5", move |f| {
+            (f.randomized)(&network_3, &["layer5"], SEED).map(|_| true)
+        })
+        .snapshot("cascade: what is fresh at each step", "lesson05_cascade", move |f| {
+            (f.cascade)(&network_4, SEED).and_then(|networks| steps(&network_4, &networks, SEED))
+        })
+        .truth("rank_correlation: 1 2 30 and 5 6 7", 1.0, |f| {
+            (f.rank_correlation)(&tensor(&[1., 2., 30.], 3), &tensor(&[5., 6., 7.], 3))
+        })
+        .because("Both put the three places in the same order.")
+        .truth("rank_correlation: 1 2 3 and 3 2 1", -1.0, |f| {
+            (f.rank_correlation)(&tensor(&[1., 2., 3.], 3), &tensor(&[3., 2., 1.], 3))
+        })
+        .truth("rank_correlation: 0 0 1 and 0 1 2", 0.75f64.sqrt(), |f| {
+            (f.rank_correlation)(&tensor(&[0., 0., 1.], 3), &tensor(&[0., 1., 2.], 3))
+        })
+        .because("The ranks are 1.5 1.5 3 and 1 2 3: 1.5 / √(1.5 · 2).")
+        .truth("rank_correlation: 0 0 0 and 1 2 3", 0.0, |f| {
+            (f.rank_correlation)(&tensor(&[0., 0., 0.], 3), &tensor(&[1., 2., 3.], 3))
+        })
+        .because("A map with one value orders nothing.")
+        .case("rank_correlation: two random maps of 5×6", move |f| (f.rank_correlation)(&a, &b))
+        .case("rank_correlation: the same, rounded: many ties", move |f| {
+            (f.rank_correlation)(&tied_a, &tied_b)
+        })
+        .refuses("rank_correlation: shapes that differ", |f| {
+            (f.rank_correlation)(&tensor(&[1., 2.], 2), &tensor(&[1., 2., 3.], 3))
+        })
+        .truth("randomized: the network itself afterwards", true, move |f| {
+            let before = network_5.parameter("fc.weight")?.copy()?;
+            (f.randomized)(&network_5, &["fc"], SEED)?;
+            let far = (network_5.parameter("fc.weight")? - before)?.abs()?.max_all()?;
+            Ok::<_, candle_core::Error>(far.to_scalar::<f32>()? == 0.0)
+        })
+        .because("The trained network must stay as it is.")
+}
