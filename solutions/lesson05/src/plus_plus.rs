@@ -1,7 +1,7 @@
 //! Exercise 5.5: Grad-CAM++.
 
 use crate::{class_score, weighted_map};
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 use resnet::ResNet;
 
 /// ## 5.5 Weigh places before averaging them
@@ -28,6 +28,13 @@ use resnet::ResNet;
 /// **Accepted by** `cargo test -p lesson05 ex5_5`
 pub fn plus_plus_weights(activations: &Tensor, gradients: &Tensor) -> Result<Tensor> {
     gradients.dims4()?;
+    if activations.dims() != gradients.dims() {
+        bail!(
+            "expected activations and gradients of one shape, got {:?} and {:?}",
+            activations.dims(),
+            gradients.dims()
+        );
+    }
     let positive = gradients.relu()?;
     let total = activations.sum_keepdim((2, 3))?; // [batch, channels, 1, 1]
     let alpha = (positive.broadcast_mul(&total)? + 2.0)?.recip()?; // α with g² cancelled

@@ -33,6 +33,9 @@ enum Fault {
 
 fn weights(activations: &Tensor, gradients: &Tensor, fault: Fault) -> Result<Tensor> {
     gradients.dims4()?;
+    if activations.dims() != gradients.dims() {
+        bail!("shapes");
+    }
     let total = match fault {
         Fault::OwnActivation => activations.clone(),
         _ => activations.sum_keepdim((2, 3))?,

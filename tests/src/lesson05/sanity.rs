@@ -314,14 +314,14 @@ pub fn sanity(seed: u64) -> Exam<Sanity> {
         })
         .truth(
             "randomized: fc",
-            "fc      2 fresh\nlayer4  35 trained\nlayer3  35 trained\nlayer2  35 trained\nlayer1  20 trained\n\
+            "fc      2 fresh\nlayer4  25 trained\nlayer3  25 trained\nlayer2  25 trained\nlayer1  20 trained\n\
              bn1     4 trained\nconv1   1 trained\n",
             move |f| (f.randomized)(&network_1, &["fc"], SEED).and_then(|n| describe(&network_1, &n, SEED)),
         )
         .because("Of each part's parameters, how many are fresh ones of the seed and how many are the trained ones.")
         .truth(
             "randomized: conv1 and layer3",
-            "fc      2 trained\nlayer4  35 trained\nlayer3  35 fresh\nlayer2  35 trained\nlayer1  20 trained\n\
+            "fc      2 trained\nlayer4  25 trained\nlayer3  25 fresh\nlayer2  25 trained\nlayer1  20 trained\n\
              bn1     4 trained\nconv1   1 fresh\n",
             move |f| {
                 let network = (f.randomized)(&network_2, &["conv1", "layer3"], SEED);
