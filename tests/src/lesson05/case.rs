@@ -29,13 +29,16 @@ pub struct Effect {
     pub turned: f64,
 }
 
+/// `solution05::effect`: class, labels, predictions without and with the cause
+pub type MeasureEffect = fn(u32, &[u32], &[u32], &[u32]) -> Result<Effect>;
+
 /// `solution05::difference`, `remove`, `effect`, `finding`, and `repair` (site, directions)
 #[derive(Clone, Copy)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Case {
     pub difference: fn(&Tensor, &Tensor) -> Result<Tensor>,
     pub remove: fn(&Tensor, &Tensor) -> Result<Tensor>,
-    pub effect: fn(u32, &[u32], &[u32], &[u32]) -> Result<Effect>,
+    pub effect: MeasureEffect,
     pub finding: fn() -> Finding,
     pub repair: fn(&ResNet) -> Result<(String, Tensor)>,
 }

@@ -3,13 +3,16 @@ use candle_core::{Result, Tensor, bail};
 use crate::inputs::{Random, tensor};
 use crate::{Exam, Observed};
 
+/// Pointing, energy and area.
+pub type Scores = (f64, f64, f64);
+
 /// `solution05::points_inside`, `energy_inside` and `localization` (pointing, energy, area)
 #[derive(Clone, Copy)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Localize {
     pub points_inside: fn(&Tensor, &Tensor) -> Result<bool>,
     pub energy_inside: fn(&Tensor, &Tensor) -> Result<f64>,
-    pub localization: fn(&Tensor, &Tensor) -> Result<(f64, f64, f64)>,
+    pub localization: fn(&Tensor, &Tensor) -> Result<Scores>,
 }
 
 const SOLUTION: Localize = Localize {
@@ -99,7 +102,7 @@ fn energy(map: &Tensor, mask: &Tensor, fault: Fault) -> Result<f64> {
     })
 }
 
-fn means(maps: &Tensor, masks: &Tensor, fault: Fault) -> Result<(f64, f64, f64)> {
+fn means(maps: &Tensor, masks: &Tensor, fault: Fault) -> Result<Scores> {
     let (count, _, _) = maps.dims3()?;
     if count == 0 || maps.dims() != masks.dims() {
         bail!("shapes");
@@ -130,7 +133,7 @@ macro_rules! faulty {
     };
 }
 
-fn named(scores: Result<(f64, f64, f64)>) -> Observed {
+fn named(scores: Result<Scores>) -> Observed {
     match scores {
         Ok((pointing, energy, area)) => {
             Observed::fields([("pointing", pointing), ("energy", energy), ("area", area)])

@@ -13,9 +13,9 @@ mod weights;
 
 pub use backprop::{Backprop, backprop};
 pub use cam::{ClassMap, class_activation_map};
-pub use case::{Case, Effect, Finding, case};
+pub use case::{Case, Effect, Finding, MeasureEffect, case};
 pub use grad_cam::{GradCam, grad_cam};
-pub use localization::{Localize, localization};
+pub use localization::{Localize, Scores, localization};
 pub use overlay::{Overlay, overlay};
 pub use plus_plus::{PlusPlus, plus_plus};
 pub use sanity::{Sanity, sanity};
