@@ -4,10 +4,11 @@ use candle_core::{Result, Tensor};
 use image::RgbImage;
 
 use crate::canvas::{Canvas, Margin, Rect, TextStyle, Upscale};
-use crate::colormap::{Rgb, palette};
+use crate::colormap::{Colormap, Rgb, palette};
 use crate::font::measure;
+use crate::heatmap::{BAR_WIDTH, color_bar};
 use crate::panel::{Furniture, Panel};
-use crate::values::{oddities, picture, values};
+use crate::values::{Limits, Scale, oddities, picture, values};
 
 pub(crate) const NOTE_HEIGHT: f32 = 19.0;
 pub(crate) const NOTE: TextStyle = TextStyle {
@@ -47,6 +48,7 @@ pub struct ImagePanel {
     note: Option<String>,
     upscale: Upscale,
     marks: Vec<(Region, Rgb)>,
+    bar: Option<(Limits, Colormap)>,
 }
 
 impl ImagePanel {
@@ -75,6 +77,7 @@ impl ImagePanel {
             note: None,
             upscale: Upscale::Nearest,
             marks: Vec::new(),
+            bar: None,
         }
     }
 
@@ -96,6 +99,12 @@ impl ImagePanel {
         self
     }
 
+    /// A colour bar beside the image, from `min` to `max`: for an image that numbers have been laid over in colour.
+    pub fn bar(mut self, min: f32, max: f32, colormap: Colormap) -> Self {
+        self.bar = Some((Scale::Range { min, max }.limits(&[]), colormap));
+        self
+    }
+
     /// Outlines a region, in pixels of the image.
     pub fn mark(mut self, region: Region, color: Rgb) -> Self {
         self.marks.push((region, color));
@@ -114,6 +123,7 @@ impl Panel for ImagePanel {
 
     fn furniture(&self) -> Furniture {
         Furniture {
+            right: if self.bar.is_some() { BAR_WIDTH } else { 0.0 },
             height: if self.note.is_some() {
                 NOTE_HEIGHT
             } else {
@@ -130,6 +140,7 @@ impl Panel for ImagePanel {
     fn draw(&self, canvas: &Canvas<'_>, area: Rect) -> Result<()> {
         let place = area
             .inset(Margin {
+                right: self.furniture().right,
                 bottom: self.furniture().height,
                 ..Margin::default()
             })
@@ -147,6 +158,14 @@ impl Panel for ImagePanel {
             };
             canvas.outline(mark, palette::WHITE, 3.0)?;
             canvas.outline(mark, color, 2.0)?;
+        }
+        if let Some((limits, colormap)) = self.bar {
+            let bar = Rect {
+                x: place.right() + 10.0,
+                width: (BAR_WIDTH - 10.0).min(area.right() - place.right() - 10.0),
+                ..place
+            };
+            color_bar(canvas, bar, limits, colormap)?;
         }
         if let Some(note) = &self.note {
             note_below(canvas, area, place, note)?;

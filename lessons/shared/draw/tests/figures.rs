@@ -242,3 +242,18 @@ fn a_table_shows_every_cell_and_refuses_a_row_of_another_length() {
         "cells in a row",
     );
 }
+
+#[test]
+fn an_image_with_a_bar_shows_both_ends_of_its_colours() {
+    let grey = Tensor::full(0.5f32, (3, 8, 8), &Device::Cpu).unwrap();
+    let panel = ImagePanel::new(&grey).unwrap();
+    let plain = Figure::new("").panel(panel.clone()).render().unwrap();
+    let with_bar = Figure::new("")
+        .panel(panel.bar(0.0, 2.0, Colormap::Magma))
+        .render()
+        .unwrap();
+    for end in [0.0, 1.0] {
+        let color = Colormap::Magma.rgb(end);
+        assert!(!has(&plain, color) && has(&with_bar, color), "{color:?}");
+    }
+}
