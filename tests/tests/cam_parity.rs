@@ -11,13 +11,15 @@ use serde::Deserialize;
 
 const TOLERANCE: f64 = 1e-4;
 
+/// What it is, where, shape, digest, and the values where they are few.
+type Record = (String, String, Vec<usize>, [f64; 3], Vec<f64>);
+
 #[derive(Deserialize)]
 struct Fixture {
     image_name: String,
     input: [usize; 4],
     classes: [u32; 2],
-    /// What it is, where, shape, digest, and the values where they are few.
-    records: Vec<(String, String, Vec<usize>, [f64; 3], Vec<f64>)>,
+    records: Vec<Record>,
 }
 
 fn fixture() -> Fixture {
