@@ -294,6 +294,13 @@ fn command_complaint(command: &str, packages: &BTreeSet<String>) -> Option<Strin
     if is_placeholder(package) {
         return None;
     }
+    let own = words.iter().position(|word| *word == "--");
+    if words.get(cargo + 1) == Some(&"run") && own.is_some_and(|at| words[at - 1] != package) {
+        let options = ["--example", "--bin"];
+        if !options.iter().any(|option| after(option).is_some()) {
+            return Some("a word before -- makes -- one of the program's own words".into());
+        }
+    }
     if !packages.contains(package) {
         return Some(format!("no package {package}"));
     }
@@ -344,6 +351,11 @@ fn a_wrong_command_is_noticed() {
     assert_eq!(wrong("cargo lesson quiz --lang es"), None);
     assert!(wrong("cargo test -p lesson01 ex1_99").is_some());
     assert!(wrong("cargo run -p lesson77").is_some());
+    assert_eq!(
+        wrong("cargo run -p lesson01 -- shapes --image photo.jpg"),
+        None
+    );
+    assert!(wrong("cargo run -p lesson01 shapes -- --image photo.jpg").is_some());
     assert!(wrong("cargo lesson dance").is_some());
     assert!(wrong("cargo lesson hint 1.99").is_some());
 }
