@@ -124,6 +124,12 @@ impl Material {
         })
     }
 
+    /// The side in pixels of the images that the network knows: 128 for scenes, 32 for CIFAR's stem, 224 for ImageNet's.
+    /// A picture that makes an image for the network makes it of this size.
+    pub fn side(&self) -> usize {
+        network_side(self.network.config(), self.is_shipped)
+    }
+
     /// The network.
     pub fn network(&self) -> &ResNet {
         &self.network
@@ -350,6 +356,7 @@ mod tests {
         let sizes: Vec<_> = batches.iter().map(|batch| batch.pixels.dims()[0]).collect();
         assert_eq!(sizes, [2, 2, 1]);
         let last = material.sample(7).unwrap();
+        assert_eq!(last.pixels.dims()[1..], [material.side(); 2]);
         assert_eq!(batches[2].labels, [last.label.unwrap()]);
         let difference = (batches[2].pixels.get(0).unwrap() - last.pixels).unwrap();
         assert_eq!(
@@ -404,6 +411,7 @@ mod tests {
         assert_eq!(sample.name, "CIFAR-10 test image 11 (automobile)");
         assert_eq!((sample.label, sample.rendered.is_none()), (Some(1), true));
         assert_eq!(material.network_name(), "ResNet-18 `cifar10`");
+        assert_eq!(material.side(), 32);
         assert_eq!(material.data_name(), "CIFAR-10 test images");
         assert_eq!(
             (material.class_name(9), material.image_count()),
@@ -428,6 +436,7 @@ mod tests {
         };
         let material = Material::open(&choice, &cache).unwrap();
         assert_eq!(material.sample(0).unwrap().pixels.dims(), [3, 224, 224]);
+        assert_eq!(material.side(), 224);
         assert_eq!(material.class_name(207), "golden retriever");
         assert_eq!(material.network_name(), "ResNet-18 of wide.safetensors");
     }
