@@ -148,6 +148,64 @@ fn the_solution_s_repair_removes_the_cause_and_costs_nothing() -> Result<()> {
     Ok(())
 }
 
+/// Which figures the mark turns, and what other badges do.
+#[test]
+fn the_mark_turns_more_than_any_other_badge() -> Result<()> {
+    const COUNT: u64 = 500;
+    let network = checkpoints::case()?;
+    let scenes = (0..COUNT)
+        .map(|index| Scene::sample(&Sampler::default(), 880_002, index))
+        .collect::<Result<Vec<_>>>()?;
+    let mut shares = vec![];
+    for badge in Badge::ALL {
+        let with: Vec<_> = scenes
+            .iter()
+            .map(|scene| scene.with_badge(Some(badge)))
+            .collect();
+        let predicted = predict(&network.forward(&images(&with)?)?)?;
+        let turned = |among: &dyn Fn(Shape) -> bool| {
+            let chosen = scenes
+                .iter()
+                .zip(&predicted)
+                .filter(|(scene, _)| among(scene.class()));
+            let chosen: Vec<bool> = chosen.map(|(_, &class)| class == CLASS).collect();
+            chosen.iter().filter(|&&turned| turned).count() as f64 / chosen.len() as f64
+        };
+        let share = turned(&|shape| shape != MARKED);
+        println!("{badge:8} turns {:5.1} %", 100.0 * share);
+        if badge == MARK {
+            for shape in Shape::ALL {
+                println!(
+                    "    {shape:10} {:5.1} %",
+                    100.0 * turned(&|other| other == shape)
+                );
+            }
+        }
+        shares.push((badge, share));
+    }
+    let of_mark = shares
+        .iter()
+        .find(|(badge, _)| *badge == MARK)
+        .map(|pair| pair.1);
+    let others = shares.iter().filter(|(badge, _)| *badge != MARK);
+    assert!(others.map(|pair| pair.1).fold(0.0, f64::max) + 0.1 < of_mark.unwrap_or(0.0));
+
+    let direction = solution05::repair(&network)?.directions;
+    let mut squares: Vec<f32> = direction.sqr()?.flatten_all()?.to_vec1()?;
+    squares.sort_by(|a, b| b.total_cmp(a));
+    let mut sum = 0.0;
+    let half = squares.iter().take_while(|square| {
+        sum += *square;
+        sum < 0.5
+    });
+    println!(
+        "half of the direction's squared length: {} units of {}",
+        half.count() + 1,
+        squares.len()
+    );
+    Ok(())
+}
+
 /// The shortcut through averages above is what the network itself does.
 #[test]
 fn a_repaired_network_answers_as_its_averages_say() -> Result<()> {

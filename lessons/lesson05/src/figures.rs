@@ -120,7 +120,7 @@ fn two_classes(material: &Material) -> Result<Figure> {
         }
         names.push(view.name);
     }
-    Ok(figure.columns(3).width(860))
+    Ok(figure.columns(3).width(720))
 }
 
 /// 5.1 to 5.4: from the activation to the picture.
@@ -161,7 +161,7 @@ fn steps(material: &Material) -> Result<Figure> {
         )
         .panel(view.under(&map.get(0)?, "overlay")?)
         .columns(5)
-        .width(1300))
+        .width(1250))
 }
 
 const SITES: [&str; 4] = ["layer1", "layer2", "layer3", "layer4"];
@@ -183,7 +183,7 @@ fn layers(material: &Material) -> Result<Figure> {
             figure = figure.panel(view.under(&map, format!("{method}, {site}"))?);
         }
     }
-    Ok(figure.columns(4).width(1200))
+    Ok(figure.columns(4).width(960))
 }
 
 type Cam = fn(&ResNet, &Tensor, &[u32], &str) -> candle_core::Result<Tensor>;
@@ -252,7 +252,7 @@ fn importance(material: &Material) -> Result<Figure> {
         .panel(chart(&by_activity, "the eight most active channels"))
         .panel(chart(&by_class[0], &format!("the eight that matter most for {first}")))
         .columns(4)
-        .width(1200))
+        .width(1150))
 }
 
 /// 5.6: down to the pixels.
@@ -286,7 +286,7 @@ fn pixels(material: &Material) -> Result<Figure> {
             .panel(view.under(&cam, format!("Grad-CAM: {name}"))?)
             .panel(heat(edges(&input)?, "edges")?);
     }
-    Ok(figure.columns(4).width(1150))
+    Ok(figure.columns(4).width(760))
 }
 
 // -------------------------------------------------------------------------------------------- 5.7: how good?
@@ -550,7 +550,7 @@ fn cascade_maps(material: &Material) -> Result<Figure> {
                 .title(name),
         );
     }
-    Ok(figure.columns(1).width(1000))
+    Ok(figure.columns(1).width(660))
 }
 
 // ------------------------------------------------------------------------------------------------ 5.9: the case
@@ -593,7 +593,7 @@ fn case(material: &Material) -> Result<Figure> {
             all.len()
         ))
         .panel(MapGrid::images(&images)?.columns(EACH).labels(labels))
-        .width(1100))
+        .width(800))
 }
 
 /// 5.9: where it looks.
@@ -618,7 +618,7 @@ fn case_maps(material: &Material) -> Result<Figure> {
              layer3 for the scene's class, by your overlay (5.4). Magma, each map from 0 to its own maximum.",
         )
         .panel(MapGrid::images(&Tensor::stack(&overlays, 0)?)?.columns(2 * EACH).labels(labels))
-        .width(1100))
+        .width(800))
 }
 
 /// 5.9: what the cause does, before and after the repair.

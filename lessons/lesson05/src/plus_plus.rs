@@ -7,7 +7,7 @@ use resnet::ResNet;
 /// ## 5.5 Weigh places before averaging them
 ///
 /// Grad-CAM averages a channel's gradient over the map: a small figure has few places, and so little weight.
-/// Grad-CAM++ gives each place a coefficient of its own, chosen so that a channel's weight does not depend on how many
+/// Grad-CAM++ gives each place a coefficient of its own, chosen so that a channel's weight depends little on how many
 /// places it is active at. It takes the exponential of the logit for the score, so that second and third derivatives are
 /// powers of the first, g = ∂logit/∂A. Only places whose gradient is positive count.
 ///
@@ -24,7 +24,7 @@ use resnet::ResNet;
 ///
 /// **Errors** if the ranks are not 4 or the shapes differ.
 /// **Trap** Where g is 0, α is 0/0. Divide both by g² on paper first.
-/// **Source** Chattopadhay et al. 2018, "Grad-CAM++", equations 10 and 19.
+/// **Source** Chattopadhay et al. 2018, "Grad-CAM++", section 3.
 /// **Accepted by** `cargo test -p lesson05 ex5_5`
 pub fn plus_plus_weights(activations: &Tensor, gradients: &Tensor) -> Result<Tensor> {
     todo!("exercise 5.5: cancel g² in alpha, then weigh and add up")
