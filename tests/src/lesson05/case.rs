@@ -597,6 +597,10 @@ pub fn case(seed: u64) -> Exam<Case> {
         .truth("remove: a unit switched off", tensor(&[0., 0., 1., 2.], (1, 2, 1, 2)), |f| {
             (f.remove)(&tensor(&[3., 5., 1., 2.], (1, 2, 1, 2)), &tensor(&[1., 0.], (1, 2)))
         })
+        .truth("remove: the same unit, by a short direction", tensor(&[0., 0., 1., 2.], (1, 2, 1, 2)), |f| {
+            (f.remove)(&tensor(&[3., 5., 1., 2.], (1, 2, 1, 2)), &tensor(&[1e-3, 0.], (1, 2)))
+        })
+        .because("A direction says where to, not how far: its length makes no difference.")
         .case("remove: a random direction of 4 channels", move |f| (f.remove)(&activation, &one))
         .truth(
             "remove: what is left along two random directions",

@@ -262,7 +262,18 @@ pub fn localization(seed: u64) -> Exam<Localize> {
         .refuses("energy_inside: a map of 2×2, a mask of 2×3", move |f| {
             (f.energy_inside)(&tensor(&[1.; 4], (2, 2)), &m8)
         })
+        .refuses("points_inside: a map of 2×2, a mask of 2×3", move |f| {
+            (f.points_inside)(&tensor(&[1., 2., 3., 4.], (2, 2)), &tensor(&[1.; 6], (2, 3)))
+        })
         .refuses("localization: six maps, five masks", move |f| {
             named((f.localization)(&maps_1, &masks_1.narrow(0, 0, 5).expect("six masks")))
+        })
+        .refuses("localization: one map, two masks", move |f| {
+            let map = tensor(&[0., 4., 0., 0.], (1, 2, 2));
+            named((f.localization)(&map, &tensor(&[1.; 8], (2, 2, 2))))
+        })
+        .refuses("localization: no map", move |f| {
+            let none = tensor(&[], (0, 2, 2));
+            named((f.localization)(&none, &none))
         })
 }

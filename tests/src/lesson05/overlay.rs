@@ -294,6 +294,9 @@ pub fn overlay(seed: u64) -> Exam<Overlay> {
         .case("upsample: random [2, 3, 4] down to 2×2", move |f| (f.upsample)(&maps_2, 2, 2))
         .within(Tolerance { max_relative: 1e-4, epsilon: 1e-5 })
         .refuses("upsample: a map without a batch", move |f| (f.upsample)(&rank_2, 4, 4))
+        .refuses("upsample: to a height of 0", |f| {
+            (f.upsample)(&tensor(&[3.; 6], (1, 2, 3)), 0, 7)
+        })
         .truth("relative: 2 −1 0 4", tensor(&[0.5, 0., 0., 1.], (1, 2, 2)), |f| {
             (f.relative)(&tensor(&[2., -1., 0., 4.], (1, 2, 2)))
         })
