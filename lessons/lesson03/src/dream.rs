@@ -40,7 +40,9 @@ pub fn octave_sizes(
     octaves: usize,
     ratio: f64,
 ) -> Result<Vec<(usize, usize)>> {
-    todo!("exercise 3.7: divide both sides by ratio to the power of octaves − 1 − octave, and round")
+    todo!(
+        "exercise 3.7: divide both sides by ratio to the power of octaves − 1 − octave, and round"
+    )
 }
 
 /// Resizes images bilinearly, each side by a matrix product; differentiable. Pixel centres lie at halves, as in PyTorch's
