@@ -324,6 +324,12 @@ pub fn ascent(seed: u64) -> Exam<Ascent> {
         .because(
             "rms = √((3² + 4²) / 2); the size of a gradient does not matter, only its direction.",
         )
+        .truth(
+            "direction of (3e-8, 3e-8)",
+            tensor(&[0.75, 0.75], (1, 1, 1, 2)),
+            |a| (a.direction)(&tensor(&[3e-8, 3e-8], (1, 1, 1, 2))),
+        )
+        .because("The rms is 3e-8: 3 / (3 + 1).")
         .case(
             "direction of random gradients, the second a hundred times the first",
             move |a| (a.direction)(&apart),

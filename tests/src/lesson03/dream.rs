@@ -296,6 +296,7 @@ pub fn exam(seed: u64) -> Exam<Dreaming> {
     .refuses("no octaves", |f| flat((f.octave_sizes)(64, 64, 0, 1.4)))
     .refuses("a ratio of 1", |f| flat((f.octave_sizes)(64, 64, 3, 1.0)))
     .refuses("8 pixels in 6 octaves of 2", |f| flat((f.octave_sizes)(8, 8, 6, 2.0)))
+    .refuses("100×8 in 6 octaves of 2", |f| flat((f.octave_sizes)(100, 8, 6, 2.0)))
     .truth("one octave, one step of 0.1 up 3·a − b from (½, ½), no roll", tensor(&[0.5 + 3.0 * up, 0.5 - up], (1, 1, 1, 2)), {
         let (pair, slopes) = (pair.clone(), slopes.clone());
         move |f| (f.dream)(&pair, &linear(&slopes), &one, &mut || (0, 0))

@@ -227,6 +227,10 @@ pub fn facets(seed: u64) -> Exam<Facets> {
         .because("G₁ = [1 0; 0 1], G₂ = [1 1; 1 1]: ⟨G₁, G₂⟩ = 2, ‖G₁‖ = √2, ‖G₂‖ = 2.")
         .truth("similarity to an image without any response", 0f32, move |f| scalar((f.similarity)(&dead)))
         .because("⟨G, 0⟩ = 0, divided by 1e-8.")
+        .truth("similarity of two images of one pixel, 0.02 and 0.02", 16f32 / 17.0, |f| {
+            scalar((f.similarity)(&tensor(&[0.02, 0.02], (2, 1, 1, 1))))
+        })
+        .because("G = 4e-4 for both, so 16e-8 / (16e-8 + 1e-8).")
         .case("similarity of three random images, and its gradient", move |f| with_gradient(&three, f.similarity))
         .within(Tolerance { max_relative: 1e-3, epsilon: 1e-4 })
         .refuses("similarity of one image", move |f| scalar((f.similarity)(&one)))

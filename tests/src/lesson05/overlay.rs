@@ -1,7 +1,7 @@
 use candle_core::{Device, Result, Tensor, bail};
 use draw::Colormap;
 
-use crate::inputs::{Random, tensor};
+use crate::inputs::{Random, delta, tensor};
 use crate::{Exam, Tolerance};
 
 /// `solution05::upsample`, `relative` and `overlay`
@@ -104,7 +104,10 @@ pub fn overlay(seed: u64) -> Exam<Overlay> {
     let maps = random.signed((2, 3, 4));
     let (maps_1, maps_2) = (random.signed((2, 3, 4)), maps.clone());
     let image = random.between(0.0, 1.0, (3, 6, 9));
-    let map = random.between(-0.5, 1.0, (2, 3));
+    // Its largest value is about 3: were it 1, nobody would see whether the map was made relative.
+    let map = (random.between(-0.5, 0.5, (2, 3))
+        + (delta([1, 2], [2, 3]) * 3.0).expect("a number"))
+    .expect("equal shapes");
     let (image_1, map_1) = (image.clone(), map.clone());
     let rank_2 = map.clone();
     let hot = Colormap::Magma
