@@ -1,1 +1,40 @@
-//! Lesson 04: probing and dissection. Its `README.md` says what will come.
+//! Lesson 04: probing and dissection.
+//!
+//! Read `lessons/lesson04/README.md` first; it says what to write when, and why.
+//!
+//! | exercise | file | core |
+//! |---|---|---|
+//! | 4.1 features from a site | `features.rs` | yes |
+//! | 4.2 a split without leakage | `split.rs` | |
+//! | 4.3 standardization | `standardize.rs` | yes |
+//! | 4.4 a linear softmax probe | `probe.rs` | yes |
+//! | 4.5 accuracy and what it has to beat | `score.rs` | |
+//! | 4.6 control tasks and selectivity | `control.rs` | |
+//! | 4.7 the probe curve over depth | `curve.rs` | |
+//! | 4.8 dissection of single units | `dissection.rs` | yes |
+//! | 4.9 ablation | `ablation.rs` | yes |
+#![allow(
+    unused_imports,
+    unused_variables,
+    reason = "a stub does not use its arguments yet"
+)]
+
+mod ablation;
+mod control;
+mod curve;
+mod dissection;
+mod features;
+mod probe;
+mod score;
+mod split;
+mod standardize;
+
+pub use ablation::{Effect, effect, without_direction, without_units};
+pub use control::{Selectivity, control_labels, selectivity};
+pub use curve::{Task, depth_curve};
+pub use dissection::{Dissection, Thresholds, best_concepts, random_rotation, rotated, shuffled};
+pub use features::{features, pool};
+pub use probe::{Probe, fit_probe, one_hot};
+pub use score::{PENALTY, Score, interval, majority, score};
+pub use split::split;
+pub use standardize::Standardizer;

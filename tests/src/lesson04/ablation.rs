@@ -1,0 +1,356 @@
+use candle_core::{D, DType, Device, Result, Tensor, bail};
+use resnet::{Config, Parameters, ResNet, parameters};
+
+use crate::inputs::{Random, tensor};
+use crate::{Exam, Tolerance};
+
+/// `solution04::without_units`, `solution04::without_direction`, and `solution04::effect` as its two numbers
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Ablation {
+    pub units: fn(&ResNet, &Tensor, &str, &[usize]) -> Result<Tensor>,
+    pub direction: fn(&ResNet, &Tensor, &str, &Tensor) -> Result<Tensor>,
+    pub effect: fn(&Tensor, &Tensor) -> Result<(f64, f64)>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    OnlyThese,
+    TooLate,
+    FirstUnitOnly,
+    UnitsUnchecked,
+    SiteUnchecked,
+    EverySite,
+    LengthIgnored,
+    Reflected,
+    OnlyDirection,
+    MeanOverPlaces,
+    ImageAsWhole,
+    SignedChange,
+    SummedChange,
+    LogitsCompared,
+    Share,
+}
+
+/// The activation without the units, through a diagonal matrix.
+fn masked(activation: &Tensor, units: &[usize], fault: Fault) -> Result<Tensor> {
+    let channels = activation.dim(1)?;
+    if fault != Fault::UnitsUnchecked && units.iter().any(|&unit| unit >= channels) {
+        bail!("units")
+    }
+    let units = match fault {
+        Fault::FirstUnitOnly => &units[..1.min(units.len())],
+        _ => units,
+    };
+    let mut values = vec![0f32; channels * channels];
+    for c in 0..channels {
+        let keep = units.contains(&c) == (fault == Fault::OnlyThese);
+        values[c * channels + c] = f32::from(u8::from(keep));
+    }
+    times(&tensor(&values, (channels, channels)), activation)
+}
+
+/// The activation without what lies along the direction, through the matrix 1 − d·dᵀ/‖d‖².
+fn projected(activation: &Tensor, direction: &Tensor, fault: Fault) -> Result<Tensor> {
+    let channels = activation.dim(1)?;
+    let d = direction.to_vec1::<f32>()?;
+    let size: f32 = d.iter().map(|x| x * x).sum();
+    if d.len() != channels || size == 0.0 {
+        bail!("direction")
+    }
+    let size = if fault == Fault::LengthIgnored { 1.0 } else { size };
+    let along: Vec<f32> = (0..channels * channels)
+        .map(|i| d[i / channels] * d[i % channels] / size)
+        .collect();
+    let along = tensor(&along, (channels, channels));
+    let identity = Tensor::eye(channels, DType::F32, &Device::Cpu)?;
+    if fault == Fault::MeanOverPlaces && activation.rank() == 4 {
+        let mean = activation.mean_keepdim((2, 3))?;
+        return activation.broadcast_sub(&times(&along, &mean)?);
+    }
+    if fault == Fault::ImageAsWhole {
+        // One coefficient for the whole image, as if it were one long vector.
+        let d = direction.reshape(if activation.rank() == 4 { vec![1, channels, 1, 1] } else { vec![1, channels] })?;
+        let whole = activation.broadcast_mul(&d)?.flatten_from(1)?.sum_keepdim(1)?;
+        let mut shape = vec![1; activation.rank()];
+        shape[0] = activation.dim(0)?;
+        return activation.broadcast_sub(&(whole.reshape(shape)?.broadcast_mul(&d)? / f64::from(size))?);
+    }
+    let matrix = match fault {
+        Fault::Reflected => (identity - (along * 2.0)?)?,
+        Fault::OnlyDirection => along,
+        _ => (identity - along)?,
+    };
+    times(&matrix, activation)
+}
+
+/// A matrix times the vector of all units, at every place.
+fn times(matrix: &Tensor, activation: &Tensor) -> Result<Tensor> {
+    let (batch, channels) = (activation.dim(0)?, activation.dim(1)?);
+    let flat = activation.reshape((batch, channels, ()))?;
+    matrix.unsqueeze(0)?.broadcast_matmul(&flat)?.reshape(activation.shape())
+}
+
+fn replace(
+    network: &ResNet,
+    images: &Tensor,
+    site: &str,
+    fault: Fault,
+    change: &dyn Fn(&Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    if fault != Fault::SiteUnchecked && !network.sites().contains(&site.to_string()) {
+        bail!("site")
+    }
+    network.forward_visit(images, &mut |name, activation| {
+        if name == site || (fault == Fault::EverySite && name != "fc" && activation.dim(1)? == width(network, site)?) {
+            let changed = change(activation)?;
+            return Ok((fault != Fault::TooLate).then_some(changed));
+        }
+        Ok(None)
+    })
+}
+
+/// Channels at a site.
+fn width(network: &ResNet, site: &str) -> Result<usize> {
+    let image = Tensor::zeros((1, 3, 32, 32), DType::F32, &Device::Cpu)?;
+    network.capture(&image, &[site])?.activation(site)?.dim(1)
+}
+
+fn effect(before: &Tensor, after: &Tensor, fault: Fault) -> Result<(f64, f64)> {
+    let (before, after) = (before.to_vec2::<f32>()?, after.to_vec2::<f32>()?);
+    if before.len() != after.len() || before[0].len() != after[0].len() {
+        bail!("shapes")
+    }
+    let largest = |row: &Vec<f32>| (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
+    let (mut change, mut flipped) = (0.0, 0.0);
+    for (a, b) in before.iter().zip(&after) {
+        for (a, b) in a.iter().zip(b) {
+            let difference = f64::from(b - a);
+            change += if fault == Fault::SignedChange { difference } else { difference.abs() };
+        }
+        let other = match fault {
+            Fault::LogitsCompared => a != b,
+            _ => largest(a) != largest(b),
+        };
+        flipped += f64::from(u8::from(other));
+    }
+    let images = before.len() as f64;
+    let numbers = if fault == Fault::SummedChange { 1.0 } else { images * before[0].len() as f64 };
+    let flipped = if fault == Fault::Share { images - flipped } else { flipped };
+    Ok((change / numbers, flipped / images))
+}
+
+/// A small network. Its layer4 unit 5 goes nowhere: its column of fc is 0.
+fn network(seed: u64) -> Result<ResNet> {
+    let config = Config::resnet18().width(2).classes(3);
+    let mut weights: Parameters = parameters::initialize(&config, seed)?;
+    let mut fc = weights["fc.weight"].to_vec2::<f32>()?;
+    fc.iter_mut().for_each(|row| row[5] = 0.0);
+    weights.insert("fc.weight".into(), tensor(&fc.concat(), (3, 16)));
+    weights.insert("fc.bias".into(), tensor(&[0.5, -1.0, 2.0], 3));
+    ResNet::new(&config, &weights)
+}
+
+/// 4.9
+pub fn ablation(seed: u64) -> Exam<Ablation> {
+    macro_rules! fault {
+        ($fault:expr) => {
+            Ablation {
+                units: |network, images, site, units| {
+                    replace(network, images, site, $fault, &|a| masked(a, units, $fault))
+                },
+                direction: |network, images, site, direction| {
+                    replace(network, images, site, $fault, &|a| projected(a, direction, $fault))
+                },
+                effect: |before, after| effect(before, after, $fault),
+            }
+        };
+    }
+    let solution = Ablation {
+        units: solution04::without_units,
+        direction: solution04::without_direction,
+        effect: |before, after| {
+            let effect = solution04::effect(before, after)?;
+            Ok((effect.logit_change, effect.flipped))
+        },
+    };
+    let mut random = Random::new(seed, 49);
+    let images = random.signed((3, 3, 40, 36));
+    let network = network(seed).expect("a small network");
+    let direction = random.signed(8);
+    let (before, after) = (random.signed((5, 4)), random.signed((5, 4)));
+    // d is a combination of all channels; what is left must be perpendicular to it.
+    let (planted, unused, all) = ([5], 5, (0..16).collect::<Vec<_>>());
+    let bias: Vec<f32> = [0.5, -1.0, 2.0].repeat(3);
+    macro_rules! with {
+        (|$f:ident, $network:ident, $images:ident| $run:expr) => {{
+            let ($network, $images) = (network.clone(), images.clone());
+            move |$f: Ablation| $run
+        }};
+    }
+    let (direction_1, direction_2, direction_3) = (direction.clone(), direction.clone(), direction.clone());
+
+    Exam::new("4.9", solution)
+        .mistake(
+            "everything else removed",
+            "You kept the units and removed the others. It is the units that go.",
+            fault!(Fault::OnlyThese),
+        )
+        .mistake(
+            "removed after the fact",
+            "The logits are those of the intact network: you changed a copy of the activation, and the network went on \
+             with its own. Return the changed one from the closure, as Ok(Some(…)).",
+            fault!(Fault::TooLate),
+        )
+        .mistake(
+            "the first unit only",
+            "Only the first of the units is removed.",
+            fault!(Fault::FirstUnitOnly),
+        )
+        .mistake(
+            "units not checked",
+            "There is no such unit, and nothing was removed. Return an error, or \"it makes no difference\" is what you \
+             will conclude.",
+            fault!(Fault::UnitsUnchecked),
+        )
+        .mistake(
+            "site not checked",
+            "There is no such site: your closure never met it and nothing was removed. Compare with `network.sites()` \
+             first, or \"it makes no difference\" is what you will conclude.",
+            fault!(Fault::SiteUnchecked),
+        )
+        .mistake(
+            "at every site of that width",
+            "You changed other sites too. Compare the name that the closure gets with `site`.",
+            fault!(Fault::EverySite),
+        )
+        .mistake(
+            "length of d ignored",
+            "You took (a·d)·d off. Unless d has length 1, divide by ‖d‖², or too little or too much goes.",
+            fault!(Fault::LengthIgnored),
+        )
+        .mistake(
+            "reflected",
+            "You took the direction off twice: what pointed along d now points against it. Once makes it 0.",
+            fault!(Fault::Reflected),
+        )
+        .mistake(
+            "only the direction kept",
+            "You returned what lies along d. That is what goes: subtract it from a.",
+            fault!(Fault::OnlyDirection),
+        )
+        .mistake(
+            "mean over the places",
+            "You took the same amount off everywhere, the mean over the map. Each place has an amount of its own.",
+            fault!(Fault::MeanOverPlaces),
+        )
+        .mistake(
+            "all places as one vector",
+            "You summed a·d over all places. The vector is that of all units at *one* place: sum over the channels, \
+             dimension 1, only.",
+            fault!(Fault::ImageAsWhole),
+        )
+        .mistake(
+            "changes cancel",
+            "Your change has a sign, so that a class that gains hides one that loses. Take absolute values before the \
+             mean.",
+            fault!(Fault::SignedChange),
+        )
+        .mistake(
+            "summed change",
+            "You summed the changes. It is their mean over images and classes.",
+            fault!(Fault::SummedChange),
+        )
+        .mistake(
+            "any other logit counts as flipped",
+            "You counted images whose logits differ. Flipped are those whose *predicted class* differs.",
+            fault!(Fault::LogitsCompared),
+        )
+        .mistake(
+            "share that kept their class",
+            "You counted the images that kept their class. `flipped` counts the others.",
+            fault!(Fault::Share),
+        )
+        .alternative("with matrices, in one batch", fault!(Fault::None))
+        .alternative("with where_cond", Ablation {
+            units: |network, images, site, units| {
+                let found = network.sites().iter().any(|name| name == site);
+                if !found {
+                    bail!("site")
+                }
+                network.forward_visit(images, &mut |name, activation| {
+                    if name != site {
+                        return Ok(None);
+                    }
+                    let mut channels = activation.chunk(activation.dim(1)?, 1)?;
+                    for &unit in units {
+                        if unit >= channels.len() {
+                            bail!("unit")
+                        }
+                        channels[unit] = channels[unit].zeros_like()?;
+                    }
+                    Tensor::cat(&channels, 1).map(Some)
+                })
+            },
+            effect: |before, after| {
+                let change = (before - after)?.abs()?.mean_all()?.to_scalar::<f32>()?;
+                let (a, b) = (before.argmax(D::Minus1)?.to_vec1::<u32>()?, after.argmax(D::Minus1)?.to_vec1::<u32>()?);
+                let flipped = a.iter().zip(&b).filter(|(a, b)| a != b).count();
+                Ok((f64::from(change), flipped as f64 / a.len() as f64))
+            },
+            ..fault!(Fault::None)
+        })
+        .truth("without all 16 units of layer4", tensor(&bias, (3, 3)), with!(|f, network, images| {
+            (f.units)(&network, &images, "layer4", &all)
+        }))
+        .because("What is left of the logits is the bias of fc.")
+        .truth("without layer4's unit 5, whose weights in fc are 0: largest change of a logit", 0.0, with!(|f, network, images| {
+            largest_change(&network, &images, (f.units)(&network, &images, "layer4", &planted))
+        }))
+        .within(Tolerance { max_relative: 0.0, epsilon: 1e-6 })
+        .because("The network does not use it, whatever a probe can read from it.")
+        .truth("without layer4's direction e_5: largest change of a logit", 0.0, with!(|f, network, images| {
+            let mut e = vec![0f32; 16];
+            e[unused] = 3.0;
+            largest_change(&network, &images, (f.direction)(&network, &images, "layer4", &tensor(&e, 16)))
+        }))
+        .within(Tolerance { max_relative: 0.0, epsilon: 1e-6 })
+        .because("Taking out the direction of one unit is taking out the unit.")
+        .case("without units 0 and 3 of layer2", with!(|f, network, images| {
+            (f.units)(&network, &images, "layer2.0.relu", &[0, 3])
+        }))
+        .case("without units 1 and 2 of avgpool", with!(|f, network, images| {
+            (f.units)(&network, &images, "avgpool", &[1, 2])
+        }))
+        .case("without a random direction of layer3", with!(|f, network, images| {
+            (f.direction)(&network, &images, "layer3", &direction_1)
+        }))
+        .within(Tolerance::relative(1e-3))
+        .truth("how much the length of that direction matters", 0.0, with!(|f, network, images| {
+            let once = (f.direction)(&network, &images, "layer3", &direction_2)?;
+            let longer = (f.direction)(&network, &images, "layer3", &(&direction_2 * 7.0)?)?;
+            (once - longer)?.abs()?.max_all()?.to_scalar::<f32>()
+        }))
+        .within(Tolerance { max_relative: 0.0, epsilon: 1e-4 })
+        .because("A direction is the same however long its arrow is drawn.")
+        .truth(
+            "effect: [[1, 0], [0, 2]] becomes [[0, 1], [0, 5]]",
+            (1.25, 0.5),
+            |f| (f.effect)(&tensor(&[1., 0., 0., 2.], (2, 2)), &tensor(&[0., 1., 0., 5.], (2, 2))),
+        )
+        .because("Changes of 1, 1, 0 and 3; the first image has another class now, the second has not.")
+        .case("effect: random logits of 5 images", move |f| (f.effect)(&before, &after))
+        .refuses("a site that does not exist", with!(|f, network, images| {
+            (f.units)(&network, &images, "layer5", &[0])
+        }))
+        .refuses("unit 16 of 16", with!(|f, network, images| (f.units)(&network, &images, "layer4", &[16])))
+        .refuses("a direction of zeros", with!(|f, network, images| {
+            (f.direction)(&network, &images, "layer3", &(&direction_3 * 0.0)?)
+        }))
+}
+
+fn largest_change(network: &ResNet, images: &Tensor, after: Result<Tensor>) -> Result<f32> {
+    let change = (after? - network.forward(images)?)?;
+    change.abs()?.flatten_all()?.max(0)?.to_scalar()
+}

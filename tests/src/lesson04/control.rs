@@ -1,0 +1,259 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use candle_core::{Result, Tensor, bail};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::inputs::{Random, tensor};
+use crate::{Exam, Observed};
+
+/// `solution04::control_labels`, and the two accuracies of `solution04::selectivity` with its value
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Control {
+    pub labels: fn(&[usize], usize, u64) -> Result<Vec<usize>>,
+    #[allow(clippy::type_complexity, reason = "one use")]
+    pub selectivity:
+        fn(&Tensor, &[usize], &[usize], usize, [&[usize]; 2], u64) -> Result<[f64; 3]>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    PerRow,
+    ByAppearance,
+    Modulo,
+    SeedIgnored,
+    OneClassMissing,
+    ControlOnTrain,
+    ControlOfLabels,
+    Ratio,
+    Reversed,
+    NoChecks,
+}
+
+fn labels(types: &[usize], classes: usize, seed: u64, fault: Fault) -> Result<Vec<usize>> {
+    if classes == 0 {
+        if fault == Fault::NoChecks {
+            return Ok(vec![0; types.len()]);
+        }
+        bail!("no classes")
+    }
+    let seed = if fault == Fault::SeedIgnored { 1 } else { seed };
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut known = BTreeMap::new();
+    let mut label = |&kind: &usize| match fault {
+        Fault::PerRow => random.random_range(0..classes),
+        Fault::ByAppearance => *known.entry(kind).or_insert_with(|| random.random_range(0..classes)),
+        Fault::Modulo => (kind + seed as usize) % classes,
+        Fault::OneClassMissing => {
+            let mut random = ChaCha8Rng::seed_from_u64(seed);
+            random.set_stream(kind as u64);
+            random.random_range(0..(classes - 1).max(1))
+        }
+        _ => {
+            // A seed per type instead of a stream.
+            let mixed = seed ^ (kind as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            ChaCha8Rng::seed_from_u64(mixed).random_range(0..classes)
+        }
+    };
+    Ok(types.iter().map(&mut label).collect())
+}
+
+fn selectivity(
+    features: &Tensor,
+    real: &[usize],
+    types: &[usize],
+    classes: usize,
+    [train, test]: [&[usize]; 2],
+    seed: u64,
+    fault: Fault,
+) -> Result<[f64; 3]> {
+    let kinds = if fault == Fault::ControlOfLabels { real } else { types };
+    let control = labels(kinds, classes, seed, fault)?;
+    let tested = if fault == Fault::ControlOnTrain { train } else { test };
+    let task = solution04::score(features, real, classes, train, test)?.accuracy;
+    let control = solution04::score(features, &control, classes, train, tested)?.accuracy;
+    let value = match fault {
+        Fault::Ratio => task / control,
+        Fault::Reversed => control - task,
+        _ => task - control,
+    };
+    Ok([task, control, value])
+}
+
+/// What must hold of control labels, whichever generator drew them.
+fn properties(f: Control, types: &[usize], classes: usize, seed: u64) -> Result<Observed> {
+    let labels = (f.labels)(types, classes, seed)?;
+    let mut of_type: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for (kind, &label) in types.iter().zip(&labels) {
+        of_type.entry(*kind).or_default().insert(label);
+    }
+    let used: BTreeSet<usize> = labels.iter().copied().collect();
+    Ok(Observed::fields([
+        ("labels", labels.len().into()),
+        ("types with more than one label", of_type.values().filter(|labels| labels.len() > 1).count().into()),
+        ("labels that are no class", used.iter().filter(|&&label| label >= classes).count().into()),
+        ("classes that occur", used.len().into()),
+    ]))
+}
+
+fn expected(rows: usize, classes: usize) -> Observed {
+    Observed::fields([
+        ("labels", rows),
+        ("types with more than one label", 0),
+        ("labels that are no class", 0),
+        ("classes that occur", classes),
+    ])
+}
+
+/// Each row says its type and nothing else: feature t is 1 for type t.
+fn named_types(types: &[usize], count: usize) -> Tensor {
+    let mut values = vec![0f32; types.len() * count];
+    types.iter().enumerate().for_each(|(row, kind)| values[row * count + kind] = 1.0);
+    tensor(&values, (types.len(), count))
+}
+
+/// 4.6
+pub fn control(seed: u64) -> Exam<Control> {
+    macro_rules! fault {
+        ($fault:expr) => {
+            Control {
+                labels: |types, classes, seed| labels(types, classes, seed, $fault),
+                selectivity: |features, real, types, classes, rows, seed| {
+                    selectivity(features, real, types, classes, rows, seed, $fault)
+                },
+            }
+        };
+    }
+    let solution = Control {
+        labels: solution04::control_labels,
+        selectivity: |features, real, types, classes, rows, seed| {
+            let found = solution04::selectivity(features, real, types, classes, rows, seed)?;
+            Ok([found.task.accuracy, found.control.accuracy, found.value()])
+        },
+    };
+    let mut random = Random::new(seed, 46);
+    let types: Vec<usize> = (0..400).map(|row| 3 + (row * 7 + random.count(0, 1)) % 200).collect();
+    let start = random.count(0, 1000) as u64;
+    let (types_1, types_2, types_3, types_4) = (types.clone(), types.clone(), types.clone(), types.clone());
+    // 12 types, six rows of each, four to train on; the real label is the type's remainder by 3.
+    let kinds: Vec<usize> = (0..72).map(|row| row % 12).collect();
+    let real: Vec<usize> = kinds.iter().map(|kind| kind % 3).collect();
+    let (train, test): (Vec<usize>, Vec<usize>) = (0..72).partition(|row| row % 72 < 48);
+    let (kinds_1, real_1, train_1, test_1) = (kinds.clone(), real.clone(), train.clone(), test.clone());
+
+    Exam::new("4.6", solution)
+        .mistake(
+            "a fresh label for every row",
+            "Rows of one type get different labels. Nobody can learn that, so it measures nothing: a control task keeps \
+             one random label per type, in training and in testing.",
+            fault!(Fault::PerRow),
+        )
+        .mistake(
+            "labels in order of appearance",
+            "A type's label depends on which rows you are asked for, and in which order. Training and test rows of a type \
+             then disagree. Give each type a stream of its own: `random.set_stream(type)`.",
+            fault!(Fault::ByAppearance),
+        )
+        .mistake(
+            "not random",
+            "Your labels follow the numbers of the types, which may follow a real property. Draw them.",
+            fault!(Fault::Modulo),
+        )
+        .mistake(
+            "seed ignored",
+            "Every seed gives the same labels. Several control tasks are needed to see how much their score varies.",
+            fault!(Fault::SeedIgnored),
+        )
+        .mistake(
+            "a class is never drawn",
+            "One class never occurs. `0..classes` already leaves out its end.",
+            fault!(Fault::OneClassMissing),
+        )
+        .mistake(
+            "control scored on the training rows",
+            "You scored the control task on the rows it was fitted to. Both tasks are scored on the same test rows.",
+            fault!(Fault::ControlOnTrain),
+        )
+        .mistake(
+            "one label per class",
+            "You gave each real label a random one. Whoever knows the class then knows the control label too. The types \
+             are what gets a label.",
+            fault!(Fault::ControlOfLabels),
+        )
+        .mistake(
+            "ratio",
+            "You divided. Selectivity is a difference of accuracies: task − control.",
+            fault!(Fault::Ratio),
+        )
+        .mistake(
+            "control minus task",
+            "The sign is wrong: accuracy on the task minus accuracy on the control task.",
+            fault!(Fault::Reversed),
+        )
+        .mistake(
+            "no classes accepted",
+            "With 0 classes there is no label to give. Return an error with `bail!`.",
+            fault!(Fault::NoChecks),
+        )
+        .alternative("a seed for each type", fault!(Fault::None))
+        .truth("5 rows of one type, 1 class", vec![0; 5], |f| (f.labels)(&[8; 5], 1, 0))
+        .because("There is only one class to draw.")
+        .truth("400 rows of 200 types, 4 classes", expected(400, 4), move |f| properties(f, &types, 4, start))
+        .truth("the labels of the rows backwards are the labels backwards", true, move |f| -> Result<bool> {
+            let backwards: Vec<usize> = types_1.iter().rev().copied().collect();
+            let mut labels = (f.labels)(&backwards, 4, start)?;
+            labels.reverse();
+            Ok(labels == (f.labels)(&types_1, 4, start)?)
+        })
+        .because("A type's label depends on the seed and the type only.")
+        .truth("the labels of the last 100 rows alone are the same", true, move |f| -> Result<bool> {
+            Ok((f.labels)(&types_2[300..], 4, start)? == (f.labels)(&types_2, 4, start)?[300..])
+        })
+        .because("Training and test rows may be asked for separately.")
+        .truth("another seed gives other labels", true, move |f| -> Result<bool> {
+            Ok((f.labels)(&types_3, 4, start)? != (f.labels)(&types_3, 4, start + 1)?)
+        })
+        .truth("neighbouring types, 10,000 of them: 1700 to 2300 have the label of the next, of 5 classes", true, |f| -> Result<bool> {
+            let types: Vec<usize> = (0..10_000).collect();
+            let labels = (f.labels)(&types, 5, 3)?;
+            let equal = labels.windows(2).filter(|pair| pair[0] == pair[1]).count();
+            Ok((1700..=2300).contains(&equal))
+        })
+        .because("By chance one in five.")
+        .truth("each of 4 classes has 60 to 140 of 400 types", true, move |f| -> Result<bool> {
+            let types: Vec<usize> = (0..400).collect();
+            let labels = (f.labels)(&types, 4, start)?;
+            Ok((0..4).all(|class| (60..=140).contains(&labels.iter().filter(|&&one| one == class).count())))
+        })
+        .because("All classes are equally likely.")
+        .truth(
+            "selectivity: features that name the type; task, control, value",
+            vec![1.0, 1.0, 0.0],
+            move |f| -> Result<Vec<f64>> {
+                let features = named_types(&kinds, 12);
+                Ok((f.selectivity)(&features, &real, &kinds, 3, [&train, &test], start)?.to_vec())
+            },
+        )
+        .because("A probe that can remember 12 types solves both tasks: its accuracy says nothing about the features.")
+        .truth(
+            "selectivity: features that name the class; the task is solved, the control is not, the value is above 0.2",
+            vec![1.0, 0.0, 1.0],
+            move |f| -> Result<Vec<f64>> {
+                let features = named_types(&real_1, 3);
+                // A seed whose 12 labels are not by chance a function of the class, under any generator.
+                let mut lowest = [1.0, 1.0, 0.0];
+                for seed in 0..4 {
+                    let found = (f.selectivity)(&features, &real_1, &kinds_1, 3, [&train_1, &test_1], seed)?;
+                    if found[1] < lowest[1] {
+                        lowest = found;
+                    }
+                }
+                let yes = |is: bool| f64::from(u8::from(is));
+                Ok(vec![yes(lowest[0] == 1.0), yes(lowest[1] > 0.8), yes(lowest[2] > 0.2 && lowest[2] <= 1.0)])
+            },
+        )
+        .because("The features do not know the type, so a probe cannot name its label.")
+        .refuses("no classes", |f| (f.labels)(&[1, 2], 0, 0))
+}

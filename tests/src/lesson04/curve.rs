@@ -1,0 +1,310 @@
+use candle_core::{DType, Device, Result, Tensor, bail};
+use resnet::{Config, ResNet, Stem, parameters};
+use solution04::Task;
+
+use super::score::Scored;
+use crate::inputs::Random;
+use crate::{Exam, Observed};
+
+/// `solution04::depth_curve`, with a list of batches and scores as four numbers; a task is its labels and classes.
+pub type DepthCurve = fn(
+    &ResNet,
+    &[Tensor],
+    &[&str],
+    usize,
+    &[(Vec<usize>, usize)],
+    [&[usize]; 2],
+) -> Result<Vec<Vec<Scored>>>;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    EarlierSitesToo,
+    LastSiteEverywhere,
+    SitesReversed,
+    BySite,
+    OneTask,
+    GridIgnored,
+    SidesSwapped,
+    BatchesReversed,
+    FirstBatch,
+}
+
+fn curve(
+    network: &ResNet,
+    batches: &[Tensor],
+    sites: &[&str],
+    grid: usize,
+    tasks: &[(Vec<usize>, usize)],
+    [train, test]: [&[usize]; 2],
+    fault: Fault,
+) -> Result<Vec<Vec<Scored>>> {
+    let grid = if fault == Fault::GridIgnored { 1 } else { grid };
+    let mut batches = batches.to_vec();
+    match fault {
+        Fault::BatchesReversed => batches.reverse(),
+        Fault::FirstBatch => {
+            let size = batches[0].dims()[0];
+            let images: usize = batches.iter().map(|batch| batch.dims()[0]).sum();
+            batches = vec![batches[0].clone(); images.div_ceil(size)];
+        }
+        _ => {}
+    }
+    let mut sites = sites.to_vec();
+    if fault == Fault::SitesReversed {
+        sites.reverse();
+    }
+    // Everything in one pass: these images do fit into memory.
+    let images = Tensor::cat(&batches, 0)?;
+    let mut features = solution04::features(network, &images, &sites, grid)?;
+    match fault {
+        Fault::EarlierSitesToo => {
+            features = (0..features.len())
+                .map(|site| Tensor::cat(&features[..=site], 1))
+                .collect::<Result<_>>()?
+        }
+        Fault::LastSiteEverywhere => features = vec![features[features.len() - 1].clone(); features.len()],
+        _ => {}
+    }
+    let rows = match fault {
+        Fault::SidesSwapped => [test, train],
+        _ => [train, test],
+    };
+    let score = |(labels, classes): &(Vec<usize>, usize), features: &Tensor| {
+        if labels.len() != features.dims2()?.0 && fault != Fault::FirstBatch {
+            bail!("labels")
+        }
+        let features = features.narrow(0, 0, labels.len().min(features.dims2()?.0))?;
+        let score = solution04::score(&features, labels, *classes, rows[0], rows[1])?;
+        Ok([score.accuracy, score.low, score.high, score.majority])
+    };
+    let tasks: Vec<_> = match fault {
+        Fault::OneTask => vec![tasks[0].clone(); tasks.len()],
+        _ => tasks.to_vec(),
+    };
+    match fault {
+        Fault::BySite => features
+            .iter()
+            .map(|features| tasks.iter().map(|task| score(task, features)).collect())
+            .collect(),
+        _ => tasks
+            .iter()
+            .map(|task| features.iter().map(|features| score(task, features)).collect())
+            .collect(),
+    }
+}
+
+/// Accuracy and majority by task and site.
+fn observe(tasks: &[&str], sites: &[&str], curve: Result<Vec<Vec<Scored>>>) -> Observed {
+    let curve = match curve {
+        Err(error) => return Observed::Refused(error.to_string()),
+        Ok(curve) => curve,
+    };
+    let name = |names: &[&str], i: usize| names.get(i).unwrap_or(&"too many").to_string();
+    let mut fields = vec![];
+    for (i, row) in curve.iter().enumerate() {
+        for (j, [accuracy, _, _, majority]) in row.iter().enumerate() {
+            let place = format!("{} at {}", name(tasks, i), name(sites, j));
+            fields.push((place.clone(), (*accuracy).into()));
+            fields.push((format!("{place}, majority"), (*majority).into()));
+        }
+    }
+    Observed::Fields(fields)
+}
+
+/// A network whose conv1 has one unit for red and one for blue, and which passes nothing on: all later layers are 0, but
+/// for the classes that `fc` names.
+fn red_and_blue() -> Result<ResNet> {
+    let config = Config::resnet18().width(2).classes(2).stem(Stem::Cifar);
+    let mut weights = parameters::initialize(&config, 0)?;
+    let conv1 = |out: usize, channel: usize, i: usize, j: usize| {
+        let centre = i == 1 && j == 1;
+        f32::from(u8::from(centre && channel == 2 * out))
+    };
+    let values = (0..2 * 3 * 9).map(|n| conv1(n / 27, n / 9 % 3, n / 3 % 3, n % 3)).collect();
+    weights.insert("conv1.weight".into(), Tensor::from_vec(values, (2, 3, 3, 3), &Device::Cpu)?);
+    let zero = weights["bn1.weight"].zeros_like()?;
+    weights.insert("bn1.weight".into(), zero);
+    ResNet::new(&config, &weights)
+}
+
+/// 8×8 images with a square of 2×2, red or blue, in the upper or the lower half; and both labels.
+fn squares(random: &mut Random, count: usize) -> Result<(Tensor, Vec<usize>, Vec<usize>)> {
+    let (mut images, mut colours, mut places) = (vec![], vec![], vec![]);
+    for _ in 0..count {
+        let (colour, place) = (random.count(0, 1), random.count(0, 1));
+        let (top, left) = (4 * place + random.count(0, 2), random.count(0, 6));
+        let mut values = vec![0f32; 3 * 64];
+        for (y, x) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            values[2 * colour * 64 + (top + y) * 8 + left + x] = 1.0;
+        }
+        images.push(Tensor::from_vec(values, (3, 8, 8), &Device::Cpu)?);
+        colours.push(colour);
+        places.push(place);
+    }
+    Ok((Tensor::stack(&images, 0)?, colours, places))
+}
+
+/// The batches of a few images each, the last one smaller.
+fn in_batches(images: &Tensor, size: usize) -> Result<Vec<Tensor>> {
+    let count = images.dim(0)?;
+    (0..count)
+        .step_by(size)
+        .map(|start| images.narrow(0, start, size.min(count - start)))
+        .collect()
+}
+
+/// 4.7
+pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
+    macro_rules! fault {
+        ($fault:expr) => {
+            |network, batches, sites, grid, tasks, rows| {
+                curve(network, batches, sites, grid, tasks, rows, $fault)
+            }
+        };
+    }
+    let solution: DepthCurve = |network, batches, sites, grid, tasks, rows| {
+        let tasks: Vec<_> = tasks
+            .iter()
+            .map(|(labels, classes)| Task {
+                name: String::new(),
+                labels: labels.clone(),
+                classes: *classes,
+            })
+            .collect();
+        let mut batches = batches.iter().cloned().map(Ok);
+        let curve = solution04::depth_curve(network, &mut batches, sites, grid, &tasks, rows)?;
+        let four = |score: &solution04::Score| [score.accuracy, score.low, score.high, score.majority];
+        Ok(curve.iter().map(|row| row.iter().map(four).collect()).collect())
+    };
+    let mut random = Random::new(seed, 47);
+    let network = red_and_blue().expect("a small network");
+    let (images, colours, places) = squares(&mut random, 46).expect("small images");
+    let batches = in_batches(&images, 7).expect("seven at a time");
+    // Unequal sides, so that swapping them shows in the majority.
+    let (train, test): (Vec<usize>, Vec<usize>) = (0..46).partition(|row| row % 4 != 1);
+    let tasks = vec![(colours.clone(), 2), (places.clone(), 2)];
+    let (network_1, batches_1, train_1, test_1, tasks_1) =
+        (network.clone(), batches.clone(), train.clone(), test.clone(), tasks.clone());
+    let (network_2, batches_2, train_2, test_2) = (network.clone(), batches.clone(), train.clone(), test.clone());
+    let (network_3, batches_3, train_3, test_3, tasks_3) =
+        (network.clone(), batches.clone(), train.clone(), test.clone(), tasks.clone());
+    let short = vec![(colours[..40].to_vec(), 2)];
+    let majority = {
+        let of = |rows: &[usize], labels: &[usize]| rows.iter().map(|&row| labels[row]).collect::<Vec<_>>();
+        let share = |labels: &[usize]| solution04::majority(&of(&train, labels), &of(&test, labels)).expect("labels");
+        [share(&colours), share(&places)]
+    };
+
+    Exam::new("4.7", solution)
+        .mistake(
+            "earlier sites too",
+            "Your features pile up: each site brings those of the sites before it. Each site is probed on its own \
+             features, or a property that is lost can never be seen to be lost.",
+            fault!(Fault::EarlierSitesToo),
+        )
+        .mistake(
+            "the last site everywhere",
+            "All your sites have the same features. Keep a list of parts for each site.",
+            fault!(Fault::LastSiteEverywhere),
+        )
+        .mistake(
+            "sites in reverse",
+            "Your curve runs from the class back to the image. Keep the order of `sites`.",
+            fault!(Fault::SitesReversed),
+        )
+        .mistake(
+            "site first, task second",
+            "Your result is curve[site][task]. It is curve[task][site]: one row is one line in the picture.",
+            fault!(Fault::BySite),
+        )
+        .mistake(
+            "the first task everywhere",
+            "Every row of your curve is that of the first task. Use each task's own labels.",
+            fault!(Fault::OneTask),
+        )
+        .mistake(
+            "grid ignored",
+            "Your features are always averaged over the whole map. Hand `grid` on to `features`: averaging hides where \
+             something is.",
+            fault!(Fault::GridIgnored),
+        )
+        .mistake(
+            "train and test swapped",
+            "You trained on the test images and tested on the others.",
+            fault!(Fault::SidesSwapped),
+        )
+        .mistake(
+            "batches in reverse",
+            "Your rows are in another order than the labels. Put the batches under each other as they come.",
+            fault!(Fault::BatchesReversed),
+        )
+        .mistake(
+            "the first batch again and again",
+            "Every batch gives the features of the first one. Take the features inside the loop, from the batch at hand.",
+            fault!(Fault::FirstBatch),
+        )
+        .alternative("all images in one pass", fault!(Fault::None))
+        .truth(
+            "a conv1 with a red and a blue unit: colour at conv1, grid 1",
+            Observed::fields([("colour at conv1", 1.0), ("colour at conv1, majority", majority[0])]),
+            move |f| {
+                observe(&["colour"], &["conv1"], f(&network, &batches, &["conv1"], 1, &tasks[..1], [&train, &test]))
+            },
+        )
+        .because("The mean of the red unit says whether the square is red.")
+        .truth(
+            "the same: colour and half, at conv1 and at layer4, which is always 0; grid 1 first, then 2: who knows it",
+            Observed::Text("grid 1: colour at conv1\ngrid 2: colour at conv1, half at conv1".into()),
+            move |f| -> Result<String> {
+                // layer4 of an 8×8 image has a single place: grid 2 is asked of conv1 and layer2 only.
+                let mut lines = vec![];
+                for (grid, last) in [(1, "layer4"), (2, "layer2")] {
+                    let sites = ["conv1", last];
+                    let curve = f(&network_1, &batches_1, &sites, grid, &tasks_1, [&train_1, &test_1])?;
+                    let mut known = vec![];
+                    for (task, row) in ["colour", "half"].iter().zip(&curve) {
+                        for (site, score) in sites.iter().zip(row) {
+                            if score[0] > 0.95 {
+                                known.push(format!("{task} at {site}"));
+                            }
+                        }
+                    }
+                    lines.push(format!("grid {grid}: {}", known.join(", ")));
+                }
+                Ok(lines.join("\n"))
+            },
+        )
+        .because(
+            "An average over the map knows the colour and not the half; a grid of 2 knows both; layers that are always 0 \
+             know neither.",
+        )
+        .truth("two tasks and three sites: the lengths of the rows", vec![3, 3], move |f| -> Result<Vec<usize>> {
+            let sites = ["conv1", "layer1", "layer2"];
+            let config = Config::resnet18().width(2).classes(2).stem(Stem::Cifar);
+            let network = ResNet::untrained(&config, 5)?;
+            let tasks = [(colours.clone(), 2), (places.clone(), 2)];
+            let curve = f(&network, &batches_2, &sites, 2, &tasks, [&train_2, &test_2])?;
+            Ok(curve.iter().map(Vec::len).collect())
+        })
+        .because("One row for each task, and in it one score for each site.")
+        .truth("the largest change of a weight of the network", 0.0, move |f| -> Result<f64> {
+            let before: Vec<Tensor> = network_3.parameters().values().map(|t| t.copy()).collect::<Result<_>>()?;
+            f(&network_3, &batches_3, &["conv1"], 1, &tasks_3, [&train_3, &test_3])?;
+            let mut largest = 0f64;
+            for (before, after) in before.iter().zip(network_3.parameters().values()) {
+                let change = (after - before)?.abs()?.to_dtype(DType::F64)?.flatten_all()?.max(0)?;
+                largest = largest.max(change.to_scalar()?);
+            }
+            Ok(largest)
+        })
+        .because("The backbone is frozen.")
+        .refuses("46 images and 40 labels", move |f| {
+            let rows: [&[usize]; 2] = [&[0, 1, 2, 3], &[4, 5]];
+            observe(&["colour"], &["conv1"], f(&network_2, &batches_4(&images), &["conv1"], 1, &short, rows))
+        })
+}
+
+fn batches_4(images: &Tensor) -> Vec<Tensor> {
+    in_batches(images, 23).expect("two halves")
+}

@@ -1,0 +1,547 @@
+use candle_core::{DType, Device, Result, Tensor, bail};
+use resnet::{Config, ResNet, Stem, parameters};
+use scenes::{Canvas, Colour, Concept, Sampler, Scene, Texture};
+
+use crate::inputs::{Random, delta, tensor};
+use crate::{Exam, Observed};
+
+/// `solution04::Thresholds` and `solution04::Dissection` over a list of batches, `best_concepts` and `shuffled`
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Dissect {
+    pub thresholds: fn(&[Tensor], usize, f64) -> Result<Tensor>,
+    pub iou: fn(&[(Tensor, Tensor)], &Tensor) -> Result<Tensor>,
+    pub best: fn(&Tensor) -> Result<Vec<(usize, f64)>>,
+    pub shuffled: fn(&Tensor) -> Result<Tensor>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    OneForAllUnits,
+    MeanOfBatches,
+    LastBatch,
+    OneTooHigh,
+    Lowest,
+    Percent,
+    AtLeast,
+    SmallMapThresholded,
+    Nearest,
+    CornersAligned,
+    MeanOfImages,
+    Intersection,
+    OverMask,
+    SumForUnion,
+    NotFinite,
+    LastMaximum,
+    SmallestIou,
+    NotShuffled,
+    OneImageShuffled,
+    UnitsMixed,
+}
+
+/// All values of each unit, sorted: what streaming must come to.
+fn thresholds(batches: &[Tensor], values: usize, share: f64, fault: Fault) -> Result<Tensor> {
+    if values == 0 || !(0.0..1.0).contains(&share) || share == 0.0 {
+        bail!("{values} values, share {share}")
+    }
+    let units = batches[0].dim(1)?;
+    let share = if fault == Fault::Percent { share * 10.0 } else { share };
+    let of = |batches: &[Tensor], values: usize| -> Result<Vec<f32>> {
+        let mut all = vec![vec![]; units];
+        for batch in batches {
+            for (index, value) in batch.flatten_all()?.to_vec1::<f32>()?.into_iter().enumerate() {
+                let (_, _, height, width) = batch.dims4()?;
+                let unit = match fault {
+                    Fault::UnitsMixed => index / (batch.elem_count() / units),
+                    _ => index / (height * width) % units,
+                };
+                all[unit].push(value);
+            }
+        }
+        if fault == Fault::OneForAllUnits {
+            let joined = all.concat();
+            all = vec![joined; units];
+        }
+        let place = (share * values as f64) as usize * if fault == Fault::OneForAllUnits { units } else { 1 };
+        all.into_iter()
+            .map(|mut values| {
+                values.sort_by(|a, b| b.total_cmp(a));
+                if fault == Fault::Lowest {
+                    values.reverse();
+                }
+                let place = if fault == Fault::OneTooHigh { place.saturating_sub(1) } else { place };
+                match values.get(place) {
+                    Some(&value) => Ok(value),
+                    None => bail!("too few values"),
+                }
+            })
+            .collect()
+    };
+    let found = match fault {
+        Fault::LastBatch => of(&batches[batches.len() - 1..], batches[batches.len() - 1].elem_count() / units)?,
+        Fault::MeanOfBatches => {
+            let mut mean = vec![0f32; units];
+            for batch in batches {
+                let one = of(std::slice::from_ref(batch), batch.elem_count() / units)?;
+                mean.iter_mut().zip(one).for_each(|(mean, t)| *mean += t / batches.len() as f32);
+            }
+            mean
+        }
+        _ => of(batches, values)?,
+    };
+    Ok(tensor(&found, units))
+}
+
+/// One place of a map enlarged bilinearly, pixel centre on pixel centre.
+fn enlarged(map: &[Vec<f32>], y: usize, x: usize, rows: usize, columns: usize, fault: Fault) -> f32 {
+    let (height, width) = (map.len(), map[0].len());
+    let place = |at: usize, pixels: usize, places: usize| {
+        let source = match fault {
+            Fault::CornersAligned if pixels > 1 => at as f64 * (places - 1) as f64 / (pixels - 1) as f64,
+            _ => ((at as f64 + 0.5) * places as f64 / pixels as f64 - 0.5).max(0.0),
+        };
+        let low = (source.floor() as usize).min(places - 1);
+        (low, (low + 1).min(places - 1), source - low as f64)
+    };
+    let ((top, bottom, down), (left, right, over)) = (place(y, rows, height), place(x, columns, width));
+    if matches!(fault, Fault::Nearest | Fault::SmallMapThresholded) {
+        return map[y * height / rows][x * width / columns];
+    }
+    let value = |i: usize, j: usize| f64::from(map[i][j]);
+    let upper = value(top, left) * (1.0 - over) + value(top, right) * over;
+    let lower = value(bottom, left) * (1.0 - over) + value(bottom, right) * over;
+    (upper * (1.0 - down) + lower * down) as f32
+}
+
+/// Pixel by pixel.
+fn iou(batches: &[(Tensor, Tensor)], thresholds: &Tensor, fault: Fault) -> Result<Tensor> {
+    let thresholds = thresholds.to_vec1::<f32>()?;
+    let (units, concepts) = (thresholds.len(), batches[0].1.dim(1)?);
+    let mut counts = vec![[0f64; 3]; units * concepts];
+    let mut ratios = vec![0f64; units * concepts];
+    let mut images = 0.0;
+    for (activations, masks) in batches {
+        if activations.dim(1)? != units || activations.dim(0)? != masks.dim(0)? {
+            bail!("other shapes")
+        }
+        let (batch, _, rows, columns) = masks.dims4()?;
+        for image in 0..batch {
+            images += 1.0;
+            let (maps, masks) = (activations.get(image)?.to_vec3::<f32>()?, masks.get(image)?.to_vec3::<f32>()?);
+            for (unit, &threshold) in thresholds.iter().enumerate() {
+                let on: Vec<Vec<bool>> = (0..rows)
+                    .map(|y| {
+                        let on = |x| {
+                            let value = enlarged(&maps[unit], y, x, rows, columns, fault);
+                            if fault == Fault::AtLeast { value >= threshold } else { value > threshold }
+                        };
+                        (0..columns).map(on).collect()
+                    })
+                    .collect();
+                for (concept, mask) in masks.iter().enumerate() {
+                    let mut count = [0f64; 3];
+                    for y in 0..rows {
+                        for x in 0..columns {
+                            let (on, there) = (on[y][x], mask[y][x] > 0.5);
+                            count[0] += f64::from(u8::from(on && there));
+                            count[1] += f64::from(u8::from(on));
+                            count[2] += f64::from(u8::from(there));
+                        }
+                    }
+                    let pooled = &mut counts[unit * concepts + concept];
+                    (0..3).for_each(|i| pooled[i] += count[i]);
+                    ratios[unit * concepts + concept] += ratio(count, fault);
+                }
+            }
+        }
+    }
+    let values = match fault {
+        Fault::MeanOfImages => ratios.iter().map(|sum| sum / images).collect(),
+        _ => counts.iter().map(|&count| ratio(count, fault)).collect::<Vec<_>>(),
+    };
+    Tensor::from_vec(values, (units, concepts), &Device::Cpu)
+}
+
+fn ratio([both, unit, concept]: [f64; 3], fault: Fault) -> f64 {
+    let union = match fault {
+        Fault::Intersection => return both,
+        Fault::OverMask => concept,
+        Fault::SumForUnion => unit + concept,
+        _ => unit + concept - both,
+    };
+    if union == 0.0 && fault != Fault::NotFinite { 0.0 } else { both / union }
+}
+
+fn best(iou: &Tensor, fault: Fault) -> Result<Vec<(usize, f64)>> {
+    let better = |a: f64, b: f64| match fault {
+        Fault::LastMaximum => a >= b,
+        Fault::SmallestIou => a < b,
+        _ => a > b,
+    };
+    let best = |row: &Vec<f64>| match row.first() {
+        None => bail!("no concepts"),
+        Some(&first) => Ok((1..row.len()).fold((0, first), |best, i| {
+            if better(row[i], best.1) { (i, row[i]) } else { best }
+        })),
+    };
+    iou.to_vec2::<f64>()?.iter().map(best).collect()
+}
+
+fn shuffled(masks: &Tensor, fault: Fault) -> Result<Tensor> {
+    let images = masks.dim(0)?;
+    if images < 2 && fault != Fault::OneImageShuffled {
+        bail!("one image")
+    }
+    if fault == Fault::NotShuffled {
+        return Ok(masks.clone());
+    }
+    let order: Vec<u32> = (0..images).map(|i| ((i + images - 1) % images) as u32).collect();
+    masks.index_select(&Tensor::new(order, &Device::Cpu)?, 0)
+}
+
+fn observe(best: Result<Vec<(usize, f64)>>) -> Result<Observed> {
+    let best = best?;
+    Ok(Observed::fields([
+        ("concepts", Observed::from(best.iter().map(|one| one.0).collect::<Vec<_>>())),
+        ("IoU", Observed::from(best.iter().map(|one| one.1).collect::<Vec<_>>())),
+    ]))
+}
+
+const COLOURS: [Colour; 3] = [Colour::Red, Colour::Green, Colour::Blue];
+
+/// A network whose conv1 has a unit for red, one for green, one for blue, and one that answers to nothing; its maps
+/// and the scenes' colour masks.
+fn planted() -> Result<(Tensor, Tensor)> {
+    let config = Config::resnet18().width(4).classes(2).stem(Stem::Cifar);
+    let mut weights = parameters::initialize(&config, 0)?;
+    // One channel against the two others, at the pixel itself.
+    let weight = |out: usize, channel: usize, place: usize| match (out, place) {
+        (3, _) => 0.0,
+        (_, 4) if channel == out => 1.0,
+        (_, 4) => -1.0f32,
+        _ => 0.0,
+    };
+    let values = (0..4 * 3 * 9).map(|n| weight(n / 27, n / 9 % 3, n % 9)).collect();
+    weights.insert("conv1.weight".into(), Tensor::from_vec(values, (4, 3, 3, 3), &Device::Cpu)?);
+    let network = ResNet::new(&config, &weights)?;
+    let sampler = Sampler {
+        canvas: Canvas::square(48),
+        radius: (9.0, 12.0),
+        badge_probability: 0.0,
+        ..Sampler::default()
+    };
+    let (mut images, mut masks) = (vec![], vec![]);
+    for index in 0..12 {
+        let scene = Scene::sample(&sampler, 1, index)?
+            .with_colour(0, COLOURS[index as usize % 3])?
+            .with_texture(0, Texture::Solid)?;
+        let rendered = scene.render();
+        images.push(rendered.image.to_tensor(&Device::Cpu)?);
+        let mask = |colour: &Colour| rendered.masks.get(Concept::Colour(*colour)).to_tensor(&Device::Cpu);
+        masks.push(Tensor::stack(&COLOURS.iter().map(mask).collect::<Result<Vec<_>>>()?, 0)?);
+    }
+    let images = Tensor::stack(&images, 0)?;
+    let trace = network.capture(&images, &["conv1"])?;
+    Ok((trace.activation("conv1")?.clone(), Tensor::stack(&masks, 0)?))
+}
+
+/// 4.8
+pub fn dissection(seed: u64) -> Exam<Dissect> {
+    macro_rules! fault {
+        ($fault:expr) => {
+            Dissect {
+                thresholds: |batches, values, share| thresholds(batches, values, share, $fault),
+                iou: |batches, thresholds| iou(batches, thresholds, $fault),
+                best: |iou| best(iou, $fault),
+                shuffled: |masks| shuffled(masks, $fault),
+            }
+        };
+    }
+    let solution = Dissect {
+        thresholds: |batches, values, share| {
+            let mut thresholds = solution04::Thresholds::new(values, share)?;
+            batches.iter().try_for_each(|batch| thresholds.update(batch))?;
+            thresholds.finish()
+        },
+        iou: |batches, thresholds| {
+            let mut dissection = solution04::Dissection::new(thresholds, batches[0].1.dim(1)?)?;
+            batches
+                .iter()
+                .try_for_each(|(activations, masks)| dissection.update(activations, masks))?;
+            dissection.iou()
+        },
+        best: solution04::best_concepts,
+        shuffled: solution04::shuffled,
+    };
+    let mut random = Random::new(seed, 48);
+    let hundred = || {
+        let counting: Vec<f32> = (0..100).map(|i| ((i * 37) % 100) as f32).collect();
+        let map = tensor(&counting, (1, 1, 10, 10));
+        vec![map.narrow(2, 0, 3).expect("rows"), map.narrow(2, 3, 7).expect("rows")]
+    };
+    let sparse = vec![
+        tensor(&[0., 0., 3., 0., 0., 0., 0., 0.], (2, 1, 2, 2)),
+        tensor(&[0., 0., 0., 2., 0., 0., 0., 0.], (2, 1, 2, 2)),
+    ];
+    // Units of unlike scale, batches of unlike size and level.
+    let scales = tensor(&[1., 10., 0.1], (1, 3, 1, 1));
+    let maps: Vec<Tensor> = [3, 5, 1]
+        .iter()
+        .enumerate()
+        .map(|(i, &count)| {
+            let maps = random.between(0.0, 1.0 + i as f32, (count, 3, 5, 4));
+            maps.broadcast_mul(&scales).expect("one scale for each unit")
+        })
+        .collect();
+    let (maps_1, maps_2) = (maps.clone(), maps.clone());
+    let masks: Vec<Tensor> = [3, 5, 1]
+        .iter()
+        .map(|&count| {
+            let coin = random.between(-1.0, 0.5, (count, 4, 10, 12));
+            let mask = coin.gt(0f32).and_then(|mask| mask.to_dtype(DType::F32));
+            mask.expect("zeros and ones")
+        })
+        .collect();
+    let batches: Vec<(Tensor, Tensor)> = maps.iter().cloned().zip(masks.iter().cloned()).collect();
+    let exact = thresholds(&maps, 9 * 20, 0.1, Fault::None).expect("180 values per unit");
+    let slow = iou(&batches, &exact, Fault::None).expect("pixel by pixel");
+    let (small_maps, small_masks) = (maps[2].clone(), masks[1].clone());
+    let (planted_maps, planted_masks) = planted().expect("a small network");
+    let (planted_maps_1, planted_masks_1) = (planted_maps.clone(), planted_masks.clone());
+    // An image in which the unit fits its concept, and one with a large mask that it misses.
+    let uneven = {
+        let map = Tensor::cat(&[delta([0, 0, 0, 0], [1, 1, 2, 2]), tensor(&[0.; 4], (1, 1, 2, 2))], 0);
+        let mask = Tensor::cat(
+            &[delta([0, 0, 0, 0], [1, 1, 2, 2]), tensor(&[1., 1., 1., 0.], (1, 1, 2, 2))],
+            0,
+        );
+        vec![(map.expect("two maps"), mask.expect("two masks"))]
+    };
+    let concept_lists = random.between(0.0, 1.0, (4, 6)).to_dtype(DType::F64).expect("a number type");
+    let masks_of_three = masks[0].clone();
+
+    Exam::new("4.8", solution)
+        .mistake(
+            "one threshold for all units",
+            "All your units share one threshold. Units differ in scale: a loud one is then always on, a quiet one never. \
+             Each has its own.",
+            fault!(Fault::OneForAllUnits),
+        )
+        .mistake(
+            "mean of the batches' thresholds",
+            "You found a threshold in each batch and averaged them. A batch without the concept then lowers it. Keep the \
+             largest values over all batches, and look for T at the end.",
+            fault!(Fault::MeanOfBatches),
+        )
+        .mistake(
+            "the last batch only",
+            "Only the last batch counts. Join the values kept so far to the new ones before you sort.",
+            fault!(Fault::LastBatch),
+        )
+        .mistake(
+            "the k-th largest",
+            "T is one place too high: with a > T, ⌊share·values⌋ activations should pass, so T is the largest of the \
+             others.",
+            fault!(Fault::OneTooHigh),
+        )
+        .mistake(
+            "the smallest values",
+            "You took the lowest share. Sort falling: `sort_last_dim(false)`.",
+            fault!(Fault::Lowest),
+        )
+        .mistake(
+            "ten times the share",
+            "A share of 0.005 is 0.5 %, five in a thousand. Yours is ten times that.",
+            fault!(Fault::Percent),
+        )
+        .mistake(
+            "images and units mixed up",
+            "Your rows are not units. [batch, units, …] has the batch first: transpose(0, 1) before you flatten.",
+            fault!(Fault::UnitsMixed),
+        )
+        .mistake(
+            "≥ T",
+            "You count places with a ≥ T. A sparse unit has T = 0, and then every pixel is on. Compare with >.",
+            fault!(Fault::AtLeast),
+        )
+        .mistake(
+            "thresholded before enlarging",
+            "You compared the small map with T and enlarged the result, so every place becomes a block, cut at places and \
+             not where the activation falls below T. Enlarge first.",
+            fault!(Fault::SmallMapThresholded),
+        )
+        .mistake(
+            "corners aligned",
+            "You enlarged with align_corners = true, which stretches the map to the corners and shifts everything by up \
+             to half a place. Pass false.",
+            fault!(Fault::CornersAligned),
+        )
+        .mistake(
+            "mean of the images' ratios",
+            "You averaged a ratio per image. Most images do not show the concept, and count as 0 or 1. Sum the pixels over \
+             the data set and divide once.",
+            fault!(Fault::MeanOfImages),
+        )
+        .mistake(
+            "intersection only",
+            "You returned the number of common pixels. Large concepts then always win: divide by the union.",
+            fault!(Fault::Intersection),
+        )
+        .mistake(
+            "divided by the mask",
+            "You divided by the concept's pixels. A unit that is on everywhere gets 1 for every concept: divide by the \
+             union.",
+            fault!(Fault::OverMask),
+        )
+        .mistake(
+            "union without the overlap",
+            "unit + concept counts the common pixels twice: the union is unit + concept − both.",
+            fault!(Fault::SumForUnion),
+        )
+        .mistake(
+            "0 divided by 0",
+            "A unit that is never on and a concept that is never shown give 0/0. Their IoU is 0.",
+            fault!(Fault::NotFinite),
+        )
+        .mistake(
+            "the last of equal concepts",
+            "Of equal IoUs the first concept counts. `max_by` returns the last one.",
+            fault!(Fault::LastMaximum),
+        )
+        .mistake(
+            "the smallest IoU",
+            "You took the concept with the smallest IoU.",
+            fault!(Fault::SmallestIou),
+        )
+        .mistake(
+            "every image keeps its masks",
+            "Your masks are not shuffled, so the null is the measurement itself. Image i gets the masks of image i − 1.",
+            fault!(Fault::NotShuffled),
+        )
+        .mistake(
+            "a single image shuffled",
+            "One image has no other masks to take. Return an error, or a batch of one passes for a null.",
+            fault!(Fault::OneImageShuffled),
+        )
+        .alternative("every value kept, pixel by pixel", fault!(Fault::None))
+        .alternative("T taken off after enlarging", Dissect {
+            iou: |batches, thresholds| {
+                let units = thresholds.dims1()?;
+                let threshold = thresholds.reshape((units, 1, 1))?;
+                let (mut both, mut either) = (vec![], vec![]);
+                for (activations, masks) in batches {
+                    let (batch, concepts, rows, columns) = masks.dims4()?;
+                    if activations.dims4()?.1 != units || activations.dims4()?.0 != batch {
+                        bail!("other shapes")
+                    }
+                    for image in 0..batch {
+                        let maps = activations.narrow(0, image, 1)?.upsample_bilinear2d(rows, columns, false)?;
+                        let on = maps.squeeze(0)?.broadcast_gt(&threshold)?.to_dtype(DType::F64)?;
+                        let on = on.reshape((units, 1, rows * columns))?;
+                        let mask = masks.get(image)?.to_dtype(DType::F64)?.reshape((1, concepts, rows * columns))?;
+                        both.push(on.broadcast_mul(&mask)?.sum(2)?);
+                        either.push(on.broadcast_maximum(&mask)?.sum(2)?);
+                    }
+                }
+                let total = |list: &[Tensor]| Tensor::stack(list, 0)?.sum(0);
+                let (both, either) = (total(&both)?, total(&either)?);
+                both / either.maximum(1.0)?
+            },
+            ..fault!(Fault::None)
+        })
+        .truth("thresholds: 0 to 99 in mixed order and two batches, share 0.05", tensor(&[94.], 1), move |f| {
+            (f.thresholds)(&hundred(), 100, 0.05)
+        })
+        .because("Five of a hundred lie above 94.")
+        .truth("thresholds: 16 values, 14 of them 0, share 0.25", tensor(&[0.], 1), move |f| {
+            (f.thresholds)(&sparse, 16, 0.25)
+        })
+        .because("Four may be on, but only two are above 0.")
+        .truth("thresholds: three units of unlike scale, batches of 3, 5 and 1, share 0.1", exact.clone(), move |f| {
+            (f.thresholds)(&maps_1, 9 * 20, 0.1)
+        })
+        .because("The expected thresholds come from sorting all values of each unit.")
+        .case("thresholds: the same, share 0.5", move |f| (f.thresholds)(&maps_2, 9 * 20, 0.5))
+        .truth(
+            "IoU: a 2×2 map with 1 at the top left, T = 0, mask the upper row",
+            Tensor::new(&[[0.5f64]], &Device::Cpu).expect("a number"),
+            |f| {
+                let mask = tensor(&[1., 1., 0., 0.], (1, 1, 2, 2));
+                (f.iou)(&[(delta([0, 0, 0, 0], [1, 1, 2, 2]), mask)], &tensor(&[0.], 1))
+            },
+        )
+        .because("One pixel of two is common, and the unit has no other.")
+        .truth(
+            "IoU: one image fits exactly, another shows the concept on 3 pixels unseen",
+            Tensor::new(&[[0.25f64]], &Device::Cpu).expect("a number"),
+            move |f| (f.iou)(&uneven, &tensor(&[0.5], 1)),
+        )
+        .because("1 common pixel of 1 + 3 over both images.")
+        .truth(
+            "IoU: maps [[1, 0], [0, 0]] on 8×8 pixels, T = 0.5, mask the 3×3 pixels in the corner",
+            Tensor::new(&[[0.6f64]], &Device::Cpu).expect("a number"),
+            |f| {
+                let mask: Vec<f32> = (0..64).map(|i| f32::from(u8::from(i / 8 < 3 && i % 8 < 3))).collect();
+                (f.iou)(&[(delta([0, 0, 0, 0], [1, 1, 2, 2]), tensor(&mask, (1, 1, 8, 8)))], &tensor(&[0.5], 1))
+            },
+        )
+        .because(
+            "Along each side the enlarged map falls 1, 1, 0.875, 0.625, 0.375, …; products above 0.5 are the 3×3 corner and \
+             six pixels beside it: 9 of 15.",
+        )
+        .truth(
+            "IoU: a unit that is never on, a concept that is never shown",
+            Tensor::new(&[[0f64]], &Device::Cpu).expect("a number"),
+            |f| (f.iou)(&[(tensor(&[0.; 4], (1, 1, 2, 2)), tensor(&[0.; 4], (1, 1, 2, 2)))], &tensor(&[0.], 1)),
+        )
+        .truth("IoU: random maps 5×4, random masks 10×12, three batches, T at the top tenth", slow, move |f| {
+            (f.iou)(&batches, &exact)
+        })
+        .because("The expected values were counted pixel by pixel.")
+        .truth(
+            "best concepts of [[0.1, 0.3, 0.2], [0.5, 0.5, 0.4]]",
+            Observed::fields([
+                ("concepts", Observed::from(vec![1, 0])),
+                ("IoU", Observed::from(vec![0.3, 0.5])),
+            ]),
+            |f| observe((f.best)(&Tensor::new(&[[0.1f64, 0.3, 0.2], [0.5, 0.5, 0.4]], &Device::Cpu)?)),
+        )
+        .case("best concepts of a random [4, 6] tensor", move |f| observe((f.best)(&concept_lists)))
+        .truth("shuffled masks of three images that hold 1, 2 and 3", tensor(&[3., 1., 2.], (3, 1, 1, 1)), |f| {
+            (f.shuffled)(&tensor(&[1., 2., 3.], (3, 1, 1, 1)))
+        })
+        .case("shuffled random masks of three images", move |f| (f.shuffled)(&masks_of_three))
+        .truth(
+            "a network with conv1 units for red, green, blue and nothing, on 12 scenes: concepts, and which IoU is above 0.5",
+            Observed::fields([
+                ("concepts", Observed::from(vec![0, 1, 2, 0])),
+                ("above 0.5", Observed::from(vec![1, 1, 1, 0])),
+            ]),
+            move |f| -> Result<Observed> {
+                let thresholds = (f.thresholds)(&[planted_maps.clone()], 12 * 48 * 48, 0.03)?;
+                let found = (f.best)(&(f.iou)(&[(planted_maps.clone(), planted_masks.clone())], &thresholds)?)?;
+                let above = found.iter().map(|one| usize::from(one.1 > 0.5)).collect::<Vec<_>>();
+                Ok(Observed::fields([
+                    ("concepts", Observed::from(found.iter().map(|one| one.0).collect::<Vec<_>>())),
+                    ("above 0.5", Observed::from(above)),
+                ]))
+            },
+        )
+        .because("The units were made for these colours.")
+        .truth("the same with shuffled masks: how many IoUs are above 0.5", 0usize, move |f| -> Result<usize> {
+            let thresholds = (f.thresholds)(&[planted_maps_1.clone()], 12 * 48 * 48, 0.03)?;
+            let masks = (f.shuffled)(&planted_masks_1)?;
+            let found = (f.best)(&(f.iou)(&[(planted_maps_1.clone(), masks)], &thresholds)?)?;
+            Ok(found.iter().filter(|one| one.1 > 0.5).count())
+        })
+        .because("Other images' masks do not lie where the units are on.")
+        .refuses("thresholds: share 0", |f| (f.thresholds)(&[tensor(&[1.; 4], (1, 1, 2, 2))], 4, 0.0))
+        .refuses("thresholds: 4 values where 40 were announced, share 0.5", |f| {
+            (f.thresholds)(&[tensor(&[1.; 4], (1, 1, 2, 2))], 40, 0.5)
+        })
+        .refuses("IoU: activations of one image, masks of five", move |f| {
+            (f.iou)(&[(small_maps.clone(), small_masks.clone())], &tensor(&[0.; 3], 3))
+        })
+        .refuses("shuffled masks of one image", |f| (f.shuffled)(&tensor(&[1.; 4], (1, 1, 2, 2))))
+}

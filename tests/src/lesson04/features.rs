@@ -1,0 +1,294 @@
+use candle_core::{Device, Result, Tensor, Var, bail};
+use resnet::{Config, Parameters, ResNet, parameters};
+
+use crate::inputs::{Random, delta, tensor};
+use crate::{Exam, Observed};
+
+/// `solution04::pool` and `solution04::features`
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Features {
+    pub pool: fn(&Tensor, usize) -> Result<Tensor>,
+    #[allow(clippy::type_complexity, reason = "one use")]
+    pub features: fn(&ResNet, &Tensor, &[&str], usize) -> Result<Vec<Tensor>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    Max,
+    Sum,
+    CellsFirst,
+    ColumnFirst,
+    RemainderDropped,
+    RemainderInLast,
+    ChannelsAveraged,
+    AnyGrid,
+    Attached,
+    NetworkOrder,
+    NormalizedTwice,
+    LogitsPooled,
+}
+
+/// Cell by cell, from lists of numbers.
+fn pool(maps: &Tensor, grid: usize, fault: Fault) -> Result<Tensor> {
+    let (batch, channels, height, width) = maps.dims4()?;
+    if grid == 0 || (grid > height.min(width) && fault != Fault::AnyGrid) {
+        bail!("grid {grid}")
+    }
+    let range = |cell: usize, side: usize| match fault {
+        Fault::RemainderDropped => cell * (side / grid)..(cell + 1) * (side / grid),
+        Fault::RemainderInLast if cell + 1 == grid => cell * (side / grid)..side,
+        Fault::RemainderInLast => cell * (side / grid)..(cell + 1) * (side / grid),
+        _ => cell * side / grid..((cell + 1) * side).div_ceil(grid),
+    };
+    let mut rows = vec![];
+    for image in 0..batch {
+        let maps = maps.get(image)?.to_vec3::<f32>()?;
+        let value = |channel: usize, i: usize, j: usize| {
+            let map: &Vec<Vec<f32>> = &maps[channel];
+            let cell: Vec<f32> = range(i, height)
+                .flat_map(|y| map[y][range(j, width)].to_vec())
+                .collect();
+            match fault {
+                Fault::Max => cell.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+                Fault::Sum => cell.iter().sum(),
+                _ => cell.iter().sum::<f32>() / cell.len() as f32,
+            }
+        };
+        let cells = (0..grid).flat_map(|i| (0..grid).map(move |j| (i, j)));
+        match fault {
+            Fault::CellsFirst => {
+                cells.for_each(|(i, j)| rows.extend((0..channels).map(|c| value(c, i, j))))
+            }
+            Fault::ChannelsAveraged => cells.for_each(|(i, j)| {
+                let sum: f32 = (0..channels).map(|c| value(c, i, j)).sum();
+                rows.push(sum / channels as f32)
+            }),
+            Fault::ColumnFirst => {
+                for c in 0..channels {
+                    rows.extend(cells.clone().map(|(i, j)| value(c, j, i)))
+                }
+            }
+            _ => {
+                for c in 0..channels {
+                    rows.extend(cells.clone().map(|(i, j)| value(c, i, j)))
+                }
+            }
+        }
+    }
+    Tensor::from_vec(rows.clone(), (batch, rows.len() / batch), &Device::Cpu)
+}
+
+fn features(
+    network: &ResNet,
+    images: &Tensor,
+    sites: &[&str],
+    grid: usize,
+    fault: Fault,
+) -> Result<Vec<Tensor>> {
+    let images = match fault {
+        Fault::NormalizedTwice => resnet::normalize(images)?,
+        _ => images.clone(),
+    };
+    let trace = network.capture(&images, sites)?;
+    let mut sites: Vec<_> = sites.to_vec();
+    if fault == Fault::NetworkOrder {
+        let order = network.sites();
+        sites.sort_by_key(|site| order.iter().position(|name| name == site));
+    }
+    let at = |site: &&str| {
+        let activation = trace.activation(site)?;
+        match activation.rank() {
+            2 if fault != Fault::LogitsPooled => Ok(activation.detach()),
+            _ if fault == Fault::Attached => {
+                // Pooling by candle's own operations keeps the graph, lists of numbers would not.
+                let (batch, channels, _, _) = activation.dims4()?;
+                match grid {
+                    1 => activation.flatten_from(2)?.mean(2)?.reshape((batch, channels)),
+                    _ => solution04::pool(activation, grid),
+                }
+            }
+            _ => pool(&activation.detach(), grid, fault),
+        }
+    };
+    sites.iter().map(at).collect()
+}
+
+/// A small network whose weights are variables, as in training.
+fn trainable(seed: u64) -> Result<ResNet> {
+    let config = Config::resnet18().width(4).classes(3);
+    let variables = parameters::initialize(&config, seed)?
+        .into_iter()
+        .map(|(name, value)| Ok((name, Var::from_tensor(&value)?.into_inner())));
+    ResNet::new(&config, &variables.collect::<Result<Parameters>>()?)
+}
+
+/// Features and whether training on them would reach the network.
+fn observe(sites: &[&str], features: Result<Vec<Tensor>>) -> Observed {
+    match features {
+        Err(error) => Observed::Refused(error.to_string()),
+        Ok(features) => {
+            let attached = features.iter().any(Tensor::track_op);
+            let mut fields: Vec<(String, Observed)> = features
+                .iter()
+                .enumerate()
+                .map(|(i, rows)| (sites.get(i).unwrap_or(&"too many").to_string(), rows.into()))
+                .collect();
+            fields.push(("leads back into the network".into(), attached.into()));
+            Observed::Fields(fields)
+        }
+    }
+}
+
+/// 4.1
+pub fn exam(seed: u64) -> Exam<Features> {
+    let solution = Features {
+        pool: solution04::pool,
+        features: solution04::features,
+    };
+    macro_rules! fault {
+        ($fault:expr) => {
+            Features {
+                pool: |maps, grid| pool(maps, grid, $fault),
+                features: |network, images, sites, grid| {
+                    features(network, images, sites, grid, $fault)
+                },
+            }
+        };
+    }
+    let mut random = Random::new(seed, 41);
+    let two = random.signed((2, 3, 6, 4));
+    let odd = random.signed((2, 3, 7, 5));
+    let images = random.signed((2, 3, 37, 33));
+    let network = trainable(seed).expect("a small network");
+    let sites = ["fc", "layer4", "conv1"];
+    let trace = network.capture(&images, &["fc", "avgpool", "conv1"]).expect("a forward pass");
+    let at = |site: &str| trace.activation(site).expect("captured").detach();
+    let conv1 = pool(&at("conv1"), 1, Fault::None).expect("a map");
+    let pooled = at("avgpool").flatten_from(1).expect("one number per channel");
+    let expected = observe(&sites, Ok(vec![at("fc"), pooled, conv1]));
+    let (images_1, images_2) = (images.clone(), images.clone());
+    let (network_1, network_2) = (network.clone(), network.clone());
+
+    Exam::new("4.1", solution)
+        .mistake(
+            "maximum instead of mean",
+            "You took the largest value of each cell. Its mean says how much there is; a maximum says whether it is there \
+             at all, and is another feature.",
+            fault!(Fault::Max),
+        )
+        .mistake(
+            "sum instead of mean",
+            "You summed each cell. Divide by its number of places, or large maps get large features.",
+            fault!(Fault::Sum),
+        )
+        .mistake(
+            "cells before channels",
+            "Your rows run through the channels within each cell. The channel comes first, then its cells: stack the \
+             cells as the last dimension and flatten.",
+            fault!(Fault::CellsFirst),
+        )
+        .mistake(
+            "cells column by column",
+            "Your cells go down the columns first. They go like reading: cell row 0 from left to right, then row 1.",
+            fault!(Fault::ColumnFirst),
+        )
+        .mistake(
+            "remainder dropped",
+            "With 7 rows and a grid of 2 your cells take 3 rows each and row 6 is lost. Cell i ends at \
+             ⌈(i + 1)·height/grid⌉: round up, so that cells overlap where they must.",
+            fault!(Fault::RemainderDropped),
+        )
+        .mistake(
+            "remainder in the last cell",
+            "Your last cell takes the remainder. Each cell runs from ⌊i·height/grid⌋ to ⌈(i + 1)·height/grid⌉, so that \
+             all have nearly the same size.",
+            fault!(Fault::RemainderInLast),
+        )
+        .mistake(
+            "channels averaged",
+            "You averaged over the channels as well. They are what the probe reads: a row has channels · grid · grid \
+             numbers.",
+            fault!(Fault::ChannelsAveraged),
+        )
+        .mistake(
+            "grid finer than the map",
+            "A grid finer than the map only repeats its values. Refuse it, and a grid of 0, with `bail!`.",
+            fault!(Fault::AnyGrid),
+        )
+        .mistake(
+            "not detached",
+            "The values are right, but they lead back into the network: whoever trains on them trains the backbone along. \
+             Call `detach()` on each activation.",
+            fault!(Fault::Attached),
+        )
+        .mistake(
+            "sites in the network's order",
+            "Your features come in the order of the forward pass. Go through `sites` and look each one up, so that the \
+             caller knows which is which.",
+            fault!(Fault::NetworkOrder),
+        )
+        .mistake(
+            "normalized twice",
+            "The images that come in are normalized already; you normalized them again.",
+            fault!(Fault::NormalizedTwice),
+        )
+        .mistake(
+            "logits pooled",
+            "The site fc has no maps: its activation is [batch, classes]. Return it as it is.",
+            fault!(Fault::LogitsPooled),
+        )
+        .alternative("as lists of numbers", fault!(Fault::None))
+        .alternative("as two matrix products", Features {
+            pool: |maps, grid| {
+                let (_, _, height, width) = maps.dims4()?;
+                if grid == 0 || grid > height.min(width) {
+                    bail!("grid {grid}")
+                }
+                let averaging = |side: usize| {
+                    let mut values = vec![0f32; grid * side];
+                    for cell in 0..grid {
+                        let range = cell * side / grid..((cell + 1) * side).div_ceil(grid);
+                        let share = 1.0 / range.len() as f32;
+                        range.for_each(|place| values[cell * side + place] = share);
+                    }
+                    Tensor::from_vec(values, (grid, side), &Device::Cpu)
+                };
+                let rows = averaging(height)?.broadcast_matmul(maps)?;
+                rows.broadcast_matmul(&averaging(width)?.t()?)?.flatten_from(1)
+            },
+            features: |network, images, sites, grid| features(network, images, sites, grid, Fault::None),
+        })
+        .truth("pool: [[1, 2], [3, 4]], grid 1", tensor(&[2.5], (1, 1)), |f| {
+            (f.pool)(&tensor(&[1., 2., 3., 4.], (1, 1, 2, 2)), 1)
+        })
+        .because("The mean of the whole map.")
+        .truth("pool: [[1, 2], [3, 4]], grid 2", tensor(&[1., 2., 3., 4.], (1, 4)), |f| {
+            (f.pool)(&tensor(&[1., 2., 3., 4.], (1, 1, 2, 2)), 2)
+        })
+        .because("Each place is a cell.")
+        .truth("pool: three rows of two, grid 2", tensor(&[2., 3., 4., 5.], (1, 4)), |f| {
+            (f.pool)(&tensor(&[1., 2., 3., 4., 5., 6.], (1, 1, 3, 2)), 2)
+        })
+        .because("Both cell rows contain the middle row: (1 + 3)/2, (2 + 4)/2, (3 + 5)/2, (4 + 6)/2.")
+        .truth("pool, grid 1: a dot on the left minus the same dot on the right", 0.0, |f| -> Result<f32> {
+            let at = |column| (f.pool)(&delta([0, 0, 1, column], [1, 1, 4, 4]), 1);
+            (at(0)? - at(3)?)?.sum_all()?.to_scalar::<f32>()
+        })
+        .because("An average does not know where the dot was.")
+        .case("pool: a random [2, 3, 6, 4] tensor, grid 2", move |f| (f.pool)(&two, 2))
+        .case("pool: a random [2, 3, 7, 5] tensor, grid 3", move |f| (f.pool)(&odd, 3))
+        .refuses("pool: a [1, 1, 2, 3] tensor, grid 3", |f| (f.pool)(&tensor(&[0.; 6], (1, 1, 2, 3)), 3))
+        .refuses("pool: grid 0", |f| (f.pool)(&tensor(&[0.; 4], (1, 1, 2, 2)), 0))
+        .truth("features: fc, layer4 and conv1 of a small ResNet-18, grid 1", expected, move |f| {
+            observe(&sites, (f.features)(&network, &images, &sites, 1))
+        })
+        .because("The expected values are the network's own logits, its avgpool, and the mean of conv1.")
+        .case("features: layer1 and conv1, grid 4", move |f| {
+            observe(&["layer1", "conv1"], (f.features)(&network_1, &images_1, &["layer1", "conv1"], 4))
+        })
+        .refuses("features: a site that does not exist", move |f| {
+            observe(&["layer9"], (f.features)(&network_2, &images_2, &["layer9"], 1))
+        })
+}

@@ -1,0 +1,38 @@
+//! The checks of lesson 04: probing and dissection.
+
+mod ablation;
+mod control;
+mod curve;
+mod dissection;
+mod features;
+mod probe;
+mod score;
+mod split;
+mod standardize;
+
+pub use ablation::{Ablation, ablation};
+pub use control::{Control, control};
+pub use curve::{DepthCurve, depth_curve};
+pub use dissection::{Dissect, dissection};
+pub use features::{Features, exam as features};
+pub use probe::{Fitted, Probing, probe};
+pub use score::{Scored, Scoring, exam as score};
+pub use split::{Split, exam as split};
+pub use standardize::{Standardize, standardize};
+
+use crate::AnyExam;
+
+/// The exams of the lesson, in the order of its exercises.
+pub fn catalogue(seed: u64) -> Vec<Box<dyn AnyExam>> {
+    vec![
+        Box::new(features(seed)),
+        Box::new(split(seed)),
+        Box::new(standardize(seed)),
+        Box::new(probe(seed)),
+        Box::new(score(seed)),
+        Box::new(control(seed)),
+        Box::new(depth_curve(seed)),
+        Box::new(dissection(seed)),
+        Box::new(ablation(seed)),
+    ]
+}

@@ -1,0 +1,375 @@
+use candle_core::{D, DType, Device, Error, Result, Tensor, Var, bail};
+use serde::Deserialize;
+
+use crate::inputs::{Random, tensor};
+use crate::{Exam, Observed, Tolerance};
+
+/// Weights and bias of a probe.
+pub type Fitted = (Tensor, Tensor);
+
+/// `solution04::Probe` by its parts, weights and bias first, and `solution04::fit_probe`
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Probing {
+    pub logits: fn(&Fitted, &Tensor) -> Result<Tensor>,
+    pub predict: fn(&Fitted, &Tensor) -> Result<Vec<usize>>,
+    pub gradients: fn(&Fitted, &Tensor, &Tensor, f64) -> Result<(Tensor, Tensor)>,
+    pub fit: fn(&Tensor, &[usize], usize, f64) -> Result<Fitted>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    NoBias,
+    SummedLoss,
+    SoftmaxOverRows,
+    NaiveSoftmax,
+    Ascent,
+    Sigmoid,
+    NoPenalty,
+    DoublePenalty,
+    BiasPenalized,
+    FewSteps,
+    SmallestScore,
+}
+
+fn logits((weights, bias): &Fitted, x: &Tensor, fault: Fault) -> Result<Tensor> {
+    let z = x.matmul(&weights.t()?)?;
+    match fault {
+        Fault::NoBias => Ok(z),
+        _ => z.broadcast_add(bias),
+    }
+}
+
+fn predict(probe: &Fitted, x: &Tensor, fault: Fault) -> Result<Vec<usize>> {
+    let z = logits(probe, x, fault)?.to_vec2::<f32>()?;
+    let largest = |row: &Vec<f32>| {
+        let better = |a: f32, b: f32| if fault == Fault::SmallestScore { a < b } else { a > b };
+        (1..row.len()).fold(0, |best, k| if better(row[k], row[best]) { k } else { best })
+    };
+    Ok(z.iter().map(largest).collect())
+}
+
+fn gradients(probe: &Fitted, x: &Tensor, y: &Tensor, penalty: f64, fault: Fault) -> Result<Fitted> {
+    let rows = x.dims2()?.0 as f64;
+    let z = logits(probe, x, fault)?;
+    let over = if fault == Fault::SoftmaxOverRows { 0 } else { 1 };
+    let z = match fault {
+        Fault::NaiveSoftmax => z,
+        _ => z.broadcast_sub(&z.max_keepdim(over)?)?,
+    };
+    let e = z.exp()?;
+    let p = match fault {
+        Fault::Sigmoid => (logits(probe, x, fault)?.neg()?.exp()? + 1.0)?.recip()?,
+        _ => e.broadcast_div(&e.sum_keepdim(over)?)?,
+    };
+    let surprise = if fault == Fault::Ascent { (y - p)? } else { (p - y)? };
+    let surprise = if fault == Fault::SummedLoss { surprise } else { (surprise / rows)? };
+    let penalty = match fault {
+        Fault::NoPenalty => 0.0,
+        Fault::DoublePenalty => 2.0 * penalty,
+        _ => penalty,
+    };
+    let weights = (surprise.t()?.matmul(x)? + (&probe.0 * penalty)?)?;
+    let mut bias = surprise.sum(0)?;
+    if fault == Fault::BiasPenalized {
+        bias = (bias + (&probe.1 * penalty)?)?;
+    }
+    if fault == Fault::NoBias {
+        bias = bias.zeros_like()?;
+    }
+    Ok((weights, bias))
+}
+
+/// Plain gradient descent, many steps, from the same formulas.
+fn fit(x: &Tensor, labels: &[usize], classes: usize, penalty: f64, fault: Fault) -> Result<Fitted> {
+    let (rows, features) = x.dims2()?;
+    if labels.len() != rows || labels.iter().any(|&label| label >= classes) {
+        bail!("labels")
+    }
+    let mut targets = vec![0f32; rows * classes];
+    labels.iter().enumerate().for_each(|(row, label)| targets[row * classes + label] = 1.0);
+    let targets = tensor(&targets, (rows, classes));
+    let size = f64::from(x.sqr()?.sum(1)?.mean_all()?.to_scalar::<f32>()?);
+    let scale = if fault == Fault::SummedLoss { rows as f64 } else { 1.0 };
+    let step = 1.0 / (scale * (1.0 + size) / 2.0 + penalty);
+    let mut probe = (
+        Tensor::zeros((classes, features), DType::F32, &Device::Cpu)?,
+        Tensor::zeros(classes, DType::F32, &Device::Cpu)?,
+    );
+    let steps = match fault {
+        Fault::FewSteps => 50,
+        Fault::Ascent | Fault::NoPenalty => 300, // no end to converge to
+        _ => 2000,
+    };
+    for _ in 0..steps {
+        let (weights, bias) = gradients(&probe, x, &targets, penalty, fault)?;
+        probe = ((probe.0 - (weights * step)?)?, (probe.1 - (bias * step)?)?);
+    }
+    Ok(probe)
+}
+
+/// The loss as the text gives it, for candle to differentiate.
+fn loss((weights, bias): &Fitted, x: &Tensor, y: &Tensor, penalty: f64) -> Result<Tensor> {
+    let z = x.matmul(&weights.t()?)?.broadcast_add(bias)?;
+    let log = candle_nn::ops::log_softmax(&z, D::Minus1)?;
+    let entropy = ((log * y)?.sum_all()?.neg()? / x.dims2()?.0 as f64)?;
+    entropy + (weights.sqr()?.sum_all()? * (penalty / 2.0))?
+}
+
+/// The gradient by moving every weight a little, in f64.
+fn finite_differences(probe: &Fitted, x: &Tensor, y: &Tensor, penalty: f64) -> Result<Fitted> {
+    const STEP: f64 = 1e-5;
+    let wide = |t: &Tensor| t.to_dtype(DType::F64);
+    let (probe, x, y) = ((wide(&probe.0)?, wide(&probe.1)?), wide(x)?, wide(y)?);
+    let slopes = |parameter: &Tensor, with: &dyn Fn(Tensor) -> Fitted| {
+        let values = parameter.flatten_all()?.to_vec1::<f64>()?;
+        let slope = |i: usize| {
+            let at = |step: f64| {
+                let mut moved = values.clone();
+                moved[i] += step;
+                let moved = Tensor::from_vec(moved, parameter.shape(), &Device::Cpu)?;
+                loss(&with(moved), &x, &y, penalty)?.to_scalar::<f64>()
+            };
+            Ok::<_, Error>(((at(STEP)? - at(-STEP)?) / (2.0 * STEP)) as f32)
+        };
+        let slopes = (0..values.len()).map(slope).collect::<Result<Vec<_>>>()?;
+        Tensor::from_vec(slopes, parameter.shape(), &Device::Cpu)
+    };
+    Ok((
+        slopes(&probe.0, &|weights| (weights, probe.1.clone()))?,
+        slopes(&probe.1, &|bias| (probe.0.clone(), bias))?,
+    ))
+}
+
+/// What scikit-learn says; `tests/fixtures/make_probe.py` wrote it.
+#[derive(Deserialize)]
+struct Fixture {
+    penalty: f64,
+    rows: Vec<Vec<f32>>,
+    labels: Vec<usize>,
+    weights: Vec<Vec<f32>>,
+    bias: Vec<f32>,
+    predicted: Vec<usize>,
+}
+
+fn fixture() -> Fixture {
+    serde_json::from_str(include_str!("../../fixtures/probe.json")).expect("a valid fixture")
+}
+
+/// Weights, and the biases from their mean on: a constant added to all of them changes nothing.
+fn observe(fitted: Result<Fitted>) -> Result<Observed> {
+    let (weights, bias) = fitted?;
+    let bias = bias.broadcast_sub(&bias.mean_keepdim(0)?)?;
+    Ok(Observed::fields([("weights", weights), ("bias, less its mean", bias)]))
+}
+
+/// Enough for a largest gradient of 1e-4.
+const CONVERGED: Tolerance = Tolerance {
+    max_relative: 1e-2,
+    epsilon: 5e-3,
+};
+
+/// 4.4
+pub fn probe(seed: u64) -> Exam<Probing> {
+    macro_rules! fault {
+        ($fault:expr) => {
+            Probing {
+                logits: |probe, x| logits(probe, x, $fault),
+                predict: |probe, x| predict(probe, x, $fault),
+                gradients: |probe, x, y, penalty| gradients(probe, x, y, penalty, $fault),
+                fit: |x, labels, classes, penalty| fit(x, labels, classes, penalty, $fault),
+            }
+        };
+    }
+    let solution = Probing {
+        logits: |probe, x| as_probe(probe).logits(x),
+        predict: |probe, x| as_probe(probe).predict(x),
+        gradients: |probe, x, y, penalty| as_probe(probe).gradients(x, y, penalty),
+        fit: |x, labels, classes, penalty| {
+            let probe = solution04::fit_probe(x, labels, classes, penalty)?;
+            Ok((probe.weights, probe.bias))
+        },
+    };
+    let mut random = Random::new(seed, 44);
+    let by_hand = || (tensor(&[1., 0., 0., 2.], (2, 2)), tensor(&[0., 1.], 2));
+    let zeros = || (tensor(&[0.; 4], (2, 2)), tensor(&[0.; 2], 2));
+    let identity = || tensor(&[1., 0., 0., 1.], (2, 2));
+    let shifted = random.signed((4, 3));
+    let random_probe = (random.signed((3, 5)), random.signed(3));
+    let random_rows = random.signed((7, 5));
+    let labels: Vec<usize> = (0..7).map(|_| random.count(0, 2)).collect();
+    let targets = solution04::one_hot(&labels, 3).expect("labels below 3");
+    let measured = finite_differences(&random_probe, &random_rows, &targets, 0.3).expect("a loss");
+    let (probe_1, rows_1, targets_1) = (random_probe.clone(), random_rows.clone(), targets.clone());
+    let (probe_2, rows_2) = (random_probe.clone(), random_rows.clone());
+    let (probe_3, rows_3, rows_4) = (random_probe.clone(), random_rows.clone(), random_rows.clone());
+    let clouds = {
+        let shift: Vec<f32> = (0..24).flat_map(|row| [(row % 3) as f32, -((row % 3) as f32), 0.0]).collect();
+        (random.between(-1.5, 1.5, (24, 3)) + tensor(&shift, (24, 3))).expect("equal shapes")
+    };
+    let cloud_labels: Vec<usize> = (0..24).map(|row| row % 3).collect();
+    let oracle = fixture();
+    let rows = tensor(&oracle.rows.concat(), (oracle.rows.len(), oracle.rows[0].len()));
+    let expected = Observed::fields([
+        ("weights", tensor(&oracle.weights.concat(), (3, 4))),
+        ("bias, less its mean", {
+            let mean = oracle.bias.iter().sum::<f32>() / 3.0;
+            tensor(&oracle.bias.iter().map(|b| b - mean).collect::<Vec<_>>(), 3)
+        }),
+    ]);
+    let (oracle_rows, oracle_labels, penalty) = (rows.clone(), oracle.labels.clone(), oracle.penalty);
+
+    Exam::new("4.4", solution)
+        .mistake(
+            "no bias",
+            "The bias b is missing. Without it a class that is common everywhere cannot be preferred everywhere.",
+            fault!(Fault::NoBias),
+        )
+        .mistake(
+            "summed over the rows",
+            "Your loss is a sum over the rows. It is their mean: divide P − Y by the number of rows, or the penalty \
+             weighs less the more images there are.",
+            fault!(Fault::SummedLoss),
+        )
+        .mistake(
+            "softmax over the rows",
+            "Your softmax runs down the rows, so images compete with each other. Classes compete, within each row: the \
+             last dimension, D::Minus1.",
+            fault!(Fault::SoftmaxOverRows),
+        )
+        .mistake(
+            "softmax overflows",
+            "exp of a large score is infinite, and infinity over infinity is NaN. Subtract each row's maximum first; \
+             candle_nn::ops::softmax does.",
+            fault!(Fault::NaiveSoftmax),
+        )
+        .mistake(
+            "Y − P",
+            "The sign is wrong: you have Y − P, which goes uphill. Where the probe believes too much (P > Y), the score \
+             must fall.",
+            fault!(Fault::Ascent),
+        )
+        .mistake(
+            "a sigmoid for each class",
+            "You squash each score by itself, with a sigmoid. Softmax compares the classes: each row of P sums to 1.",
+            fault!(Fault::Sigmoid),
+        )
+        .mistake(
+            "no penalty",
+            "The penalty is missing from the gradient. Where the classes can be separated, weights then grow for ever and \
+             nothing converges.",
+            fault!(Fault::NoPenalty),
+        )
+        .mistake(
+            "penalty counted twice",
+            "The derivative of penalty/2 · W² is penalty · W; yours is twice that.",
+            fault!(Fault::DoublePenalty),
+        )
+        .mistake(
+            "bias penalized",
+            "The penalty pulls at your bias as well. It leaves the bias alone: how common a class is is no complexity.",
+            fault!(Fault::BiasPenalized),
+        )
+        .mistake(
+            "stopped too early",
+            "Your probe has not converged. Go on until no entry of the gradient is larger than 1e-4: one that is stopped \
+             early measures your patience, not the layer.",
+            fault!(Fault::FewSteps),
+        )
+        .mistake(
+            "the smallest score",
+            "You predict the class with the smallest score. The largest wins: `argmax`.",
+            fault!(Fault::SmallestScore),
+        )
+        .mistake(
+            "labels not checked",
+            "There must be one label per row, each below `classes`. Return an error otherwise, before anything is fitted \
+             to the wrong rows.",
+            Probing {
+                fit: |x, labels, classes, penalty| {
+                    let rows = x.dims2()?.0.min(labels.len());
+                    let known: Vec<usize> = labels.iter().take(rows).map(|label| label % classes).collect();
+                    fit(&x.narrow(0, 0, rows)?, &known, classes, penalty, Fault::None)
+                },
+                ..fault!(Fault::None)
+            },
+        )
+        .alternative("plain gradient descent, many steps", fault!(Fault::None))
+        .alternative("gradients from candle's backward", Probing {
+            gradients: |probe, x, y, penalty| {
+                let variables = (Var::from_tensor(&probe.0)?, Var::from_tensor(&probe.1)?);
+                let probe = (variables.0.as_tensor().clone(), variables.1.as_tensor().clone());
+                let store = loss(&probe, x, y, penalty)?.backward()?;
+                let of = |variable: &Var| {
+                    store.get(variable).cloned().ok_or_else(|| Error::Msg("no gradient".into()))
+                };
+                Ok((of(&variables.0)?, of(&variables.1)?))
+            },
+            ..fault!(Fault::None)
+        })
+        .truth("logits: weights [[1, 0], [0, 2]], bias [0, 1], row [3, 5]", tensor(&[3., 11.], (1, 2)), move |f| {
+            (f.logits)(&by_hand(), &tensor(&[3., 5.], (1, 2)))
+        })
+        .because("1·3 + 0·5 + 0 and 0·3 + 2·5 + 1.")
+        .truth("predict: the same probe, rows [3, 5] and [3, 0]", vec![1, 0], move |f| {
+            (f.predict)(&by_hand(), &tensor(&[3., 5., 3., 0.], (2, 2)))
+        })
+        .truth(
+            "gradients: all weights 0, rows [1, 0] and [0, 1], true classes 0 and 1, penalty 1",
+            (tensor(&[-0.25, 0.25, 0.25, -0.25], (2, 2)), tensor(&[0., 0.], 2)),
+            move |f| (f.gradients)(&zeros(), &identity(), &identity(), 1.0),
+        )
+        .because("The probe believes 1/2 of everything. Row [1, 0] says (1/2 − 1)/2 for its class, (1/2 − 0)/2 for the other.")
+        .truth(
+            "gradients: the sum of ∂loss/∂b over the classes, random scores",
+            0.0,
+            move |f| -> Result<f32> {
+                let probe = (tensor(&[0.; 9], (3, 3)), tensor(&[1., -2., 0.5], 3));
+                let y = solution04::one_hot(&[0, 2, 2, 1], 3)?;
+                (f.gradients)(&probe, &shifted, &y, 0.1)?.1.sum_all()?.to_scalar()
+            },
+        )
+        .within(Tolerance { max_relative: 1e-4, epsilon: 1e-5 })
+        .because("Each row of P and each row of Y sums to 1.")
+        .truth(
+            "gradients: weights of 1000, the row [1, 1], true class 0",
+            (tensor(&[0., 0., 0., 0.], (2, 2)), tensor(&[0., 0.], 2)),
+            |f| {
+                let probe = (tensor(&[1000., 1000., -1000., -1000.], (2, 2)), tensor(&[0., 0.], 2));
+                (f.gradients)(&probe, &tensor(&[1., 1.], (1, 2)), &tensor(&[1., 0.], (1, 2)), 0.0)
+            },
+        )
+        .because("The probe is sure and right: nothing to learn, and nothing to overflow.")
+        .truth("gradients: random, 7 rows, 5 features, 3 classes, penalty 0.3", measured, move |f| {
+            (f.gradients)(&probe_1, &rows_1, &targets_1, 0.3)
+        })
+        .within(Tolerance::relative(1e-3))
+        .because("The expected values were measured by moving every weight a little.")
+        .case("logits: random, 7 rows", move |f| (f.logits)(&probe_2, &rows_2))
+        .case("predict: random, 7 rows", move |f| (f.predict)(&probe_3, &rows_3))
+        .truth("fit: 30 rows, 4 features, 3 classes, penalty 0.02", expected, move |f| {
+            observe((f.fit)(&rows, &oracle.labels, 3, penalty))
+        })
+        .within(CONVERGED)
+        .because("The expected weights are those of scikit-learn's LogisticRegression(C = 1/(0.02 · 30)).")
+        .truth("fit and predict: the same rows", oracle.predicted, move |f| {
+            (f.predict)(&(f.fit)(&oracle_rows, &oracle_labels, 3, penalty)?, &oracle_rows)
+        })
+        .because("The expected classes are scikit-learn's.")
+        .case("fit: 24 random rows in three clouds, penalty 0.1", move |f| {
+            observe((f.fit)(&clouds, &cloud_labels, 3, 0.1))
+        })
+        .within(CONVERGED)
+        .refuses("fit: 7 rows and 6 labels", move |f| observe((f.fit)(&random_rows, &[0; 6], 3, 0.1)))
+        .refuses("fit: a label of 3 among 3 classes", move |f| {
+            observe((f.fit)(&rows_4, &[0, 1, 2, 3, 0, 1, 2], 3, 0.1))
+        })
+}
+
+fn as_probe(probe: &Fitted) -> solution04::Probe {
+    solution04::Probe {
+        weights: probe.0.clone(),
+        bias: probe.1.clone(),
+    }
+}

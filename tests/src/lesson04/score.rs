@@ -1,0 +1,366 @@
+use candle_core::{Device, Result, Tensor, bail};
+
+use crate::inputs::{Random, tensor};
+use crate::{Exam, Observed};
+
+/// `solution04::Score`: accuracy, low, high, majority.
+pub type Scored = [f64; 4];
+
+/// `solution04::interval`, `solution04::majority` and `solution04::score`
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Scoring {
+    pub interval: fn(usize, usize) -> Result<(f64, f64)>,
+    pub majority: fn(&[usize], &[usize]) -> Result<f64>,
+    #[allow(clippy::type_complexity, reason = "one use")]
+    pub score: fn(&Tensor, &[usize], usize, &[usize], &[usize]) -> Result<Scored>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    NormalInterval,
+    NinetyPercent,
+    NoCentre,
+    MajorityOfTest,
+    OneOverClasses,
+    LargestLabel,
+    ScaleOfAll,
+    ScaleOfTest,
+    NoScale,
+    FittedToAll,
+    ScoredOnTrain,
+    LabelsByPlace,
+    ErrorRate,
+    NoChecks,
+}
+
+fn interval(correct: usize, total: usize, fault: Fault) -> Result<(f64, f64)> {
+    if fault != Fault::NoChecks && (total == 0 || correct > total) {
+        bail!("{correct} of {total}")
+    }
+    let z = if fault == Fault::NinetyPercent { 1.645 } else { 1.96f64 };
+    let (n, p) = (total as f64, correct as f64 / total as f64);
+    if fault == Fault::NormalInterval {
+        let half = z * (p * (1.0 - p) / n).sqrt();
+        return Ok((p - half, p + half));
+    }
+    // The two shares q at which (p − q)² = z²·q(1 − q)/n: Wilson's definition, solved as a quadratic.
+    let (a, b, c) = (1.0 + z * z / n, -(2.0 * p + z * z / n), p * p);
+    let root = (b * b - 4.0 * a * c).sqrt();
+    let (low, high) = ((-b - root) / (2.0 * a), (-b + root) / (2.0 * a));
+    match fault {
+        Fault::NoCentre => Ok((p - (high - low) / 2.0, p + (high - low) / 2.0)),
+        _ => Ok((low, high)),
+    }
+}
+
+fn majority(train: &[usize], test: &[usize], fault: Fault) -> Result<f64> {
+    if train.is_empty() || test.is_empty() {
+        bail!("no labels")
+    }
+    let mut counts = vec![0; 1 + train.iter().chain(test).max().copied().unwrap_or(0)];
+    let from = if fault == Fault::MajorityOfTest { test } else { train };
+    from.iter().for_each(|&label| counts[label] += 1);
+    let mut best = 0;
+    for label in 1..counts.len() {
+        let better = match fault {
+            Fault::LargestLabel => counts[label] >= counts[best],
+            _ => counts[label] > counts[best],
+        };
+        if better {
+            best = label;
+        }
+    }
+    if fault == Fault::OneOverClasses {
+        let used = counts.iter().filter(|&&count| count > 0).count();
+        return Ok(1.0 / used as f64);
+    }
+    Ok(test.iter().filter(|&&label| label == best).count() as f64 / test.len() as f64)
+}
+
+fn score(
+    features: &Tensor,
+    labels: &[usize],
+    classes: usize,
+    train: &[usize],
+    test: &[usize],
+    fault: Fault,
+) -> Result<Scored> {
+    if fault != Fault::NoChecks && labels.len() != features.dims2()?.0 {
+        bail!("labels")
+    }
+    let rows = |rows: &[usize]| {
+        let rows: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
+        features.index_select(&Tensor::new(rows, &Device::Cpu)?, 0)
+    };
+    let of = |rows: &[usize]| match fault {
+        Fault::LabelsByPlace => labels[..rows.len()].to_vec(),
+        _ => rows.iter().map(|&row| labels[row]).collect(),
+    };
+    let (train_rows, train_labels) = (rows(train)?, of(train));
+    let (mut test_rows, mut test_labels) = (rows(test)?, of(test));
+    let majority = majority(&train_labels, &test_labels, fault)?;
+    let scale = match fault {
+        Fault::ScaleOfAll => solution04::Standardizer::fit(features)?,
+        _ => solution04::Standardizer::fit(&train_rows)?,
+    };
+    let test_scale = match fault {
+        Fault::ScaleOfTest => solution04::Standardizer::fit(&test_rows)?,
+        _ => scale.clone(),
+    };
+    let scaled = |scale: &solution04::Standardizer, rows: &Tensor| match fault {
+        Fault::NoScale => Ok(rows.clone()),
+        _ => scale.apply(rows),
+    };
+    let probe = match fault {
+        Fault::FittedToAll => {
+            solution04::fit_probe(&scaled(&scale, features)?, labels, classes, solution04::PENALTY)?
+        }
+        _ => solution04::fit_probe(
+            &scaled(&scale, &train_rows)?,
+            &train_labels,
+            classes,
+            solution04::PENALTY,
+        )?,
+    };
+    if fault == Fault::ScoredOnTrain {
+        (test_rows, test_labels) = (train_rows, train_labels);
+    }
+    let guesses = probe.predict(&scaled(&test_scale, &test_rows)?)?;
+    let correct = guesses.iter().zip(&test_labels).filter(|(a, b)| a == b).count();
+    let correct = if fault == Fault::ErrorRate { test_labels.len() - correct } else { correct };
+    let (low, high) = interval(correct, test_labels.len(), fault)?;
+    Ok([correct as f64 / test_labels.len() as f64, low, high, majority])
+}
+
+pub(super) fn observe(score: Result<Scored>) -> Result<Observed> {
+    let [accuracy, low, high, majority] = score?;
+    Ok(Observed::fields([
+        ("accuracy", accuracy),
+        ("low", low),
+        ("high", high),
+        ("majority", majority),
+    ]))
+}
+
+/// Features, labels, and the rows to train and to test on; two classes.
+struct Planted {
+    features: Tensor,
+    labels: Vec<usize>,
+    train: Vec<usize>,
+    test: Vec<usize>,
+}
+
+impl Planted {
+    fn score(&self, f: Scoring) -> Result<Scored> {
+        (f.score)(&self.features, &self.labels, 2, &self.train, &self.test)
+    }
+
+    fn accuracy(&self, f: Scoring) -> Result<f64> {
+        Ok(self.score(f)?[0])
+    }
+}
+
+/// Feature 0 is −1 or 1 and says the class; every third row is for testing, in mixed order.
+fn said_plainly() -> Planted {
+    let labels: Vec<usize> = (0..24).map(|row| usize::from(row % 5 < 2)).collect();
+    let values: Vec<f32> = labels
+        .iter()
+        .enumerate()
+        .flat_map(|(row, &label)| [2.0 * label as f32 - 1.0, (row % 4) as f32])
+        .collect();
+    let (test, train) = (0..24).rev().partition(|row| row % 3 == 0);
+    Planted {
+        features: tensor(&values, (24, 2)),
+        labels,
+        train,
+        test,
+    }
+}
+
+/// The same, and one test row holds a value a million times larger.
+fn with_a_far_test_row() -> Planted {
+    let planted = said_plainly();
+    let mut values = planted.features.to_vec2::<f32>().expect("two columns").concat();
+    values[2 * planted.test[0]] = 1e6 * (2.0 * planted.labels[planted.test[0]] as f32 - 1.0);
+    Planted {
+        features: tensor(&values, (24, 2)),
+        ..planted
+    }
+}
+
+/// The same, and every test row is of class 1.
+fn with_one_class_to_test() -> Planted {
+    let planted = said_plainly();
+    let ones = |row: &usize| planted.labels[*row] == 1;
+    let (test, train): (Vec<_>, Vec<_>) = (0..24).partition(|row| ones(row) && row % 2 == 0);
+    Planted {
+        train,
+        test,
+        ..planted
+    }
+}
+
+/// Every row has a feature of its own, which is 1 there and 0 elsewhere; classes by chance, class 0 commoner in training.
+fn only_memorable() -> Planted {
+    let labels: Vec<usize> = (0..24).map(|row| usize::from(row % 3 == 1 || row >= 19)).collect();
+    let values: Vec<f32> = (0..24 * 24).map(|i| f32::from(u8::from(i / 24 == i % 24))).collect();
+    Planted {
+        features: tensor(&values, (24, 24)),
+        labels,
+        train: (0..16).collect(),
+        test: (16..24).collect(),
+    }
+}
+
+/// Feature 0 says the class in steps of a thousandth; five others are large and mean nothing.
+fn said_quietly(random: &mut Random) -> Planted {
+    let labels: Vec<usize> = (0..40).map(|row| usize::from(row % 2 == 0)).collect();
+    let noise = random.between(-5.0, 5.0, (40, 5)).to_vec2::<f32>().expect("five columns");
+    let values: Vec<f32> = labels
+        .iter()
+        .zip(noise)
+        .flat_map(|(&label, noise)| [vec![0.001 * label as f32], noise].concat())
+        .collect();
+    Planted {
+        features: tensor(&values, (40, 6)),
+        labels,
+        train: (0..20).collect(),
+        test: (20..40).collect(),
+    }
+}
+
+/// 4.5
+pub fn exam(seed: u64) -> Exam<Scoring> {
+    macro_rules! fault {
+        ($fault:expr) => {
+            Scoring {
+                interval: |correct, total| interval(correct, total, $fault),
+                majority: |train, test| majority(train, test, $fault),
+                score: |features, labels, classes, train, test| {
+                    score(features, labels, classes, train, test, $fault)
+                },
+            }
+        };
+    }
+    let solution = Scoring {
+        interval: solution04::interval,
+        majority: solution04::majority,
+        score: |features, labels, classes, train, test| {
+            let score = solution04::score(features, labels, classes, train, test)?;
+            Ok([score.accuracy, score.low, score.high, score.majority])
+        },
+    };
+    let mut random = Random::new(seed, 45);
+    let total = random.count(20, 500);
+    let correct = random.count(1, total - 1);
+    let quiet = said_quietly(&mut random);
+    let far = with_a_far_test_row();
+
+    Exam::new("4.5", solution)
+        .mistake(
+            "p ± 1.96·√(p(1 − p)/n)",
+            "This is the normal approximation. At 0 or 1 its width is 0, as if eight of eight were certainty. Use Wilson's \
+             interval.",
+            fault!(Fault::NormalInterval),
+        )
+        .mistake(
+            "z = 1.645",
+            "1.645 belongs to a 90 % interval, or to one side of a 95 % one. For 95 % on both sides z = 1.96.",
+            fault!(Fault::NinetyPercent),
+        )
+        .mistake(
+            "centred on the share",
+            "You laid Wilson's half-width around p. Its centre is (p + z²/(2n)) / (1 + z²/n), nearer to 1/2 than p.",
+            fault!(Fault::NoCentre),
+        )
+        .mistake(
+            "majority of the test set",
+            "You chose the commonest label of the test set. Whoever guesses has seen the training labels only.",
+            fault!(Fault::MajorityOfTest),
+        )
+        .mistake(
+            "one over the number of classes",
+            "You took 1/classes. Where classes are not equally common, naming the commonest one does better, and that is \
+             what a probe has to beat.",
+            fault!(Fault::OneOverClasses),
+        )
+        .mistake(
+            "the largest of equally common labels",
+            "Of several commonest labels the smallest counts. `max_by_key` returns the last of equal ones.",
+            fault!(Fault::LargestLabel),
+        )
+        .mistake(
+            "scale fitted to all rows",
+            "The scale (4.3) saw the test rows. One far test row then changes what the probe says about all others. Fit it \
+             to the training rows.",
+            fault!(Fault::ScaleOfAll),
+        )
+        .mistake(
+            "test rows on a scale of their own",
+            "You standardized the test rows by their own mean. Apply the scale of the training rows to them.",
+            fault!(Fault::ScaleOfTest),
+        )
+        .mistake(
+            "not standardized",
+            "The features go into the probe as they come. A feature that varies by a thousandth then hardly counts against \
+             the penalty: standardize (4.3) first.",
+            fault!(Fault::NoScale),
+        )
+        .mistake(
+            "fitted to the test rows too",
+            "The probe was fitted to all rows, so the test measures memory. Fit to `train` only.",
+            fault!(Fault::FittedToAll),
+        )
+        .mistake(
+            "scored on the training rows",
+            "You scored the rows that the probe was fitted to. A probe with as many features as rows is always right \
+             there.",
+            fault!(Fault::ScoredOnTrain),
+        )
+        .mistake(
+            "labels by place",
+            "`train` and `test` hold row numbers: the label that belongs to train[i] is labels[train[i]], not labels[i].",
+            fault!(Fault::LabelsByPlace),
+        )
+        .mistake(
+            "share of errors",
+            "You counted the wrong answers. Accuracy is the share of right ones.",
+            fault!(Fault::ErrorRate),
+        )
+        .mistake(
+            "no checks",
+            "More correct than there are, or fewer labels than rows, is a mistake of the caller. Return an error.",
+            fault!(Fault::NoChecks),
+        )
+        .alternative("Wilson's quadratic, solved", fault!(Fault::None))
+        .truth("interval: 0 of 1", (0.0, 3.8416 / 4.8416), |f| (f.interval)(0, 1))
+        .because("p = 0: centre and half are both (z²/2)/(1 + z²), with z² = 3.8416.")
+        .truth("interval: 50 of 100", (0.403_830, 0.596_170), |f| (f.interval)(50, 100))
+        .because("scipy.stats.binomtest(50, 100).proportion_ci(method=\"wilson\"), to four digits.")
+        .case(format!("interval: {correct} of {total}"), move |f| (f.interval)(correct, total))
+        .truth("majority: trained on 2, 2, 1; tested on 1, 1, 2, 1", 0.25, |f| (f.majority)(&[2, 2, 1], &[1, 1, 2, 1]))
+        .because("2 is the commonest training label, and one test label of four is 2.")
+        .truth("majority: trained on 3, 1, 1, 3; tested on 1, 3, 3", 1.0 / 3.0, |f| {
+            (f.majority)(&[3, 1, 1, 3], &[1, 3, 3])
+        })
+        .because("1 and 3 are equally common; the smaller counts.")
+        .truth("score: feature 0 is −1 or 1 and says the class: accuracy", 1.0, |f| said_plainly().accuracy(f))
+        .case("score: the same, all four numbers", |f| observe(said_plainly().score(f)))
+        .truth("score: the same, all test rows of one class: accuracy", 1.0, |f| with_one_class_to_test().accuracy(f))
+        .because("The feature still says the class. By the test rows' own mean it would say nothing.")
+        .truth("score: the same, one test row a million times larger: accuracy", 1.0, move |f| far.accuracy(f))
+        .because("The scale comes from the training rows, where nothing is that large.")
+        .truth("score: features that only tell rows apart: accuracy", 0.25, |f| only_memorable().accuracy(f))
+        .because("No training row shows a test row's feature. What is left is the commoner class, right in 2 of 8.")
+        .truth("score: a class said in thousandths beside large noise: accuracy", 1.0, move |f| quiet.accuracy(f))
+        .because("Standardized, the feature that says the class is as large as the others.")
+        .refuses("interval: 3 of 2", |f| (f.interval)(3, 2))
+        .refuses("majority: no test labels", |f| (f.majority)(&[1], &[]))
+        .refuses("score: 24 rows and 25 labels", |f| {
+            let planted = said_plainly();
+            let labels = [planted.labels, vec![0]].concat();
+            observe((f.score)(&planted.features, &labels, 2, &planted.train, &planted.test))
+        })
+}

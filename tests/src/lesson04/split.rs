@@ -1,0 +1,230 @@
+use std::collections::{BTreeSet, HashSet};
+
+use candle_core::{Result, bail};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::inputs::Random;
+use crate::{Exam, Observed};
+
+/// `solution04::split`
+pub type Split = fn(&[usize], f64, u64) -> Result<(Vec<usize>, Vec<usize>)>;
+
+type Sides = (Vec<usize>, Vec<usize>);
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    Rows,
+    FirstGroups,
+    NewEachTime,
+    Swapped,
+    GroupsReturned,
+    ShareOfRows,
+    MayBeEmpty,
+    TrainShuffled,
+    NoChecks,
+}
+
+fn split(groups: &[usize], share: f64, seed: u64, fault: Fault) -> Result<Sides> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let distinct: BTreeSet<usize> = groups.iter().copied().collect();
+    let mut distinct: Vec<usize> = distinct.into_iter().collect();
+    if fault != Fault::NoChecks && (distinct.len() < 2 || share.is_nan() || share <= 0.0 || share >= 1.0) {
+        bail!("{} groups, share {share}", distinct.len())
+    }
+    if fault == Fault::Rows {
+        let mut rows: Vec<usize> = (0..groups.len()).collect();
+        rows.shuffle(&mut random);
+        let mut test = rows.split_off(groups.len() - (share * groups.len() as f64).round() as usize);
+        rows.sort_unstable();
+        test.sort_unstable();
+        return Ok((rows, test));
+    }
+    match fault {
+        Fault::FirstGroups => {}
+        Fault::NewEachTime => distinct.shuffle(&mut rand::rng()),
+        _ => distinct.shuffle(&mut random),
+    }
+    let mut count = (share * distinct.len() as f64).round() as usize;
+    if !matches!(fault, Fault::MayBeEmpty | Fault::NoChecks) {
+        count = count.clamp(1, distinct.len() - 1);
+    }
+    if fault == Fault::NoChecks {
+        count = count.min(distinct.len());
+    }
+    if fault == Fault::ShareOfRows {
+        let wanted = (share * groups.len() as f64).round() as usize;
+        let size = |group: &usize| groups.iter().filter(|one| *one == group).count();
+        let mut rows = 0;
+        count = distinct
+            .iter()
+            .take_while(|group| {
+                let more = rows < wanted;
+                rows += size(group);
+                more
+            })
+            .count();
+    }
+    let held_out: HashSet<usize> = distinct[..count].iter().copied().collect();
+    if fault == Fault::GroupsReturned {
+        let (mut test, mut train) = (distinct[..count].to_vec(), distinct[count..].to_vec());
+        test.sort_unstable();
+        train.sort_unstable();
+        return Ok((train, test));
+    }
+    let (mut train, test): Sides = (0..groups.len()).partition(|&row| !held_out.contains(&groups[row]));
+    if fault == Fault::TrainShuffled {
+        train.shuffle(&mut random);
+    }
+    match fault {
+        Fault::Swapped => Ok((test, train)),
+        _ => Ok((train, test)),
+    }
+}
+
+/// What must hold of a split, whichever generator made it.
+fn properties(f: Split, groups: &[usize], share: f64, seed: u64) -> Result<Observed> {
+    let (train, test) = f(groups, share, seed)?;
+    let mut all: Vec<usize> = train.iter().chain(&test).copied().collect();
+    all.sort_unstable();
+    let on = |rows: &[usize]| -> BTreeSet<usize> {
+        rows.iter().filter_map(|&row| groups.get(row).copied()).collect()
+    };
+    let (train_groups, test_groups) = (on(&train), on(&test));
+    let rising = |rows: &[usize]| rows.windows(2).all(|pair| pair[0] < pair[1]);
+    Ok(Observed::fields([
+        ("each row is on exactly one side", Observed::Flag(all == (0..groups.len()).collect::<Vec<_>>())),
+        ("scenes on both sides", train_groups.intersection(&test_groups).count().into()),
+        ("scenes held out", test_groups.len().into()),
+        ("rows rise", Observed::Flag(rising(&train) && rising(&test))),
+    ]))
+}
+
+fn expected(held_out: usize) -> Observed {
+    Observed::fields([
+        ("each row is on exactly one side", Observed::Flag(true)),
+        ("scenes on both sides", Observed::Count(0)),
+        ("scenes held out", held_out.into()),
+        ("rows rise", Observed::Flag(true)),
+    ])
+}
+
+/// 4.2
+pub fn exam(seed: u64) -> Exam<Split> {
+    let mut random = Random::new(seed, 42);
+    // 12 scenes with 3 views each, in any order, under numbers that are no row numbers.
+    let mut views: Vec<usize> = (0..36).map(|row| 100 + 7 * (row / 3)).collect();
+    for row in (1..views.len()).rev() {
+        views.swap(row, random.count(0, row));
+    }
+    let unequal: Vec<usize> = (0..10).flat_map(|scene| vec![scene; 1 + scene * scene % 7]).collect();
+    let start = random.count(0, 1000) as u64;
+    let (views_1, views_2, views_3, views_4) = (views.clone(), views.clone(), views.clone(), views.clone());
+
+    Exam::new("4.2", solution04::split as Split)
+        .mistake(
+            "rows shuffled",
+            "You shuffled rows, so views of one scene lie on both sides: the probe can recognise the scene. Shuffle the \
+             scenes, and let their rows follow.",
+            |g, s, r| split(g, s, r, Fault::Rows),
+        )
+        .mistake(
+            "always the first scenes",
+            "The seed makes no difference: the test set is always the first scenes. Data are often sorted, so shuffle \
+             the scenes with `ChaCha8Rng::seed_from_u64(seed)`.",
+            |g, s, r| split(g, s, r, Fault::FirstGroups),
+        )
+        .mistake(
+            "not repeatable",
+            "Two calls with the same seed differ. Take the generator from the seed, not from the thread, and let nothing \
+             depend on the order of a `HashSet` or `HashMap`.",
+            |g, s, r| split(g, s, r, Fault::NewEachTime),
+        )
+        .mistake(
+            "sides swapped",
+            "You returned the test rows first. The rows to train on come first.",
+            |g, s, r| split(g, s, r, Fault::Swapped),
+        )
+        .mistake(
+            "scenes instead of rows",
+            "You returned the numbers of scenes. What is needed are row numbers: the places in `groups` where those \
+             scenes stand.",
+            |g, s, r| split(g, s, r, Fault::GroupsReturned),
+        )
+        .mistake(
+            "share of the rows",
+            "You held scenes out until their rows made up the share. `test_share` counts scenes: \
+             round(test_share · scenes).",
+            |g, s, r| split(g, s, r, Fault::ShareOfRows),
+        )
+        .mistake(
+            "a side may be empty",
+            "With a small share you hold out no scene at all, or with a large one you leave none. Keep at least one on \
+             each side: `count.clamp(1, scenes - 1)`.",
+            |g, s, r| split(g, s, r, Fault::MayBeEmpty),
+        )
+        .mistake(
+            "rows in shuffled order",
+            "Your training rows are in a random order. Return both lists in rising order, so that two splits can be \
+             compared.",
+            |g, s, r| split(g, s, r, Fault::TrainShuffled),
+        )
+        .mistake(
+            "no checks",
+            "A single scene cannot be split, and a share of 0 or 1 leaves a side empty. Return an error with `bail!`.",
+            |g, s, r| split(g, s, r, Fault::NoChecks),
+        )
+        .alternative("by sorting random keys", |groups, share, seed| {
+            use rand::Rng;
+            if share.is_nan() || share <= 0.0 || share >= 1.0 {
+                bail!("share {share}")
+            }
+            let mut random = ChaCha8Rng::seed_from_u64(seed);
+            let mut keyed: Vec<(u64, usize)> = vec![];
+            let mut known = groups.to_vec();
+            known.sort_unstable();
+            known.dedup();
+            if known.len() < 2 {
+                bail!("{} groups", known.len())
+            }
+            keyed.extend(known.iter().map(|&group| (random.random(), group)));
+            keyed.sort_unstable();
+            let count = ((share * keyed.len() as f64).round() as usize).clamp(1, keyed.len() - 1);
+            let (mut train, mut test) = (vec![], vec![]);
+            for (row, group) in groups.iter().enumerate() {
+                let out = keyed[..count].iter().any(|(_, one)| one == group);
+                if out { test.push(row) } else { train.push(row) }
+            }
+            Ok((train, test))
+        })
+        .truth("two scenes of one row, share 0.5", expected(1), |f| properties(f, &[3, 5], 0.5, 0))
+        .truth("12 scenes with 3 views each, share 0.25", expected(3), move |f| properties(f, &views, 0.25, start))
+        .because("Whatever the seed: 3 of 12 scenes are held out, with all their views.")
+        .truth("10 scenes with 1 to 6 views, share 0.3", expected(3), move |f| properties(f, &unequal, 0.3, start))
+        .because("The share counts scenes, not rows.")
+        .truth("12 scenes, share 0.01", expected(1), move |f| properties(f, &views_1, 0.01, start))
+        .truth("12 scenes, share 0.99", expected(11), move |f| properties(f, &views_2, 0.99, start))
+        .truth("the same seed twice gives the same split", true, move |f| -> Result<bool> {
+            Ok(f(&views_3, 0.25, start)? == f(&views_3, 0.25, start)?)
+        })
+        .truth("20 seeds give more than one split", true, move |f| -> Result<bool> {
+            let splits = (0..20).map(|i| f(&views_4, 0.25, start + i)).collect::<Result<HashSet<_>>>()?;
+            Ok(splits.len() > 1)
+        })
+        .truth("300 seeds: each of 6 scenes is held out in 20 % to 47 % of 0.33 splits", true, move |f| -> Result<bool> {
+            let groups: Vec<usize> = (0..6).collect();
+            let mut held_out = [0; 6];
+            for i in 0..300 {
+                for row in f(&groups, 0.33, start + i)?.1 {
+                    held_out[row] += 1;
+                }
+            }
+            Ok(held_out.iter().all(|count| (60..=141).contains(count)))
+        })
+        .because("Every scene has the same chance of being held out: 2 of 6.")
+        .refuses("one scene", |f| properties(f, &[4, 4, 4], 0.5, 0))
+        .refuses("share 0", |f| properties(f, &[1, 2, 3], 0.0, 0))
+        .refuses("share 1", |f| properties(f, &[1, 2, 3], 1.0, 0))
+}

@@ -1,0 +1,190 @@
+use candle_core::{Result, Tensor, bail};
+
+use crate::Exam;
+use crate::inputs::{Random, tensor};
+
+/// `solution04::Standardizer`: `fit` gives mean and deviation; `apply` fits to the first and applies to the second.
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "said above")]
+pub struct Standardize {
+    pub fit: fn(&Tensor) -> Result<(Tensor, Tensor)>,
+    pub apply: fn(&Tensor, &Tensor) -> Result<Tensor>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    SampleDeviation,
+    Variance,
+    WholeMatrix,
+    NoGuard,
+    ZeroGuard,
+    Epsilon,
+    OwnStatistics,
+    BothStatistics,
+    NotDivided,
+    ConstantToZero,
+}
+
+fn fit(train: &Tensor, fault: Fault) -> Result<(Tensor, Tensor)> {
+    let (rows, features) = train.dims2()?;
+    let values = train.to_vec2::<f32>()?;
+    let column = |j: usize| values.iter().map(|row| f64::from(row[j])).collect::<Vec<_>>();
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let everything: Vec<f64> = values.iter().flatten().map(|&x| f64::from(x)).collect();
+    let (mut means, mut deviations) = (vec![], vec![]);
+    for j in 0..features {
+        let values = if fault == Fault::WholeMatrix { everything.clone() } else { column(j) };
+        let mu = mean(&values);
+        let squares: Vec<f64> = values.iter().map(|x| (x - mu).powi(2)).collect();
+        let variance = match fault {
+            Fault::SampleDeviation => squares.iter().sum::<f64>() / (rows as f64 - 1.0),
+            _ => mean(&squares),
+        };
+        let sigma = if fault == Fault::Variance { variance } else { variance.sqrt() };
+        // What f32 arithmetic leaves of a constant column of 0.1.
+        let rounding = if sigma <= 1e-6 * mu.abs() && mu != 0.0 { 7.5e-9 } else { sigma };
+        let sigma = match fault {
+            Fault::NotDivided => 1.0,
+            Fault::NoGuard => rounding,
+            Fault::ZeroGuard if rounding == 0.0 => 1.0,
+            Fault::ZeroGuard => rounding,
+            Fault::Epsilon => sigma + 1e-3,
+            Fault::ConstantToZero if sigma <= 1e-6 * mu.abs() => 1e6,
+            _ if sigma <= 1e-6 * mu.abs() => 1.0,
+            _ => sigma,
+        };
+        means.push(mu as f32);
+        deviations.push(sigma as f32);
+    }
+    Ok((tensor(&means, features), tensor(&deviations, features)))
+}
+
+fn apply(train: &Tensor, features: &Tensor, fault: Fault) -> Result<Tensor> {
+    let source = match fault {
+        Fault::OwnStatistics => features.clone(),
+        Fault::BothStatistics => Tensor::cat(&[train, features], 0)?,
+        _ => train.clone(),
+    };
+    let (mean, deviation) = fit(&source, fault)?;
+    if train.dims2()?.1 != features.dims2()?.1 {
+        bail!("another number of features")
+    }
+    features.broadcast_sub(&mean)?.broadcast_div(&deviation)
+}
+
+/// 4.3
+pub fn standardize(seed: u64) -> Exam<Standardize> {
+    macro_rules! fault {
+        ($fault:expr) => {
+            Standardize {
+                fit: |train| fit(train, $fault),
+                apply: |train, features| apply(train, features, $fault),
+            }
+        };
+    }
+    let solution = Standardize {
+        fit: |train| {
+            let scale = solution04::Standardizer::fit(train)?;
+            Ok((scale.mean, scale.deviation))
+        },
+        apply: |train, features| solution04::Standardizer::fit(train)?.apply(features),
+    };
+    let mut random = Random::new(seed, 43);
+    let train = random.between(-1.0, 3.0, (9, 4));
+    let test = random.between(5.0, 6.0, (3, 4));
+    let (train_1, train_2, train_3) = (train.clone(), train.clone(), train.clone());
+    let test_1 = test.clone();
+    let by_hand = || tensor(&[1., 10., 3., 10.], (2, 2));
+
+    Exam::new("4.3", solution)
+        .mistake(
+            "n − 1 instead of n",
+            "You divided the squares by n − 1, as `Tensor::var` does. The formula divides by n: σ is the root of the mean \
+             square.",
+            fault!(Fault::SampleDeviation),
+        )
+        .mistake(
+            "variance instead of deviation",
+            "The square root is missing: you divide by the variance.",
+            fault!(Fault::Variance),
+        )
+        .mistake(
+            "one mean for everything",
+            "All your features share one mean and deviation. Each has its own: reduce over the rows, dimension 0, only.",
+            fault!(Fault::WholeMatrix),
+        )
+        .mistake(
+            "no guard for constant features",
+            "A dead unit has σ = 0 and becomes NaN. Where σ ≤ 1e-6·|μ|, take 1 instead.",
+            fault!(Fault::NoGuard),
+        )
+        .mistake(
+            "guard against exact zero only",
+            "A feature that is 0.1 everywhere has a σ of about 1e-8 from rounding, and you divide by it: 0.2 becomes \
+             10,000,000. Compare σ with 1e-6·|μ|.",
+            fault!(Fault::ZeroGuard),
+        )
+        .mistake(
+            "a constant added to every deviation",
+            "You add a small number to every σ. That changes features that vary little, such as sparse units. Replace σ \
+             by 1 where it is 0, and leave the others alone.",
+            fault!(Fault::Epsilon),
+        )
+        .mistake(
+            "each set by its own statistics",
+            "`apply` standardizes rows by their own mean. The test rows then lie where the training rows lay, whatever \
+             they are: use the μ and σ that `fit` stored.",
+            fault!(Fault::OwnStatistics),
+        )
+        .mistake(
+            "the test rows seen",
+            "The statistics come from training and test rows together, so the test set has taken part in the fit. Only \
+             the training rows may.",
+            fault!(Fault::BothStatistics),
+        )
+        .mistake(
+            "not divided",
+            "You took the mean off and did not divide by σ. Large features would still outweigh small ones.",
+            fault!(Fault::NotDivided),
+        )
+        .mistake(
+            "constant features removed",
+            "You made a feature that is constant in training 0 for ever. With σ = 1 a test row that differs still shows it.",
+            fault!(Fault::ConstantToZero),
+        )
+        .alternative("column by column, in f64", fault!(Fault::None))
+        .truth(
+            "fit: rows [1, 10] and [3, 10]",
+            (tensor(&[2., 10.], 2), tensor(&[1., 1.], 2)),
+            move |f| (f.fit)(&by_hand()),
+        )
+        .because("Feature 0: mean 2, both rows 1 away. Feature 1 does not vary: deviation 1.")
+        .truth("apply: fitted to those, on the row [5, 12]", tensor(&[3., 2.], (1, 2)), move |f| {
+            (f.apply)(&by_hand(), &tensor(&[5., 12.], (1, 2)))
+        })
+        .because("(5 − 2)/1 and (12 − 10)/1.")
+        .truth("fit: a unit that is always 0, in 3 rows", (tensor(&[0.], 1), tensor(&[1.], 1)), |f| {
+            (f.fit)(&tensor(&[0.; 3], (3, 1)))
+        })
+        .truth("fit: rows 0, 0 and 0.003: a unit that varies little", (tensor(&[0.001], 1), tensor(&[0.001_414_213_6], 1)), |f| {
+            (f.fit)(&tensor(&[0., 0., 0.003], (3, 1)))
+        })
+        .because("σ = √(2/9)·0.003. It is small, but it is not 0.")
+        .truth("apply: fitted to 50 rows of 0.1, on a row of 0.2", tensor(&[0.1], (1, 1)), |f| {
+            (f.apply)(&tensor(&[0.1; 50], (50, 1)), &tensor(&[0.2], (1, 1)))
+        })
+        .because("What does not vary in training has deviation 1.")
+        .case("fit: a random [9, 4] tensor", move |f| (f.fit)(&train))
+        .case("apply: fitted to it, on [3, 4] values from 5 to 6", move |f| (f.apply)(&train_1, &test))
+        .truth("apply: how much row 0 changes when another test row is replaced by 1000s", 0.0, move |f| -> Result<f32> {
+            let far = tensor(&[1000.; 4], (1, 4));
+            let first = test_1.narrow(0, 0, 1)?;
+            let alone = (f.apply)(&train_2, &Tensor::cat(&[&first, &first], 0)?)?.get(0)?;
+            let beside = (f.apply)(&train_2, &Tensor::cat(&[&first, &far], 0)?)?.get(0)?;
+            (alone - beside)?.abs()?.max_all()?.to_scalar::<f32>()
+        })
+        .because("What the probe sees of one test row does not depend on the others.")
+        .refuses("apply: 3 features after a fit to 4", move |f| (f.apply)(&train_3, &tensor(&[1.; 3], (1, 3))))
+        .refuses("fit: a tensor of rank 1", |f| (f.fit)(&tensor(&[1.; 3], 3)))
+}
