@@ -13,6 +13,7 @@ pub fn lessons() -> Vec<(&'static str, Catalogue)> {
         ("lesson01", crate::lesson01::catalogue),
         ("lesson02", crate::lesson02::catalogue),
         ("lesson03", crate::lesson03::catalogue),
+        ("lesson04", crate::lesson04::catalogue),
         ("lesson05", crate::lesson05::catalogue),
     ]
 }

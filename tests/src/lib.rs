@@ -23,6 +23,7 @@ mod inputs;
 pub mod lesson01;
 pub mod lesson02;
 pub mod lesson03;
+pub mod lesson04;
 pub mod lesson05;
 pub mod mutants;
 pub mod observed;

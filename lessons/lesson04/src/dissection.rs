@@ -94,7 +94,9 @@ impl Dissection {
     /// intersections are one product.
     ///
     /// **Errors** if the number of units or concepts is another than in `new`, or the batches differ.
-    /// **Trap** An f32 cannot count beyond 16,777,216, and 1,025 images of 128×128 have more pixels. Add up in f64.
+    /// **Trap** candle's `upsample_bilinear2d` returns the first image's maps for every `narrow(0, image, 1)` whose maps
+    /// already have the size of the masks. The result of a computation is safe, and so is `force_contiguous()`. And an f32 cannot count
+    /// beyond 16,777,216, while 1,025 images of 128×128 have more pixels: add up in f64.
     pub fn update(&mut self, activations: &Tensor, masks: &Tensor) -> Result<()> {
         todo!(
             "exercise 4.8: image by image: enlarge, compare, and one matrix product with the masks"

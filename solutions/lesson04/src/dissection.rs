@@ -120,7 +120,9 @@ impl Dissection {
     /// intersections are one product.
     ///
     /// **Errors** if the number of units or concepts is another than in `new`, or the batches differ.
-    /// **Trap** An f32 cannot count beyond 16,777,216, and 1,025 images of 128×128 have more pixels. Add up in f64.
+    /// **Trap** candle's `upsample_bilinear2d` returns the first image's maps for every `narrow(0, image, 1)` whose maps
+    /// already have the size of the masks. The result of a computation is safe, and so is `force_contiguous()`. And an f32 cannot count
+    /// beyond 16,777,216, while 1,025 images of 128×128 have more pixels: add up in f64.
     pub fn update(&mut self, activations: &Tensor, masks: &Tensor) -> Result<()> {
         let (batch, units, _, _) = activations.dims4()?;
         let (images, concepts, rows, columns) = masks.dims4()?;
@@ -132,11 +134,12 @@ impl Dissection {
                 masks.dims()
             )
         }
-        // Enlarging keeps differences, so T can be taken off the small map: the large one is compared with 0.
-        let above = activations.broadcast_sub(&self.thresholds.reshape((1, units, 1, 1))?)?;
+        let thresholds = self.thresholds.reshape((1, units, 1, 1))?;
         for image in 0..batch {
-            let on = above
+            // Enlarging keeps differences, so T can come off the small map: the large one is compared with 0.
+            let on = activations
                 .narrow(0, image, 1)?
+                .broadcast_sub(&thresholds)?
                 .upsample_bilinear2d(rows, columns, false)?
                 .gt(0f32)?
                 .to_dtype(DType::F32)?

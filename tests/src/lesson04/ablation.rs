@@ -59,7 +59,11 @@ fn projected(activation: &Tensor, direction: &Tensor, fault: Fault) -> Result<Te
     if d.len() != channels || size == 0.0 {
         bail!("direction")
     }
-    let size = if fault == Fault::LengthIgnored { 1.0 } else { size };
+    let size = if fault == Fault::LengthIgnored {
+        1.0
+    } else {
+        size
+    };
     let along: Vec<f32> = (0..channels * channels)
         .map(|i| d[i / channels] * d[i % channels] / size)
         .collect();
@@ -71,11 +75,19 @@ fn projected(activation: &Tensor, direction: &Tensor, fault: Fault) -> Result<Te
     }
     if fault == Fault::ImageAsWhole {
         // One coefficient for the whole image, as if it were one long vector.
-        let d = direction.reshape(if activation.rank() == 4 { vec![1, channels, 1, 1] } else { vec![1, channels] })?;
-        let whole = activation.broadcast_mul(&d)?.flatten_from(1)?.sum_keepdim(1)?;
+        let d = direction.reshape(if activation.rank() == 4 {
+            vec![1, channels, 1, 1]
+        } else {
+            vec![1, channels]
+        })?;
+        let whole = activation
+            .broadcast_mul(&d)?
+            .flatten_from(1)?
+            .sum_keepdim(1)?;
         let mut shape = vec![1; activation.rank()];
         shape[0] = activation.dim(0)?;
-        return activation.broadcast_sub(&(whole.reshape(shape)?.broadcast_mul(&d)? / f64::from(size))?);
+        return activation
+            .broadcast_sub(&(whole.reshape(shape)?.broadcast_mul(&d)? / f64::from(size))?);
     }
     let matrix = match fault {
         Fault::Reflected => (identity - (along * 2.0)?)?,
@@ -89,7 +101,10 @@ fn projected(activation: &Tensor, direction: &Tensor, fault: Fault) -> Result<Te
 fn times(matrix: &Tensor, activation: &Tensor) -> Result<Tensor> {
     let (batch, channels) = (activation.dim(0)?, activation.dim(1)?);
     let flat = activation.reshape((batch, channels, ()))?;
-    matrix.unsqueeze(0)?.broadcast_matmul(&flat)?.reshape(activation.shape())
+    matrix
+        .unsqueeze(0)?
+        .broadcast_matmul(&flat)?
+        .reshape(activation.shape())
 }
 
 fn replace(
@@ -103,7 +118,11 @@ fn replace(
         bail!("site")
     }
     network.forward_visit(images, &mut |name, activation| {
-        if name == site || (fault == Fault::EverySite && name != "fc" && activation.dim(1)? == width(network, site)?) {
+        if name == site
+            || (fault == Fault::EverySite
+                && name != "fc"
+                && activation.dim(1)? == width(network, site)?)
+        {
             let changed = change(activation)?;
             return Ok((fault != Fault::TooLate).then_some(changed));
         }
@@ -122,12 +141,18 @@ fn effect(before: &Tensor, after: &Tensor, fault: Fault) -> Result<(f64, f64)> {
     if before.len() != after.len() || before[0].len() != after[0].len() {
         bail!("shapes")
     }
-    let largest = |row: &Vec<f32>| (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
+    let largest = |row: &Vec<f32>| {
+        (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
+    };
     let (mut change, mut flipped) = (0.0, 0.0);
     for (a, b) in before.iter().zip(&after) {
         for (a, b) in a.iter().zip(b) {
             let difference = f64::from(b - a);
-            change += if fault == Fault::SignedChange { difference } else { difference.abs() };
+            change += if fault == Fault::SignedChange {
+                difference
+            } else {
+                difference.abs()
+            };
         }
         let other = match fault {
             Fault::LogitsCompared => a != b,
@@ -136,8 +161,16 @@ fn effect(before: &Tensor, after: &Tensor, fault: Fault) -> Result<(f64, f64)> {
         flipped += f64::from(u8::from(other));
     }
     let images = before.len() as f64;
-    let numbers = if fault == Fault::SummedChange { 1.0 } else { images * before[0].len() as f64 };
-    let flipped = if fault == Fault::Share { images - flipped } else { flipped };
+    let numbers = if fault == Fault::SummedChange {
+        1.0
+    } else {
+        images * before[0].len() as f64
+    };
+    let flipped = if fault == Fault::Share {
+        images - flipped
+    } else {
+        flipped
+    };
     Ok((change / numbers, flipped / images))
 }
 
@@ -161,7 +194,9 @@ pub fn ablation(seed: u64) -> Exam<Ablation> {
                     replace(network, images, site, $fault, &|a| masked(a, units, $fault))
                 },
                 direction: |network, images, site, direction| {
-                    replace(network, images, site, $fault, &|a| projected(a, direction, $fault))
+                    replace(network, images, site, $fault, &|a| {
+                        projected(a, direction, $fault)
+                    })
                 },
                 effect: |before, after| effect(before, after, $fault),
             }
@@ -189,7 +224,8 @@ pub fn ablation(seed: u64) -> Exam<Ablation> {
             move |$f: Ablation| $run
         }};
     }
-    let (direction_1, direction_2, direction_3) = (direction.clone(), direction.clone(), direction.clone());
+    let (direction_1, direction_2, direction_3) =
+        (direction.clone(), direction.clone(), direction.clone());
 
     Exam::new("4.9", solution)
         .mistake(

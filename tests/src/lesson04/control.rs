@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor, bail};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::score::roughly;
 use crate::inputs::{Random, tensor};
 use crate::{Exam, Observed};
 
@@ -13,8 +14,7 @@ use crate::{Exam, Observed};
 pub struct Control {
     pub labels: fn(&[usize], usize, u64) -> Result<Vec<usize>>,
     #[allow(clippy::type_complexity, reason = "one use")]
-    pub selectivity:
-        fn(&Tensor, &[usize], &[usize], usize, [&[usize]; 2], u64) -> Result<[f64; 3]>,
+    pub selectivity: fn(&Tensor, &[usize], &[usize], usize, [&[usize]; 2], u64) -> Result<[f64; 3]>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -44,7 +44,9 @@ fn labels(types: &[usize], classes: usize, seed: u64, fault: Fault) -> Result<Ve
     let mut known = BTreeMap::new();
     let mut label = |&kind: &usize| match fault {
         Fault::PerRow => random.random_range(0..classes),
-        Fault::ByAppearance => *known.entry(kind).or_insert_with(|| random.random_range(0..classes)),
+        Fault::ByAppearance => *known
+            .entry(kind)
+            .or_insert_with(|| random.random_range(0..classes)),
         Fault::Modulo => (kind + seed as usize) % classes,
         Fault::OneClassMissing => {
             let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -69,11 +71,19 @@ fn selectivity(
     seed: u64,
     fault: Fault,
 ) -> Result<[f64; 3]> {
-    let kinds = if fault == Fault::ControlOfLabels { real } else { types };
+    let kinds = if fault == Fault::ControlOfLabels {
+        real
+    } else {
+        types
+    };
     let control = labels(kinds, classes, seed, fault)?;
-    let tested = if fault == Fault::ControlOnTrain { train } else { test };
-    let task = solution04::score(features, real, classes, train, test)?.accuracy;
-    let control = solution04::score(features, &control, classes, train, tested)?.accuracy;
+    let tested = if fault == Fault::ControlOnTrain {
+        train
+    } else {
+        test
+    };
+    let task = roughly(features, real, classes, train, test)?[0];
+    let control = roughly(features, &control, classes, train, tested)?[0];
     let value = match fault {
         Fault::Ratio => task / control,
         Fault::Reversed => control - task,
@@ -91,10 +101,16 @@ fn properties(f: Control, types: &[usize], classes: usize, seed: u64) -> Result<
     }
     let used: BTreeSet<usize> = labels.iter().copied().collect();
     Ok(Observed::fields([
-        ("labels", labels.len().into()),
-        ("types with more than one label", of_type.values().filter(|labels| labels.len() > 1).count().into()),
-        ("labels that are no class", used.iter().filter(|&&label| label >= classes).count().into()),
-        ("classes that occur", used.len().into()),
+        ("labels", labels.len()),
+        (
+            "types with more than one label",
+            of_type.values().filter(|labels| labels.len() > 1).count(),
+        ),
+        (
+            "labels that are no class",
+            used.iter().filter(|&&label| label >= classes).count(),
+        ),
+        ("classes that occur", used.len()),
     ]))
 }
 
@@ -110,7 +126,10 @@ fn expected(rows: usize, classes: usize) -> Observed {
 /// Each row says its type and nothing else: feature t is 1 for type t.
 fn named_types(types: &[usize], count: usize) -> Tensor {
     let mut values = vec![0f32; types.len() * count];
-    types.iter().enumerate().for_each(|(row, kind)| values[row * count + kind] = 1.0);
+    types
+        .iter()
+        .enumerate()
+        .for_each(|(row, kind)| values[row * count + kind] = 1.0);
     tensor(&values, (types.len(), count))
 }
 
@@ -134,14 +153,21 @@ pub fn control(seed: u64) -> Exam<Control> {
         },
     };
     let mut random = Random::new(seed, 46);
-    let types: Vec<usize> = (0..400).map(|row| 3 + (row * 7 + random.count(0, 1)) % 200).collect();
+    let types: Vec<usize> = (0..400)
+        .map(|row| 3 + (row * 7 + random.count(0, 1)) % 200)
+        .collect();
     let start = random.count(0, 1000) as u64;
-    let (types_1, types_2, types_3, types_4) = (types.clone(), types.clone(), types.clone(), types.clone());
+    let (types_1, types_2, types_3) = (types.clone(), types.clone(), types.clone());
+    let (more, several) = (random.count(200, 2000), random.count(2, 9));
+    let many: Vec<usize> = (0..more).map(|row| row / 2).collect();
     // 12 types, six rows of each, four to train on; the real label is the type's remainder by 3.
     let kinds: Vec<usize> = (0..72).map(|row| row % 12).collect();
     let real: Vec<usize> = kinds.iter().map(|kind| kind % 3).collect();
     let (train, test): (Vec<usize>, Vec<usize>) = (0..72).partition(|row| row % 72 < 48);
-    let (kinds_1, real_1, train_1, test_1) = (kinds.clone(), real.clone(), train.clone(), test.clone());
+    let (kinds_2, real_2, train_2, test_2) =
+        (kinds.clone(), real.clone(), train.clone(), test.clone());
+    let (kinds_1, real_1, train_1, test_1) =
+        (kinds.clone(), real.clone(), train.clone(), test.clone());
 
     Exam::new("4.6", solution)
         .mistake(
@@ -201,6 +227,9 @@ pub fn control(seed: u64) -> Exam<Control> {
         .truth("5 rows of one type, 1 class", vec![0; 5], |f| (f.labels)(&[8; 5], 1, 0))
         .because("There is only one class to draw.")
         .truth("400 rows of 200 types, 4 classes", expected(400, 4), move |f| properties(f, &types, 4, start))
+        .truth(format!("{more} rows of two per type, {several} classes"), expected(more, several), move |f| {
+            properties(f, &many, several, start)
+        })
         .truth("the labels of the rows backwards are the labels backwards", true, move |f| -> Result<bool> {
             let backwards: Vec<usize> = types_1.iter().rev().copied().collect();
             let mut labels = (f.labels)(&backwards, 4, start)?;
@@ -255,5 +284,11 @@ pub fn control(seed: u64) -> Exam<Control> {
             },
         )
         .because("The features do not know the type, so a probe cannot name its label.")
+        .truth("selectivity: features that only tell rows apart: is the control solved?", false, move |f| -> Result<bool> {
+            let rows: Vec<usize> = (0..72).collect();
+            let features = named_types(&rows, 72);
+            Ok((f.selectivity)(&features, &real_2, &kinds_2, 3, [&train_2, &test_2], start)?[1] == 1.0)
+        })
+        .because("No training row shows a test row's feature, so nothing can be remembered.")
         .refuses("no classes", |f| (f.labels)(&[1, 2], 0, 0))
 }

@@ -26,7 +26,7 @@ enum Fault {
     Percent,
     AtLeast,
     SmallMapThresholded,
-    Nearest,
+    FirstImage,
     CornersAligned,
     MeanOfImages,
     Intersection,
@@ -46,11 +46,20 @@ fn thresholds(batches: &[Tensor], values: usize, share: f64, fault: Fault) -> Re
         bail!("{values} values, share {share}")
     }
     let units = batches[0].dim(1)?;
-    let share = if fault == Fault::Percent { share * 10.0 } else { share };
+    let share = if fault == Fault::Percent {
+        share * 10.0
+    } else {
+        share
+    };
     let of = |batches: &[Tensor], values: usize| -> Result<Vec<f32>> {
         let mut all = vec![vec![]; units];
         for batch in batches {
-            for (index, value) in batch.flatten_all()?.to_vec1::<f32>()?.into_iter().enumerate() {
+            for (index, value) in batch
+                .flatten_all()?
+                .to_vec1::<f32>()?
+                .into_iter()
+                .enumerate()
+            {
                 let (_, _, height, width) = batch.dims4()?;
                 let unit = match fault {
                     Fault::UnitsMixed => index / (batch.elem_count() / units),
@@ -63,14 +72,23 @@ fn thresholds(batches: &[Tensor], values: usize, share: f64, fault: Fault) -> Re
             let joined = all.concat();
             all = vec![joined; units];
         }
-        let place = (share * values as f64) as usize * if fault == Fault::OneForAllUnits { units } else { 1 };
+        let place = (share * values as f64) as usize
+            * if fault == Fault::OneForAllUnits {
+                units
+            } else {
+                1
+            };
         all.into_iter()
             .map(|mut values| {
                 values.sort_by(|a, b| b.total_cmp(a));
                 if fault == Fault::Lowest {
                     values.reverse();
                 }
-                let place = if fault == Fault::OneTooHigh { place.saturating_sub(1) } else { place };
+                let place = if fault == Fault::OneTooHigh {
+                    place.saturating_sub(1)
+                } else {
+                    place
+                };
                 match values.get(place) {
                     Some(&value) => Ok(value),
                     None => bail!("too few values"),
@@ -79,12 +97,17 @@ fn thresholds(batches: &[Tensor], values: usize, share: f64, fault: Fault) -> Re
             .collect()
     };
     let found = match fault {
-        Fault::LastBatch => of(&batches[batches.len() - 1..], batches[batches.len() - 1].elem_count() / units)?,
+        Fault::LastBatch => of(
+            &batches[batches.len() - 1..],
+            batches[batches.len() - 1].elem_count() / units,
+        )?,
         Fault::MeanOfBatches => {
             let mut mean = vec![0f32; units];
             for batch in batches {
                 let one = of(std::slice::from_ref(batch), batch.elem_count() / units)?;
-                mean.iter_mut().zip(one).for_each(|(mean, t)| *mean += t / batches.len() as f32);
+                mean.iter_mut()
+                    .zip(one)
+                    .for_each(|(mean, t)| *mean += t / batches.len() as f32);
             }
             mean
         }
@@ -94,18 +117,28 @@ fn thresholds(batches: &[Tensor], values: usize, share: f64, fault: Fault) -> Re
 }
 
 /// One place of a map enlarged bilinearly, pixel centre on pixel centre.
-fn enlarged(map: &[Vec<f32>], y: usize, x: usize, rows: usize, columns: usize, fault: Fault) -> f32 {
+fn enlarged(
+    map: &[Vec<f32>],
+    y: usize,
+    x: usize,
+    rows: usize,
+    columns: usize,
+    fault: Fault,
+) -> f32 {
     let (height, width) = (map.len(), map[0].len());
     let place = |at: usize, pixels: usize, places: usize| {
         let source = match fault {
-            Fault::CornersAligned if pixels > 1 => at as f64 * (places - 1) as f64 / (pixels - 1) as f64,
+            Fault::CornersAligned if pixels > 1 => {
+                at as f64 * (places - 1) as f64 / (pixels - 1) as f64
+            }
             _ => ((at as f64 + 0.5) * places as f64 / pixels as f64 - 0.5).max(0.0),
         };
         let low = (source.floor() as usize).min(places - 1);
         (low, (low + 1).min(places - 1), source - low as f64)
     };
-    let ((top, bottom, down), (left, right, over)) = (place(y, rows, height), place(x, columns, width));
-    if matches!(fault, Fault::Nearest | Fault::SmallMapThresholded) {
+    let ((top, bottom, down), (left, right, over)) =
+        (place(y, rows, height), place(x, columns, width));
+    if fault == Fault::SmallMapThresholded {
         return map[y * height / rows][x * width / columns];
     }
     let value = |i: usize, j: usize| f64::from(map[i][j]);
@@ -128,13 +161,26 @@ fn iou(batches: &[(Tensor, Tensor)], thresholds: &Tensor, fault: Fault) -> Resul
         let (batch, _, rows, columns) = masks.dims4()?;
         for image in 0..batch {
             images += 1.0;
-            let (maps, masks) = (activations.get(image)?.to_vec3::<f32>()?, masks.get(image)?.to_vec3::<f32>()?);
+            let same_size = activations.dims()[2..] == masks.dims()[2..];
+            let seen = if fault == Fault::FirstImage && same_size {
+                0
+            } else {
+                image
+            };
+            let (maps, masks) = (
+                activations.get(seen)?.to_vec3::<f32>()?,
+                masks.get(image)?.to_vec3::<f32>()?,
+            );
             for (unit, &threshold) in thresholds.iter().enumerate() {
                 let on: Vec<Vec<bool>> = (0..rows)
                     .map(|y| {
                         let on = |x| {
                             let value = enlarged(&maps[unit], y, x, rows, columns, fault);
-                            if fault == Fault::AtLeast { value >= threshold } else { value > threshold }
+                            if fault == Fault::AtLeast {
+                                value >= threshold
+                            } else {
+                                value > threshold
+                            }
                         };
                         (0..columns).map(on).collect()
                     })
@@ -158,7 +204,10 @@ fn iou(batches: &[(Tensor, Tensor)], thresholds: &Tensor, fault: Fault) -> Resul
     }
     let values = match fault {
         Fault::MeanOfImages => ratios.iter().map(|sum| sum / images).collect(),
-        _ => counts.iter().map(|&count| ratio(count, fault)).collect::<Vec<_>>(),
+        _ => counts
+            .iter()
+            .map(|&count| ratio(count, fault))
+            .collect::<Vec<_>>(),
     };
     Tensor::from_vec(values, (units, concepts), &Device::Cpu)
 }
@@ -170,7 +219,11 @@ fn ratio([both, unit, concept]: [f64; 3], fault: Fault) -> f64 {
         Fault::SumForUnion => unit + concept,
         _ => unit + concept - both,
     };
-    if union == 0.0 && fault != Fault::NotFinite { 0.0 } else { both / union }
+    if union == 0.0 && fault != Fault::NotFinite {
+        0.0
+    } else {
+        both / union
+    }
 }
 
 fn best(iou: &Tensor, fault: Fault) -> Result<Vec<(usize, f64)>> {
@@ -182,7 +235,11 @@ fn best(iou: &Tensor, fault: Fault) -> Result<Vec<(usize, f64)>> {
     let best = |row: &Vec<f64>| match row.first() {
         None => bail!("no concepts"),
         Some(&first) => Ok((1..row.len()).fold((0, first), |best, i| {
-            if better(row[i], best.1) { (i, row[i]) } else { best }
+            if better(row[i], best.1) {
+                (i, row[i])
+            } else {
+                best
+            }
         })),
     };
     iou.to_vec2::<f64>()?.iter().map(best).collect()
@@ -196,15 +253,23 @@ fn shuffled(masks: &Tensor, fault: Fault) -> Result<Tensor> {
     if fault == Fault::NotShuffled {
         return Ok(masks.clone());
     }
-    let order: Vec<u32> = (0..images).map(|i| ((i + images - 1) % images) as u32).collect();
+    let order: Vec<u32> = (0..images)
+        .map(|i| ((i + images - 1) % images) as u32)
+        .collect();
     masks.index_select(&Tensor::new(order, &Device::Cpu)?, 0)
 }
 
 fn observe(best: Result<Vec<(usize, f64)>>) -> Result<Observed> {
     let best = best?;
     Ok(Observed::fields([
-        ("concepts", Observed::from(best.iter().map(|one| one.0).collect::<Vec<_>>())),
-        ("IoU", Observed::from(best.iter().map(|one| one.1).collect::<Vec<_>>())),
+        (
+            "concepts",
+            Observed::from(best.iter().map(|one| one.0).collect::<Vec<_>>()),
+        ),
+        (
+            "IoU",
+            Observed::from(best.iter().map(|one| one.1).collect::<Vec<_>>()),
+        ),
     ]))
 }
 
@@ -222,28 +287,44 @@ fn planted() -> Result<(Tensor, Tensor)> {
         (_, 4) => -1.0f32,
         _ => 0.0,
     };
-    let values = (0..4 * 3 * 9).map(|n| weight(n / 27, n / 9 % 3, n % 9)).collect();
-    weights.insert("conv1.weight".into(), Tensor::from_vec(values, (4, 3, 3, 3), &Device::Cpu)?);
+    let values = (0..4 * 3 * 9)
+        .map(|n| weight(n / 27, n / 9 % 3, n % 9))
+        .collect();
+    weights.insert(
+        "conv1.weight".into(),
+        Tensor::from_vec(values, (4, 3, 3, 3), &Device::Cpu)?,
+    );
     let network = ResNet::new(&config, &weights)?;
     let sampler = Sampler {
-        canvas: Canvas::square(48),
-        radius: (9.0, 12.0),
+        canvas: Canvas::square(32),
+        radius: (6.0, 8.0),
         badge_probability: 0.0,
         ..Sampler::default()
     };
     let (mut images, mut masks) = (vec![], vec![]);
-    for index in 0..12 {
+    for index in 0..9 {
         let scene = Scene::sample(&sampler, 1, index)?
             .with_colour(0, COLOURS[index as usize % 3])?
             .with_texture(0, Texture::Solid)?;
         let rendered = scene.render();
         images.push(rendered.image.to_tensor(&Device::Cpu)?);
-        let mask = |colour: &Colour| rendered.masks.get(Concept::Colour(*colour)).to_tensor(&Device::Cpu);
-        masks.push(Tensor::stack(&COLOURS.iter().map(mask).collect::<Result<Vec<_>>>()?, 0)?);
+        let mask = |colour: &Colour| {
+            rendered
+                .masks
+                .get(Concept::Colour(*colour))
+                .to_tensor(&Device::Cpu)
+        };
+        masks.push(Tensor::stack(
+            &COLOURS.iter().map(mask).collect::<Result<Vec<_>>>()?,
+            0,
+        )?);
     }
     let images = Tensor::stack(&images, 0)?;
     let trace = network.capture(&images, &["conv1"])?;
-    Ok((trace.activation("conv1")?.clone(), Tensor::stack(&masks, 0)?))
+    Ok((
+        trace.activation("conv1")?.clone(),
+        Tensor::stack(&masks, 0)?,
+    ))
 }
 
 /// 4.8
@@ -261,7 +342,9 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
     let solution = Dissect {
         thresholds: |batches, values, share| {
             let mut thresholds = solution04::Thresholds::new(values, share)?;
-            batches.iter().try_for_each(|batch| thresholds.update(batch))?;
+            batches
+                .iter()
+                .try_for_each(|batch| thresholds.update(batch))?;
             thresholds.finish()
         },
         iou: |batches, thresholds| {
@@ -278,7 +361,10 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
     let hundred = || {
         let counting: Vec<f32> = (0..100).map(|i| ((i * 37) % 100) as f32).collect();
         let map = tensor(&counting, (1, 1, 10, 10));
-        vec![map.narrow(2, 0, 3).expect("rows"), map.narrow(2, 3, 7).expect("rows")]
+        vec![
+            map.narrow(2, 0, 3).expect("rows"),
+            map.narrow(2, 3, 7).expect("rows"),
+        ]
     };
     let sparse = vec![
         tensor(&[0., 0., 3., 0., 0., 0., 0., 0.], (2, 1, 2, 2)),
@@ -291,7 +377,8 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
         .enumerate()
         .map(|(i, &count)| {
             let maps = random.between(0.0, 1.0 + i as f32, (count, 3, 5, 4));
-            maps.broadcast_mul(&scales).expect("one scale for each unit")
+            maps.broadcast_mul(&scales)
+                .expect("one scale for each unit")
         })
         .collect();
     let (maps_1, maps_2) = (maps.clone(), maps.clone());
@@ -311,14 +398,26 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
     let (planted_maps_1, planted_masks_1) = (planted_maps.clone(), planted_masks.clone());
     // An image in which the unit fits its concept, and one with a large mask that it misses.
     let uneven = {
-        let map = Tensor::cat(&[delta([0, 0, 0, 0], [1, 1, 2, 2]), tensor(&[0.; 4], (1, 1, 2, 2))], 0);
+        let map = Tensor::cat(
+            &[
+                delta([0, 0, 0, 0], [1, 1, 2, 2]),
+                tensor(&[0.; 4], (1, 1, 2, 2)),
+            ],
+            0,
+        );
         let mask = Tensor::cat(
-            &[delta([0, 0, 0, 0], [1, 1, 2, 2]), tensor(&[1., 1., 1., 0.], (1, 1, 2, 2))],
+            &[
+                delta([0, 0, 0, 0], [1, 1, 2, 2]),
+                tensor(&[1., 1., 1., 0.], (1, 1, 2, 2)),
+            ],
             0,
         );
         vec![(map.expect("two maps"), mask.expect("two masks"))]
     };
-    let concept_lists = random.between(0.0, 1.0, (4, 6)).to_dtype(DType::F64).expect("a number type");
+    let concept_lists = random
+        .between(0.0, 1.0, (4, 6))
+        .to_dtype(DType::F64)
+        .expect("a number type");
     let masks_of_three = masks[0].clone();
 
     Exam::new("4.8", solution)
@@ -370,6 +469,13 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
             "You compared the small map with T and enlarged the result, so every place becomes a block, cut at places and \
              not where the activation falls below T. Enlarge first.",
             fault!(Fault::SmallMapThresholded),
+        )
+        .mistake(
+            "the first image again and again",
+            "Where the maps have the size of the masks, all your images are the first one. It is a fault of candle: enlarging \
+             a part of a tensor to the size it has returns the beginning of the whole. Take `force_contiguous()` of the part first, or \
+             take T off before.",
+            fault!(Fault::FirstImage),
         )
         .mistake(
             "corners aligned",
@@ -436,7 +542,8 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
                         bail!("other shapes")
                     }
                     for image in 0..batch {
-                        let maps = activations.narrow(0, image, 1)?.upsample_bilinear2d(rows, columns, false)?;
+                        let maps = activations.narrow(0, image, 1)?.force_contiguous()?;
+                        let maps = maps.upsample_bilinear2d(rows, columns, false)?;
                         let on = maps.squeeze(0)?.broadcast_gt(&threshold)?.to_dtype(DType::F64)?;
                         let on = on.reshape((units, 1, rows * columns))?;
                         let mask = masks.get(image)?.to_dtype(DType::F64)?.reshape((1, concepts, rows * columns))?;
@@ -513,13 +620,13 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
         })
         .case("shuffled random masks of three images", move |f| (f.shuffled)(&masks_of_three))
         .truth(
-            "a network with conv1 units for red, green, blue and nothing, on 12 scenes: concepts, and which IoU is above 0.5",
+            "a network with conv1 units for red, green, blue and nothing, on 9 scenes: concepts, and which IoU is above 0.5",
             Observed::fields([
                 ("concepts", Observed::from(vec![0, 1, 2, 0])),
                 ("above 0.5", Observed::from(vec![1, 1, 1, 0])),
             ]),
             move |f| -> Result<Observed> {
-                let thresholds = (f.thresholds)(&[planted_maps.clone()], 12 * 48 * 48, 0.03)?;
+                let thresholds = (f.thresholds)(&[planted_maps.clone()], 9 * 32 * 32, 0.03)?;
                 let found = (f.best)(&(f.iou)(&[(planted_maps.clone(), planted_masks.clone())], &thresholds)?)?;
                 let above = found.iter().map(|one| usize::from(one.1 > 0.5)).collect::<Vec<_>>();
                 Ok(Observed::fields([
@@ -530,7 +637,7 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
         )
         .because("The units were made for these colours.")
         .truth("the same with shuffled masks: how many IoUs are above 0.5", 0usize, move |f| -> Result<usize> {
-            let thresholds = (f.thresholds)(&[planted_maps_1.clone()], 12 * 48 * 48, 0.03)?;
+            let thresholds = (f.thresholds)(&[planted_maps_1.clone()], 9 * 32 * 32, 0.03)?;
             let masks = (f.shuffled)(&planted_masks_1)?;
             let found = (f.best)(&(f.iou)(&[(planted_maps_1.clone(), masks)], &thresholds)?)?;
             Ok(found.iter().filter(|one| one.1 > 0.5).count())

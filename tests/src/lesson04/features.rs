@@ -105,7 +105,10 @@ fn features(
                 // Pooling by candle's own operations keeps the graph, lists of numbers would not.
                 let (batch, channels, _, _) = activation.dims4()?;
                 match grid {
-                    1 => activation.flatten_from(2)?.mean(2)?.reshape((batch, channels)),
+                    1 => activation
+                        .flatten_from(2)?
+                        .mean(2)?
+                        .reshape((batch, channels)),
                     _ => solution04::pool(activation, grid),
                 }
             }
@@ -163,10 +166,14 @@ pub fn exam(seed: u64) -> Exam<Features> {
     let images = random.signed((2, 3, 37, 33));
     let network = trainable(seed).expect("a small network");
     let sites = ["fc", "layer4", "conv1"];
-    let trace = network.capture(&images, &["fc", "avgpool", "conv1"]).expect("a forward pass");
+    let trace = network
+        .capture(&images, &["fc", "avgpool", "conv1"])
+        .expect("a forward pass");
     let at = |site: &str| trace.activation(site).expect("captured").detach();
     let conv1 = pool(&at("conv1"), 1, Fault::None).expect("a map");
-    let pooled = at("avgpool").flatten_from(1).expect("one number per channel");
+    let pooled = at("avgpool")
+        .flatten_from(1)
+        .expect("one number per channel");
     let expected = observe(&sites, Ok(vec![at("fc"), pooled, conv1]));
     let (images_1, images_2) = (images.clone(), images.clone());
     let (network_1, network_2) = (network.clone(), network.clone());
@@ -287,6 +294,19 @@ pub fn exam(seed: u64) -> Exam<Features> {
         .because("The expected values are the network's own logits, its avgpool, and the mean of conv1.")
         .case("features: layer1 and conv1, grid 4", move |f| {
             observe(&["layer1", "conv1"], (f.features)(&network_1, &images_1, &["layer1", "conv1"], 4))
+        })
+        .snapshot("features: shapes for two scenes and the shipped network, grids 1 and 2", "lesson04_feature_shapes", |f| -> Result<String> {
+            let network = resnet::checkpoints::scenes()?;
+            let images = Tensor::zeros((2, 3, 128, 128), candle_core::DType::F32, &Device::Cpu)?;
+            let sites = ["conv1", "maxpool", "layer1", "layer2.0.conv1", "layer2", "layer3", "layer4", "avgpool", "fc"];
+            let mut lines = vec![];
+            for grid in [1, 2] {
+                let sites = if grid == 1 { &sites[..] } else { &sites[..7] };
+                for (site, rows) in sites.iter().zip((f.features)(&network, &images, sites, grid)?) {
+                    lines.push(format!("grid {grid}  {site:<15}{:?}", rows.dims()));
+                }
+            }
+            Ok(lines.join("\n"))
         })
         .refuses("features: a site that does not exist", move |f| {
             observe(&["layer9"], (f.features)(&network_2, &images_2, &["layer9"], 1))

@@ -15,7 +15,6 @@ type Sides = (Vec<usize>, Vec<usize>);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
-    None,
     Rows,
     FirstGroups,
     NewEachTime,
@@ -31,13 +30,16 @@ fn split(groups: &[usize], share: f64, seed: u64, fault: Fault) -> Result<Sides>
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let distinct: BTreeSet<usize> = groups.iter().copied().collect();
     let mut distinct: Vec<usize> = distinct.into_iter().collect();
-    if fault != Fault::NoChecks && (distinct.len() < 2 || share.is_nan() || share <= 0.0 || share >= 1.0) {
+    if fault != Fault::NoChecks
+        && (distinct.len() < 2 || share.is_nan() || share <= 0.0 || share >= 1.0)
+    {
         bail!("{} groups, share {share}", distinct.len())
     }
     if fault == Fault::Rows {
         let mut rows: Vec<usize> = (0..groups.len()).collect();
         rows.shuffle(&mut random);
-        let mut test = rows.split_off(groups.len() - (share * groups.len() as f64).round() as usize);
+        let mut test =
+            rows.split_off(groups.len() - (share * groups.len() as f64).round() as usize);
         rows.sort_unstable();
         test.sort_unstable();
         return Ok((rows, test));
@@ -74,7 +76,8 @@ fn split(groups: &[usize], share: f64, seed: u64, fault: Fault) -> Result<Sides>
         train.sort_unstable();
         return Ok((train, test));
     }
-    let (mut train, test): Sides = (0..groups.len()).partition(|&row| !held_out.contains(&groups[row]));
+    let (mut train, test): Sides =
+        (0..groups.len()).partition(|&row| !held_out.contains(&groups[row]));
     if fault == Fault::TrainShuffled {
         train.shuffle(&mut random);
     }
@@ -90,13 +93,21 @@ fn properties(f: Split, groups: &[usize], share: f64, seed: u64) -> Result<Obser
     let mut all: Vec<usize> = train.iter().chain(&test).copied().collect();
     all.sort_unstable();
     let on = |rows: &[usize]| -> BTreeSet<usize> {
-        rows.iter().filter_map(|&row| groups.get(row).copied()).collect()
+        rows.iter()
+            .filter_map(|&row| groups.get(row).copied())
+            .collect()
     };
     let (train_groups, test_groups) = (on(&train), on(&test));
     let rising = |rows: &[usize]| rows.windows(2).all(|pair| pair[0] < pair[1]);
     Ok(Observed::fields([
-        ("each row is on exactly one side", Observed::Flag(all == (0..groups.len()).collect::<Vec<_>>())),
-        ("scenes on both sides", train_groups.intersection(&test_groups).count().into()),
+        (
+            "each row is on exactly one side",
+            Observed::Flag(all == (0..groups.len()).collect::<Vec<_>>()),
+        ),
+        (
+            "scenes on both sides",
+            train_groups.intersection(&test_groups).count().into(),
+        ),
         ("scenes held out", test_groups.len().into()),
         ("rows rise", Observed::Flag(rising(&train) && rising(&test))),
     ]))
@@ -119,9 +130,12 @@ pub fn exam(seed: u64) -> Exam<Split> {
     for row in (1..views.len()).rev() {
         views.swap(row, random.count(0, row));
     }
-    let unequal: Vec<usize> = (0..10).flat_map(|scene| vec![scene; 1 + scene * scene % 7]).collect();
+    let unequal: Vec<usize> = (0..49).map(|row: usize| row.saturating_sub(39)).collect();
     let start = random.count(0, 1000) as u64;
-    let (views_1, views_2, views_3, views_4) = (views.clone(), views.clone(), views.clone(), views.clone());
+    let scenes = random.count(30, 90);
+    let pairs: Vec<usize> = (0..2 * scenes).map(|row| row % scenes).collect();
+    let (views_1, views_2, views_3, views_4) =
+        (views.clone(), views.clone(), views.clone(), views.clone());
 
     Exam::new("4.2", solution04::split as Split)
         .mistake(
@@ -202,10 +216,19 @@ pub fn exam(seed: u64) -> Exam<Split> {
         .truth("two scenes of one row, share 0.5", expected(1), |f| properties(f, &[3, 5], 0.5, 0))
         .truth("12 scenes with 3 views each, share 0.25", expected(3), move |f| properties(f, &views, 0.25, start))
         .because("Whatever the seed: 3 of 12 scenes are held out, with all their views.")
-        .truth("10 scenes with 1 to 6 views, share 0.3", expected(3), move |f| properties(f, &unequal, 0.3, start))
+        .truth("10 scenes, one with 40 views, share 0.3, five seeds: scenes held out", vec![3; 5], move |f| -> Result<Vec<usize>> {
+            let held_out = |seed| {
+                let test = f(&unequal, 0.3, start + seed)?.1;
+                Ok(test.iter().map(|&row| unequal[row]).collect::<BTreeSet<_>>().len())
+            };
+            (0..5).map(held_out).collect()
+        })
         .because("The share counts scenes, not rows.")
         .truth("12 scenes, share 0.01", expected(1), move |f| properties(f, &views_1, 0.01, start))
         .truth("12 scenes, share 0.99", expected(11), move |f| properties(f, &views_2, 0.99, start))
+        .truth(format!("{scenes} scenes with 2 views, share 0.3"), expected((0.3 * scenes as f64).round() as usize), move |f| {
+            properties(f, &pairs, 0.3, start)
+        })
         .truth("the same seed twice gives the same split", true, move |f| -> Result<bool> {
             Ok(f(&views_3, 0.25, start)? == f(&views_3, 0.25, start)?)
         })

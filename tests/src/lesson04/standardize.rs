@@ -29,21 +29,38 @@ enum Fault {
 fn fit(train: &Tensor, fault: Fault) -> Result<(Tensor, Tensor)> {
     let (rows, features) = train.dims2()?;
     let values = train.to_vec2::<f32>()?;
-    let column = |j: usize| values.iter().map(|row| f64::from(row[j])).collect::<Vec<_>>();
+    let column = |j: usize| {
+        values
+            .iter()
+            .map(|row| f64::from(row[j]))
+            .collect::<Vec<_>>()
+    };
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let everything: Vec<f64> = values.iter().flatten().map(|&x| f64::from(x)).collect();
     let (mut means, mut deviations) = (vec![], vec![]);
     for j in 0..features {
-        let values = if fault == Fault::WholeMatrix { everything.clone() } else { column(j) };
+        let values = if fault == Fault::WholeMatrix {
+            everything.clone()
+        } else {
+            column(j)
+        };
         let mu = mean(&values);
         let squares: Vec<f64> = values.iter().map(|x| (x - mu).powi(2)).collect();
         let variance = match fault {
             Fault::SampleDeviation => squares.iter().sum::<f64>() / (rows as f64 - 1.0),
             _ => mean(&squares),
         };
-        let sigma = if fault == Fault::Variance { variance } else { variance.sqrt() };
+        let sigma = if fault == Fault::Variance {
+            variance
+        } else {
+            variance.sqrt()
+        };
         // What f32 arithmetic leaves of a constant column of 0.1.
-        let rounding = if sigma <= 1e-6 * mu.abs() && mu != 0.0 { 7.5e-9 } else { sigma };
+        let rounding = if sigma <= 1e-6 * mu.abs() && mu != 0.0 {
+            7.5e-9
+        } else {
+            sigma
+        };
         let sigma = match fault {
             Fault::NotDivided => 1.0,
             Fault::NoGuard => rounding,
