@@ -296,7 +296,7 @@ fn planted() -> Result<(Tensor, Tensor)> {
     );
     let network = ResNet::new(&config, &weights)?;
     let sampler = Sampler {
-        canvas: Canvas::square(32),
+        canvas: Canvas::square(40),
         radius: (6.0, 8.0),
         badge_probability: 0.0,
         ..Sampler::default()
@@ -626,7 +626,7 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
                 ("above 0.5", Observed::from(vec![1, 1, 1, 0])),
             ]),
             move |f| -> Result<Observed> {
-                let thresholds = (f.thresholds)(&[planted_maps.clone()], 9 * 32 * 32, 0.03)?;
+                let thresholds = (f.thresholds)(&[planted_maps.clone()], 9 * 40 * 40, 0.03)?;
                 let found = (f.best)(&(f.iou)(&[(planted_maps.clone(), planted_masks.clone())], &thresholds)?)?;
                 let above = found.iter().map(|one| usize::from(one.1 > 0.5)).collect::<Vec<_>>();
                 Ok(Observed::fields([
@@ -637,7 +637,7 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
         )
         .because("The units were made for these colours.")
         .truth("the same with shuffled masks: how many IoUs are above 0.5", 0usize, move |f| -> Result<usize> {
-            let thresholds = (f.thresholds)(&[planted_maps_1.clone()], 9 * 32 * 32, 0.03)?;
+            let thresholds = (f.thresholds)(&[planted_maps_1.clone()], 9 * 40 * 40, 0.03)?;
             let masks = (f.shuffled)(&planted_masks_1)?;
             let found = (f.best)(&(f.iou)(&[(planted_maps_1.clone(), masks)], &thresholds)?)?;
             Ok(found.iter().filter(|one| one.1 > 0.5).count())

@@ -15,6 +15,7 @@ pub struct Series {
     markers: bool,
     dashed: bool,
     color: Option<Rgb>,
+    intervals: Vec<(f64, f64)>,
 }
 
 impl Series {
@@ -26,6 +27,7 @@ impl Series {
             markers: false,
             dashed: false,
             color: None,
+            intervals: Vec::new(),
         }
     }
 
@@ -37,6 +39,12 @@ impl Series {
     /// Marks each point, with a shape of its own for each series.
     pub fn markers(mut self) -> Self {
         self.markers = true;
+        self
+    }
+
+    /// Lower and upper end of an interval around each point, in their order: a thin vertical line with caps.
+    pub fn intervals(mut self, intervals: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        self.intervals = intervals.into_iter().collect();
         self
     }
 
@@ -159,8 +167,12 @@ impl Panel for LineChart {
         } else {
             (x.log, x.min, x.max) = (false, -0.5, x.names.len() as f64 - 0.5);
         }
+        let ends = self.series.iter().flat_map(|s| &s.intervals);
         y.span(
-            points().map(|p| p.1).chain(self.levels.iter().map(|l| l.1)),
+            points()
+                .map(|p| p.1)
+                .chain(ends.flat_map(|&(low, high)| [low, high]))
+                .chain(self.levels.iter().map(|l| l.1)),
             0.05,
         );
         if let Some((Some(min), Some(max))) = self.y_range.map(|(a, b)| (y.place(a), y.place(b)))
@@ -200,6 +212,14 @@ impl Panel for LineChart {
                 })
                 .collect();
             left_out += places.iter().filter(|p| p.is_none()).count();
+            for (&(px, _), &(low, high)) in series.points.iter().zip(&series.intervals) {
+                if let (Some(px), Some(low), Some(high)) =
+                    (x.place(px), y.place(low), y.place(high))
+                {
+                    let [low, high] = [low, high].map(|end| plot.at(px, end.clamp(y.min, y.max)));
+                    interval(canvas, low, high, self.color(index))?;
+                }
+            }
             for run in places.split(Option::is_none) {
                 let run: Vec<[f32; 2]> = run.iter().flatten().copied().collect();
                 if series.dashed {
@@ -227,4 +247,14 @@ impl Panel for LineChart {
         }
         Ok(())
     }
+}
+
+/// A vertical line with a short cap at each end.
+fn interval(canvas: &Canvas<'_>, low: [f32; 2], high: [f32; 2], color: Rgb) -> Result<()> {
+    const CAP: f32 = 3.5;
+    canvas.line(&[low, high], color, 1.0)?;
+    for [x, y] in [low, high] {
+        canvas.line(&[[x - CAP, y], [x + CAP, y]], color, 1.0)?;
+    }
+    Ok(())
 }

@@ -257,3 +257,19 @@ fn an_image_with_a_bar_shows_both_ends_of_its_colours() {
         assert!(!has(&plain, color) && has(&with_bar, color), "{color:?}");
     }
 }
+
+#[test]
+fn an_interval_is_drawn_from_its_lower_to_its_upper_end() {
+    let chart = |intervals: &[(f64, f64)]| {
+        let series = Series::over_index("", [0.5, 0.5]).intervals(intervals.to_vec());
+        let panel = LineChart::new().series(series).y_range(0.0..=1.0);
+        Figure::new("").panel(panel).render().unwrap()
+    };
+    let without = ink(&chart(&[]));
+    let short = ink(&chart(&[(0.4, 0.6), (0.4, 0.6)]));
+    let long = ink(&chart(&[(0.1, 0.9), (0.1, 0.9)]));
+    assert!(
+        without < short && short + 100 < long,
+        "{without}, {short} and {long} pixels of ink"
+    );
+}
