@@ -22,6 +22,11 @@ pub struct Lesson02;
 #[doc = include_str!("../../lessons/lesson03/README.md")]
 pub struct Lesson03;
 
+/// The programs in the text of lesson 04.
+#[cfg(doctest)]
+#[doc = include_str!("../../lessons/lesson04/README.md")]
+pub struct Lesson04;
+
 /// The programs in the text of lesson 05.
 #[cfg(doctest)]
 #[doc = include_str!("../../lessons/lesson05/README.md")]

@@ -671,7 +671,7 @@ fn best_scenes(material: &Material) -> Result<Figure> {
             layer.site
         )));
     }
-    Ok(figure.width(900))
+    Ok(figure.width(840))
 }
 
 /// 4.9: units and directions taken away, and a unit that can be read and is not used.
@@ -787,7 +787,7 @@ fn effects(
     Ok(effect(&Tensor::cat(&before, 0)?, &Tensor::cat(&after, 0)?)?)
 }
 
-/// How many predictions flip when a direction is taken out at each site.
+/// How much the logits change when a direction is taken out at each site.
 fn directions(material: &Material, class: usize) -> Result<BarChart> {
     let network = material.network();
     let scene = |batch: &Batch| batch.rendered.iter().map(|one| one.scene.clone()).collect();
@@ -812,9 +812,9 @@ fn directions(material: &Material, class: usize) -> Result<BarChart> {
                 None => random_rotation(rows.dim(1)?, 7)?.get(0)?,
             };
             let without = |images: &Tensor| without_direction(network, images, site, &direction);
-            heights.push(effects(material, network, without)?.flipped);
+            heights.push(effects(material, network, without)?.logit_change);
         }
         chart = chart.group(name, heights);
     }
-    Ok(chart.y_label("share of predictions that flip"))
+    Ok(chart.y_label("mean |change| of a logit"))
 }

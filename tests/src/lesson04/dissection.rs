@@ -8,6 +8,7 @@ use crate::{Exam, Observed};
 /// `solution04::Thresholds` and `solution04::Dissection` over a list of batches, `best_concepts` and `shuffled`
 #[derive(Clone, Copy)]
 #[allow(missing_docs, reason = "the names say it")]
+#[allow(clippy::type_complexity, reason = "one use each")]
 pub struct Dissect {
     pub thresholds: fn(&[Tensor], usize, f64) -> Result<Tensor>,
     pub iou: fn(&[(Tensor, Tensor)], &Tensor) -> Result<Tensor>,
@@ -626,7 +627,7 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
                 ("above 0.5", Observed::from(vec![1, 1, 1, 0])),
             ]),
             move |f| -> Result<Observed> {
-                let thresholds = (f.thresholds)(&[planted_maps.clone()], 9 * 40 * 40, 0.03)?;
+                let thresholds = (f.thresholds)(std::slice::from_ref(&planted_maps), 9 * 40 * 40, 0.03)?;
                 let found = (f.best)(&(f.iou)(&[(planted_maps.clone(), planted_masks.clone())], &thresholds)?)?;
                 let above = found.iter().map(|one| usize::from(one.1 > 0.5)).collect::<Vec<_>>();
                 Ok(Observed::fields([
@@ -637,7 +638,7 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
         )
         .because("The units were made for these colours.")
         .truth("the same with shuffled masks: how many IoUs are above 0.5", 0usize, move |f| -> Result<usize> {
-            let thresholds = (f.thresholds)(&[planted_maps_1.clone()], 9 * 40 * 40, 0.03)?;
+            let thresholds = (f.thresholds)(std::slice::from_ref(&planted_maps_1), 9 * 40 * 40, 0.03)?;
             let masks = (f.shuffled)(&planted_masks_1)?;
             let found = (f.best)(&(f.iou)(&[(planted_maps_1.clone(), masks)], &thresholds)?)?;
             Ok(found.iter().filter(|one| one.1 > 0.5).count())

@@ -13,7 +13,7 @@ pub type Fitted = (Tensor, Tensor);
 pub struct Probing {
     pub logits: fn(&Fitted, &Tensor) -> Result<Tensor>,
     pub predict: fn(&Fitted, &Tensor) -> Result<Vec<usize>>,
-    pub gradients: fn(&Fitted, &Tensor, &Tensor, f64) -> Result<(Tensor, Tensor)>,
+    pub gradients: fn(&Fitted, &Tensor, &Tensor, f64) -> Result<Fitted>,
     pub fit: fn(&Tensor, &[usize], usize, f64) -> Result<Fitted>,
 }
 
