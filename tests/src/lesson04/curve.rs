@@ -199,9 +199,9 @@ pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
     };
     let mut random = Random::new(seed, 47);
     let network = red_and_blue().expect("a small network");
-    let count = random.count(44, 60);
+    let count = random.count(100, 140);
     let (images, colours, places) = squares(&mut random, count).expect("small images");
-    let batches = in_batches(&images, 7).expect("seven at a time");
+    let batches = in_batches(&images, 17).expect("a few at a time");
     // Unlike sides, so that swapping them shows in the majority.
     let (train, test): (Vec<usize>, Vec<usize>) = (0..count).partition(|row| row % 4 != 1);
     let tasks = vec![(colours.clone(), 2), (places.clone(), 2)];
