@@ -223,9 +223,6 @@ fn every_lesson_page_lists_its_exercises_as_the_catalogue_does() {
     for (lesson, exercise) in exercises() {
         let page = format!("lessons/{}/README.md", lesson.package);
         let text = fs::read_to_string(root().join(&page)).expect("a page");
-        if text.lines().count() < 40 {
-            continue; // a page still to be written
-        }
         let begin = format!("| {} ", exercise.id);
         let rows: Vec<_> = text
             .lines()
