@@ -28,6 +28,22 @@ enum Fault {
 
 fn fit(train: &Tensor, fault: Fault) -> Result<(Tensor, Tensor)> {
     let (rows, features) = train.dims2()?;
+    if matches!(fault, Fault::NoGuard | Fault::ZeroGuard) {
+        // In f32, whose rounding is the point.
+        let mean = train.mean(0)?;
+        let deviation = train.broadcast_sub(&mean)?.sqr()?.mean(0)?.sqrt()?;
+        let guarded = deviation
+            .eq(0f32)?
+            .where_cond(&deviation.ones_like()?, &deviation)?;
+        return Ok((
+            mean,
+            if fault == Fault::NoGuard {
+                deviation
+            } else {
+                guarded
+            },
+        ));
+    }
     let values = train.to_vec2::<f32>()?;
     let column = |j: usize| {
         values
@@ -55,17 +71,8 @@ fn fit(train: &Tensor, fault: Fault) -> Result<(Tensor, Tensor)> {
         } else {
             variance.sqrt()
         };
-        // What f32 arithmetic leaves of a constant column of 0.1.
-        let rounding = if sigma <= 1e-6 * mu.abs() && mu != 0.0 {
-            7.5e-9
-        } else {
-            sigma
-        };
         let sigma = match fault {
             Fault::NotDivided => 1.0,
-            Fault::NoGuard => rounding,
-            Fault::ZeroGuard if rounding == 0.0 => 1.0,
-            Fault::ZeroGuard => rounding,
             Fault::Epsilon => sigma + 1e-3,
             Fault::ConstantToZero if sigma <= 1e-6 * mu.abs() => 1e6,
             _ if sigma <= 1e-6 * mu.abs() => 1.0,
