@@ -572,14 +572,14 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
         .because("The expected thresholds come from sorting all values of each unit.")
         .case("thresholds: the same, share 0.5", move |f| (f.thresholds)(&maps_2, 9 * 20, 0.5))
         .truth(
-            "IoU: a 2×2 map with 1 at the top left, T = 0, mask the upper row",
-            Tensor::new(&[[0.5f64]], &Device::Cpu).expect("a number"),
+            "IoU: a 2×2 map with 1 at the top left, T = 0, mask on 3 pixels",
+            Tensor::new(&[[1f64 / 3.0]], &Device::Cpu).expect("a number"),
             |f| {
-                let mask = tensor(&[1., 1., 0., 0.], (1, 1, 2, 2));
+                let mask = tensor(&[1., 1., 1., 0.], (1, 1, 2, 2));
                 (f.iou)(&[(delta([0, 0, 0, 0], [1, 1, 2, 2]), mask)], &tensor(&[0.], 1))
             },
         )
-        .because("One pixel of two is common, and the unit has no other.")
+        .because("The unit is on at the top left only: 0 is not above 0. One pixel of three is common.")
         .truth(
             "IoU: one image fits exactly, another shows the concept on 3 pixels unseen",
             Tensor::new(&[[0.25f64]], &Device::Cpu).expect("a number"),

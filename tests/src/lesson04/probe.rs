@@ -422,7 +422,10 @@ pub fn probe(seed: u64) -> Exam<Probing> {
             observe((f.fit)(&rows, &oracle.labels, 3, penalty))
         })
         .within(CONVERGED)
-        .because("The expected weights are those of scikit-learn's LogisticRegression(C = 1/(0.02 · 30)).")
+        .because(
+            "The expected weights are those of scikit-learn's LogisticRegression(C = 1/(0.02 · 30)). If yours have the same \
+             signs and are smaller, your probe has not converged: go on until no entry of the gradient is above 1e-4.",
+        )
         .truth("fit and predict: the same rows", oracle.predicted, move |f| {
             (f.predict)(&(f.fit)(&oracle_rows, &oracle_labels, 3, penalty)?, &oracle_rows)
         })

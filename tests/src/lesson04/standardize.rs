@@ -73,7 +73,7 @@ fn fit(train: &Tensor, fault: Fault) -> Result<(Tensor, Tensor)> {
         };
         let sigma = match fault {
             Fault::NotDivided => 1.0,
-            Fault::Epsilon => sigma + 1e-3,
+            Fault::Epsilon => sigma + 1e-8,
             Fault::ConstantToZero if sigma <= 1e-6 * mu.abs() => 1e6,
             _ if sigma <= 1e-6 * mu.abs() => 1.0,
             _ => sigma,
@@ -151,8 +151,8 @@ pub fn standardize(seed: u64) -> Exam<Standardize> {
         )
         .mistake(
             "a constant added to every deviation",
-            "You add a small number to every σ. That changes features that vary little, such as sparse units. Replace σ \
-             by 1 where it is 0, and leave the others alone.",
+            "You add a small number to every σ. A feature that does not vary in training is then divided by almost nothing, and \
+             a test row that differs by a hair becomes a million. Where σ is 0, put 1.",
             fault!(Fault::Epsilon),
         )
         .mistake(
