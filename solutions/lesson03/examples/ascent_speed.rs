@@ -1,4 +1,4 @@
-//! Time and memory of 256 steps on one channel of layer4 at 128×128: `cargo run -p solution03 --example speed`.
+//! Time and memory of 256 steps on one channel of layer4 at 128×128: `cargo run -p solution03 --example ascent_speed`.
 //!
 //! Twice: on pixels with plain ascent, and with everything on (waves, decorrelated colours, jitter, rotation, scale, total
 //! variation, Adam). Processor time and memory are read from `/proc`, so only on Linux.
