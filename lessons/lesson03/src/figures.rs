@@ -29,8 +29,11 @@ pub const ALL: [(&str, Draw); 8] = [
     ("decoy", decoy),
 ];
 
-/// Side of the images that are made.
-const SIDE: usize = 128;
+/// Side of the images that are made: as the network knows them, and at most 128 pixels, which is quick enough.
+fn side(material: &Material) -> usize {
+    material.side().min(128)
+}
+
 /// The image that is dreamt of.
 const PICTURE: u64 = 7;
 /// Widths at which 128 pixels of an image are 128 of the figure, so that nothing is resampled.
@@ -320,15 +323,16 @@ fn optima(material: &Material) -> Result<Figure> {
         for (layer, channels) in CHANNELS {
             let site = before_relu(material.network(), layer)?;
             let channel = within(material, &site, channels[row])?;
-            let (image, _) = optimum(material, &site, channel, &recipe, SIDE)?;
+            let (image, _) = optimum(material, &site, channel, &recipe, side(material))?;
             let title = format!("{layer}, {channel}");
             figure = figure.panel(ImagePanel::new(&image.get(0)?)?.title(title));
         }
     }
     Ok(figure.caption(format!(
-        "{}: two channels of each layer, before the last ReLU. Your maximize on {}. {SIDE}×{SIDE} pixels.",
+        "{}: two channels of each layer, before the last ReLU. Your maximize on {}. {side}×{side} pixels.",
         material.network_name(),
-        recipe.words()
+        recipe.words(),
+        side = side(material)
     )))
 }
 
@@ -401,7 +405,7 @@ fn ablation(material: &Material) -> Result<Figure> {
     let channel = within(material, &site, 20)?;
     let mut figure = Figure::new("From noise to a picture").columns(3).width(876);
     for (name, recipe) in recipes.iter().filter(|(_, recipe)| recipe.can_be_made()) {
-        let (image, _) = optimum(material, &site, channel, recipe, SIDE)?;
+        let (image, _) = optimum(material, &site, channel, recipe, side(material))?;
         let reached = value(material, &image, &site, channel)?;
         let panel = ImagePanel::new(&image.get(0)?)?.title(*name);
         figure = figure.panel(panel.note(format!("objective {reached:.2}")));
@@ -409,9 +413,10 @@ fn ablation(material: &Material) -> Result<Figure> {
     Ok(figure.caption(format!(
         "{}, {site}, channel {channel}, {} steps each. Plain ascent on pixels with nothing against noise; total variation or \
          blur (3.3); jitter (3.4); all of it with l2, rotation and scale; waves and decorrelated colours (3.6) with Adam, \
-         moved, total variation. {SIDE}×{SIDE} pixels.",
+         moved, total variation. {side}×{side} pixels.",
         material.network_name(),
-        ASCENT.steps
+        ASCENT.steps,
+        side = side(material)
     )))
 }
 
@@ -442,7 +447,7 @@ fn steps(material: &Material) -> Result<Figure> {
         if !recipe.can_be_made() {
             continue;
         }
-        let (_, values) = optimum(material, &site, channel, &recipe, SIDE)?;
+        let (_, values) = optimum(material, &site, channel, &recipe, side(material))?;
         chart = chart.series(Series::over_index(name, values));
     }
 
@@ -460,7 +465,7 @@ fn steps(material: &Material) -> Result<Figure> {
             scale: 0.0, // no penalty
         };
         let what = format!("class {class} by its {name}");
-        let (image, _) = make(&wish, &Recipe::best(), 1, SIDE, what)?;
+        let (image, _) = make(&wish, &Recipe::best(), 1, side(material), what)?;
         let reached = |f: &Function| Ok::<_, candle_core::Error>(f(&image)?.to_vec1::<f32>()?[0]);
         let (score, share) = (reached(&by_score)?, reached(&by_probability)?);
         figure = figure.panel(
@@ -552,7 +557,13 @@ fn diverse(material: &Material) -> Result<Figure> {
             objective: &together,
             scale,
         };
-        let (images, _) = make(&wish, &recipe, 4, SIDE, format!("{site} {channel}"))?;
+        let (images, _) = make(
+            &wish,
+            &recipe,
+            4,
+            side(material),
+            format!("{site} {channel}"),
+        )?;
         for n in 0..4 {
             let reached = value(material, &images.narrow(0, n, 1)?, &site, channel)?;
             let panel = ImagePanel::new(&images.get(n)?)?;
@@ -587,7 +598,7 @@ fn examples(material: &Material) -> Result<Figure> {
     let units = units.into_iter().collect::<Result<Vec<_>>>()?;
     let scores = scores(material, &units, COUNT)?;
     for ((layer, site, channel), scores) in units.iter().zip(&scores) {
-        let (image, _) = optimum(material, site, *channel, &recipe, SIDE)?;
+        let (image, _) = optimum(material, site, *channel, &recipe, side(material))?;
         let reached = value(material, &image, site, *channel)?;
         figure = figure.panel(
             ImagePanel::new(&image.get(0)?)?
@@ -663,7 +674,7 @@ fn decoy(material: &Material) -> Result<Figure> {
         ..PLAIN
     };
     let recipe = if jitter.can_be_made() { jitter } else { PLAIN };
-    let (image, _) = make(&wish, &recipe, 1, SIDE, "decoy".into())?;
+    let (image, _) = make(&wish, &recipe, 1, side(material), "decoy".into())?;
     let reached = unit(&image)?.to_vec1::<f32>()?[0];
     let mut figure = Figure::new("A unit that wants one thing and finds another")
         .columns(6)
