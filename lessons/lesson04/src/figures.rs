@@ -474,11 +474,13 @@ fn dissect(
         let each = counts.par_iter_mut().zip(&thresholds).zip(sites);
         each.try_for_each(|(((straight, turned), (_, _, axes)), site)| {
             let activations = trace.activation(site)?;
-            straight.update(activations, &both)?;
-            match turned {
+            let count_turned = || match turned {
                 Some(turned) => turned.update(&rotated(activations, axes)?, &masks),
                 None => Ok(()),
-            }
+            };
+            let (straight, turned) =
+                rayon::join(|| straight.update(activations, &both), count_turned);
+            straight.and(turned)
         })?;
         bar.inc(BATCH as u64);
     }
