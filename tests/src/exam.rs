@@ -47,6 +47,8 @@ struct Mistake<F> {
     id: String,
     sentence: String,
     attempt: F,
+    /// What it gives on each experiment, once it was asked.
+    outcomes: Vec<OnceCell<Outcome>>,
 }
 
 struct Experiment<F> {
@@ -103,6 +105,7 @@ impl<F: Copy + 'static> Exam<F> {
             id: id.into(),
             sentence: sentence.into(),
             attempt,
+            outcomes: self.experiments.iter().map(|_| OnceCell::new()).collect(),
         });
         self
     }
@@ -180,6 +183,9 @@ impl<F: Copy + 'static> Exam<F> {
         expectation: Expectation,
         run: impl Fn(F) -> R + 'static,
     ) -> Self {
+        for mistake in &mut self.mistakes {
+            mistake.outcomes.push(OnceCell::new());
+        }
         self.experiments.push(Experiment {
             label: label.into(),
             run: Box::new(move |attempt| run(attempt).into()),
@@ -262,11 +268,8 @@ impl<F: Copy + 'static> Exam<F> {
         let failing = outcomes.len();
         let agrees = |mistake: &Mistake<F>, i: usize, outcome: &Outcome| {
             let experiment = &self.experiments[i];
-            same(
-                &experiment.run(mistake.attempt),
-                outcome,
-                experiment.tolerance,
-            )
+            let known = mistake.outcomes[i].get_or_init(|| experiment.run(mistake.attempt));
+            same(known, outcome, experiment.tolerance)
         };
         let mut suspects: Vec<&Mistake<F>> = self.mistakes.iter().collect();
         // The failing experiment first: it clears most of them.

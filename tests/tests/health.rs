@@ -5,7 +5,7 @@ use graders::{
     catalogue::{self, Catalogue, Findings},
     snapshot,
 };
-use std::sync::LazyLock;
+use std::{sync::LazyLock, thread};
 
 /// Beside seed 0 fixed ones, so that a run can be repeated, and as many that no run has seen before as `HEALTH_SEEDS`
 /// says.
@@ -25,26 +25,30 @@ fn findings(exams: Catalogue, seed: u64) -> Vec<Findings> {
         .collect()
 }
 
-/// The same for all lessons and seed 0, which several tests look at.
-static OF_SEED_0: LazyLock<Vec<(&str, Vec<Findings>)>> = LazyLock::new(|| {
-    let of_lesson = |(package, exams)| (package, findings(exams, 0));
-    catalogue::lessons().into_iter().map(of_lesson).collect()
+/// The same for all lessons and seeds; several tests look at it. Lessons, and seeds two by two, are graded side by side.
+static ALL: LazyLock<Vec<(&str, u64, Vec<Findings>)>> = LazyLock::new(|| {
+    let mut all = vec![];
+    for seeds in [vec![0], more_seeds()].concat().chunks(2) {
+        thread::scope(|scope| {
+            let mut running = vec![];
+            for &seed in seeds {
+                for (package, exams) in catalogue::lessons() {
+                    running.push(scope.spawn(move || (package, seed, findings(exams, seed))));
+                }
+            }
+            let found = running.into_iter().map(|thread| thread.join());
+            all.extend(found.map(|found| found.expect("grading does not panic")));
+        });
+    }
+    all
 });
 
 #[test]
 fn every_exam_is_sound_on_every_seed() {
     let mut faults = vec![];
-    let mut look = |package: &str, seed: u64, findings: &[Findings]| {
+    for (package, seed, findings) in ALL.iter() {
         let of_exam = |fault: String| format!("{package}, seed {seed}: exercise {fault}");
         faults.extend(findings.iter().flat_map(Findings::faults).map(of_exam));
-    };
-    for (package, findings) in OF_SEED_0.iter() {
-        look(package, 0, findings);
-    }
-    for (package, exams) in catalogue::lessons() {
-        for seed in more_seeds() {
-            look(package, seed, &findings(exams, seed));
-        }
     }
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
@@ -107,7 +111,7 @@ fn snapshots_are_what_the_solutions_give() {
 /// What a learner reads for each mistake, on one page per lesson, to be read as a whole.
 #[test]
 fn snapshots_of_the_words_for_each_mistake() {
-    for (package, findings) in OF_SEED_0.iter() {
+    for (package, _, findings) in ALL.iter().filter(|(_, seed, _)| *seed == 0) {
         let mut page = String::new();
         for exam in findings {
             for (id, grade) in &exam.mistakes {
