@@ -8,7 +8,7 @@ use draw::{BarChart, Figure, ImagePanel, MapGrid};
 use resnet::ResNet;
 use scenes::{Sampler, Shape, photo};
 use serde::Serialize;
-use studio::Material;
+use studio::{Material, softmax};
 
 use crate::check::Check;
 use crate::network;
@@ -203,10 +203,10 @@ pub fn show(shown: &Shown, input: &Input, figure: &Path) -> Result<Showing> {
         .filter(|site| sites.iter().any(|s| s == site));
     let table: Vec<_> = table.collect(); // a stem for CIFAR has no maxpool
     let trace = network.capture(&network::input(&input.pixels)?, &table)?;
-    let softmax = softmax(&trace.logits.flatten_all()?.to_vec1()?);
+    let answered = softmax(&trace.logits.flatten_all()?.to_vec1()?);
     let mut probabilities: Vec<_> = classes
         .iter()
-        .zip(softmax)
+        .zip(answered)
         .map(|(class, probability)| Guess {
             class: class.clone(),
             probability,
@@ -261,14 +261,6 @@ pub fn show(shown: &Shown, input: &Input, figure: &Path) -> Result<Showing> {
         layers,
         figure: picture.save(figure)?,
     })
-}
-
-/// `exp(logit) / Σ exp(logit)`, shifted by the largest so that nothing overflows.
-fn softmax(logits: &[f32]) -> Vec<f32> {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
-    let sum: f32 = powers.iter().sum();
-    powers.iter().map(|power| power / sum).collect()
 }
 
 /// The most active channels of one site.
@@ -376,15 +368,6 @@ mod tests {
         assert!(
             (found.std - 4.75f64.sqrt()).abs() < 1e-12,
             "mean of squares 5, square of the mean 0.25"
-        );
-    }
-
-    #[test]
-    fn softmax_of_large_logits_is_finite() {
-        assert_eq!(softmax(&[1000.0, 1000.0]), [0.5, 0.5]);
-        assert!(
-            (softmax(&[0.0, 3f32.ln()])[1] - 0.75).abs() < 1e-6,
-            "odds of 3 to 1"
         );
     }
 

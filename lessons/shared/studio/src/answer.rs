@@ -23,15 +23,14 @@ impl Material {
     pub fn answer(&self, sample: &Sample) -> Result<Vec<Guess>> {
         let logits = self.network().forward(&sample.input()?)?.squeeze(0)?;
         let logits = logits.to_vec1::<f32>()?;
-        let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let sum: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+        let probabilities = softmax(&logits);
         let mut order: Vec<usize> = (0..logits.len()).collect();
         order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
         order.truncate(SHOWN);
         let guess = |class: usize| Guess {
             class,
             name: self.class_name(class).to_string(),
-            probability: (logits[class] - largest).exp() / sum,
+            probability: probabilities[class],
         };
         Ok(order.into_iter().map(guess).collect())
     }
@@ -43,5 +42,27 @@ impl Material {
             text += &format!("  {:>6.2} %  {}\n", 100.0 * guess.probability, guess.name);
         }
         Ok(text)
+    }
+}
+
+/// `exp(logit) / Σ exp(logit)`, shifted by the largest so that nothing overflows.
+pub fn softmax(logits: &[f32]) -> Vec<f32> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+    let sum: f32 = powers.iter().sum();
+    powers.iter().map(|power| power / sum).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn softmax_of_large_logits_is_finite() {
+        assert_eq!(softmax(&[1000.0, 1000.0]), [0.5, 0.5]);
+        assert!(
+            (softmax(&[0.0, 3f32.ln()])[1] - 0.75).abs() < 1e-6,
+            "odds of 3 to 1"
+        );
     }
 }

@@ -20,7 +20,7 @@ mod answer;
 mod material;
 mod program;
 
-pub use answer::Guess;
+pub use answer::{Guess, softmax};
 pub use material::{Batch, Choice, Data, Material, Sample};
 pub use program::main;
 
