@@ -354,8 +354,9 @@ fn localized(material: &Material) -> Result<Figure> {
         for ((name, _), scores) in METHODS.iter().zip(scores.chunks(SITES.len())) {
             chart = chart.series(Series::over_index(*name, scores.iter().map(of)).markers());
         }
+        let saliency = SITES.map(|_| of(&saliency)); // of the pixels: the same beside every layer
         chart
-            .level("saliency", of(&saliency))
+            .series(Series::over_index("saliency", saliency).dashed())
             .level("area of the figure: chance", area)
     };
     Ok(Figure::new("Which layer finds the figure that was asked for?")
