@@ -354,7 +354,10 @@ impl Bill {
 impl Row {
     fn line(&self) -> String {
         let of = |done: usize, all: usize| format!("{done} of {all}");
-        let mutants = self.mutants.as_ref().map_or("not run".into(), |tally| {
+        // A run that was cut short has a tally for each exercise; an empty one says that none of its mutants was tried.
+        let tried = |tally: &&Tally| tally.caught + tally.survived + tally.unviable > 0;
+        let tally = self.mutants.as_ref().filter(tried);
+        let mutants = tally.map_or("not run".into(), |tally| {
             of(tally.caught, tally.caught + tally.survived)
         });
         let Self {
