@@ -619,6 +619,9 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
         .truth("shuffled masks of three images that hold 1, 2 and 3", tensor(&[3., 1., 2.], (3, 1, 1, 1)), |f| {
             (f.shuffled)(&tensor(&[1., 2., 3.], (3, 1, 1, 1)))
         })
+        .truth("shuffled masks of two images that hold 1 and 2", tensor(&[2., 1.], (2, 1, 1, 1)), |f| {
+            (f.shuffled)(&tensor(&[1., 2.], (2, 1, 1, 1)))
+        })
         .case("shuffled random masks of three images", move |f| (f.shuffled)(&masks_of_three))
         .truth(
             "a network with conv1 units for red, green, blue and nothing, on 9 scenes: concepts, and which IoU is above 0.5",

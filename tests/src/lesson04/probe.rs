@@ -272,6 +272,9 @@ pub fn probe(seed: u64) -> Exam<Probing> {
         (random.between(-1.5, 1.5, (24, 3)) + tensor(&shift, (24, 3))).expect("equal shapes")
     };
     let cloud_labels: Vec<usize> = (0..24).map(|row| row % 3).collect();
+    let wide = random.between(-1.5, 1.5, (20, 40));
+    let wide_labels: Vec<usize> = (0..20).map(|row| [0, 0, 1, 0, 2][row % 5]).collect();
+    let (clouds_1, cloud_labels_1) = (clouds.clone(), cloud_labels.clone());
     let oracle = fixture();
     let rows = tensor(
         &oracle.rows.concat(),
@@ -432,6 +435,27 @@ pub fn probe(seed: u64) -> Exam<Probing> {
         .because("The expected classes are scikit-learn's.")
         .case("fit: 24 random rows in three clouds, penalty 0.1", move |f| {
             observe((f.fit)(&clouds, &cloud_labels, 3, 0.1))
+        })
+        .within(CONVERGED)
+        .truth(
+            "fit: a dead layer, 8 rows of zeros, 6 of class 0 and 2 of class 1",
+            Observed::fields([
+                ("weights", tensor(&[0.; 6], (2, 3))),
+                ("bias, less its mean", tensor(&[3f32.ln() / 2.0, -3f32.ln() / 2.0], 2)),
+            ]),
+            |f| observe((f.fit)(&tensor(&[0.; 24], (8, 3)), &[0, 0, 1, 0, 0, 0, 1, 0], 2, 0.1)),
+        )
+        .within(CONVERGED)
+        .because(
+            "Features that are all 0 say nothing, so the probe believes the shares of the classes: 3 to 1, and the biases \
+             differ by ln 3.",
+        )
+        .case("fit: 20 random rows of 40 features, penalty 0.5", move |f| {
+            observe((f.fit)(&wide, &wide_labels, 3, 0.5))
+        })
+        .within(CONVERGED)
+        .case("fit: 24 random rows in three clouds, penalty 4", move |f| {
+            observe((f.fit)(&clouds_1, &cloud_labels_1, 3, 4.0))
         })
         .within(CONVERGED)
         .refuses("fit: 7 rows and 6 labels", move |f| observe((f.fit)(&random_rows, &[0; 6], 3, 0.1)))
