@@ -101,7 +101,7 @@ fn wave_weights(height: usize, width: usize) -> Result<Tensor> {
 /// **Trap** The rows of `axes` belong to the result. With the matrix transposed each picture still has colours, wrong ones.
 pub fn mix_colours(image: &Tensor, axes: &Tensor) -> Result<Tensor> {
     let (batch, channels, height, width) = image.dims4()?;
-    if axes.dims() != [3, 3] || channels != 3 {
+    if (axes.dims(), channels) != (&[3, 3], 3) {
         bail!(
             "expected axes [3, 3] and an image of 3 channels, got {:?} and {:?}",
             axes.dims(),

@@ -73,11 +73,13 @@ enum Fault {
     RawGradient,
     BiasKept,
     NoRoot,
+    EpsilonUnderTheRoot,
     BetasSwapped,
     AdamOfDirection,
     AdamIgnored,
     DeadAccepted,
     OneDeadAccepted,
+    SummitRefused,
     OneStepLess,
     FirstGradientKept,
     StillConnected,
@@ -130,7 +132,7 @@ fn maximize(
         let mut g = store
             .get(&variable)
             .map_or_else(|| p.zeros_like(), |g| Ok(g.clone()))?;
-        if t == 1 {
+        if t == 1 || fault == SummitRefused {
             let sizes = dot(&g, &g)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
             let dead = |size: &f64| *size == 0.0;
             let refused = match fault {
@@ -166,12 +168,12 @@ fn maximize(
                         (&v / (1.0 - f64::powi(beta2, t as i32)))?,
                     ),
                 };
-                let size = if fault == NoRoot {
-                    v_hat
-                } else {
-                    v_hat.sqrt()?
+                let size = match fault {
+                    NoRoot => (v_hat + 1e-8)?,
+                    EpsilonUnderTheRoot => (v_hat + 1e-8)?.sqrt()?,
+                    _ => (v_hat.sqrt()? + 1e-8)?,
                 };
-                (m_hat / (size + 1e-8)?)?
+                (m_hat / size)?
             }
         };
         let step = (d * if fault == Descends {
@@ -412,6 +414,12 @@ pub fn exam(seed: u64) -> Exam<Maximize> {
             with!(NoRoot),
         )
         .mistake(
+            "1e-8 under the root",
+            "The 1e-8 belongs outside of the root: √v̂ + 1e-8. Under it, it counts like a gradient of 1e-4, and numbers \
+             with a smaller gradient hardly move.",
+            with!(EpsilonUnderTheRoot),
+        )
+        .mistake(
             "betas swapped",
             "The mean of the gradient forgets with 0.9, that of its square with 0.999. Yours are the other way round.",
             with!(BetasSwapped),
@@ -436,6 +444,11 @@ pub fn exam(seed: u64) -> Exam<Maximize> {
             "one dead image accepted",
             "One image of the batch has gradient 0 and will never move. The check is for each image, not for the batch.",
             with!(OneDeadAccepted),
+        )
+        .mistake(
+            "a summit refused",
+            "A gradient of 0 later on is no dead unit: the image has arrived. Only the first gradient is checked.",
+            with!(SummitRefused),
         )
         .mistake("one step too few", "You take a step less than settings.steps.", with!(OneStepLess))
         .mistake(
@@ -578,13 +591,39 @@ pub fn exam(seed: u64) -> Exam<Maximize> {
             },
         )
         .because("Both are out of range and must come back: the gradient is (−1.4, 1.4).")
+        .truth(
+            "a step of 0.1 of Adam up a + 1e-8·b from (0, 0)",
+            image([0.1, 0.05]),
+            |f| {
+                let slopes = tensor(&[1.0, 1e-8], (1, 1, 1, 2));
+                let origin = tensor(&[0.0; 2], (1, 1, 1, 2));
+                cut(f(&origin, &Problem::new(&linear(&slopes)), &adam(1, 0.1)))
+            },
+        )
+        .because("d = 1/(1 + 1e-8) for a, and 1e-8/(1e-8 + 1e-8) = ½ for b.")
+        .truth(
+            "three steps of 0.1 up −max(0, 0.05 − a) from (0, 0)",
+            image([0.1 * 2f32.sqrt(), 0.0]),
+            |f| {
+                let objective = |x: &Tensor| {
+                    let a = x.flatten_from(1)?.narrow(1, 0, 1)?.squeeze(1)?;
+                    ops::relu(&(0.05 - a)?)?.neg()
+                };
+                let origin = tensor(&[0.0; 2], (1, 1, 1, 2));
+                cut(f(&origin, &Problem::new(&objective), &ascent(3, 0.1)))
+            },
+        )
+        .because(
+            "The first gradient is (1, 0), whose rms is 1/√2. After the step the unit has all it wants: the gradient is 0, \
+             and the image stays.",
+        )
         .refuses("a dead unit: max(0, 3·a − b − 10) at (0, 0)", {
             let slopes = slopes.clone();
             move |f| {
                 f(
                     &tensor(&[0.0; 2], (1, 1, 1, 2)),
                     &Problem::new(&|x: &Tensor| ops::relu(&(dot(x, &slopes)? - 10.0)?)),
-                    &ascent(3, 0.1),
+                    &ascent(1, 0.1),
                 )
             }
         })
