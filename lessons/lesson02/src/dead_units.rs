@@ -19,7 +19,7 @@ pub struct Peaks {
 /// dead   = { c : peak_c ≤ 0 }
 /// ```
 /// **Trap** One batch proves that a unit is alive. It never proves that a unit is dead.
-/// **Source** the guide's section 2.3.
+/// **Source** the guide's topic 2.3.
 /// **Accepted by** `cargo test -p lesson02 ex2_5`
 impl Peaks {
     /// No image seen yet.

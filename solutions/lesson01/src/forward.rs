@@ -85,7 +85,7 @@ pub fn softmax(logits: &Tensor) -> Result<Tensor> {
 ///
 /// **Errors** if a weight is missing or its shape does not fit.
 /// **Trap** `fc.weight` has one *row* per class: reshaping it to `[features, classes]` is not transposing it.
-/// **Source** the guide's section 1.1: input → conv → activation → pool → fc → output.
+/// **Source** the guide's topic 1.1: input → conv → activation → pool → fc → output.
 pub fn forward(image: &Tensor, weights: &Parameters) -> Result<Vec<(&'static str, Tensor)>> {
     let weight = |name: &str| {
         weights

@@ -26,7 +26,7 @@ pub struct Sparsity {
 ///
 /// **Errors** if the rank is not 4, if there is no value, or if a value is NaN: NaN is neither zero nor active, and
 /// candle's own `relu` would turn it into a 0.
-/// **Source** the guide's section 2.3; Willmore and Tolhurst 2001 for the two ways, "population" (by image) and
+/// **Source** the guide's topic 2.3; Willmore and Tolhurst 2001 for the two ways, "population" (by image) and
 /// "lifetime" (by channel).
 /// **Accepted by** `cargo test -p lesson02 ex2_4`
 pub fn sparsity(activations: &Tensor) -> Result<Sparsity> {
