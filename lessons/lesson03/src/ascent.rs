@@ -19,7 +19,8 @@ pub type Function<'a> = dyn Fn(&Tensor) -> Result<Tensor> + 'a;
 ///   connected to the graph
 ///
 /// candle keeps the gradients of `Var`s only: `Var::from_tensor` makes one of the numbers in `x`, `backward()` gives a
-/// store, and `store.get(&var)` an `Option<&Tensor>`.
+/// store, and `store.get(&var)` an `Option<&Tensor>`. Where `f` is curved, candle's gradient itself still hangs on the
+/// graph: detach it as well.
 ///
 /// **Errors** if `f` gives anything but one number per image.
 /// **Trap** The sum over the batch is what makes each image's gradient its own; a mean would shrink it with the batch.

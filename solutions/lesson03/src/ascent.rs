@@ -19,7 +19,8 @@ pub type Function<'a> = dyn Fn(&Tensor) -> Result<Tensor> + 'a;
 ///   connected to the graph
 ///
 /// candle keeps the gradients of `Var`s only: `Var::from_tensor` makes one of the numbers in `x`, `backward()` gives a
-/// store, and `store.get(&var)` an `Option<&Tensor>`.
+/// store, and `store.get(&var)` an `Option<&Tensor>`. Where `f` is curved, candle's gradient itself still hangs on the
+/// graph: detach it as well.
 ///
 /// **Errors** if `f` gives anything but one number per image.
 /// **Trap** The sum over the batch is what makes each image's gradient its own; a mean would shrink it with the batch.
@@ -36,7 +37,7 @@ pub fn value_and_gradient(x: &Tensor, f: &Function) -> Result<(Tensor, Tensor)> 
     }
     let gradient = values.sum_all()?.backward()?.remove(&variable);
     match gradient {
-        Some(gradient) => Ok((values.detach(), gradient)),
+        Some(gradient) => Ok((values.detach(), gradient.detach())),
         None => Ok((values.detach(), x.zeros_like()?)),
     }
 }

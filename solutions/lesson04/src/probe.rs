@@ -88,15 +88,16 @@ pub fn one_hot(labels: &[usize], classes: usize) -> Result<Tensor> {
 /// there:
 ///
 /// ```math
-/// step = 1 / ( (1 + mean_i Σ_j x_ij²)/2 + penalty )       no curve of the loss is steeper than this allows
+/// step = 1 / ( (1 + mean_i Σ_j x_ij²)/2 + penalty )       the bracket bounds the curvature of the loss
 /// ahead = now + k/(k + 3)·(now − before)                  k = 0, 1, 2, … since the last start
 /// before, now = now, ahead − step·gradients(ahead)        for W and b alike
-/// k starts again at 0 where Σ gradients(ahead)·(now − before) > 0: it had begun to go uphill
+/// k starts again at 0 where Σ gradients(ahead)·(now − before) > 0 after that: it had begun to go uphill
 /// ```
 /// - `features`: f32, `[rows, features]`, standardized
 /// - `labels`: one per row, below `classes`
 /// - `penalty`: above 0
-/// - stops when no entry of either gradient at `ahead` is larger than 1e-4, or after 10,000 steps
+/// - returns `ahead` as soon as no entry of either gradient there is larger than 1e-4 in absolute value, and `now` after
+///   10,000 steps
 ///
 /// [`one_hot`] makes Y.
 ///

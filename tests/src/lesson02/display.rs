@@ -268,6 +268,12 @@ pub fn for_display(seed: u64) -> Exam<ForDisplay> {
         )
         .because("The scale is −3 to 3, so that 0 is in the middle.")
         .truth(
+            "a map −4 −1 0 2, symmetric",
+            tensor(&[0., 0.375, 0.5, 0.75], (1, 2, 2)),
+            |f| f(&tensor(&[-4., -1., 0., 2.], (1, 2, 2)), EACH_SIGNED),
+        )
+        .because("The scale is −4 to 4: m is the largest magnitude, here that of a negative value.")
+        .truth(
             "maps −1 1 and −2 4, symmetric, one scale",
             tensor(&[0.375, 0.625, 0.25, 1.], (2, 1, 2)),
             |f| f(&tensor(&[-1., 1., -2., 4.], (2, 1, 2)), LAYER_SIGNED),

@@ -1,6 +1,6 @@
 use candle_core::{DType, Result, Tensor, bail};
 
-use crate::inputs::{Random, tensor};
+use crate::inputs::{Random, delta, tensor};
 use crate::{Exam, Observed};
 
 /// `solution02::sparsity`, with its result as [`observed`] makes it.
@@ -158,6 +158,10 @@ pub fn sparsity(seed: u64) -> Exam<SparsityOf> {
             f(&tensor(&[-1., -2., 0., 1.], (1, 1, 2, 2)))
         })
         .because("One value is zero; the negative ones are not, yet.")
+        .truth("a map of 20×20 zeros but one", observed(0.9975, vec![0.9975], vec![0.9975]), |f| {
+            f(&delta([0, 0, 3, 4], [1, 1, 20, 20]))
+        })
+        .because("399 of 400 values are zero: more than a u8 can count.")
         .case("random activations, [3, 2, 4, 5]", move |f| f(&activations))
         .case("random values before a ReLU, [2, 3, 4, 4]", move |f| f(&before))
         .case("random f64 activations, [2, 2, 3, 3]", move |f| f(&doubles))

@@ -310,7 +310,7 @@ pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
         .truth("one batch, 1 2 3 4", observed(4, 0, 2.5, 1.25f64.sqrt(), 1.0, 4.0), |f| {
             f(&[tensor(&[1., 2., 3., 4.], (2, 2))])
         })
-        .because("Squared differences 2.25, 0.25, 0.25, 2.25; their mean is 1.25.")
+        .because("Mean 10/4 = 2.5; squared differences 2.25, 0.25, 0.25, 2.25, whose mean is 1.25: the deviation is √1.25.")
         .truth("one batch, −3 −1", observed(2, 0, -2.0, 1.0, -3.0, -1.0), |f| f(&[tensor(&[-3., -1.], 2)]))
         .truth(
             "two batches, 0 0 0 and 12",

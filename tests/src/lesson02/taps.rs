@@ -122,7 +122,7 @@ fn slope(
     };
     let (here, up, down) = (at(0.0)?, at(STEP)?, at(-STEP)?);
     let (right, left) = ((up - here) / STEP, (here - down) / STEP);
-    let smooth = (right - left).abs() <= 1e-4 * (1.0 + right.abs());
+    let smooth = (right - left).abs() <= 5e-5 * right.abs() + 1e-8;
     Ok(smooth.then_some((up - down) / (2.0 * STEP)))
 }
 

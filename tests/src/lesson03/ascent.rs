@@ -52,12 +52,10 @@ fn value_and_gradient(x: &Tensor, f: &Function, fault: Fault) -> Result<(Tensor,
         Some(gradient) => gradient.clone(),
         None => variable.as_tensor().zeros_like()?.detach(),
     };
-    let values = if fault == Fault::StillConnected {
-        values
-    } else {
-        values.detach()
-    };
-    Ok((values, gradient))
+    match fault {
+        Fault::StillConnected => Ok((values, gradient)),
+        _ => Ok((values.detach(), gradient.detach())),
+    }
 }
 
 fn direction(gradient: &Tensor, fault: Fault) -> Result<Tensor> {
@@ -127,8 +125,11 @@ fn both(result: Result<(Tensor, Tensor)>) -> Result<Observed> {
     let (values, gradient) = result?;
     Ok(Observed::fields([
         ("values", Observed::from(&values)),
-        ("gradient", Observed::from(gradient)),
-        ("connected", Observed::from(values.track_op())),
+        ("gradient", Observed::from(&gradient)),
+        (
+            "connected",
+            Observed::from(values.track_op() || gradient.track_op()),
+        ),
     ]))
 }
 

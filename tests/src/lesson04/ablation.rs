@@ -381,6 +381,12 @@ pub fn ablation(seed: u64) -> Exam<Ablation> {
             (f.units)(&network, &images, "layer5", &[0])
         }))
         .refuses("unit 16 of 16", with!(|f, network, images| (f.units)(&network, &images, "layer4", &[16])))
+        .refuses("a direction at a site that does not exist", with!(|f, network, images| {
+            (f.direction)(&network, &images, "layer5", &tensor(&[1.; 16], 16))
+        }))
+        .refuses("a direction of 5 numbers for 16 units", with!(|f, network, images| {
+            (f.direction)(&network, &images, "layer4", &tensor(&[1.; 5], 5))
+        }))
         .refuses("a direction of zeros", with!(|f, network, images| {
             (f.direction)(&network, &images, "layer3", &(&direction_3 * 0.0)?)
         }))

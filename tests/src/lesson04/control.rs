@@ -178,8 +178,8 @@ pub fn control(seed: u64) -> Exam<Control> {
         )
         .mistake(
             "labels in order of appearance",
-            "A type's label depends on which rows you are asked for, and in which order. Training and test rows of a type \
-             then disagree. Give each type a stream of its own: `random.set_stream(type)`.",
+            "A type's label depends on which rows you are asked for, and in which order: another list of rows gives the same \
+             type another label. Give each type a stream of its own: `random.set_stream(kind as u64)`.",
             fault!(Fault::ByAppearance),
         )
         .mistake(
