@@ -18,6 +18,7 @@ use resnet::ResNet;
 pub fn saliency(network: &ResNet, images: &Tensor, classes: &[u32]) -> Result<Tensor> {
     todo!("exercise 5.6: make the images a Var, differentiate the score")
 }
+
 /// Changes nothing on the way forward and lets only positive gradients through on the way back. Part of exercise 5.6.
 ///
 /// Write `bwd`; candle calls it with the gradient that arrives. `x.apply_op1(Guide)?` puts it behind x.

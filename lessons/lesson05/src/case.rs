@@ -34,8 +34,9 @@ pub struct Finding {
 
 /// Your answer. Look before you answer; the lesson says where to begin. Part of exercise 5.9.
 ///
-/// It is tried on the network: the class must be found in the test, no longer be found once your cause is taken out, and
-/// your cause must turn scenes of other classes into it. The checks tell how far each is, and nothing else.
+/// It is tried on the network: the class must be found in the test (at least 90 %), no longer be found once your cause is
+/// taken out (at most 10 %), and your cause must turn scenes of other classes into it (at least 35 %). The checks tell how
+/// far each is, and nothing else.
 pub fn finding() -> Finding {
     todo!("exercise 5.9: look at the maps of each class first")
 }
@@ -52,6 +53,7 @@ pub fn finding() -> Finding {
 pub fn difference(with: &Tensor, without: &Tensor) -> Result<Tensor> {
     todo!("exercise 5.9: average the differences, make the length 1")
 }
+
 /// Takes directions out of an activation, at every place. Part of exercise 5.9.
 ///
 /// ```math

@@ -298,7 +298,7 @@ fn localized(material: &Material) -> Result<Figure> {
     material.needs_scenes("maps are scored against masks")?;
     let network = material.network();
     let progress = studio::progress(SCENES, "scoring maps");
-    let mut scores = vec![(0.0, 0.0, 0.0); METHODS.len() * SITES.len() + 1];
+    let mut scores = vec![(0.0, 0.0, 0.0); METHODS.len() * SITES.len() + 2];
     for first in (0..SCENES).step_by(BATCH as usize) {
         let rendered = pairs(first..first + BATCH)?;
         let images = resnet::normalize(&scenes::batch(&rendered, &Device::Cpu)?)?;
@@ -320,6 +320,7 @@ fn localized(material: &Material) -> Result<Figure> {
             }
         }
         found.push(saliency(network, &images, &classes)?);
+        found.push(edges(&images)?);
         let truth = Tensor::stack(&masks, 0)?;
         for (score, map) in scores.iter_mut().zip(found) {
             let score_here = localization(&map, &truth)?;
@@ -331,12 +332,14 @@ fn localized(material: &Material) -> Result<Figure> {
     }
     progress.finish_and_clear();
     let area = scores[0].2;
-    let saliency = scores[scores.len() - 1];
+    let [.., saliency, edges] = scores[..] else {
+        unreachable!("two methods without a site")
+    };
     for ((pointing, energy, _), name) in scores.iter().zip(
         METHODS
             .iter()
             .flat_map(|(method, _)| SITES.map(|site| format!("{method}, {site}")))
-            .chain(["saliency".into()]),
+            .chain(["saliency".into(), "edges".into()]),
     ) {
         println!(
             "{name:20} pointing {:5.1} %  energy {:5.1} %",
@@ -354,15 +357,16 @@ fn localized(material: &Material) -> Result<Figure> {
         for ((name, _), scores) in METHODS.iter().zip(scores.chunks(SITES.len())) {
             chart = chart.series(Series::over_index(*name, scores.iter().map(of)).markers());
         }
-        let saliency = SITES.map(|_| of(&saliency)); // of the pixels: the same beside every layer
+        let everywhere = |score| SITES.map(|_| of(score)); // of the pixels: the same beside every layer
         chart
-            .series(Series::over_index("saliency", saliency).dashed())
+            .series(Series::over_index("saliency", everywhere(&saliency)).dashed())
+            .series(Series::over_index("edges", everywhere(&edges)).dashed())
             .level("area of the figure: chance", area)
     };
     Ok(Figure::new("Which layer finds the figure that was asked for?")
         .caption(format!(
             "{}, {SCENES} scenes with two figures on 224×224, one of them asked for. Your grad_cam (5.3), \
-             grad_cam_plus_plus (5.5) and saliency (5.6), enlarged by your upsample (5.4), scored by your localization (5.7).",
+             grad_cam_plus_plus (5.5) and saliency (5.6), enlarged by your upsample (5.4), scored by your localization (5.7). Edges know nothing of the network.",
             material.network_name()
         ))
         .panel(chart("points inside", |score| score.0))
@@ -675,8 +679,11 @@ fn case_effect(material: &Material) -> Result<Figure> {
     Ok(Figure::new("What the cause does")
         .caption(format!(
             "Network `case`, {SCENES} scenes that were not used for the repair, without your cause and with it (5.9). Repair: \
-             {} direction(s) taken out of {}.",
-            repair.directions.dims()[0],
+             {} taken out of {}.",
+            match repair.directions.dims()[0] {
+                1 => "one direction".to_string(),
+                count => format!("{count} directions"),
+            },
             repair.site
         ))
         .panel(

@@ -6,7 +6,8 @@ use candle_core::{Result, Tensor, bail};
 ///
 /// - `map`: `[height, width]`
 /// - `mask`: 1 on the figure, 0 elsewhere, the same shape
-/// - returns whether it does. A map whose values are all the same points nowhere: false
+/// - returns whether it does; of several largest values the first in reading order counts. A map whose values are all the
+///   same points nowhere: false
 ///
 /// **Errors** if the shapes differ.
 /// **Source** Zhang et al. 2016, "Top-down neural attention by excitation backprop", section 4.1. There a miss by up to
@@ -27,6 +28,7 @@ pub fn points_inside(map: &Tensor, mask: &Tensor) -> Result<bool> {
 pub fn energy_inside(map: &Tensor, mask: &Tensor) -> Result<f64> {
     todo!("exercise 5.7: cut at zero, add up inside, add up everything")
 }
+
 /// How well maps find what they should, each a mean over all maps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Localization {

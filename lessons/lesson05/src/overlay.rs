@@ -23,6 +23,7 @@ use draw::Colormap;
 pub fn upsample(maps: &Tensor, height: usize, width: usize) -> Result<Tensor> {
     todo!("exercise 5.4: two weights for each output row, two for each output column")
 }
+
 /// Each map on a scale from 0 to 1. Part of exercise 5.4.
 ///
 /// ```math

@@ -6,9 +6,10 @@ use resnet::{Parameters, ResNet, Window, ops, parameters};
 /// The parts of a ResNet from the logits down to the image.
 pub const TOP_DOWN: [&str; 7] = ["fc", "layer4", "layer3", "layer2", "layer1", "bn1", "conv1"];
 
-/// The network with some of its modules as they were before training. Part of exercise 5.8.
+/// The network with some of its modules freshly initialized, as before training. Part of exercise 5.8.
 ///
-/// - `modules`: names such as `fc`, `layer4` or `layer1.0.conv2`; each stands for all parameters below it
+/// - `modules`: names such as `fc`, `layer4` or `layer1.0.conv2`; each stands for all parameters below it, the
+///   running statistics of batch norms included
 /// - `seed`: of the fresh weights; `parameters::initialize(network.config(), seed)` makes a whole set of them
 /// - returns another network; `network` stays as it is
 ///
@@ -52,6 +53,7 @@ pub fn cascade(network: &ResNet, seed: u64) -> Result<Vec<ResNet>> {
 pub fn rank_correlation(a: &Tensor, b: &Tensor) -> Result<f64> {
     todo!("exercise 5.8: ranks first, then their correlation")
 }
+
 /// Where the brightness changes: the size of its gradient by Sobel's filters. It knows nothing of any network.
 ///
 /// - `images`: `[batch, 3, height, width]`; returns `[batch, height, width]`, zeros on a flat image

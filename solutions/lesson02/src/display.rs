@@ -25,7 +25,7 @@ pub struct Scaling {
 /// - `maps`: f32, `[channels, height, width]`
 /// - returns f32, the same shape, in [0, 1]
 ///
-/// A map without contrast, low = high, has no scale: it becomes 0 everywhere, or 0.5 if symmetric. NaN stays NaN, and
+/// A map without contrast, low = high, has no scale: it becomes 0 everywhere, or 0.5 if symmetric (then all of it is 0). NaN stays NaN, and
 /// low and high are those of the finite values; +∞ becomes 1 and −∞ becomes 0.
 ///
 /// **Errors** if `maps` is not of rank 3.

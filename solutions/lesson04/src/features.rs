@@ -42,7 +42,8 @@ pub fn pool(maps: &Tensor, grid: usize) -> Result<Tensor> {
 /// The features of some images at several sites, from one forward pass.
 ///
 /// - `images`: what the network takes, `[batch, 3, height, width]`, already normalized
-/// - `sites`: names such as `layer3`; `network.capture(images, sites)` keeps their activations
+/// - `sites`: names such as `layer3`; `network.capture(images, sites)?` keeps their activations, and
+///   `.activation(site)?` of that gives one
 /// - `grid`: as in [`pool`]. The site `fc` has no maps: its logits, `[batch, classes]`, are returned as they are
 /// - returns one tensor per site, *in the order of `sites`*
 ///

@@ -34,8 +34,9 @@ pub struct Finding {
 
 /// Your answer. Look before you answer; the lesson says where to begin. Part of exercise 5.9.
 ///
-/// It is tried on the network: the class must be found in the test, no longer be found once your cause is taken out, and
-/// your cause must turn scenes of other classes into it. The checks tell how far each is, and nothing else.
+/// It is tried on the network: the class must be found in the test (at least 90 %), no longer be found once your cause is
+/// taken out (at most 10 %), and your cause must turn scenes of other classes into it (at least 35 %). The checks tell how
+/// far each is, and nothing else.
 pub fn finding() -> Finding {
     Finding {
         class: Shape::Heart,

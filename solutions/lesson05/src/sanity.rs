@@ -6,9 +6,10 @@ use resnet::{Parameters, ResNet, Window, ops, parameters};
 /// The parts of a ResNet from the logits down to the image.
 pub const TOP_DOWN: [&str; 7] = ["fc", "layer4", "layer3", "layer2", "layer1", "bn1", "conv1"];
 
-/// The network with some of its modules as they were before training. Part of exercise 5.8.
+/// The network with some of its modules freshly initialized, as before training. Part of exercise 5.8.
 ///
-/// - `modules`: names such as `fc`, `layer4` or `layer1.0.conv2`; each stands for all parameters below it
+/// - `modules`: names such as `fc`, `layer4` or `layer1.0.conv2`; each stands for all parameters below it, the
+///   running statistics of batch norms included
 /// - `seed`: of the fresh weights; `parameters::initialize(network.config(), seed)` makes a whole set of them
 /// - returns another network; `network` stays as it is
 ///

@@ -175,6 +175,17 @@ pub fn grad_cam(seed: u64) -> Exam<GradCam> {
 
     Exam::new("5.3", SOLUTION)
         .mistake(
+            "a softmax inside grad_cam",
+            "Your class_score is the logit, and grad_cam takes the softmax before it. The gradient of a probability vanishes \
+             where the network is sure, and it says as much about the other classes. Hand class_score the logits.",
+            GradCam {
+                grad_cam: |network, images, classes, site| {
+                    cam(network, images, classes, site, Fault::Probability)
+                },
+                ..faulty!(None)
+            },
+        )
+        .mistake(
             "gradient of the probability",
             "Your score went through a softmax. The probability saturates where the network is sure, and its gradient \
              vanishes; the score is the logit.",

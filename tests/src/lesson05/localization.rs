@@ -37,6 +37,8 @@ enum Fault {
     ShareOfMask,
     NothingIsNan,
     AreaOfFirst,
+    LastLargest,
+    Pooled,
 }
 
 fn pairs(map: &Tensor, mask: &Tensor, fault: Fault) -> Result<Vec<(f32, bool)>> {
@@ -63,7 +65,8 @@ fn points(map: &Tensor, mask: &Tensor, fault: Fault) -> Result<bool> {
     };
     let mut best = pairs[0];
     for &pair in &pairs {
-        if size(pair.0) > size(best.0) {
+        let (value, largest) = (size(pair.0), size(best.0));
+        if value > largest || (fault == Fault::LastLargest && value == largest) {
             best = pair;
         }
     }
@@ -119,6 +122,14 @@ fn means(maps: &Tensor, masks: &Tensor, fault: Fault) -> Result<Scores> {
         };
         area += f64::from(of.mean_all()?.to_scalar::<f32>()?);
     }
+    if fault == Fault::Pooled {
+        let flat = |t: &Tensor| t.flatten_to(1);
+        return Ok((
+            hits / count as f64,
+            energy(&flat(maps)?, &flat(masks)?, fault)?,
+            area / count as f64,
+        ));
+    }
     let count = count as f64;
     Ok((hits / count, inside / count, area / count))
 }
@@ -148,7 +159,8 @@ pub fn localization(seed: u64) -> Exam<Localize> {
     // The figure: the left column of 2×3, and the corner at the top right.
     let mask = tensor(&[1., 0., 1., 1., 0., 0.], (2, 3));
     let with = |values: [f32; 6]| tensor(&values, (2, 3));
-    let (m1, m2, m3, m4, m5, m6, m7, m8) = (
+    let (m1, m2, m3, m4, m5, m6, m7, m8, m9) = (
+        mask.clone(),
         mask.clone(),
         mask.clone(),
         mask.clone(),
@@ -165,7 +177,7 @@ pub fn localization(seed: u64) -> Exam<Localize> {
         .and_then(|mask| mask.to_dtype(candle_core::DType::F32))
         .expect("a comparison");
     let (maps_1, masks_1) = (maps.clone(), masks.clone());
-    let planted_maps = tensor(&[0., 4., 0., 0., 1., 1., 0., 2.], (2, 2, 2));
+    let planted_maps = tensor(&[0., 12., 0., 0., 1., 1., 0., 2.], (2, 2, 2));
     let planted_masks = tensor(&[0., 1., 0., 0., 1., 1., 0., 0.], (2, 2, 2));
 
     Exam::new("5.7", SOLUTION)
@@ -223,6 +235,18 @@ pub fn localization(seed: u64) -> Exam<Localize> {
             "The area is a mean over all masks; you took the first one's.",
             faulty!(AreaOfFirst),
         )
+        .mistake(
+            "the last of the largest",
+            "Of two places that are equally warm you took the later one; the first in reading order counts. `max_by` gives \
+             the last.",
+            faulty!(LastLargest),
+        )
+        .mistake(
+            "energy of all maps pooled",
+            "You added up the energy of all maps before you divided, so a strong map counts more than a weak one. Each map \
+             has its own share; take their mean.",
+            faulty!(Pooled),
+        )
         .alternative("pixel by pixel", faulty!(None))
         .truth("points_inside: the largest value in the figure", true, move |f| {
             (f.points_inside)(&with([0., 1., 0., 3., 2., 0.]), &m1)
@@ -230,6 +254,10 @@ pub fn localization(seed: u64) -> Exam<Localize> {
         .truth("points_inside: the largest value beside it, warm pixels inside", false, move |f| {
             (f.points_inside)(&with([3., 0., 3., 3., 4., 0.]), &m2)
         })
+        .truth("points_inside: 3 beside the figure, and 3 in it, further down", false, move |f| {
+            (f.points_inside)(&with([0., 3., 0., 3., 0., 0.]), &m9)
+        })
+        .because("Of several largest values the first in reading order counts.")
         .truth("points_inside: −5 in the figure, 1 beside it", false, move |f| {
             (f.points_inside)(&with([0., 1., 0., -5., 0., 0.]), &m3)
         })

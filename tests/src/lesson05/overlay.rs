@@ -128,7 +128,7 @@ pub fn overlay(seed: u64) -> Exam<Overlay> {
         )
         .mistake(
             "half a pixel off",
-            "Your map is shifted up and to the left by half a cell: the middle of pixel i is i + ½, that of a cell likewise. \
+            "Your map is shifted up and to the left by half a cell less half a pixel: the middle of pixel i is i + ½, that of a cell likewise. \
              (i + ½)·from/to − ½, not i·from/to.",
             Overlay {
                 upsample: |m, h, w| {
