@@ -120,10 +120,7 @@ impl Findings {
                 .mistake
                 .as_ref()
                 .map_or_else(|| summary(grade), |other| format!("taken for `{other}`"));
-            rule(
-                recognised,
-                format!("the mistake `{id}` is not recognised: {said}"),
-            );
+            rule(recognised, format!("the mistake `{id}` is not recognised: {said}"));
             rule(
                 !recognised || grade.sentence.len() >= 20,
                 format!("the mistake `{id}` needs a sentence that helps"),
@@ -163,11 +160,6 @@ impl Findings {
 fn summary(grade: &Grade) -> String {
     let mut parts = vec![grade.verdict.words().to_string(), grade.sentence.clone()];
     parts.extend(grade.input.iter().map(|input| format!("input: {input}")));
-    parts.extend(
-        grade
-            .evidence
-            .iter()
-            .map(|(label, text)| format!("{label}: {text}")),
-    );
+    parts.extend(grade.evidence.iter().map(|(label, text)| format!("{label}: {text}")));
     parts.join("; ")
 }

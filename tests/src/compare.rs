@@ -93,11 +93,7 @@ pub fn compare(yours: &Observed, expected: &Observed, tolerance: Tolerance) -> O
     }
 }
 
-fn fields(
-    a: &[(String, Observed)],
-    b: &[(String, Observed)],
-    tolerance: Tolerance,
-) -> Option<Difference> {
+fn fields(a: &[(String, Observed)], b: &[(String, Observed)], tolerance: Tolerance) -> Option<Difference> {
     let names = |fields: &[(String, Observed)]| {
         fields
             .iter()
@@ -125,9 +121,7 @@ fn arrays(a: &Array, b: &Array, tolerance: Tolerance) -> Option<Difference> {
             (1, 1) => format!("{} values, expected {}", a.dims[0], b.dims[0]),
             (x, y) if x != y => format!("rank {x}, expected rank {y}"),
             _ => {
-                let axes: Vec<_> = (0..a.dims.len())
-                    .filter(|&i| a.dims[i] != b.dims[i])
-                    .collect();
+                let axes: Vec<_> = (0..a.dims.len()).filter(|&i| a.dims[i] != b.dims[i]).collect();
                 format!("dimension {} differs", join(&axes))
             }
         };
@@ -139,11 +133,7 @@ fn arrays(a: &Array, b: &Array, tolerance: Tolerance) -> Option<Difference> {
         let text = format!("{}, expected {}", x.as_str(), y.as_str());
         return Some(Difference::new(Verdict::WrongDtype, text));
     }
-    let tolerance = if b.is_exact() {
-        Tolerance::exact()
-    } else {
-        tolerance
-    };
+    let tolerance = if b.is_exact() { Tolerance::exact() } else { tolerance };
     numbers(&a.values, &b.values, &a.dims, tolerance)
 }
 
@@ -170,13 +160,7 @@ fn numbers(a: &[f64], b: &[f64], dims: &[usize], tolerance: Tolerance) -> Option
     let differs = |i: &usize| {
         let (x, y) = (a[*i], b[*i]);
         let both_nan = x.is_nan() && y.is_nan();
-        !both_nan
-            && !relative_eq!(
-                x,
-                y,
-                epsilon = epsilon,
-                max_relative = tolerance.max_relative
-            )
+        !both_nan && !relative_eq!(x, y, epsilon = epsilon, max_relative = tolerance.max_relative)
     };
     let count = (0..a.len()).filter(differs).count();
     let gap = |i: usize| {
@@ -273,9 +257,5 @@ fn index(flat: usize, dims: &[usize]) -> Vec<usize> {
 }
 
 fn join(numbers: &[usize]) -> String {
-    numbers
-        .iter()
-        .map(usize::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
 }

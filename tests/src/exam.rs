@@ -118,11 +118,7 @@ impl<F: Copy + 'static> Exam<F> {
 
     /// An input on which the attempt must do what the solution does. Order inputs from small to large: the first that
     /// fails is shown.
-    pub fn case<R: Into<Observed>>(
-        self,
-        label: impl Into<String>,
-        run: impl Fn(F) -> R + 'static,
-    ) -> Self {
+    pub fn case<R: Into<Observed>>(self, label: impl Into<String>, run: impl Fn(F) -> R + 'static) -> Self {
         self.experiment(label, Expectation::Reference, run)
     }
 
@@ -137,16 +133,8 @@ impl<F: Copy + 'static> Exam<F> {
     }
 
     /// An input that the function must answer with an error.
-    pub fn refuses<R: Into<Observed>>(
-        self,
-        label: impl Into<String>,
-        run: impl Fn(F) -> R + 'static,
-    ) -> Self {
-        self.experiment(
-            label,
-            Expectation::Known(Observed::Refused(String::new())),
-            run,
-        )
+    pub fn refuses<R: Into<Observed>>(self, label: impl Into<String>, run: impl Fn(F) -> R + 'static) -> Self {
+        self.experiment(label, Expectation::Known(Observed::Refused(String::new())), run)
     }
 
     /// An input whose result is a text kept in `tests/snapshots/NAME.snap`.
@@ -209,12 +197,7 @@ impl<F: Copy + 'static> Exam<F> {
     }
 
     /// Grades answers given per experiment, however they came about.
-    fn examine(
-        &self,
-        answer: &dyn Fn(usize) -> Outcome,
-        recognise: bool,
-        watch: &mut dyn FnMut(Step),
-    ) -> Grade {
+    fn examine(&self, answer: &dyn Fn(usize) -> Outcome, recognise: bool, watch: &mut dyn FnMut(Step)) -> Grade {
         let mut outcomes = vec![];
         for (i, experiment) in self.experiments.iter().enumerate() {
             let (expected, solution) = match self.expected(experiment) {
@@ -231,9 +214,7 @@ impl<F: Copy + 'static> Exam<F> {
                 Err(panic) => Grade::panicked(&self.id, panic),
                 Ok(yours) => match compare(yours, expected, experiment.tolerance) {
                     None => continue,
-                    Some(difference) => {
-                        Grade::differs(&difference, yours, expected, experiment.because.as_deref())
-                    }
+                    Some(difference) => Grade::differs(&difference, yours, expected, experiment.because.as_deref()),
                 },
             };
             let grade = grade.input(&experiment.label);
@@ -296,11 +277,8 @@ impl<F: Copy + 'static> Exam<F> {
             if agreeing.len() == outcomes.len() {
                 return Some(mistake);
             }
-            let failed = |i: &&usize| match (&self.experiments[**i].expected.get(), &outcomes[**i])
-            {
-                (Some(expected), outcome) => {
-                    !same(expected, outcome, self.experiments[**i].tolerance)
-                }
+            let failed = |i: &&usize| match (&self.experiments[**i].expected.get(), &outcomes[**i]) {
+                (Some(expected), outcome) => !same(expected, outcome, self.experiments[**i].tolerance),
                 _ => false,
             };
             explained.push((agreeing.iter().filter(failed).count(), mistake));
@@ -314,23 +292,15 @@ impl<F: Copy + 'static> Exam<F> {
     /// The expected value of an experiment and how long the solution took to give it (nothing if it was not asked).
     ///
     /// **Errors** if there is none, which is a fault of the check.
-    fn expected<'a>(
-        &self,
-        experiment: &'a Experiment<F>,
-    ) -> Result<(&'a Observed, Duration), String> {
+    fn expected<'a>(&self, experiment: &'a Experiment<F>) -> Result<(&'a Observed, Duration), String> {
         let start = Instant::now();
-        let expected = experiment
-            .expected
-            .get_or_init(|| match &experiment.expectation {
-                Expectation::Reference => experiment.run(self.reference),
-                Expectation::Known(value) => Ok(value.clone()),
-                Expectation::Snapshot(name) => Ok(snapshot::read(name).into()),
-            });
+        let expected = experiment.expected.get_or_init(|| match &experiment.expectation {
+            Expectation::Reference => experiment.run(self.reference),
+            Expectation::Known(value) => Ok(value.clone()),
+            Expectation::Snapshot(name) => Ok(snapshot::read(name).into()),
+        });
         match (expected, &experiment.expectation) {
-            (Err(panic), _) => Err(format!(
-                "the solution panicked at {}: {}",
-                panic.at, panic.message
-            )),
+            (Err(panic), _) => Err(format!("the solution panicked at {}: {}", panic.at, panic.message)),
             (Ok(Observed::Refused(error)), Expectation::Reference | Expectation::Snapshot(_)) => {
                 Err(format!("no expected value: {error}"))
             }
@@ -417,9 +387,7 @@ impl<F: Copy + 'static> AnyExam for Exam<F> {
 
     fn snapshots(&self) -> Vec<(String, String)> {
         let text = |experiment: &Experiment<F>| match &experiment.expectation {
-            Expectation::Snapshot(name) => {
-                Some((name.clone(), (experiment.run)(self.reference).show()))
-            }
+            Expectation::Snapshot(name) => Some((name.clone(), (experiment.run)(self.reference).show())),
             _ => None,
         };
         self.experiments.iter().filter_map(text).collect()

@@ -64,17 +64,13 @@ impl Grade {
         let what = what.into();
         Self::new(
             Verdict::Broken,
-            format!(
-                "This is a fault of the course, not of your code: {what}. Please report it with the replay line."
-            ),
+            format!("This is a fault of the course, not of your code: {what}. Please report it with the replay line."),
         )
     }
 
     /// The exercise calls another one that does not pass yet.
     pub(crate) fn waiting(required: &str) -> Self {
-        let sentence = format!(
-            "This exercise calls {required}, which does not pass yet. Finish {required} first."
-        );
+        let sentence = format!("This exercise calls {required}, which does not pass yet. Finish {required} first.");
         Self {
             waiting_for: Some(required.to_string()),
             ..Self::new(Verdict::Waiting, sentence)
@@ -109,9 +105,7 @@ impl Grade {
     ) -> Self {
         let general = match difference.verdict {
             Verdict::WrongShape => "The shape is wrong, so the values were not looked at.",
-            Verdict::WrongDtype => {
-                "The numbers have the wrong type, so the values were not looked at."
-            }
+            Verdict::WrongDtype => "The numbers have the wrong type, so the values were not looked at.",
             Verdict::NotFinite => {
                 "NaN or infinity where a finite number is expected. Look for a division by 0, the logarithm or root \
                  of 0, or an exp that overflows."
@@ -145,9 +139,7 @@ impl Grade {
             grade.evidence.push(("expected".into(), expected));
         }
         if !difference.text.is_empty() {
-            grade
-                .evidence
-                .push(("difference".into(), difference.text.clone()));
+            grade.evidence.push(("difference".into(), difference.text.clone()));
         }
         grade
     }
@@ -159,10 +151,7 @@ fn place(at: &str) -> String {
         return "inside the standard library".into();
     }
     match at.split_once("/registry/src/") {
-        Some((_, rest)) => rest
-            .split_once('/')
-            .map_or(rest, |(_, path)| path)
-            .to_string(),
+        Some((_, rest)) => rest.split_once('/').map_or(rest, |(_, path)| path).to_string(),
         None => at.to_string(),
     }
 }

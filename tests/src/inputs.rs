@@ -19,8 +19,7 @@ impl Random {
     pub fn between(&mut self, low: f32, high: f32, shape: impl Into<Shape>) -> Tensor {
         let shape = shape.into();
         let values = (0..shape.elem_count()).map(|_| self.0.random_range(low..high));
-        Tensor::from_vec(values.collect(), shape, &Device::Cpu)
-            .expect("as many values as the shape has")
+        Tensor::from_vec(values.collect(), shape, &Device::Cpu).expect("as many values as the shape has")
     }
 
     /// Evenly distributed values between −1 and 1.
@@ -41,10 +40,7 @@ pub fn tensor(values: &[f32], shape: impl Into<Shape>) -> Tensor {
 
 /// Zeros, and a 1 at `place`.
 pub fn delta<const RANK: usize>(place: [usize; RANK], shape: [usize; RANK]) -> Tensor {
-    let index = place
-        .iter()
-        .zip(&shape)
-        .fold(0, |index, (i, side)| index * side + i);
+    let index = place.iter().zip(&shape).fold(0, |index, (i, side)| index * side + i);
     let mut values = vec![0.0; shape.iter().product()];
     values[index] = 1.0;
     tensor(&values, &shape[..])

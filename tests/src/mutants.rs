@@ -118,9 +118,7 @@ impl Results {
     /// The survivors that need a reason and have none.
     pub fn unlisted<'a>(&'a self, listed: &'a [Equivalent]) -> impl Iterator<Item = &'a Survivor> {
         let explained = |survivor: &Survivor| survivor.given || survivor.entry(listed).is_some();
-        self.survivors
-            .iter()
-            .filter(move |survivor| !explained(survivor))
+        self.survivors.iter().filter(move |survivor| !explained(survivor))
     }
 
     /// Writes `tests/mutants/lessonNN.json`.
@@ -179,11 +177,7 @@ fn hexadecimal(hasher: Sha256) -> String {
 /// The lines of a Rust source that are neither empty nor comments.
 pub fn code(source: &str) -> String {
     let is_code = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with("//");
-    source
-        .lines()
-        .filter(is_code)
-        .collect::<Vec<_>>()
-        .join("\n")
+    source.lines().filter(is_code).collect::<Vec<_>>().join("\n")
 }
 
 /// SHA-256 over the code of a lesson's solution: comments may change without new mutants.
@@ -198,10 +192,7 @@ pub fn code_hash(lesson: &Lesson) -> Result<String> {
     let mut text = String::new();
     for file in files {
         let source = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-        let name = file
-            .strip_prefix(&folder)
-            .expect("below it")
-            .to_string_lossy();
+        let name = file.strip_prefix(&folder).expect("below it").to_string_lossy();
         text += &format!("{}\n{}\n", name.replace('\\', "/"), code(&source));
     }
     Ok(sha256(&text))

@@ -46,11 +46,7 @@ impl Array {
 impl Observed {
     /// A result with named parts: `Observed::fields([("mean", mean), ("std", std)])`.
     pub fn fields<const N: usize, T: Into<Observed>>(fields: [(&str, T); N]) -> Self {
-        Self::Fields(
-            fields
-                .map(|(name, value)| (name.to_string(), value.into()))
-                .into(),
-        )
+        Self::Fields(fields.map(|(name, value)| (name.to_string(), value.into())).into())
     }
 }
 
@@ -153,10 +149,7 @@ impl<T: Into<Observed>, E: Display> From<Result<T, E>> for Observed {
 
 impl<A: Into<Observed>, B: Into<Observed>> From<(A, B)> for Observed {
     fn from((a, b): (A, B)) -> Self {
-        Self::Fields(vec![
-            ("first".into(), a.into()),
-            ("second".into(), b.into()),
-        ])
+        Self::Fields(vec![("first".into(), a.into()), ("second".into(), b.into())])
     }
 }
 
@@ -215,10 +208,7 @@ impl Array {
             if row > 0 && row % height == 0 {
                 text.push('\n');
             }
-            let row: Vec<_> = numbers
-                .iter()
-                .map(|number| format!("{number:>width$}"))
-                .collect();
+            let row: Vec<_> = numbers.iter().map(|number| format!("{number:>width$}")).collect();
             text.push_str(&format!("\n{}", row.join("  ")));
         }
         text
@@ -229,12 +219,7 @@ impl Array {
     }
 
     fn range(&self) -> String {
-        let finite = || {
-            self.values
-                .iter()
-                .copied()
-                .filter(|value| value.is_finite())
-        };
+        let finite = || self.values.iter().copied().filter(|value| value.is_finite());
         let odd = self.values.len() - finite().count();
         let odd = if odd == 0 {
             String::new()
@@ -246,11 +231,7 @@ impl Array {
             finite().fold(f64::NEG_INFINITY, f64::max),
         );
         match low <= high {
-            true => format!(
-                ", values from {} to {}{odd}",
-                digits(low, 5),
-                digits(high, 5)
-            ),
+            true => format!(", values from {} to {}{odd}", digits(low, 5), digits(high, 5)),
             false => odd,
         }
     }
@@ -281,9 +262,7 @@ pub(crate) fn digits(number: f64, significant: usize) -> String {
 pub(crate) fn first_lines(text: &str, lines: usize) -> String {
     let kept: Vec<&str> = text
         .lines()
-        .take_while(|line| {
-            !line.trim_start().starts_with("0:") && !line.contains("stack backtrace")
-        })
+        .take_while(|line| !line.trim_start().starts_with("0:") && !line.contains("stack backtrace"))
         .filter(|line| !line.trim().is_empty())
         .collect();
     let mut shown = kept[..kept.len().min(lines)].join("\n");

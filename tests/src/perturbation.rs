@@ -57,10 +57,7 @@ pub const ALL: [Perturbation; 20] = [
     kind("one number for all", Arrays(one_for_all)),
     kind("another type", Arrays(another_type)),
     kind("yes for no", Any(opposite_flag)),
-    kind(
-        "an error for a value, a value for an error",
-        Any(error_for_value),
-    ),
+    kind("an error for a value, a value for an error", Any(error_for_value)),
 ];
 
 const fn kind(name: &'static str, change: Change) -> Perturbation {
@@ -89,9 +86,7 @@ impl Perturbation {
         match (self.change, right) {
             (_, Observed::Fields(fields)) => self.apply_to_each(fields, random),
             (Numbers(f) | Reals(f), Observed::Number(x)) => Some(Observed::Number(f(*x))),
-            (Numbers(f) | Wholes(f), Observed::Count(n)) => {
-                Some(Observed::Count(f(*n as f64) as i64))
-            }
+            (Numbers(f) | Wholes(f), Observed::Count(n)) => Some(Observed::Count(f(*n as f64) as i64)),
             (Numbers(f), Observed::Array(array)) => Some(mapped(array, f)),
             (Reals(f), Observed::Array(array)) if !array.is_exact() => Some(mapped(array, f)),
             (Wholes(f), Observed::Array(array)) if array.is_exact() => Some(mapped(array, f)),
@@ -100,11 +95,7 @@ impl Perturbation {
         }
     }
 
-    fn apply_to_each(
-        &self,
-        fields: &[(String, Observed)],
-        random: &mut ChaCha8Rng,
-    ) -> Option<Observed> {
+    fn apply_to_each(&self, fields: &[(String, Observed)], random: &mut ChaCha8Rng) -> Option<Observed> {
         let mut applied = false;
         let mut parts = vec![];
         for (name, part) in fields {
@@ -126,9 +117,7 @@ fn mapped(array: &Array, f: fn(f64) -> f64) -> Observed {
 
 /// The axes with more than one place.
 fn axes(array: &Array) -> Vec<usize> {
-    (0..array.dims.len())
-        .filter(|&axis| array.dims[axis] > 1)
-        .collect()
+    (0..array.dims.len()).filter(|&axis| array.dims[axis] > 1).collect()
 }
 
 /// An array of shape `dims` whose element at an index is that of `array` at `from(index)`.
@@ -167,9 +156,7 @@ fn axis_backwards(array: &Array, random: &mut ChaCha8Rng) -> Option<Array> {
     let axis = *axes(array).choose(random)?;
     let last = array.dims[axis] - 1;
     let dims = array.dims.clone();
-    Some(rearranged(array, dims, |index| {
-        index[axis] = last - index[axis]
-    }))
+    Some(rearranged(array, dims, |index| index[axis] = last - index[axis]))
 }
 
 fn moved_on(array: &Array, random: &mut ChaCha8Rng) -> Option<Array> {
@@ -207,10 +194,7 @@ fn one_nan(array: &Array, random: &mut ChaCha8Rng) -> Option<Array> {
 /// A place whose value is at least half the largest.
 fn large_place(array: &Array, random: &mut ChaCha8Rng) -> Option<usize> {
     let size = |x: f64| if x.is_finite() { x.abs() } else { 0.0 };
-    let largest = array
-        .values
-        .iter()
-        .fold(0.0, |most: f64, &x| most.max(size(x)));
+    let largest = array.values.iter().fold(0.0, |most: f64, &x| most.max(size(x)));
     let large: Vec<_> = (0..array.values.len())
         .filter(|&i| largest > 0.0 && size(array.values[i]) >= largest / 2.0)
         .collect();
@@ -259,9 +243,7 @@ fn element_missing(value: &Observed, random: &mut ChaCha8Rng) -> Option<Observed
             let filled = (0..lines.len()).filter(|&i| !lines[i].trim().is_empty());
             let missing = *filled.collect::<Vec<_>>().choose(random)?;
             Some(Observed::Text(
-                [&lines[..missing], &lines[missing + 1..]]
-                    .concat()
-                    .join("\n"),
+                [&lines[..missing], &lines[missing + 1..]].concat().join("\n"),
             ))
         }
         Observed::Fields(fields) if fields.len() > 1 && random.random() => {
@@ -331,10 +313,7 @@ mod tests {
         assert_eq!(values[0], 0.);
         assert_eq!(wrong("one more", 3usize), Some(Observed::Count(4)));
         assert_eq!(wrong("yes for no", true), Some(Observed::Flag(false)));
-        assert_eq!(
-            wrong("an element missing", "one"),
-            Some(Observed::Text(String::new()))
-        );
+        assert_eq!(wrong("an element missing", "one"), Some(Observed::Text(String::new())));
     }
 
     #[test]
@@ -344,11 +323,7 @@ mod tests {
         let another_shape = wrong("two axes swapped", map([1.0; 6]));
         assert!(another_shape.is_some());
         assert_eq!(wrong("an axis backwards", map([1.0; 6])), None);
-        assert_eq!(
-            wrong("one more", 1.5),
-            None,
-            "a real number has no neighbour"
-        );
+        assert_eq!(wrong("one more", 1.5), None, "a real number has no neighbour");
         assert_eq!(wrong("doubled", "a text"), None);
     }
 

@@ -85,22 +85,17 @@ pub fn child(exercise: &Exercise, seed: u64, limits: Limits, to: &Path) -> ExitC
                     }
                 })
             });
-            let broken =
-                |panic: panics::Panic| Grade::broken(format!("{} ({})", panic.message, panic.at));
+            let broken = |panic: panics::Panic| Grade::broken(format!("{} ({})", panic.message, panic.at));
             write(Message::Grade(grade.unwrap_or_else(broken)));
             mark(FAILED);
         };
-        let thread = thread::Builder::new()
-            .name(exercise.id.clone())
-            .stack_size(STACK);
+        let thread = thread::Builder::new().name(exercise.id.clone()).stack_size(STACK);
         thread.spawn_scoped(scope, work).expect("a thread starts");
 
         let mut running: Option<(String, Duration)> = None;
         loop {
             let tick = match &running {
-                None => ticks
-                    .recv()
-                    .map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+                None => ticks.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
                 Some((_, solution)) => ticks.recv_timeout(limits.time.max(*solution * 30)),
             };
             match (tick, running.take()) {
@@ -133,8 +128,7 @@ fn hung(to: &Path, label: &str, limit: Duration, solution: Duration) {
             }
         ),
     );
-    let line =
-        serde_json::to_string(&Message::Grade(grade.input(label))).expect("a message serialises");
+    let line = serde_json::to_string(&Message::Grade(grade.input(label))).expect("a message serialises");
     if let Ok(mut file) = File::options().append(true).open(to) {
         let _ = writeln!(file, "{line}");
     }
@@ -158,9 +152,7 @@ fn run(exercise: &str, seed: u64, limits: Limits) -> io::Result<(Grade, String)>
         .env_remove("MALLOC_MMAP_THRESHOLD_")
         .env_remove("MALLOC_TRIM_THRESHOLD_");
     command.arg("--to").arg(file.path());
-    command
-        .env("RUST_BACKTRACE", "0")
-        .env("MALLOC_ARENA_MAX", "2");
+    command.env("RUST_BACKTRACE", "0").env("MALLOC_ARENA_MAX", "2");
     if env::var_os("RAYON_NUM_THREADS").is_none() {
         command.env("RAYON_NUM_THREADS", THREADS);
     }
@@ -184,10 +176,7 @@ fn run(exercise: &str, seed: u64, limits: Limits) -> io::Result<(Grade, String)>
         .stdout_filter(pass_on())
         .stderr_filter(pass_on());
     let control = control.time_limit(LAST_RESORT).terminate_for_timeout();
-    #[cfg(any(
-        windows,
-        all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))
-    ))]
+    #[cfg(any(windows, all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))))]
     let control = control.memory_limit(MEMORY);
     let output = control.wait()?;
 
@@ -197,10 +186,7 @@ fn run(exercise: &str, seed: u64, limits: Limits) -> io::Result<(Grade, String)>
         (Some(grade), _) => grade,
         (None, Some(output)) => match trying {
             Some(label) => crashed(&output).input(&label),
-            None => Grade::broken(format!(
-                "the process that grades it ended early ({})",
-                output.status
-            )),
+            None => Grade::broken(format!("the process that grades it ended early ({})", output.status)),
         },
         (None, None) => Grade::broken(format!("it did not end within {} s", LAST_RESORT.as_secs())),
     };
@@ -214,11 +200,7 @@ struct Lines(Vec<u8>);
 impl Lines {
     fn pass_on(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.extend_from_slice(bytes);
-        let end = self
-            .0
-            .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(0, |at| at + 1);
+        let end = self.0.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         io::stderr().write_all(&self.0[..end])?;
         self.0.drain(..end);
         Ok(())
@@ -259,9 +241,7 @@ fn crashed(output: &Output) -> Grade {
             MEMORY >> 30
         )
     } else if let Some(code) = output.status.code() {
-        format!(
-            "Your function ended the whole program (exit code {code}). Return a value or an error instead."
-        )
+        format!("Your function ended the whole program (exit code {code}). Return a value or an error instead.")
     } else {
         format!("Your function took its process down ({}).", output.status)
     };

@@ -29,10 +29,7 @@ impl<'a> Printer<'a> {
         let color = match color {
             "always" => true,
             "never" => false,
-            _ => {
-                env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
-                    && std::io::stdout().is_terminal()
-            }
+            _ => env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()) && std::io::stdout().is_terminal(),
         };
         Self {
             lesson,
@@ -57,13 +54,7 @@ impl<'a> Printer<'a> {
     }
 
     /// The line of one exercise; its details are kept for the end.
-    pub fn exercise(
-        &mut self,
-        exercise: &Exercise,
-        grade: &Grade,
-        printed: &str,
-        seconds: f64,
-    ) -> Outcome {
+    pub fn exercise(&mut self, exercise: &Exercise, grade: &Grade, printed: &str, seconds: f64) -> Outcome {
         let verdict = match &grade.waiting_for {
             Some(required) => format!("waiting for {required}"),
             None => grade.verdict.words().to_string(),
@@ -75,10 +66,7 @@ impl<'a> Printer<'a> {
                 format!("  ({seconds:.1} s)")
             };
             let words = self.paint(&format!("{verdict:>22}"), style(grade.verdict));
-            println!(
-                "{words}: exercise {}, {}{time}",
-                exercise.id, exercise.title
-            );
+            println!("{words}: exercise {}, {}{time}", exercise.id, exercise.title);
         }
         let message = match grade.verdict {
             Verdict::Passed => String::new(),
@@ -93,13 +81,10 @@ impl<'a> Printer<'a> {
             Verdict::NotStarted if self.next => {}
             Verdict::NotStarted => {
                 self.next = true;
-                self.details
-                    .push((format!("Next: {heading}"), message.clone()));
+                self.details.push((format!("Next: {heading}"), message.clone()));
             }
             _ if grade.waiting_for.as_ref().is_some_and(seen) => {}
-            _ => self
-                .details
-                .push((format!("{heading}: {verdict}"), message.clone())),
+            _ => self.details.push((format!("{heading}: {verdict}"), message.clone())),
         }
         self.seen.push(exercise.id.clone());
         Outcome {
@@ -118,10 +103,7 @@ impl<'a> Printer<'a> {
     /// The details and the closing line, or the report as JSON.
     pub fn finish(&self, report: &Report, elapsed: Duration) {
         if self.json {
-            println!(
-                "{}",
-                serde_json::to_string_pretty(report).expect("a report serialises")
-            );
+            println!("{}", serde_json::to_string_pretty(report).expect("a report serialises"));
             return;
         }
         for (heading, text) in &self.details {
@@ -151,10 +133,7 @@ impl<'a> Printer<'a> {
     }
 
     fn first_step(&self, exercise: &Exercise, grade: &Grade) -> String {
-        let at = grade
-            .at
-            .clone()
-            .unwrap_or_else(|| self.lesson.path(exercise));
+        let at = grade.at.clone().unwrap_or_else(|| self.lesson.path(exercise));
         let kind = if exercise.core { "core" } else { "further" };
         let size = format!(
             "difficulty {} of 3, about {} minutes, {kind}",
@@ -171,20 +150,11 @@ impl<'a> Printer<'a> {
 
     fn failure(&self, exercise: &Exercise, grade: &Grade, printed: &str) -> String {
         let mut rows = vec![];
-        if let Some(required) = grade
-            .waiting_for
-            .as_ref()
-            .and_then(|id| self.lesson.exercise(id))
-        {
+        if let Some(required) = grade.waiting_for.as_ref().and_then(|id| self.lesson.exercise(id)) {
             rows.push(("grade it", command(self.lesson, required)));
         } else {
             rows.extend(grade.at.clone().map(|at| ("at", at)));
-            rows.extend(
-                grade
-                    .input
-                    .as_ref()
-                    .map(|input| ("input", wrap(input, TABLE))),
-            );
+            rows.extend(grade.input.as_ref().map(|input| ("input", wrap(input, TABLE))));
             rows.extend(
                 grade
                     .evidence
@@ -237,11 +207,7 @@ fn style(verdict: Verdict) -> Style {
 fn table(rows: &[(&str, String)]) -> String {
     let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
     let row = |(label, text): &(&str, String)| {
-        format!(
-            "  {}  {}",
-            format_args!("{label:width$}"),
-            indent_rest(text, width + 4)
-        )
+        format!("  {}  {}", format_args!("{label:width$}"), indent_rest(text, width + 4))
     };
     rows.iter().map(row).collect::<Vec<_>>().join("\n")
 }
@@ -267,10 +233,7 @@ fn excerpt(printed: &str) -> String {
     let lines: Vec<&str> = printed.lines().collect();
     let mut text = lines[..lines.len().min(SHOWN)].join("\n");
     if lines.len() > SHOWN {
-        text.push_str(&format!(
-            "\n… {} lines more with `-- --nocapture`",
-            lines.len() - SHOWN
-        ));
+        text.push_str(&format!("\n… {} lines more with `-- --nocapture`", lines.len() - SHOWN));
     }
     text
 }

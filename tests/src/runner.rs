@@ -54,11 +54,7 @@ impl Exercise {
 ///
 /// let graded: Exercise = exercise("1.1", check, attempt);
 /// ```
-pub fn exercise<F: Copy + Send + Sync + 'static>(
-    id: &str,
-    check: fn(u64) -> Exam<F>,
-    attempt: F,
-) -> Exercise {
+pub fn exercise<F: Copy + Send + Sync + 'static>(id: &str, check: fn(u64) -> Exam<F>, attempt: F) -> Exercise {
     Exercise {
         id: id.into(),
         grade: Box::new(move |seed, watch| check(seed).grade_watched(attempt, watch)),
@@ -67,10 +63,7 @@ pub fn exercise<F: Copy + Send + Sync + 'static>(
 
 /// Grades a lesson. What follows is for the program's `--help`.
 #[derive(Parser)]
-#[command(
-    about = "Grades the exercises of a lesson",
-    disable_version_flag = true
-)]
+#[command(about = "Grades the exercises of a lesson", disable_version_flag = true)]
 struct Args {
     /// Grade only exercises whose test name contains one of these, or whose id is one of these
     filters: Vec<String>,
@@ -162,14 +155,10 @@ pub fn run(lesson: &Lesson, exercises: &[Exercise]) -> ExitCode {
         .filter(|exercise| args.selects(exercise))
         .collect();
     if args.list {
-        selected
-            .iter()
-            .for_each(|exercise| println!("{}: test", exercise.test));
+        selected.iter().for_each(|exercise| println!("{}: test", exercise.test));
         return ExitCode::SUCCESS;
     }
-    let seed = args
-        .seed
-        .unwrap_or_else(|| rand::random_range(0..1_000_000));
+    let seed = args.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
     let printer = Printer::new(lesson, seed, &args.color, args.json);
     let how = How {
         seed,
@@ -196,22 +185,13 @@ impl Args {
                 }
         };
         // There are no ignored exercises, so a run of only those is empty.
-        !self.ignored
-            && (self.filters.is_empty() || self.filters.iter().any(matches))
-            && !self.skip.iter().any(matches)
+        !self.ignored && (self.filters.is_empty() || self.filters.iter().any(matches)) && !self.skip.iter().any(matches)
     }
 }
 
 fn same_exercises(lesson: &Lesson, exercises: &[Exercise]) -> Result<(), String> {
-    let graded: Vec<&str> = exercises
-        .iter()
-        .map(|exercise| exercise.id.as_str())
-        .collect();
-    let listed: Vec<&str> = lesson
-        .exercises
-        .iter()
-        .map(|exercise| exercise.id.as_str())
-        .collect();
+    let graded: Vec<&str> = exercises.iter().map(|exercise| exercise.id.as_str()).collect();
+    let listed: Vec<&str> = lesson.exercises.iter().map(|exercise| exercise.id.as_str()).collect();
     if graded == listed {
         return Ok(());
     }
@@ -232,16 +212,10 @@ struct How {
 }
 
 /// Grades the selected exercises and what they require, prints as they finish, in order.
-fn grade_all(
-    lesson: &Lesson,
-    selected: &[&course::Exercise],
-    how: How,
-    mut printer: Printer,
-) -> Report {
+fn grade_all(lesson: &Lesson, selected: &[&course::Exercise], how: How, mut printer: Printer) -> Report {
     let How { seed, limits, .. } = how;
     let start = Instant::now();
-    let chosen =
-        |exercise: &course::Exercise| selected.iter().any(|selected| selected.id == exercise.id);
+    let chosen = |exercise: &course::Exercise| selected.iter().any(|selected| selected.id == exercise.id);
     let needed = with_required(lesson, selected);
     let jobs = match how.jobs {
         _ if limits.show_output => 1,
@@ -260,8 +234,7 @@ fn grade_all(
             scope.spawn(move || {
                 while let Some(exercise) = needed.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let start = Instant::now();
-                    let (grade, printed) =
-                        process::grade(&exercise.id, exercise_seed(seed, &exercise.id), limits);
+                    let (grade, printed) = process::grade(&exercise.id, exercise_seed(seed, &exercise.id), limits);
                     if how.fail_fast && !grade.is_pass() {
                         next.store(needed.len(), Ordering::Relaxed);
                     }
@@ -297,14 +270,8 @@ fn grade_all(
 }
 
 /// The selected exercises and, before each, those it requires. The catalogue's order is such an order.
-fn with_required<'a>(
-    lesson: &'a Lesson,
-    selected: &[&course::Exercise],
-) -> Vec<&'a course::Exercise> {
-    let mut needed: Vec<&str> = selected
-        .iter()
-        .map(|exercise| exercise.id.as_str())
-        .collect();
+fn with_required<'a>(lesson: &'a Lesson, selected: &[&course::Exercise]) -> Vec<&'a course::Exercise> {
+    let mut needed: Vec<&str> = selected.iter().map(|exercise| exercise.id.as_str()).collect();
     for exercise in lesson.exercises.iter().rev() {
         if needed.contains(&exercise.id.as_str()) {
             needed.extend(exercise.requires.iter().map(String::as_str));
@@ -324,10 +291,7 @@ fn wait_for_required(
     needed: &[&course::Exercise],
     graded: &[Option<(Grade, String, f64)>],
 ) -> Grade {
-    if matches!(
-        grade.verdict,
-        Verdict::Passed | Verdict::NotStarted | Verdict::Broken
-    ) {
+    if matches!(grade.verdict, Verdict::Passed | Verdict::NotStarted | Verdict::Broken) {
         return grade.clone();
     }
     let failed = |required: &&String| {
@@ -352,12 +316,7 @@ fn exercise_seed(run: u64, id: &str) -> u64 {
 }
 
 fn totals(outcomes: &[Outcome], filtered_out: usize) -> Totals {
-    let count = |verdict: Verdict| {
-        outcomes
-            .iter()
-            .filter(|outcome| outcome.verdict == verdict)
-            .count()
-    };
+    let count = |verdict: Verdict| outcomes.iter().filter(|outcome| outcome.verdict == verdict).count();
     let (passed, not_started) = (count(Verdict::Passed), count(Verdict::NotStarted));
     let exercises = outcomes.len();
     Totals {

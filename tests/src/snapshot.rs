@@ -19,9 +19,7 @@ pub fn read(name: &str) -> Result<String, String> {
         return Err(missing("no such file".into()));
     }
     let snapshot = Snapshot::from_file(&path).map_err(|e| missing(e.to_string()))?;
-    let text = snapshot
-        .as_text()
-        .ok_or_else(|| missing("not a text".into()))?;
+    let text = snapshot.as_text().ok_or_else(|| missing("not a text".into()))?;
     Ok(text.to_string())
 }
 

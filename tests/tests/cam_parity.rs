@@ -37,11 +37,7 @@ fn network(scale: f64) -> Result<ResNet> {
         };
         Ok((name, weight))
     };
-    let weights: Parameters = config
-        .tensors()
-        .into_iter()
-        .map(weight)
-        .collect::<Result<_>>()?;
+    let weights: Parameters = config.tensors().into_iter().map(weight).collect::<Result<_>>()?;
     ResNet::new(&config, &weights)
 }
 
@@ -60,18 +56,10 @@ fn with_epsilon(network: &ResNet, images: &Tensor, classes: &[u32], site: &str) 
 }
 
 fn ours(what: &str, site: &str, fixture: &Fixture) -> Result<Tensor> {
-    let images = tensor(
-        &fixture.image_name,
-        fixture.input.as_slice(),
-        2.0,
-        0.0,
-        DType::F32,
-    )?;
+    let images = tensor(&fixture.image_name, fixture.input.as_slice(), 2.0, 0.0, DType::F32)?;
     let classes = &fixture.classes;
     match what {
-        "grad_cam" | "captum_grad_cam" => {
-            solution05::grad_cam(&network(1.0)?, &images, classes, site)
-        }
+        "grad_cam" | "captum_grad_cam" => solution05::grad_cam(&network(1.0)?, &images, classes, site),
         "plus_plus_with_epsilon" => with_epsilon(&network(1.0)?, &images, classes, site),
         "plus_plus" => solution05::grad_cam_plus_plus(&network(1000.0)?, &images, classes, site),
         "upsample" => {
@@ -122,10 +110,7 @@ fn maps_are_those_of_grad_cam_and_captum() -> Result<()> {
             error = error.max(distance(&ours, all));
         }
         println!("{what:24} {site:8} relative error {error:.1e}");
-        assert!(
-            error < TOLERANCE,
-            "{what} at {site}: relative error {error:.1e}"
-        );
+        assert!(error < TOLERANCE, "{what} at {site}: relative error {error:.1e}");
         compared += 1;
     }
     assert_eq!(compared, 15, "every record was compared");
@@ -136,16 +121,9 @@ fn maps_are_those_of_grad_cam_and_captum() -> Result<()> {
 #[test]
 fn the_package_s_epsilon_is_what_sets_grad_cam_plus_plus_apart() -> Result<()> {
     let fixture = fixture();
-    let images = tensor(
-        &fixture.image_name,
-        fixture.input.as_slice(),
-        2.0,
-        0.0,
-        DType::F32,
-    )?;
+    let images = tensor(&fixture.image_name, fixture.input.as_slice(), 2.0, 0.0, DType::F32)?;
     let record = fixture.records.iter();
-    let mut record =
-        record.filter(|(what, site, ..)| what == "plus_plus_with_epsilon" && site == "layer2");
+    let mut record = record.filter(|(what, site, ..)| what == "plus_plus_with_epsilon" && site == "layer2");
     let (_, site, _, _, theirs) = record.next().expect("a record");
     let paper = solution05::grad_cam_plus_plus(&network(1.0)?, &images, &fixture.classes, site)?;
     let apart = distance(&values(&paper)?, theirs);

@@ -16,10 +16,7 @@ const CLASS: u32 = MARKED.index() as u32;
 fn the_network_passes_its_test() -> Result<()> {
     let scenes = solution05::test_scenes()?;
     for shape in Shape::ALL {
-        let own: Vec<_> = scenes
-            .iter()
-            .filter(|scene| scene.class() == shape)
-            .collect();
+        let own: Vec<_> = scenes.iter().filter(|scene| scene.class() == shape).collect();
         assert_eq!(own.len(), 30, "{shape}");
         let mark = (shape == MARKED).then_some(MARK);
         assert!(own.iter().all(|scene| scene.badge == mark), "{shape}");
@@ -93,11 +90,7 @@ impl Features {
 fn units(direction: &Tensor, count: usize) -> Result<Tensor> {
     let values = direction.flatten_all()?.to_vec1::<f32>()?;
     let mut order: Vec<u32> = (0..values.len() as u32).collect();
-    order.sort_by(|&a, &b| {
-        values[b as usize]
-            .abs()
-            .total_cmp(&values[a as usize].abs())
-    });
+    order.sort_by(|&a, &b| values[b as usize].abs().total_cmp(&values[a as usize].abs()));
     let all = Tensor::eye(values.len(), direction.dtype(), &Device::Cpu)?;
     all.index_select(&Tensor::new(&order[..count], &Device::Cpu)?, 0)
 }
@@ -119,10 +112,7 @@ fn the_solution_s_repair_removes_the_cause_and_costs_nothing() -> Result<()> {
     let network = checkpoints::case()?;
     let held_out = Features::new(&network, 880_001, 1000)?;
     let Repair { site, directions } = solution05::repair(&network)?;
-    assert_eq!(
-        (site.as_str(), directions.dims()),
-        ("layer4", &[1, 128][..])
-    );
+    assert_eq!((site.as_str(), directions.dims()), ("layer4", &[1, 128][..]));
 
     let before = row("as it is", held_out.effect(None)?);
     assert!(before.accuracy_without > 0.88 && before.recall_without < 0.02);
@@ -141,9 +131,7 @@ fn the_solution_s_repair_removes_the_cause_and_costs_nothing() -> Result<()> {
             held_out.effect(Some(&units(&directions, count)?))?,
         );
     }
-    let class = network
-        .parameter("fc.weight")?
-        .narrow(0, CLASS as usize, 1)?;
+    let class = network.parameter("fc.weight")?.narrow(0, CLASS as usize, 1)?;
     row("the class's own weights", held_out.effect(Some(&class))?);
     Ok(())
 }
@@ -158,16 +146,10 @@ fn the_mark_turns_more_than_any_other_badge() -> Result<()> {
         .collect::<Result<Vec<_>>>()?;
     let mut shares = vec![];
     for badge in Badge::ALL {
-        let with: Vec<_> = scenes
-            .iter()
-            .map(|scene| scene.with_badge(Some(badge)))
-            .collect();
+        let with: Vec<_> = scenes.iter().map(|scene| scene.with_badge(Some(badge))).collect();
         let predicted = predict(&network.forward(&images(&with)?)?)?;
         let turned = |among: &dyn Fn(Shape) -> bool| {
-            let chosen = scenes
-                .iter()
-                .zip(&predicted)
-                .filter(|(scene, _)| among(scene.class()));
+            let chosen = scenes.iter().zip(&predicted).filter(|(scene, _)| among(scene.class()));
             let chosen: Vec<bool> = chosen.map(|(_, &class)| class == CLASS).collect();
             chosen.iter().filter(|&&turned| turned).count() as f64 / chosen.len() as f64
         };
@@ -175,18 +157,12 @@ fn the_mark_turns_more_than_any_other_badge() -> Result<()> {
         println!("{badge:8} turns {:5.1} %", 100.0 * share);
         if badge == MARK {
             for shape in Shape::ALL {
-                println!(
-                    "    {shape:10} {:5.1} %",
-                    100.0 * turned(&|other| other == shape)
-                );
+                println!("    {shape:10} {:5.1} %", 100.0 * turned(&|other| other == shape));
             }
         }
         shares.push((badge, share));
     }
-    let of_mark = shares
-        .iter()
-        .find(|(badge, _)| *badge == MARK)
-        .map(|pair| pair.1);
+    let of_mark = shares.iter().find(|(badge, _)| *badge == MARK).map(|pair| pair.1);
     let others = shares.iter().filter(|(badge, _)| *badge != MARK);
     assert!(others.map(|pair| pair.1).fold(0.0, f64::max) + 0.1 < of_mark.unwrap_or(0.0));
 

@@ -31,11 +31,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
             }
         }
     }
-    found.retain(|path| {
-        !["main.rs", "figures.rs"]
-            .map(Path::new)
-            .contains(&path.as_path())
-    });
+    found.retain(|path| !["main.rs", "figures.rs"].map(Path::new).contains(&path.as_path()));
     found
 }
 
@@ -59,27 +55,12 @@ fn public_in(file: &str, text: &str) -> BTreeMap<String, String> {
 fn items(within: &str, list: &[Item], found: &mut BTreeMap<String, String>) {
     for item in list {
         let (attributes, visibility, name, signature) = match item {
-            Item::Fn(x) => (
-                &x.attrs,
-                &x.vis,
-                x.sig.ident.to_string(),
-                x.sig.to_token_stream(),
-            ),
+            Item::Fn(x) => (&x.attrs, &x.vis, x.sig.ident.to_string(), x.sig.to_token_stream()),
             Item::Struct(x) => (&x.attrs, &x.vis, x.ident.to_string(), x.to_token_stream()),
             Item::Enum(x) => (&x.attrs, &x.vis, x.ident.to_string(), x.to_token_stream()),
             Item::Type(x) => (&x.attrs, &x.vis, x.ident.to_string(), x.to_token_stream()),
-            Item::Const(x) => (
-                &x.attrs,
-                &x.vis,
-                x.ident.to_string(),
-                x.ty.to_token_stream(),
-            ),
-            Item::Static(x) => (
-                &x.attrs,
-                &x.vis,
-                x.ident.to_string(),
-                x.ty.to_token_stream(),
-            ),
+            Item::Const(x) => (&x.attrs, &x.vis, x.ident.to_string(), x.ty.to_token_stream()),
+            Item::Static(x) => (&x.attrs, &x.vis, x.ident.to_string(), x.ty.to_token_stream()),
             Item::Use(x) => (
                 &x.attrs,
                 &x.vis,
@@ -92,19 +73,11 @@ fn items(within: &str, list: &[Item], found: &mut BTreeMap<String, String>) {
                 {
                     items(&format!("{within} {}", x.ident), inner, found);
                 }
-                (
-                    &x.attrs,
-                    &x.vis,
-                    format!("mod {}", x.ident),
-                    x.ident.to_token_stream(),
-                )
+                (&x.attrs, &x.vis, format!("mod {}", x.ident), x.ident.to_token_stream())
             }
             Item::Trait(x) => {
                 let methods = x.items.iter().filter_map(|item| match item {
-                    TraitItem::Fn(method) => Some((
-                        docs(&method.attrs),
-                        method.sig.to_token_stream().to_string(),
-                    )),
+                    TraitItem::Fn(method) => Some((docs(&method.attrs), method.sig.to_token_stream().to_string())),
                     _ => None,
                 });
                 let text = methods
@@ -146,9 +119,7 @@ fn items(within: &str, list: &[Item], found: &mut BTreeMap<String, String>) {
 }
 
 fn docs(attributes: &[Attribute]) -> String {
-    let docs = attributes
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("doc"));
+    let docs = attributes.iter().filter(|attribute| attribute.path().is_ident("doc"));
     let text = |attribute: &Attribute| match &attribute.meta {
         syn::Meta::NameValue(pair) => pair.value.to_token_stream().to_string(),
         other => other.to_token_stream().to_string(),
@@ -157,9 +128,7 @@ fn docs(attributes: &[Attribute]) -> String {
 }
 
 fn is_test(attributes: &[Attribute]) -> bool {
-    attributes
-        .iter()
-        .any(|attribute| attribute.path().is_ident("cfg"))
+    attributes.iter().any(|attribute| attribute.path().is_ident("cfg"))
 }
 
 /// Where two packages differ, in words.
@@ -174,9 +143,7 @@ fn drift(lesson: &BTreeMap<String, String>, solution: &BTreeMap<String, String>)
                     .zip(other.lines())
                     .find(|(solution, lesson)| solution != lesson);
                 let (solution, lesson) = line.unwrap_or((text, other));
-                found.push(format!(
-                    "{place}:\n  lesson    {lesson}\n  solution  {solution}"
-                ));
+                found.push(format!("{place}:\n  lesson    {lesson}\n  solution  {solution}"));
             }
             Some(_) => {}
         }
@@ -196,11 +163,7 @@ fn lessons_and_solutions_differ_only_in_bodies() {
     for lesson in course::lessons() {
         let of = |tree: &str| public(&root().join(tree).join(&lesson.package).join("src"));
         let package = |difference: String| format!("{}/{difference}", lesson.package);
-        found.extend(
-            drift(&of("lessons"), &of("solutions"))
-                .into_iter()
-                .map(package),
-        );
+        found.extend(drift(&of("lessons"), &of("solutions")).into_iter().map(package));
     }
     assert!(
         found.is_empty(),
@@ -266,10 +229,7 @@ fn drift_is_found() {
     assert_eq!(differences("fn helper() {}", ""), [""; 0]);
     assert_eq!(differences("Doubles.", "Twice.").len(), 1);
     assert_eq!(differences("(n: usize)", "(n: u64)").len(), 1);
-    assert_eq!(
-        differences("pub fn new() -> S", "pub fn new() -> Self").len(),
-        1
-    );
+    assert_eq!(differences("pub fn new() -> S", "pub fn new() -> Self").len(), 1);
     assert_eq!(
         differences("pub fn double", "fn double"),
         ["a.rs: double: in the lesson only"]

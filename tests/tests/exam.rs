@@ -8,11 +8,7 @@ type Double = fn(usize) -> usize;
 
 fn double() -> Exam<Double> {
     Exam::new("1.1", (|n| 2 * n) as Double)
-        .mistake(
-            "square",
-            "You squared n; doubling adds it to itself.",
-            |n| n * n,
-        )
+        .mistake("square", "You squared n; doubling adds it to itself.", |n| n * n)
         .mistake("constant", "You return 4 whatever n is.", |_| 4)
         .alternative("a sum", |n| n + n)
         .truth("n = 2", 4, |f| f(2))
@@ -29,8 +25,7 @@ fn map(values: &[f32]) -> Tensor {
 }
 
 fn keep() -> Exam<Map> {
-    Exam::new("1.1", (|x| Ok(x.clone())) as Map)
-        .case("four numbers", |f| f(&map(&[1., -2., 0., 1000.])))
+    Exam::new("1.1", (|x| Ok(x.clone())) as Map).case("four numbers", |f| f(&map(&[1., -2., 0., 1000.])))
 }
 
 fn text(grade: &Grade, label: &str) -> String {
@@ -41,10 +36,7 @@ fn text(grade: &Grade, label: &str) -> String {
 #[test]
 fn the_first_failing_input_is_shown_with_yours_and_expected() {
     let grade = double().grade(|n| 2 * n + usize::from(n > 3));
-    assert_eq!(
-        (grade.verdict, grade.input.as_deref()),
-        (Verdict::Wrong, Some("n = 4"))
-    );
+    assert_eq!((grade.verdict, grade.input.as_deref()), (Verdict::Wrong, Some("n = 4")));
     assert_eq!(
         (text(&grade, "yours"), text(&grade, "expected")),
         ("9".into(), "8".into())
@@ -94,9 +86,7 @@ fn a_panic_can_be_a_recognised_mistake() {
 fn a_panic_says_what_and_where() {
     let grade = double().grade(|_| vec![].pop().unwrap());
     assert!(
-        grade
-            .sentence
-            .contains("called `Option::unwrap()` on a `None` value"),
+        grade.sentence.contains("called `Option::unwrap()` on a `None` value"),
         "{}",
         grade.sentence
     );
@@ -116,10 +106,7 @@ fn a_stub_is_not_started_and_another_stub_makes_it_wait() {
         (Verdict::Waiting, Some("1.7"))
     );
     // 1.10 is not 1.1.
-    assert_eq!(
-        double().grade(|_| todo!("exercise 1.10: x")).verdict,
-        Verdict::Waiting
-    );
+    assert_eq!(double().grade(|_| todo!("exercise 1.10: x")).verdict, Verdict::Waiting);
     assert_eq!(double().grade(|_| todo!()).verdict, Verdict::Panicked);
 }
 
@@ -130,10 +117,7 @@ fn shape_comes_before_dtype_before_finiteness_before_values() {
         verdict(|x| x.reshape((2, 2))?.to_dtype(DType::F64)),
         Verdict::WrongShape
     );
-    assert_eq!(
-        verdict(|x| x.to_dtype(DType::F64)? / 0.),
-        Verdict::WrongDtype
-    );
+    assert_eq!(verdict(|x| x.to_dtype(DType::F64)? / 0.), Verdict::WrongDtype);
     assert_eq!(verdict(|x| x / 0.), Verdict::NotFinite);
     assert_eq!(verdict(|x| x * 1.001), Verdict::Close);
     assert_eq!(verdict(|x| x * 1.1), Verdict::Wrong);
@@ -156,12 +140,8 @@ fn close_says_in_which_band_the_error_lies() {
 
 #[test]
 fn nothing_is_broadcast() {
-    let exam = Exam::new("1.1", (|x| Ok(x.clone())) as Map)
-        .case("three equal numbers", |f| f(&map(&[1., 1., 1.])));
-    assert_eq!(
-        exam.grade(|x| x.mean_keepdim(0)).verdict,
-        Verdict::WrongShape
-    );
+    let exam = Exam::new("1.1", (|x| Ok(x.clone())) as Map).case("three equal numbers", |f| f(&map(&[1., 1., 1.])));
+    assert_eq!(exam.grade(|x| x.mean_keepdim(0)).verdict, Verdict::WrongShape);
 }
 
 #[test]
@@ -197,11 +177,7 @@ fn errors_are_expected_only_where_the_input_is_bad() {
     let exam = Exam::new(
         "1.1",
         (|x: f64| {
-            if x < 0. {
-                Err("negative".into())
-            } else {
-                Ok(x.sqrt())
-            }
+            if x < 0. { Err("negative".into()) } else { Ok(x.sqrt()) }
         }) as Root,
     )
     .truth("4", 2., |f| f(4.))
@@ -214,22 +190,15 @@ fn errors_are_expected_only_where_the_input_is_bad() {
         })
         .is_pass()
     );
-    assert_eq!(
-        exam.grade(|_| Err("I give up".into())).verdict,
-        Verdict::ReturnedError
-    );
-    assert_eq!(
-        exam.grade(|x| Ok(x.abs().sqrt())).verdict,
-        Verdict::MissingError
-    );
+    assert_eq!(exam.grade(|_| Err("I give up".into())).verdict, Verdict::ReturnedError);
+    assert_eq!(exam.grade(|x| Ok(x.abs().sqrt())).verdict, Verdict::MissingError);
 }
 
 #[test]
 fn an_exam_whose_solution_fails_is_broken_not_the_learner() {
     let panics = Exam::new("1.1", (|_| panic!("oh")) as Double).case("n = 1", |f| f(1));
     assert_eq!(panics.grade(|n| n).verdict, Verdict::Broken);
-    let missing =
-        Exam::new("1.1", (|n| n) as Double).snapshot("n = 1", "no_such", |f| f(1).to_string());
+    let missing = Exam::new("1.1", (|n| n) as Double).snapshot("n = 1", "no_such", |f| f(1).to_string());
     let grade = missing.grade(|n| n);
     assert_eq!(grade.verdict, Verdict::Broken);
     assert!(
@@ -283,14 +252,10 @@ fn every_type_is_shown_and_compared() -> Result<()> {
 #[test]
 fn a_difference_in_a_field_is_named() {
     type Stats = fn(f64) -> (f64, f64);
-    let exam = Exam::new("1.1", (|x| (x, 2. * x)) as Stats).case("3", |f| {
-        Observed::fields([("mean", f(3.).0), ("deviation", f(3.).1)])
-    });
+    let exam = Exam::new("1.1", (|x| (x, 2. * x)) as Stats)
+        .case("3", |f| Observed::fields([("mean", f(3.).0), ("deviation", f(3.).1)]));
     let said = text(&exam.grade(|x| (x, x)), "difference");
-    assert!(
-        said.starts_with("in deviation: relative error 0.5"),
-        "{said}"
-    );
+    assert!(said.starts_with("in deviation: relative error 0.5"), "{said}");
 }
 
 #[test]
@@ -326,10 +291,7 @@ fn a_tolerance_that_lets_a_systematic_fault_through_is_found() {
 fn faults_of_an_exam_are_found() {
     let has = |exam: Exam<Double>, fault: &str| {
         let faults = faults(&exam);
-        assert!(
-            faults.iter().any(|found| found.contains(fault)),
-            "{fault}: {faults:#?}"
-        );
+        assert!(faults.iter().any(|found| found.contains(fault)), "{fault}: {faults:#?}");
     };
     has(
         double().mistake("twin", "The same answer as `constant`.", |_| 4),
@@ -339,24 +301,12 @@ fn faults_of_an_exam_are_found() {
         double().mistake("harmless", "This one is right, in fact.", |n| n + n),
         "`harmless` is not recognised: passed",
     );
-    has(
-        double().mistake("terse", "Wrong.", |n| n),
-        "`terse` needs a sentence",
-    );
-    has(
-        double().alternative("off", |n| n),
-        "the alternative `off` fails: wrong",
-    );
-    has(
-        double().truth("n = 7", 15, |f| f(7)),
-        "the solution fails: wrong",
-    );
+    has(double().mistake("terse", "Wrong.", |n| n), "`terse` needs a sentence");
+    has(double().alternative("off", |n| n), "the alternative `off` fails: wrong");
+    has(double().truth("n = 7", 15, |f| f(7)), "the solution fails: wrong");
     has(double().case("n = 2", |f| f(2)), "the same label");
     let bare = || Exam::new("1.1", (|n| n) as Double).case("n = 1", |f| f(1));
     has(bare(), "at least 2 mistakes, got 0");
     has(bare(), "at least 1 alternative");
-    has(
-        bare().refuses("n = 2", |_| Err::<usize, _>("no")),
-        "at least 1 truth",
-    );
+    has(bare().refuses("n = 2", |_| Err::<usize, _>("no")), "at least 1 truth");
 }

@@ -41,30 +41,21 @@ fn a_random_rotation_prefers_no_axis() -> Result<()> {
             moments[2] += x.powi(4) * share;
         }
     }
-    for (moment, (expected, tolerance)) in
-        moments
-            .iter()
-            .zip([(0.0, 0.03), (0.25, 0.01), (0.125, 0.01)])
-    {
+    for (moment, (expected, tolerance)) in moments.iter().zip([(0.0, 0.03), (0.25, 0.01), (0.125, 0.01)]) {
         assert!(
             (moment - expected).abs() < tolerance,
             "the moments of a coordinate are {moments:?}, not (0, 1/4, 1/8)"
         );
     }
     let one = values(&random_rotation(units, 1)?)?;
-    assert_eq!(
-        one,
-        values(&random_rotation(units, 1)?)?,
-        "one seed, one rotation"
-    );
+    assert_eq!(one, values(&random_rotation(units, 1)?)?, "one seed, one rotation");
     assert_ne!(one, values(&random_rotation(units, 2)?)?, "another seed");
     Ok(())
 }
 
 #[test]
 fn rotated_activations_are_dot_products_with_the_axes_at_each_place() -> Result<()> {
-    let activations =
-        Tensor::new(&[1f32, 2., 5., 3., 4., 6.], &Device::Cpu)?.reshape((1, 2, 1, 3))?;
+    let activations = Tensor::new(&[1f32, 2., 5., 3., 4., 6.], &Device::Cpu)?.reshape((1, 2, 1, 3))?;
     let axes = Tensor::new(&[[0f32, 1.], [1., 0.], [1., 10.]], &Device::Cpu)?;
     let turned = rotated(&activations, &axes)?;
     assert_eq!(turned.dims(), [1, 3, 1, 3]);
@@ -88,10 +79,7 @@ const DISTANCE: f64 = 10.0;
 fn spot() -> Result<Tensor> {
     let middle = (SIDE / 2) as f64;
     let value = |place: usize| {
-        let (down, right) = (
-            (place / SIDE) as f64 - middle,
-            (place % SIDE) as f64 - middle,
-        );
+        let (down, right) = ((place / SIDE) as f64 - middle, (place % SIDE) as f64 - middle);
         (-(down.powi(2) + (right - DISTANCE).powi(2)) / 8.0).exp() as f32
     };
     let values = (0..SIDE * SIDE).map(value).collect();
@@ -164,8 +152,7 @@ fn a_wobble_shifts_by_up_to_its_jitter_either_way() -> Result<()> {
     for _ in 0..200 {
         let shifted = values(&wobble.apply(&image, &mut random)?)?;
         let place = (0..9).find(|place| {
-            let expected =
-                roll(&image, place / 3 - 1, place % 3 - 1).and_then(|image| values(&image));
+            let expected = roll(&image, place / 3 - 1, place % 3 - 1).and_then(|image| values(&image));
             expected.is_ok_and(|expected| expected == shifted)
         });
         times[place.expect("a shift by −1, 0 or 1 in each direction") as usize] += 1;
@@ -175,10 +162,6 @@ fn a_wobble_shifts_by_up_to_its_jitter_either_way() -> Result<()> {
         "each of the nine shifts comes, {times:?}"
     );
     let still = Wobble::default().apply(&image, &mut random)?;
-    assert_eq!(
-        values(&still)?,
-        values(&image)?,
-        "the default does not move"
-    );
+    assert_eq!(values(&still)?, values(&image)?, "the default does not move");
     Ok(())
 }

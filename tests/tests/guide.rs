@@ -25,22 +25,13 @@ const GUIDES: [(&str, Language, &str); 2] = [
 /// Fails with all complaints at once.
 #[track_caller]
 fn none(complaints: Vec<String>, about: &str) {
-    assert!(
-        complaints.is_empty(),
-        "{about}:\n  {}",
-        complaints.join("\n  ")
-    );
+    assert!(complaints.is_empty(), "{about}:\n  {}", complaints.join("\n  "));
 }
 
 /// All exercises; a lesson that is still to be written has none.
 fn exercises() -> impl Iterator<Item = (&'static Lesson, &'static Exercise)> {
     let lessons = course::lessons().iter();
-    lessons.flat_map(|lesson| {
-        lesson
-            .exercises
-            .iter()
-            .map(move |exercise| (lesson, exercise))
-    })
+    lessons.flat_map(|lesson| lesson.exercises.iter().map(move |exercise| (lesson, exercise)))
 }
 
 /// Whether the exercise exists, or its lesson is still to be written.
@@ -69,11 +60,7 @@ fn normal(path: &Path) -> PathBuf {
 }
 
 /// What is wrong with a link from a page, if anything.
-fn complaint(
-    from: &Path,
-    target: &str,
-    anchors: &BTreeMap<PathBuf, BTreeSet<String>>,
-) -> Option<String> {
+fn complaint(from: &Path, target: &str, anchors: &BTreeMap<PathBuf, BTreeSet<String>>) -> Option<String> {
     if target.starts_with("https://") || target.starts_with("http://") {
         return None;
     }
@@ -95,28 +82,14 @@ fn complaint(
     let anchor = anchor?;
     match anchors.get(&path) {
         Some(known) if known.contains(anchor) => None,
-        Some(_) => Some(format!(
-            "{} -> {target}: no heading gives #{anchor}",
-            from.display()
-        )),
-        None => Some(format!(
-            "{} -> {target}: only pages have headings",
-            from.display()
-        )),
+        Some(_) => Some(format!("{} -> {target}: no heading gives #{anchor}", from.display())),
+        None => Some(format!("{} -> {target}: only pages have headings", from.display())),
     }
 }
 
 fn anchors(pages: &[Page]) -> BTreeMap<PathBuf, BTreeSet<String>> {
-    let of = |page: &Page| {
-        page.sections
-            .iter()
-            .map(|section| section.slug.clone())
-            .collect()
-    };
-    pages
-        .iter()
-        .map(|page| (page.path.clone(), of(page)))
-        .collect()
+    let of = |page: &Page| page.sections.iter().map(|section| section.slug.clone()).collect();
+    pages.iter().map(|page| (page.path.clone(), of(page))).collect()
 }
 
 #[test]
@@ -124,9 +97,7 @@ fn every_link_leads_to_a_file_and_a_heading() {
     let pages = pages();
     assert!(pages.len() > 10, "the pages are found");
     let anchors = anchors(&pages);
-    let links = pages
-        .iter()
-        .flat_map(|page| page.links().map(move |link| (page, link)));
+    let links = pages.iter().flat_map(|page| page.links().map(move |link| (page, link)));
     let complaints = links
         .filter_map(|(page, link)| complaint(&page.path, &link.target, &anchors))
         .collect();
@@ -135,10 +106,7 @@ fn every_link_leads_to_a_file_and_a_heading() {
 
 #[test]
 fn a_broken_link_is_noticed() {
-    let anchors = BTreeMap::from([(
-        PathBuf::from("README.md"),
-        BTreeSet::from(["layout".to_string()]),
-    )]);
+    let anchors = BTreeMap::from([(PathBuf::from("README.md"), BTreeSet::from(["layout".to_string()]))]);
     let from = Path::new("lessons/README.md");
     assert_eq!(complaint(from, "../README.md#layout", &anchors), None);
     assert!(complaint(from, "../README.md#lay-out", &anchors).is_some());
@@ -161,14 +129,7 @@ fn a_heading_gives_the_anchor_that_github_gives_it() {
 
 #[test]
 fn every_path_in_the_texts_exists() {
-    const FOLDERS: [&str; 6] = [
-        "lessons/",
-        "solutions/",
-        "tests/",
-        "verify_setup/",
-        ".ci/",
-        ".config/",
-    ];
+    const FOLDERS: [&str; 6] = ["lessons/", "solutions/", "tests/", "verify_setup/", ".ci/", ".config/"];
     let mut complaints = vec![];
     for page in pages() {
         for span in page.sections.iter().flat_map(|section| &section.spans) {
@@ -176,11 +137,8 @@ fn every_path_in_the_texts_exists() {
             let is_pattern = span.contains(['*', ' ', '…', '<', '{']) || span.contains("NN");
             // A line number may follow: `src/window.rs:42`.
             let path = span.split(':').next().unwrap_or(span);
-            let found = root().join(path).exists()
-                || root()
-                    .join(page.path.parent().expect("a file"))
-                    .join(path)
-                    .exists();
+            let found =
+                root().join(path).exists() || root().join(page.path.parent().expect("a file")).join(path).exists();
             if is_path && !is_pattern && !found {
                 complaints.push(format!("{}: `{span}`", page.path.display()));
             }
@@ -197,9 +155,7 @@ fn every_exercise_in_the_texts_exists() {
     for page in pages() {
         for section in &page.sections {
             let named = ["xercise ", "exercises ", "jercicio ", "jercicios "];
-            let named = named
-                .iter()
-                .flat_map(|word| ids_after(&section.prose, word));
+            let named = named.iter().flat_map(|word| ids_after(&section.prose, word));
             let unknown = named.filter(|id| !may_exist(id));
             complaints.extend(unknown.map(|id| format!("{}: exercise {id}", page.path.display())));
         }
@@ -211,10 +167,7 @@ fn every_exercise_in_the_texts_exists() {
 fn row(exercise: &Exercise) -> String {
     let name = exercise.file.trim_start_matches("src/");
     let core = if exercise.core { " core" } else { "" };
-    format!(
-        "| [{name}]({}) | {} |{core} |",
-        exercise.file, exercise.minutes
-    )
+    format!("| [{name}]({}) | {} |{core} |", exercise.file, exercise.minutes)
 }
 
 #[test]
@@ -224,15 +177,10 @@ fn every_lesson_page_lists_its_exercises_as_the_catalogue_does() {
         let page = format!("lessons/{}/README.md", lesson.package);
         let text = fs::read_to_string(root().join(&page)).expect("a page");
         let begin = format!("| {} ", exercise.id);
-        let rows: Vec<_> = text
-            .lines()
-            .filter(|line| line.starts_with(&begin))
-            .collect();
+        let rows: Vec<_> = text.lines().filter(|line| line.starts_with(&begin)).collect();
         let expected = row(exercise);
         if !matches!(rows[..], [row] if row.ends_with(&expected)) {
-            complaints.push(format!(
-                "{page}: expected one row {begin}… {expected}, got {rows:?}"
-            ));
+            complaints.push(format!("{page}: expected one row {begin}… {expected}, got {rows:?}"));
         }
     }
     none(complaints, "tables of exercises");
@@ -271,16 +219,11 @@ fn command_complaint(command: &str, packages: &BTreeSet<String>) -> Option<Strin
             .copied()
     };
     let cargo = words.iter().position(|word| *word == "cargo")?;
-    let is_placeholder =
-        |word: &str| word.contains("NN") || word.contains("N_M") || word.contains('…');
+    let is_placeholder = |word: &str| word.contains("NN") || word.contains("N_M") || word.contains('…');
     if words.get(cargo + 1) == Some(&"lesson") {
-        const KNOWN: [&str; 7] = [
-            "check", "next", "progress", "hint", "watch", "quiz", "report",
-        ];
+        const KNOWN: [&str; 7] = ["check", "next", "progress", "hint", "watch", "quiz", "report"];
         return match words.get(cargo + 2) {
-            Some(word) if !KNOWN.contains(word) && !is_placeholder(word) => {
-                Some("no such command".into())
-            }
+            Some(word) if !KNOWN.contains(word) && !is_placeholder(word) => Some("no such command".into()),
             Some(&"hint") => words
                 .get(cargo + 3)
                 .and_then(|id| (is_id(id) && !may_exist(id)).then(|| format!("no exercise {id}"))),
@@ -302,9 +245,7 @@ fn command_complaint(command: &str, packages: &BTreeSet<String>) -> Option<Strin
         return Some(format!("no package {package}"));
     }
     let lesson = course::lesson(package)?;
-    let filter = words
-        .iter()
-        .find(|word| word.starts_with("ex") && word.contains('_'))?;
+    let filter = words.iter().find(|word| word.starts_with("ex") && word.contains('_'))?;
     let exists = lesson.exercises.is_empty()
         || is_placeholder(filter)
         || lesson
@@ -324,16 +265,11 @@ fn every_command_names_a_package_and_an_exercise_that_exist() {
     let mut complaints = vec![];
     for page in pages() {
         for section in &page.sections {
-            let blocks = section
-                .code
-                .iter()
-                .filter(|(language, _)| language != "rust");
+            let blocks = section.code.iter().filter(|(language, _)| language != "rust");
             let lines = blocks.flat_map(|(_, text)| text.lines());
             for command in lines.chain(section.spans.iter().map(String::as_str)) {
                 let wrong = command_complaint(command, &packages);
-                complaints.extend(
-                    wrong.map(|what| format!("{}: `{command}`: {what}", page.path.display())),
-                );
+                complaints.extend(wrong.map(|what| format!("{}: `{command}`: {what}", page.path.display())));
             }
         }
     }
@@ -348,10 +284,7 @@ fn a_wrong_command_is_noticed() {
     assert_eq!(wrong("cargo lesson quiz --lang es"), None);
     assert!(wrong("cargo test -p lesson01 ex1_99").is_some());
     assert!(wrong("cargo run -p lesson77").is_some());
-    assert_eq!(
-        wrong("cargo run -p lesson01 -- shapes --image photo.jpg"),
-        None
-    );
+    assert_eq!(wrong("cargo run -p lesson01 -- shapes --image photo.jpg"), None);
     assert!(wrong("cargo run -p lesson01 shapes -- --image photo.jpg").is_some());
     assert!(wrong("cargo lesson dance").is_some());
     assert!(wrong("cargo lesson hint 1.99").is_some());
@@ -367,12 +300,7 @@ fn block(question: &Question, language: Language) -> String {
         Language::Spanish => ("Respuesta", "Lee", "Practica", "lección"),
     };
     let exercise = match course::exercise(&question.exercise) {
-        Some((lesson, exercise)) => format!(
-            "[{} `{}`]({})",
-            exercise.id,
-            exercise.name,
-            lesson.path(exercise)
-        ),
+        Some((lesson, exercise)) => format!("[{} `{}`]({})", exercise.id, exercise.name, lesson.path(exercise)),
         None => question.exercise.clone(),
     };
     let head = format!(
@@ -396,17 +324,12 @@ fn with_questions(guide: &str, language: Language, complaints: &mut Vec<String>)
         let name = format!("question {}", question.id);
         match page.marked(&name) {
             Some(range) => page.text.replace_range(range, &block(question, language)),
-            None => complaints.push(format!(
-                "{guide}: <!-- {name} --> … <!-- end {name} --> is missing"
-            )),
+            None => complaints.push(format!("{guide}: <!-- {name} --> … <!-- end {name} --> is missing")),
         }
     }
     let shown = page.text.matches("<!-- question ").count();
     if shown != questions().len() {
-        complaints.push(format!(
-            "{guide}: {shown} questions, expected {}",
-            questions().len()
-        ));
+        complaints.push(format!("{guide}: {shown} questions, expected {}", questions().len()));
     }
     page.text
 }
@@ -469,10 +392,7 @@ fn links_to_exercises_are_put_right() {
         assert_eq!(with_exercises(wrong, "(core)"), right);
     }
     let short = "see [1.3](lessons/lesson01/src/pooling.rs), [1.1](lessons/lesson01/src/window.rs) and [9.9](z)";
-    assert_eq!(
-        with_exercises("see [1.3](x), [1.1](y) and [9.9](z)", "(core)"),
-        short
-    );
+    assert_eq!(with_exercises("see [1.3](x), [1.1](y) and [9.9](z)", "(core)"), short);
 }
 
 /// What differs between the guides and what they are made from; with `GUIDE_UPDATE=always` they are written first.
@@ -486,10 +406,7 @@ static DIFFERENCES: LazyLock<Vec<String>> = LazyLock::new(|| {
             fs::write(root().join(guide), &expected).expect("a writable guide");
         } else if text != expected {
             let changes = similar::TextDiff::from_lines(&text, &expected);
-            complaints.push(format!(
-                "{guide}:\n{}",
-                changes.unified_diff().context_radius(0)
-            ));
+            complaints.push(format!("{guide}:\n{}", changes.unified_diff().context_radius(0)));
         }
     }
     complaints
@@ -523,27 +440,15 @@ fn every_question_leads_to_what_to_read_and_practise() {
     for question in questions() {
         let id = &question.id;
         // From the root, as in the guides.
-        complaints.extend(
-            complaint(Path::new("GUIDE.md"), &question.read, &anchors)
-                .map(|what| format!("{id}: {what}")),
-        );
+        complaints
+            .extend(complaint(Path::new("GUIDE.md"), &question.read, &anchors).map(|what| format!("{id}: {what}")));
         if !may_exist(&question.exercise) {
             complaints.push(format!("{id}: there is no exercise {}", question.exercise));
         }
-        for mistake in question
-            .choices
-            .iter()
-            .filter_map(|choice| choice.mistake.as_ref())
-        {
+        for mistake in question.choices.iter().filter_map(|choice| choice.mistake.as_ref()) {
             let lesson = &mistake[..1];
-            let known = fs::read_to_string(
-                root().join(format!("tests/snapshots/lesson0{lesson}_mistakes.snap")),
-            );
-            if !known
-                .unwrap_or_default()
-                .lines()
-                .any(|line| line == mistake)
-            {
+            let known = fs::read_to_string(root().join(format!("tests/snapshots/lesson0{lesson}_mistakes.snap")));
+            if !known.unwrap_or_default().lines().any(|line| line == mistake) {
                 complaints.push(format!("{id}: the graders know no mistake {mistake:?}"));
             }
         }
@@ -573,21 +478,14 @@ struct Outline {
 fn outline(section: &Section, page: &Page) -> Outline {
     let place = |target: &str| match target.strip_prefix('#') {
         Some(anchor) => {
-            let at = page
-                .sections
-                .iter()
-                .position(|section| section.slug == anchor);
+            let at = page.sections.iter().position(|section| section.slug == anchor);
             format!("section {at:?}")
         }
         None => target
             .replace("GUIDE.es.md", "the other guide")
             .replace("GUIDE.md", "the other guide"),
     };
-    let mut links: Vec<_> = section
-        .links
-        .iter()
-        .map(|link| place(&link.target))
-        .collect();
+    let mut links: Vec<_> = section.links.iter().map(|link| place(&link.target)).collect();
     links.sort();
     let without_comments = |(language, text): &(String, String)| {
         let lines = text.lines().map(|line| {
@@ -625,28 +523,18 @@ fn the_two_guides_have_the_same_sections() {
     let [english, spanish] = guides();
     let mut complaints = vec![];
     for (ours, theirs) in english.sections.iter().zip(&spanish.sections) {
-        let [ours_in_outline, theirs_in_outline] =
-            [outline(ours, &english), outline(theirs, &spanish)];
+        let [ours_in_outline, theirs_in_outline] = [outline(ours, &english), outline(theirs, &spanish)];
         if ours_in_outline != theirs_in_outline {
-            let what = similar::TextDiff::from_lines(
-                &format!("{ours_in_outline:#?}"),
-                &format!("{theirs_in_outline:#?}"),
-            )
-            .unified_diff()
-            .context_radius(1)
-            .to_string();
-            complaints.push(format!(
-                "{:?} and {:?} differ:\n{what}",
-                ours.heading, theirs.heading
-            ));
+            let what =
+                similar::TextDiff::from_lines(&format!("{ours_in_outline:#?}"), &format!("{theirs_in_outline:#?}"))
+                    .unified_diff()
+                    .context_radius(1)
+                    .to_string();
+            complaints.push(format!("{:?} and {:?} differ:\n{what}", ours.heading, theirs.heading));
         }
     }
     none(complaints, "the guides are out of step");
-    assert_eq!(
-        english.sections.len(),
-        spanish.sections.len(),
-        "number of sections"
-    );
+    assert_eq!(english.sections.len(), spanish.sections.len(), "number of sections");
 }
 
 #[test]
@@ -655,9 +543,7 @@ fn every_exercise_has_its_place_in_both_guides() {
     for page in guides() {
         let is_checklist = |section: &&Section| !section.boxes.is_empty();
         for (lesson, exercise) in exercises() {
-            let leads_there = |link: &&page::Link| {
-                exercise_link(&link.text).is_some_and(|(id, _)| id == exercise.id)
-            };
+            let leads_there = |link: &&page::Link| exercise_link(&link.text).is_some_and(|(id, _)| id == exercise.id);
             let guide = page.path.display();
             let mut topics = page
                 .sections
@@ -667,10 +553,7 @@ fn every_exercise_has_its_place_in_both_guides() {
                 complaints.push(format!("{guide}: no topic links to {}", exercise.id));
             }
             let lists = page.sections.iter().filter(is_checklist);
-            let listed = lists
-                .flat_map(|section| &section.links)
-                .filter(leads_there)
-                .count();
+            let listed = lists.flat_map(|section| &section.links).filter(leads_there).count();
             if listed != 1 {
                 complaints.push(format!(
                     "{guide}: {} of {} stands in {listed} checklists",

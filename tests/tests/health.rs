@@ -19,10 +19,7 @@ fn more_seeds() -> Vec<u64> {
 /// What each exam of a lesson does with its own attempts, for one seed.
 fn findings(exams: Catalogue, seed: u64) -> Vec<Findings> {
     let exams = exams(seed);
-    exams
-        .iter()
-        .map(|exam| Findings::of(exam.as_ref(), seed))
-        .collect()
+    exams.iter().map(|exam| Findings::of(exam.as_ref(), seed)).collect()
 }
 
 /// The same for all lessons and seeds; several tests look at it. Lessons, and seeds two by two, are graded side by side.
@@ -75,11 +72,7 @@ fn answers_learned_by_heart_do_not_pass() {
 fn the_exams_are_those_of_the_catalogue() {
     for (package, exams) in catalogue::lessons() {
         let lesson = course::lesson(package).expect("a lesson of the course");
-        let listed: Vec<_> = lesson
-            .exercises
-            .iter()
-            .map(|exercise| exercise.id.clone())
-            .collect();
+        let listed: Vec<_> = lesson.exercises.iter().map(|exercise| exercise.id.clone()).collect();
         let graded: Vec<_> = exams(0).iter().map(|exam| exam.id().to_string()).collect();
         assert_eq!(
             graded, listed,

@@ -7,9 +7,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use resnet::ResNet;
 use scenes::{COLOUR_AXES, Sampler, Scene};
-use solution03::{
-    Optimizer, Problem, Settings, Target, Wobble, maximize, paint, score, total_variation,
-};
+use solution03::{Optimizer, Problem, Settings, Target, Wobble, maximize, paint, score, total_variation};
 
 const SITE: &str = "layer4.1.add";
 const CHANNEL: usize = 3;
@@ -40,10 +38,7 @@ fn fingerprint(network: &ResNet) -> Result<Vec<(String, f64)>> {
         .map(|(name, weight)| {
             let values = weight.flatten_all()?.to_dtype(DType::F64)?;
             let places = Tensor::arange(1f64, values.elem_count() as f64 + 1.0, &Device::Cpu)?;
-            Ok((
-                name.clone(),
-                (values * places.sqrt()?)?.sum_all()?.to_scalar()?,
-            ))
+            Ok((name.clone(), (values * places.sqrt()?)?.sum_all()?.to_scalar()?))
         })
         .collect::<Result<Vec<(String, f64)>>>()?;
     sums.sort_by(|a, b| a.0.cmp(&b.0));
@@ -102,19 +97,12 @@ fn a_regularized_optimum_beats_the_best_of_1000_scenes() {
         reached > best,
         "expected more than the best of 1000 scenes, {best}, got {reached}"
     );
-    assert_eq!(
-        fingerprint(&network).unwrap(),
-        before,
-        "the weights have changed"
-    );
+    assert_eq!(fingerprint(&network).unwrap(), before, "the weights have changed");
 
     // Saved in 8 bits and shown again, the image does the same.
     let saved = ((image * 255.0).unwrap().round().unwrap() / 255.0).unwrap();
     let again = unit(&network, &saved).unwrap().to_vec1::<f32>().unwrap()[0];
-    assert!(
-        (again - reached).abs() < 0.02 * reached,
-        "{reached} became {again}"
-    );
+    assert!((again - reached).abs() < 0.02 * reached, "{reached} became {again}");
 }
 
 /// `backward` recurses over the graph: were it kept, this many steps would overflow so small a stack.

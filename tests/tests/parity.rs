@@ -65,14 +65,7 @@ impl Comparison {
     }
 
     /// A tensor against shape and digest.
-    fn digest(
-        &mut self,
-        kind: &'static str,
-        what: &str,
-        ours: &Tensor,
-        dims: &[usize],
-        theirs: &Digest,
-    ) {
+    fn digest(&mut self, kind: &'static str, what: &str, ours: &Tensor, dims: &[usize], theirs: &Digest) {
         if ours.dims() != dims {
             self.faults.push(format!(
                 "{kind} of {what}: expected shape {dims:?}, got {:?}",
@@ -83,11 +76,7 @@ impl Comparison {
         let ours = values(ours).expect("a float tensor");
         let norm = ours.iter().map(|v| v * v).sum::<f64>().sqrt();
         let largest = ours.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-        let dot: f64 = ours
-            .iter()
-            .zip(formula("digest", ours.len()))
-            .map(|(v, u)| v * u)
-            .sum();
+        let dot: f64 = ours.iter().zip(formula("digest", ours.len())).map(|(v, u)| v * u).sum();
         // A tensor of zeros has no relative error: any deviation is then an absolute one.
         let scale = |reference: f64| if reference == 0.0 { 1.0 } else { reference };
         self.error(kind, what, (norm - theirs[0]).abs() / scale(theirs[0]));
@@ -107,11 +96,7 @@ impl Comparison {
             return;
         }
         let largest = theirs.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-        let difference = ours
-            .iter()
-            .zip(theirs)
-            .map(|(a, b)| (a - b).abs())
-            .fold(0.0, f64::max);
+        let difference = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         let nan = ours.iter().any(|v| v.is_nan());
         self.error(
             kind,
@@ -179,8 +164,7 @@ impl Record {
             window: [kernel, stride, padding, dilation],
             ..
         } = self;
-        let window =
-            format!("kernel {kernel} stride {stride} padding {padding} dilation {dilation}");
+        let window = format!("kernel {kernel} stride {stride} padding {padding} dilation {dilation}");
         match op.as_str() {
             "conv2d" | "max_pool2d" => format!("{op} {input:?} {window}"),
             _ => format!("{op} {input:?}"),
@@ -220,10 +204,7 @@ impl Record {
             "batch_norm" => {
                 let channels = Shape::from(self.input[1]);
                 let of = |name: &str| parameter(&format!("bn.{name}"), &channels, dtype);
-                let (weight, bias) = (
-                    Var::from_tensor(&of("weight")?)?,
-                    Var::from_tensor(&of("bias")?)?,
-                );
+                let (weight, bias) = (Var::from_tensor(&of("weight")?)?, Var::from_tensor(&of("bias")?)?);
                 let statistics = if self.training {
                     ops::batch_statistics(&x)?
                 } else {
@@ -264,16 +245,13 @@ impl Record {
 }
 
 fn compare_operation(name: &str) {
-    let fixture: Operations =
-        serde_json::from_str(include_str!("../fixtures/ops.json")).expect("a readable fixture");
+    let fixture: Operations = serde_json::from_str(include_str!("../fixtures/ops.json")).expect("a readable fixture");
     for dtype in DTYPES {
         let mut comparison = Comparison::new(dtype);
         let records: Vec<_> = fixture.records.iter().filter(|r| r.op == name).collect();
         assert!(!records.is_empty(), "no record of {name}");
         for record in &records {
-            record
-                .compare(dtype, &mut comparison)
-                .expect("the operation runs");
+            record.compare(dtype, &mut comparison).expect("the operation runs");
         }
         comparison.assert_equal(&format!("{name}, {dtype:?}, {} calls", records.len()));
     }
@@ -390,10 +368,7 @@ impl Case {
         } else {
             Stem::ImageNet
         };
-        config(self.depth)
-            .width(self.width)
-            .stem(stem)
-            .classes(self.classes)
+        config(self.depth).width(self.width).stem(stem).classes(self.classes)
     }
 
     fn parameters(&self, dtype: DType) -> Result<Parameters> {
@@ -411,13 +386,7 @@ impl Case {
     }
 
     fn images(&self, dtype: DType) -> Result<Var> {
-        Var::from_tensor(&tensor(
-            &self.image_name,
-            self.input.as_slice(),
-            2.0,
-            0.0,
-            dtype,
-        )?)
+        Var::from_tensor(&tensor(&self.image_name, self.input.as_slice(), 2.0, 0.0, dtype)?)
     }
 
     fn class_score(&self, logits: &Tensor) -> Result<Tensor> {
@@ -437,45 +406,24 @@ impl Case {
         })?;
         let gradients = self.class_score(&logits)?.backward()?;
 
-        let expected: Vec<_> = self
-            .sites
-            .iter()
-            .skip(1)
-            .map(|row| row.0.as_str())
-            .collect();
+        let expected: Vec<_> = self.sites.iter().skip(1).map(|row| row.0.as_str()).collect();
         let visited: Vec<_> = seen.iter().map(|(site, _, _)| site.as_str()).collect();
-        assert_eq!(
-            visited, expected,
-            "the sites are torchvision's, in its order"
-        );
-        assert_eq!(
-            network.sites(),
-            expected,
-            "`sites` lists what a visitor sees"
-        );
+        assert_eq!(visited, expected, "the sites are torchvision's, in its order");
+        assert_eq!(network.sites(), expected, "`sites` lists what a visitor sees");
 
         comparison.values("logits", "all", &logits, &self.logits);
-        let input = (
-            "input".to_string(),
-            images.as_tensor().clone(),
-            images.clone(),
-        );
+        let input = ("input".to_string(), images.as_tensor().clone(), images.clone());
         for ((site, ours, tap), (_, dims, activation, gradient)) in
             std::iter::once(&input).chain(&seen).zip(&self.sites)
         {
             comparison.digest("activation", site, ours, dims, activation);
             match gradients.get(tap) {
                 Some(ours) => comparison.digest("gradient", site, ours, dims, gradient),
-                None => comparison
-                    .faults
-                    .push(format!("gradient of {site}: there is none")),
+                None => comparison.faults.push(format!("gradient of {site}: there is none")),
             }
         }
         for (site, image, channel, map) in &self.maps {
-            let (_, activation, _) = seen
-                .iter()
-                .find(|s| s.0 == *site)
-                .expect("the site of a map");
+            let (_, activation, _) = seen.iter().find(|s| s.0 == *site).expect("the site of a map");
             let what = format!("{site} image {image} channel {channel}");
             comparison.values("map", &what, &activation.get(*image)?.get(*channel)?, map);
         }
@@ -490,11 +438,7 @@ impl Case {
         for (site, channel, gradient) in &self.unit_gradients {
             // Through the library's own taps this time: they must not disturb what lies upstream.
             let trace = network.tap(images, &["conv1", site])?;
-            let objective = trace
-                .activation(site)?
-                .get(self.logit[0])?
-                .get(*channel)?
-                .sum_all()?;
+            let objective = trace.activation(site)?.get(self.logit[0])?.get(*channel)?.sum_all()?;
             let ours = trace.gradients(&objective)?.of(images)?;
             comparison.digest(
                 "unit gradient",
@@ -522,9 +466,7 @@ fn networks_are_torchvisions() {
         for dtype in DTYPES {
             let network = case.network(dtype).expect("a network");
             let images = case.images(dtype).expect("images");
-            let comparison = case
-                .compare(&network, &images, &mut look_on)
-                .expect("the network runs");
+            let comparison = case.compare(&network, &images, &mut look_on).expect("the network runs");
             comparison.assert_equal(&case.title(dtype));
         }
     }
@@ -534,9 +476,7 @@ fn networks_are_torchvisions() {
 #[test]
 #[ignore = "run by tests/fixtures/full_width.py, which needs torchvision"]
 fn full_width_networks_are_torchvisions() {
-    let folder = PathBuf::from(
-        std::env::var_os("RESNET_PARITY").expect("RESNET_PARITY, as full_width.py sets it"),
-    );
+    let folder = PathBuf::from(std::env::var_os("RESNET_PARITY").expect("RESNET_PARITY, as full_width.py sets it"));
     let fixture = std::fs::read_to_string(folder.join("parity.json")).expect("a fixture");
     let fixture: Fixture = serde_json::from_str(&fixture).expect("a readable fixture");
     for case in &fixture.cases {
@@ -554,9 +494,7 @@ fn full_width_networks_are_torchvisions() {
                 network
             };
             let images = case.images(dtype).expect("images");
-            let comparison = case
-                .compare(&network, &images, &mut look_on)
-                .expect("the network runs");
+            let comparison = case.compare(&network, &images, &mut look_on).expect("the network runs");
             comparison.assert_equal(&format!("{}, from .{extension}", case.title(dtype)));
         }
     }
@@ -584,9 +522,7 @@ fn a_lie_about_one_site_is_noticed_there() {
             a.transpose(2, 3)?.contiguous()?.reshape(a.shape())
         }),
         ("rows upside down", "layer2.1.add", |a| a.flip(&[2])),
-        ("channels in reverse", "layer3.0.downsample.0", |a| {
-            a.flip(&[1])
-        }),
+        ("channels in reverse", "layer3.0.downsample.0", |a| a.flip(&[1])),
         ("a thousandth too large", "avgpool", |a| a * 1.001),
     ];
     let case = Fixture::shipped().cases.pop().expect("a case");
@@ -594,19 +530,10 @@ fn a_lie_about_one_site_is_noticed_there() {
     let images = case.images(DType::F32).expect("images");
     for (title, place, lie) in lies {
         let mut tamper = |site: &str, a: &Tensor| {
-            if site == place {
-                lie(a).map(Some)
-            } else {
-                Ok(None)
-            }
+            if site == place { lie(a).map(Some) } else { Ok(None) }
         };
-        let comparison = case
-            .compare(&network, &images, &mut tamper)
-            .expect("the network runs");
-        let first = comparison
-            .faults
-            .iter()
-            .find(|fault| fault.starts_with("activation"));
+        let comparison = case.compare(&network, &images, &mut tamper).expect("the network runs");
+        let first = comparison.faults.iter().find(|fault| fault.starts_with("activation"));
         let first = first.unwrap_or_else(|| panic!("{title} at {place} goes unnoticed"));
         assert!(
             first.starts_with(&format!("activation of {place}:")),
@@ -622,28 +549,12 @@ fn a_cut_gradient_is_noticed() {
     let network = case.network(DType::F32).expect("a network");
     let images = case.images(DType::F32).expect("images");
     let mut cut = |site: &str, a: &Tensor| Ok((site == "layer3.0.relu").then(|| a.detach()));
-    let comparison = case
-        .compare(&network, &images, &mut cut)
-        .expect("the network runs");
-    assert!(
-        comparison
-            .faults
-            .iter()
-            .all(|fault| !fault.starts_with("activation"))
-    );
-    for site in [
-        "layer3.0.bn1",
-        "layer3.0.conv1",
-        "layer2.1.relu_1",
-        "conv1",
-        "input",
-    ] {
+    let comparison = case.compare(&network, &images, &mut cut).expect("the network runs");
+    assert!(comparison.faults.iter().all(|fault| !fault.starts_with("activation")));
+    for site in ["layer3.0.bn1", "layer3.0.conv1", "layer2.1.relu_1", "conv1", "input"] {
         let prefix = format!("gradient of {site}:");
         assert!(
-            comparison
-                .faults
-                .iter()
-                .any(|fault| fault.starts_with(&prefix)),
+            comparison.faults.iter().any(|fault| fault.starts_with(&prefix)),
             "unnoticed at {site}"
         );
     }
@@ -654,27 +565,20 @@ fn a_cut_gradient_is_noticed() {
 fn a_transposed_kernel_is_noticed() {
     let case = Fixture::shipped().cases.pop().expect("a case");
     let mut parameters = case.parameters(DType::F32).expect("parameters");
-    let kernel = parameters
-        .get_mut("layer3.1.conv2.weight")
-        .expect("a kernel");
+    let kernel = parameters.get_mut("layer3.1.conv2.weight").expect("a kernel");
     *kernel = kernel
         .transpose(2, 3)
         .and_then(|k| k.contiguous())
         .expect("the same shape");
     let network = ResNet::new(&case.config(), &parameters).expect("a network");
     let images = case.images(DType::F32).expect("images");
-    let comparison = case
-        .compare(&network, &images, &mut look_on)
-        .expect("the network runs");
+    let comparison = case.compare(&network, &images, &mut look_on).expect("the network runs");
     let first = comparison
         .faults
         .iter()
         .find(|fault| fault.starts_with("activation"))
         .expect("a fault");
-    assert!(
-        first.starts_with("activation of layer3.1.conv2:"),
-        "{first}"
-    );
+    assert!(first.starts_with("activation of layer3.1.conv2:"), "{first}");
 }
 
 /// In training mode: logits, input gradient, the gradient of every parameter, and the running statistics afterwards.
@@ -685,11 +589,7 @@ fn training_mode_is_torchvisions() {
         fixture.cases.iter().any(|case| case.training.is_some()),
         "no case to compare"
     );
-    for (case, training) in fixture
-        .cases
-        .iter()
-        .filter_map(|c| Some((c, c.training.as_ref()?)))
-    {
+    for (case, training) in fixture.cases.iter().filter_map(|c| Some((c, c.training.as_ref()?))) {
         for dtype in DTYPES {
             let comparison = compare_training(case, training, dtype).expect("the network runs");
             comparison.assert_equal(&format!("training, {}", case.title(dtype)));
@@ -713,18 +613,10 @@ fn compare_training(case: &Case, training: &Training, dtype: DType) -> Result<Co
     let mut comparison = Comparison::new(dtype);
     comparison.values("logits", "all", &logits, &training.logits);
     let ours = gradients.get(&images).expect("an input gradient");
-    comparison.digest(
-        "input gradient",
-        "all",
-        ours,
-        images.dims(),
-        &training.input_gradient,
-    );
+    comparison.digest("input gradient", "all", ours, images.dims(), &training.input_gradient);
     for (name, digest) in &training.parameter_gradients {
         let variable = &variables[name];
-        let ours = gradients
-            .get(variable)
-            .expect("a gradient of every parameter");
+        let ours = gradients.get(variable).expect("a gradient of every parameter");
         comparison.digest("parameter gradient", name, ours, variable.dims(), digest);
     }
     for (name, digest) in &training.running_statistics {
@@ -744,19 +636,9 @@ fn compare_training(case: &Case, training: &Training, dtype: DType) -> Result<Co
 fn parameter_counts_names_and_shapes_are_torchvisions() {
     let counts = [11_689_512, 21_797_672, 25_557_032, 44_549_160, 60_192_808];
     let architectures = Fixture::shipped().architectures;
-    assert_eq!(
-        architectures
-            .iter()
-            .map(|a| a.parameters)
-            .collect::<Vec<_>>(),
-        counts
-    );
+    assert_eq!(architectures.iter().map(|a| a.parameters).collect::<Vec<_>>(), counts);
     for architecture in architectures {
-        let depth = architecture
-            .name
-            .trim_start_matches("resnet")
-            .parse()
-            .expect("a depth");
+        let depth = architecture.name.trim_start_matches("resnet").parse().expect("a depth");
         let config = config(depth);
         assert_eq!(
             config.parameter_count(),
@@ -765,12 +647,7 @@ fn parameter_counts_names_and_shapes_are_torchvisions() {
             architecture.name
         );
         let mut tensors = config.tensors();
-        assert_eq!(
-            tensors.len(),
-            architecture.tensors,
-            "tensors of {}",
-            architecture.name
-        );
+        assert_eq!(tensors.len(), architecture.tensors, "tensors of {}", architecture.name);
         tensors.sort();
         let lines: String = tensors
             .iter()
@@ -788,19 +665,12 @@ fn parameter_counts_names_and_shapes_are_torchvisions() {
 /// The counts of two networks that were really built, one of each kind of block.
 #[test]
 fn built_networks_hold_as_many_parameters() {
-    for (config, expected) in [
-        (Config::resnet18(), 11_689_512),
-        (Config::resnet50(), 25_557_032),
-    ] {
+    for (config, expected) in [(Config::resnet18(), 11_689_512), (Config::resnet50(), 25_557_032)] {
         let parameters = parameters::initialize(&config, 1).expect("weights");
         ResNet::new(&config, &parameters).expect("a network of exactly these weights");
-        let trainable = parameters
-            .iter()
-            .filter(|(name, _)| !name.contains("running_"));
+        let trainable = parameters.iter().filter(|(name, _)| !name.contains("running_"));
         assert_eq!(
-            trainable
-                .map(|(_, tensor)| tensor.elem_count())
-                .sum::<usize>(),
+            trainable.map(|(_, tensor)| tensor.elem_count()).sum::<usize>(),
             expected,
             "{}",
             config.name()

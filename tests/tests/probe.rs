@@ -35,27 +35,14 @@ fn data() -> Result<(Vec<Tensor>, Vec<(&'static str, Vec<usize>, usize)>)> {
             .map(|index| Ok(Scene::sample(&Sampler::default(), 44, index)?.render()))
             .collect::<Result<Vec<_>>>()?;
         shapes.extend(rendered.iter().map(|one| one.scene.class().index()));
-        colours.extend(
-            rendered
-                .iter()
-                .map(|one| one.scene.figures[0].colour.index()),
-        );
+        colours.extend(rendered.iter().map(|one| one.scene.figures[0].colour.index()));
         let images = resnet::normalize(&scenes::batch(&rendered, &Device::Cpu)?)?;
-        for (part, rows) in parts
-            .iter_mut()
-            .zip(features(&network, &images, &SITES, 1)?)
-        {
+        for (part, rows) in parts.iter_mut().zip(features(&network, &images, &SITES, 1)?) {
             part.push(rows);
         }
     }
-    let features = parts
-        .iter()
-        .map(|parts| Tensor::cat(parts, 0))
-        .collect::<Result<_>>()?;
-    Ok((
-        features,
-        vec![("shape", shapes, 10), ("colour", colours, 8)],
-    ))
+    let features = parts.iter().map(|parts| Tensor::cat(parts, 0)).collect::<Result<_>>()?;
+    Ok((features, vec![("shape", shapes, 10), ("colour", colours, 8)]))
 }
 
 #[test]
@@ -72,11 +59,10 @@ fn a_probe_is_as_accurate_as_scikit_learns_within_one_point() -> Result<()> {
         }
         return Ok(());
     }
-    let fixture: Fixture = serde_json::from_str(include_str!("../fixtures/probe_scenes.json"))
-        .expect("a valid fixture");
+    let fixture: Fixture =
+        serde_json::from_str(include_str!("../fixtures/probe_scenes.json")).expect("a valid fixture");
     assert_eq!(fixture.accuracies.len(), SITES.len() * properties.len());
-    let (train, test): (Vec<usize>, Vec<usize>) =
-        (0..SCENES as usize).partition(|&row| row < TRAINED);
+    let (train, test): (Vec<usize>, Vec<usize>) = (0..SCENES as usize).partition(|&row| row < TRAINED);
     for (site, rows) in SITES.iter().zip(&features) {
         for (name, labels, classes) in &properties {
             let expected = fixture.accuracies.iter();

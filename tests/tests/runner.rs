@@ -33,11 +33,7 @@ fn report(args: &[&str]) -> Report {
 static ALL: LazyLock<Report> = LazyLock::new(|| report(&["--seed", "4711", "--time-limit", "2"]));
 
 fn found(name: &str) -> (Verdict, &'static str) {
-    let outcome = ALL
-        .exercises
-        .iter()
-        .find(|outcome| outcome.name == name)
-        .expect(name);
+    let outcome = ALL.exercises.iter().find(|outcome| outcome.name == name).expect(name);
     (outcome.verdict, &outcome.message)
 }
 
@@ -61,11 +57,7 @@ fn a_mistake_is_named_with_input_hint_and_replay() {
         Verdict::Mistake,
         "You squared n. Doubling adds n to itself.",
     );
-    says(
-        "mistaken",
-        Verdict::Mistake,
-        "next hint cargo lesson hint 9.2",
-    );
+    says("mistaken", Verdict::Mistake, "next hint cargo lesson hint 9.2");
     says(
         "mistaken",
         Verdict::Mistake,
@@ -75,11 +67,7 @@ fn a_mistake_is_named_with_input_hint_and_replay() {
 
 #[test]
 fn an_endless_loop_costs_one_exercise() {
-    says(
-        "hangs",
-        Verdict::Hung,
-        "had not returned after 2 s on this input",
-    );
+    says("hangs", Verdict::Hung, "had not returned after 2 s on this input");
     says("hangs", Verdict::Hung, "input n = 0");
 }
 
@@ -91,11 +79,7 @@ fn a_stack_overflow_costs_one_exercise() {
 
 #[test]
 fn an_exit_costs_one_exercise_and_is_no_pass() {
-    says(
-        "exits",
-        Verdict::Crashed,
-        "ended the whole program (exit code 0)",
-    );
+    says("exits", Verdict::Crashed, "ended the whole program (exit code 0)");
 }
 
 #[test]
@@ -116,45 +100,25 @@ fn memory_without_end_costs_one_exercise() {
 
 #[test]
 fn nan_wrong_rank_and_errors_have_their_verdicts() {
-    says(
-        "nan",
-        Verdict::NotFinite,
-        "6 of 6 values; the first, NaN, at [0, 0]",
-    );
+    says("nan", Verdict::NotFinite, "6 of 6 values; the first, NaN, at [0, 0]");
     says("flattens", Verdict::WrongShape, "rank 1, expected rank 2");
     says(
         "refuses",
         Verdict::ReturnedError,
         "yours error: unexpected rank, expected: 1, got: 2",
     );
-    says(
-        "lenient",
-        Verdict::MissingError,
-        "input a list instead of a map",
-    );
+    says("lenient", Verdict::MissingError, "input a list instead of a map");
 }
 
 #[test]
 fn a_little_off_is_close_and_says_how_much() {
-    says(
-        "close",
-        Verdict::Close,
-        "relative error 1e-3; up to 0.0001 is accepted",
-    );
+    says("close", Verdict::Close, "relative error 1e-3; up to 0.0001 is accepted");
 }
 
 #[test]
 fn a_stub_shows_its_first_step() {
-    says(
-        "untouched",
-        Verdict::NotStarted,
-        "first step add n to itself",
-    );
-    says(
-        "untouched",
-        Verdict::NotStarted,
-        "open tests/src/bin/toys.rs:",
-    );
+    says("untouched", Verdict::NotStarted, "first step add n to itself");
+    says("untouched", Verdict::NotStarted, "open tests/src/bin/toys.rs:");
 }
 
 #[test]
@@ -194,12 +158,7 @@ fn a_broken_check_is_not_the_learners_fault() {
 fn totals_add_up() {
     let totals = ALL.totals;
     assert_eq!(
-        (
-            totals.exercises,
-            totals.passed,
-            totals.not_started,
-            totals.failed
-        ),
+        (totals.exercises, totals.passed, totals.not_started, totals.failed),
         (20, 2, 1, 17)
     );
 }
@@ -218,11 +177,7 @@ fn a_seed_repeats_a_run_and_does_not_depend_on_the_filter() {
     let (_, in_full_run) = found("mistaken");
     assert_eq!(message(&["mistaken", "--seed", "4711"]), in_full_run);
     assert_ne!(message(&["mistaken", "--seed", "4712"]), in_full_run);
-    assert_ne!(
-        report(&["passes"]).seed,
-        report(&["passes"]).seed,
-        "one in a million"
-    );
+    assert_ne!(report(&["passes"]).seed, report(&["passes"]).seed, "one in a million");
 }
 
 #[test]
@@ -280,9 +235,7 @@ fn a_required_exercise_is_graded_even_when_filtered_out() {
 fn a_wrong_snapshot_cannot_be_accepted() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots");
     let files = || {
-        let entries = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path());
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         let read = |path: PathBuf| (fs::read(&path).unwrap(), path);
         entries.map(read).collect::<BTreeSet<_>>()
     };
@@ -303,13 +256,7 @@ fn a_wrong_snapshot_cannot_be_accepted() {
 
 #[test]
 fn fail_fast_stops_at_the_first_failure() {
-    let args = [
-        "passes",
-        "mistaken",
-        "nan",
-        "--fail-fast",
-        "--test-threads=1",
-    ];
+    let args = ["passes", "mistaken", "nan", "--fail-fast", "--test-threads=1"];
     let graded = report(&args).exercises;
     assert_eq!(graded.len(), 2);
     assert_eq!(graded[1].verdict, Verdict::Mistake);
@@ -327,10 +274,7 @@ fn list_is_what_nextest_expects() {
     let list = text(&toys(&["--list", "--format", "terse"]));
     assert_eq!(list.lines().count(), 20);
     assert!(list.starts_with("ex9_1_passes: test\nex9_2_mistaken: test\n"));
-    assert_eq!(
-        text(&toys(&["--list", "--format", "terse", "--ignored"])),
-        ""
-    );
+    assert_eq!(text(&toys(&["--list", "--format", "terse", "--ignored"])), "");
 }
 
 #[test]
@@ -360,21 +304,10 @@ fn a_waiting_exercise_alone_says_what_to_do() {
 /// The whole page as a learner sees it, to be read as a whole.
 #[test]
 fn the_words() {
-    let page = text(&toys(&[
-        "--seed",
-        "4711",
-        "--time-limit",
-        "2",
-        "--color",
-        "never",
-    ]));
+    let page = text(&toys(&["--seed", "4711", "--time-limit", "2", "--color", "never"]));
     let untimed = |line: &str| match line.rsplit_once("  (") {
         Some((line, _)) => line.to_string(),
-        None => line
-            .split("; finished in")
-            .next()
-            .unwrap_or_default()
-            .to_string(),
+        None => line.split("; finished in").next().unwrap_or_default().to_string(),
     };
     let unplaced = |line: String| match line.split_once("toys.rs:") {
         Some((start, at)) => format!(

@@ -77,11 +77,7 @@ impl Check {
             Outcome::Failed => (BAD, "FAILED"),
             Outcome::Skipped => (DIM, "skipped"),
         };
-        anstream::println!(
-            "  {style}{word:<8}{style:#} {:<17} {}",
-            self.name,
-            self.found
-        );
+        anstream::println!("  {style}{word:<8}{style:#} {:<17} {}", self.name, self.found);
         if let Some(todo) = &self.todo {
             anstream::println!("  {:26} -> {todo}", "");
         }

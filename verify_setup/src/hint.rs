@@ -21,8 +21,8 @@ pub struct Shown(BTreeMap<String, usize>);
 impl Shown {
     /// `$LESSON_STATE` if set, else `target/` of the workspace.
     fn file() -> PathBuf {
-        let folder = std::env::var_os("LESSON_STATE")
-            .map_or_else(|| crate::lessons::root().join("target"), PathBuf::from);
+        let folder =
+            std::env::var_os("LESSON_STATE").map_or_else(|| crate::lessons::root().join("target"), PathBuf::from);
         folder.join("hints.json")
     }
 

@@ -24,14 +24,8 @@ pub fn find_lesson(name: &str) -> Result<&'static Lesson> {
         .iter()
         .find(|lesson| lesson.number.to_string() == number)
         .with_context(|| {
-            let known: Vec<_> = course::lessons()
-                .iter()
-                .map(|lesson| lesson.package.as_str())
-                .collect();
-            format!(
-                "there is no lesson {name:?}; the lessons are {}",
-                known.join(", ")
-            )
+            let known: Vec<_> = course::lessons().iter().map(|lesson| lesson.package.as_str()).collect();
+            format!("there is no lesson {name:?}; the lessons are {}", known.join(", "))
         })
 }
 
@@ -46,10 +40,7 @@ pub fn find_exercise(id: &str) -> Result<(&'static Lesson, &'static Exercise)> {
         bail!("there is no exercise {id:?}; an id looks like 1.2, the second of lesson 1");
     };
     if lesson.exercises.is_empty() {
-        bail!(
-            "there is no exercise {id:?}: {} is still to be written",
-            lesson.package
-        );
+        bail!("there is no exercise {id:?}: {} is still to be written", lesson.package);
     }
     let known: Vec<_> = lesson
         .exercises
@@ -77,9 +68,7 @@ pub fn place(lesson: &Lesson, exercise: &Exercise) -> String {
 fn line_of(source: &str, name: &str) -> Option<usize> {
     let declares = |line: &str| {
         ["fn ", "struct ", "enum ", "trait "].iter().any(|keyword| {
-            let after = line
-                .split_once(keyword)
-                .and_then(|(_, rest)| rest.strip_prefix(name));
+            let after = line.split_once(keyword).and_then(|(_, rest)| rest.strip_prefix(name));
             after.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
         })
     };
@@ -124,15 +113,7 @@ fn grader(lesson: &Lesson, options: &[&str]) -> Command {
     }
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
-        .args([
-            "test",
-            "--quiet",
-            "--package",
-            &lesson.package,
-            "--test",
-            "grade",
-            "--",
-        ])
+        .args(["test", "--quiet", "--package", &lesson.package, "--test", "grade", "--"])
         .args(options);
     command.current_dir(root());
     command
@@ -151,10 +132,7 @@ pub fn grade_aloud(lesson: &Lesson) -> Result<()> {
     let output = command
         .output()
         .with_context(|| format!("cannot run {:?}", command.get_program()))?;
-    anstream::eprint!(
-        "{}",
-        without_epilogue(&String::from_utf8_lossy(&output.stderr))
-    );
+    anstream::eprint!("{}", without_epilogue(&String::from_utf8_lossy(&output.stderr)));
     Ok(())
 }
 
@@ -222,8 +200,7 @@ mod tests {
 
     #[test]
     fn a_declaration_is_found_whatever_stands_around_it() {
-        let source =
-            "/// fn double explains\nfn doubled() {}\npub fn double(n: usize) -> usize {\n";
+        let source = "/// fn double explains\nfn doubled() {}\npub fn double(n: usize) -> usize {\n";
         assert_eq!(line_of(source, "double"), Some(3));
         assert_eq!(line_of("pub struct Hooks<'a> {}", "Hooks"), Some(1));
         assert_eq!(line_of(source, "triple"), None);
@@ -235,15 +212,13 @@ mod tests {
             assert_eq!(find_lesson(name).unwrap().package, "lesson01", "{name}");
         }
         let error = find_lesson("six").unwrap_err().to_string();
-        assert!(
-            error.contains("lesson01") && error.contains("lesson05"),
-            "{error}"
-        );
+        assert!(error.contains("lesson01") && error.contains("lesson05"), "{error}");
     }
 
     #[test]
     fn cargos_last_word_is_dropped_and_the_compilers_kept() {
-        let coloured = "warning: unused\n\u{1b}[31merror\u{1b}[0m: test failed, to rerun pass `-p lesson01`\n\nCaused by:\n x\n";
+        let coloured =
+            "warning: unused\n\u{1b}[31merror\u{1b}[0m: test failed, to rerun pass `-p lesson01`\n\nCaused by:\n x\n";
         assert_eq!(without_epilogue(coloured), "warning: unused\n");
         let compiler = "error[E0308]: mismatched types\n";
         assert_eq!(without_epilogue(compiler), compiler);

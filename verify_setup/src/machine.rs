@@ -17,11 +17,7 @@ pub fn rust(root: &Path) -> Check {
     const NAME: &str = "Rust";
     let needed = env!("CARGO_PKG_RUST_VERSION");
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let printed = match Command::new(&rustc)
-        .arg("--version")
-        .current_dir(root)
-        .output()
-    {
+    let printed = match Command::new(&rustc).arg("--version").current_dir(root).output() {
         Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
         Err(error) => {
             return Check::failed(
@@ -32,35 +28,25 @@ pub fn rust(root: &Path) -> Check {
         }
     };
     match release(&printed) {
-        Some(found) if version(found) >= version(needed) => {
-            Check::ok(NAME, format!("{found} (needs {needed})"))
-        }
+        Some(found) if version(found) >= version(needed) => Check::ok(NAME, format!("{found} (needs {needed})")),
         Some(found) => Check::failed(
             NAME,
             format!("{found}, but {needed} is needed"),
             "run `rustup update stable`",
         ),
-        None => Check::failed(
-            NAME,
-            format!("rustc answers {printed:?}"),
-            "run `rustup update stable`",
-        ),
+        None => Check::failed(NAME, format!("rustc answers {printed:?}"), "run `rustup update stable`"),
     }
 }
 
 /// `rustc 1.95.0 (59807616e 2026-04-14)` → `1.95.0`
 fn release(printed: &str) -> Option<&str> {
     let found = printed.strip_prefix("rustc ")?.split_whitespace().next()?;
-    found
-        .starts_with(|c: char| c.is_ascii_digit())
-        .then_some(found)
+    found.starts_with(|c: char| c.is_ascii_digit()).then_some(found)
 }
 
 /// `1.95` → `[1, 95, 0]`; a suffix such as `-nightly` is left out.
 fn version(release: &str) -> [u32; 3] {
-    let mut numbers = release
-        .split(['.', '-'])
-        .map(|part| part.parse().unwrap_or(0));
+    let mut numbers = release.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
     std::array::from_fn(|_| numbers.next().unwrap_or(0))
 }
 
@@ -153,14 +139,8 @@ struct Memory {
 impl Memory {
     fn read() -> Option<Self> {
         if cfg!(target_os = "macos") {
-            let output = Command::new("sysctl")
-                .args(["-n", "hw.memsize"])
-                .output()
-                .ok()?;
-            let total = String::from_utf8_lossy(&output.stdout)
-                .trim()
-                .parse()
-                .ok()?;
+            let output = Command::new("sysctl").args(["-n", "hw.memsize"]).output().ok()?;
+            let total = String::from_utf8_lossy(&output.stdout).trim().parse().ok()?;
             return Some(Self { total, free: None });
         }
         let read = |path: &str| std::fs::read_to_string(path).ok();
@@ -210,20 +190,10 @@ mod tests {
 
     #[test]
     fn versions_compare_as_numbers() {
-        assert_eq!(
-            release("rustc 1.95.0 (59807616e 2026-04-14)\n"),
-            Some("1.95.0")
-        );
+        assert_eq!(release("rustc 1.95.0 (59807616e 2026-04-14)\n"), Some("1.95.0"));
         assert_eq!(release("command not found"), None);
-        assert!(
-            version("1.100.0") > version("1.95"),
-            "1.100 is newer than 1.95"
-        );
-        assert_eq!(
-            version("1.97.0-nightly"),
-            version("1.97"),
-            "a suffix does not count"
-        );
+        assert!(version("1.100.0") > version("1.95"), "1.100 is newer than 1.95");
+        assert_eq!(version("1.97.0-nightly"), version("1.97"), "a suffix does not count");
     }
 
     #[test]

@@ -33,10 +33,8 @@ use crate::term::{BAD, message};
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true
 )]
-#[command(
-    after_help = "Without a command it checks, as `cargo run -p verify_setup` does.\n\
-    Exit status: 0 all in order, 1 something is not, 2 a wrong option."
-)]
+#[command(after_help = "Without a command it checks, as `cargo run -p verify_setup` does.\n\
+    Exit status: 0 all in order, 1 something is not, 2 a wrong option.")]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -101,12 +99,7 @@ struct Setup {
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Show the network this generated scene
-    #[arg(
-        long,
-        value_name = "NUMBER",
-        default_value_t = 2,
-        conflicts_with = "image"
-    )]
+    #[arg(long, value_name = "NUMBER", default_value_t = 2, conflicts_with = "image")]
     scene: u64,
     /// Write the figure here [default: target/figures/verify_setup.png of the workspace]
     #[arg(long, value_name = "FILE")]
@@ -152,18 +145,13 @@ fn run(command: Command) -> Result<bool> {
                 Some(path) => show::Input::photo(&path, theirs)?,
                 None => show::Input::scene(scene)?,
             };
-            let figure =
-                figure.unwrap_or_else(|| lessons::root().join("target/figures/verify_setup.png"));
+            let figure = figure.unwrap_or_else(|| lessons::root().join("target/figures/verify_setup.png"));
             return setup::check(&input, theirs, &figure, json);
         }
         Command::Next => progress::next()?,
         Command::Progress { json } => progress::progress(json)?,
         Command::Report(options) => report::report(&options)?,
-        Command::Hint {
-            exercise,
-            all,
-            reset,
-        } => {
+        Command::Hint { exercise, all, reset } => {
             let exercise = exercise
                 .map(|id| lessons::find_exercise(&id))
                 .transpose()?
@@ -178,19 +166,12 @@ fn run(command: Command) -> Result<bool> {
                 }
             }
         }
-        Command::Watch {
-            lesson,
-            clear,
-            folder,
-        } => {
+        Command::Watch { lesson, clear, folder } => {
             let lesson = match lesson {
                 Some(name) => lessons::find_lesson(&name)?,
                 None => lessons::first_stub().map_or(&course::lessons()[0], |(lesson, _)| lesson),
             };
-            let source = lessons::root()
-                .join("lessons")
-                .join(&lesson.package)
-                .join("src");
+            let source = lessons::root().join("lessons").join(&lesson.package).join("src");
             watch::lesson(lesson, &folder.unwrap_or(source), clear)?;
         }
         Command::Quiz(options) => return quiz::quiz(&options),

@@ -22,8 +22,7 @@ const SLOPE_TOLERANCE: f64 = 2e-2;
 /// Where the checkpoints lie, as seen from the root.
 const FOLDER: &str = "lessons/shared/train/checkpoints";
 
-const TODO: &str =
-    "see whether `git status lessons/shared` lists a changed file; if not, please report this";
+const TODO: &str = "see whether `git status lessons/shared` lists a changed file; if not, please report this";
 
 /// A generated scene with known truth.
 pub fn scene(index: u64) -> Result<Rendered> {
@@ -54,15 +53,9 @@ pub fn checkpoint(name: &'static str) -> (Check, Option<ResNet>) {
         }
         Err(error) => {
             let folder = checkpoints::folder();
-            let error = error
-                .to_string()
-                .replace(&*folder.to_string_lossy(), FOLDER);
+            let error = error.to_string().replace(&*folder.to_string_lossy(), FOLDER);
             // The loader says what to do as well; here it stands in a line of its own.
-            let found = error
-                .split("; restore it")
-                .next()
-                .unwrap_or(&error)
-                .to_string();
+            let found = error.split("; restore it").next().unwrap_or(&error).to_string();
             let todo = format!("restore the files with `git checkout -- {FOLDER}`");
             (Check::failed(check_name, found, todo), None)
         }
@@ -103,8 +96,7 @@ impl Golden {
     }
 
     fn committed() -> Result<Self> {
-        serde_json::from_str(include_str!("../golden.json"))
-            .context("verify_setup/golden.json cannot be read")
+        serde_json::from_str(include_str!("../golden.json")).context("verify_setup/golden.json cannot be read")
     }
 
     /// Replaces the committed file, for a new checkpoint. Returns its path.
@@ -117,8 +109,7 @@ impl Golden {
     /// Largest difference of the logits, relative to the largest logit.
     fn distance(&self, other: &Self) -> Result<f64> {
         ensure!(
-            (self.seed, self.index, self.logits.len())
-                == (other.seed, other.index, other.logits.len()),
+            (self.seed, self.index, self.logits.len()) == (other.seed, other.index, other.logits.len()),
             "golden.json is of another scene or has {} logits where the network gives {}",
             self.logits.len(),
             other.logits.len()
@@ -129,9 +120,10 @@ impl Golden {
             .fold(f64::MIN_POSITIVE, |scale, logit| scale.max(logit.abs()));
         let pairs = self.logits.iter().zip(&other.logits);
         // `max` of the standard library drops NaN; a NaN must show.
-        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, |worst, d| {
-            if d > worst || d.is_nan() { d } else { worst }
-        });
+        let worst =
+            pairs
+                .map(|(a, b)| (a - b).abs())
+                .fold(0.0, |worst, d| if d > worst || d.is_nan() { d } else { worst });
         Ok(worst / scale)
     }
 }
@@ -142,15 +134,11 @@ pub fn golden_pass(network: &ResNet) -> Check {
     let distance = || Golden::committed()?.distance(&Golden::compute(network)?);
     match distance() {
         Ok(distance) if distance <= GOLDEN_TOLERANCE => {
-            let found = format!(
-                "logits off by {distance:.0e} of the largest (tolerance {GOLDEN_TOLERANCE:.0e})"
-            );
+            let found = format!("logits off by {distance:.0e} of the largest (tolerance {GOLDEN_TOLERANCE:.0e})");
             Check::ok(NAME, found)
         }
         Ok(distance) => {
-            let found = format!(
-                "logits off by {distance:.0e} of the largest (tolerance {GOLDEN_TOLERANCE:.0e})"
-            );
+            let found = format!("logits off by {distance:.0e} of the largest (tolerance {GOLDEN_TOLERANCE:.0e})");
             Check::failed(NAME, found, TODO)
         }
         Err(error) => Check::failed(NAME, message(error), TODO),
@@ -162,11 +150,8 @@ pub fn gradient(network: &ResNet) -> Check {
     const NAME: &str = "gradient";
     match slopes(network) {
         Ok((backward, differences)) => {
-            let found = format!(
-                "at {GRADIENT_SITE}: slope {backward:.4}, by finite differences {differences:.4}"
-            );
-            let is_right =
-                backward > 0.0 && (backward - differences).abs() <= SLOPE_TOLERANCE * backward;
+            let found = format!("at {GRADIENT_SITE}: slope {backward:.4}, by finite differences {differences:.4}");
+            let is_right = backward > 0.0 && (backward - differences).abs() <= SLOPE_TOLERANCE * backward;
             if is_right {
                 Check::ok(NAME, found)
             } else {
@@ -248,9 +233,6 @@ mod tests {
 
     #[test]
     fn large_numbers_are_grouped() {
-        assert_eq!(
-            [7, 1_234, 11_689_512].map(thousands),
-            ["7", "1,234", "11,689,512"]
-        );
+        assert_eq!([7, 1_234, 11_689_512].map(thousands), ["7", "1,234", "11,689,512"]);
     }
 }

@@ -15,13 +15,8 @@ pub fn progress(json: bool) -> Result<()> {
         return Ok(());
     }
     let graded = |lesson: &Lesson| lessons::grade(lesson, None)?.report(lesson);
-    let reports: Vec<_> = written
-        .into_iter()
-        .map(|lesson| (lesson, graded(lesson)))
-        .collect();
-    let titles = reports
-        .iter()
-        .map(|(lesson, _)| lesson.title.chars().count());
+    let reports: Vec<_> = written.into_iter().map(|lesson| (lesson, graded(lesson))).collect();
+    let titles = reports.iter().map(|(lesson, _)| lesson.title.chars().count());
     let width = titles.max().unwrap_or(0);
     anstream::println!(
         "{TITLE}{:<9} {:width$}  {:^28}  {:^28}{TITLE:#}",
@@ -35,30 +30,21 @@ pub fn progress(json: bool) -> Result<()> {
     for (lesson, report) in &reports {
         let line = match report {
             Ok(report) => format!("{}  {}", Tally::of(report, true), Tally::of(report, false)),
-            Err(_) => format!(
-                "{BAD}could not be graded{BAD:#} (cargo test -p {})",
-                lesson.package
-            ),
+            Err(_) => format!("{BAD}could not be graded{BAD:#} (cargo test -p {})", lesson.package),
         };
         anstream::println!("{:<9} {:width$}  {line}", lesson.package, lesson.title);
         if let Some(ids) = report.as_ref().ok().and_then(ids) {
             anstream::println!("{DIM}{:<9} {ids}{DIM:#}", "");
         }
     }
-    for lesson in course::lessons()
-        .iter()
-        .filter(|lesson| lesson.exercises.is_empty())
-    {
+    for lesson in course::lessons().iter().filter(|lesson| lesson.exercises.is_empty()) {
         anstream::println!(
             "{DIM}{:<9} {:width$}  still to be written{DIM:#}",
             lesson.package,
             lesson.title
         );
     }
-    let failed = reports
-        .into_iter()
-        .filter_map(|(_, report)| report.err())
-        .next();
+    let failed = reports.into_iter().filter_map(|(_, report)| report.err()).next();
     failed.map_or(Ok(()), Err)
 }
 
@@ -91,11 +77,7 @@ struct Tally {
 impl Tally {
     fn of(report: &Report, core: bool) -> Self {
         let mut tally = Self::default();
-        for outcome in report
-            .exercises
-            .iter()
-            .filter(|outcome| outcome.core == core)
-        {
+        for outcome in report.exercises.iter().filter(|outcome| outcome.core == core) {
             match outcome.verdict {
                 Verdict::Passed => tally.passed += 1,
                 Verdict::NotStarted => tally.not_started += 1,
@@ -135,15 +117,11 @@ pub fn next() -> Result<()> {
     }
     for (lesson, report) in &reports {
         if let Some(exercise) = first_open(lesson, report, false) {
-            anstream::println!(
-                "Every core exercise passes. Further ones, for those who want more:\n"
-            );
+            anstream::println!("Every core exercise passes. Further ones, for those who want more:\n");
             return print_next(lesson, exercise, report);
         }
     }
-    anstream::println!(
-        "{GOOD}Every exercise passes.{GOOD:#} Compare with solutions/, and write lessons/LEARNINGS.md."
-    );
+    anstream::println!("{GOOD}Every exercise passes.{GOOD:#} Compare with solutions/, and write lessons/LEARNINGS.md.");
     Ok(())
 }
 
@@ -172,11 +150,7 @@ fn print_next(lesson: &Lesson, exercise: &Exercise, report: &Report) -> Result<(
         anstream::println!("  uses   {}", exercise.requires.join(", "));
     }
     anstream::println!("  write  {}", lessons::place(lesson, exercise));
-    anstream::println!(
-        "  check  cargo test -p {} {}",
-        lesson.package,
-        exercise.filter()
-    );
+    anstream::println!("  check  cargo test -p {} {}", lesson.package, exercise.filter());
     anstream::println!("  stuck  cargo lesson hint {id}");
     Ok(())
 }

@@ -81,9 +81,7 @@ fn list_or_ask(options: &Options) -> Result<bool> {
         list(&chosen, language, &mut output)?;
         return Ok(true);
     }
-    let seed = options
-        .seed
-        .unwrap_or_else(|| u64::from(rand::random::<u16>()));
+    let seed = options.seed.unwrap_or_else(|| u64::from(rand::random::<u16>()));
     let run = Run {
         words: Words::of(language),
         language,
@@ -95,26 +93,12 @@ fn list_or_ask(options: &Options) -> Result<bool> {
 
 /// The questions that the options ask for.
 fn choose(options: &Options) -> Result<Vec<&'static Question>> {
-    let known = |id: &String| {
-        questions()
-            .iter()
-            .any(|question| question.id.eq_ignore_ascii_case(id))
-    };
+    let known = |id: &String| questions().iter().any(|question| question.id.eq_ignore_ascii_case(id));
     if let Some(unknown) = options.ids.iter().find(|id| !known(id)) {
-        let ids: Vec<_> = questions()
-            .iter()
-            .map(|question| question.id.as_str())
-            .collect();
-        bail!(
-            "there is no question {unknown:?}; the questions are {}",
-            ids.join(" ")
-        );
+        let ids: Vec<_> = questions().iter().map(|question| question.id.as_str()).collect();
+        bail!("there is no question {unknown:?}; the questions are {}", ids.join(" "));
     }
-    let lesson = options
-        .lesson
-        .as_deref()
-        .map(crate::lessons::find_lesson)
-        .transpose()?;
+    let lesson = options.lesson.as_deref().map(crate::lessons::find_lesson).transpose()?;
     let level = options.level.map(|level| match level {
         LevelName::Basic => Level::Basic,
         LevelName::Intermediate => Level::Intermediate,
@@ -123,10 +107,7 @@ fn choose(options: &Options) -> Result<Vec<&'static Question>> {
     let chosen: Vec<_> = questions()
         .iter()
         .filter(|question| {
-            let named = options
-                .ids
-                .iter()
-                .any(|id| question.id.eq_ignore_ascii_case(id));
+            let named = options.ids.iter().any(|id| question.id.eq_ignore_ascii_case(id));
             (named || options.ids.is_empty())
                 && level.is_none_or(|level| question.level() == level)
                 && lesson.is_none_or(|lesson| question.lesson() == lesson.number)
@@ -141,10 +122,7 @@ fn choose(options: &Options) -> Result<Vec<&'static Question>> {
 
 fn list(chosen: &[&Question], language: Language, output: &mut impl Write) -> Result<()> {
     for level in Level::ALL {
-        let of_level: Vec<_> = chosen
-            .iter()
-            .filter(|question| question.level() == level)
-            .collect();
+        let of_level: Vec<_> = chosen.iter().filter(|question| question.level() == level).collect();
         if !of_level.is_empty() {
             writeln!(output, "{TITLE}{}{TITLE:#}", level.name(language))?;
         }
@@ -185,12 +163,7 @@ enum Reply {
 }
 
 impl Run {
-    fn ask_all(
-        &self,
-        asked: &[&Question],
-        input: &mut impl BufRead,
-        output: &mut impl Write,
-    ) -> Result<bool> {
+    fn ask_all(&self, asked: &[&Question], input: &mut impl BufRead, output: &mut impl Write) -> Result<bool> {
         let Words { seed, keys, .. } = self.words;
         writeln!(output, "{DIM}{keys} {seed} {}.{DIM:#}", self.seed)?;
         let mut generator = ChaCha8Rng::seed_from_u64(self.seed);
@@ -239,12 +212,7 @@ impl Run {
     }
 
     /// Reads lines until one is an answer; the end of the input quits.
-    fn reply(
-        &self,
-        choices: usize,
-        input: &mut impl BufRead,
-        output: &mut impl Write,
-    ) -> Result<Reply> {
+    fn reply(&self, choices: usize, input: &mut impl BufRead, output: &mut impl Write) -> Result<Reply> {
         loop {
             write!(output, "> ")?;
             output.flush()?;
@@ -285,11 +253,7 @@ impl Run {
             let why = &choices[chosen].1.text(self.language).why;
             indented(&format!("{BAD}{wrong}{BAD:#} "), why, output)?;
             let at = choices.iter().position(|(original, _)| *original == 0);
-            writeln!(
-                output,
-                "  {answer} {}).",
-                letter(at.expect("one choice is right"))
-            )?;
+            writeln!(output, "  {answer} {}).", letter(at.expect("one choice is right")))?;
         }
         indented("", &question.text(self.language).answer, output)?;
         writeln!(output, "  {DIM}{read:<9} {}{DIM:#}", question.read)?;
@@ -300,20 +264,11 @@ impl Run {
             "  {DIM}{practise:<9} {}: cargo test -p lesson{number:02} ex{filter}{DIM:#}",
             question.exercise
         )?;
-        Ok(if is_right {
-            Outcome::Right
-        } else {
-            Outcome::Wrong
-        })
+        Ok(if is_right { Outcome::Right } else { Outcome::Wrong })
     }
 
     /// Prints the score; `true` if all were answered, and rightly.
-    fn score(
-        &self,
-        asked: &[&Question],
-        outcomes: &[Outcome],
-        output: &mut impl Write,
-    ) -> Result<bool> {
+    fn score(&self, asked: &[&Question], outcomes: &[Outcome], output: &mut impl Write) -> Result<bool> {
         let Words {
             of,
             score,
@@ -321,21 +276,11 @@ impl Run {
             repeat,
             ..
         } = self.words;
-        let right = outcomes
-            .iter()
-            .filter(|outcome| **outcome == Outcome::Right)
-            .count();
-        let wrong = outcomes
-            .iter()
-            .filter(|outcome| **outcome == Outcome::Wrong)
-            .count();
+        let right = outcomes.iter().filter(|outcome| **outcome == Outcome::Right).count();
+        let wrong = outcomes.iter().filter(|outcome| **outcome == Outcome::Wrong).count();
         let unanswered = asked.len() - right - wrong;
         let style = if right == asked.len() { GOOD } else { FAIR };
-        write!(
-            output,
-            "\n{style}{right} {of} {} {score}{style:#}",
-            right + wrong
-        )?;
+        write!(output, "\n{style}{right} {of} {} {score}{style:#}", right + wrong)?;
         if unanswered > 0 {
             write!(output, ", {unanswered} {open}")?;
         }
@@ -351,11 +296,7 @@ impl Run {
                 Language::English => "",
                 Language::Spanish => " --lang es",
             };
-            writeln!(
-                output,
-                "{repeat} cargo lesson quiz{lang} {}",
-                missed.join(" ")
-            )?;
+            writeln!(output, "{repeat} cargo lesson quiz{lang} {}", missed.join(" "))?;
         }
         Ok(right == asked.len())
     }
@@ -383,11 +324,7 @@ fn parse(line: &str, choices: usize) -> Option<Reply> {
 fn indented(head: &str, text: &str, output: &mut impl Write) -> Result<()> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" "); // lines break where the terminal needs it
     for (row, line) in wrap(&text, WIDTH).iter().enumerate() {
-        let head: &dyn Display = if row == 0 || head.is_empty() {
-            &head
-        } else {
-            &"   "
-        };
+        let head: &dyn Display = if row == 0 || head.is_empty() { &head } else { &"   " };
         writeln!(output, "  {head}{line}")?;
     }
     Ok(())
@@ -460,9 +397,7 @@ mod tests {
             echo: true,
         };
         let mut output = Vec::new();
-        let all_right = run
-            .ask_all(&asked, &mut typed.as_bytes(), &mut output)
-            .unwrap();
+        let all_right = run.ask_all(&asked, &mut typed.as_bytes(), &mut output).unwrap();
         let text = anstream::adapter::strip_str(&String::from_utf8(output).unwrap()).to_string();
         (all_right, text)
     }
@@ -486,20 +421,14 @@ mod tests {
         assert_eq!(parse(" C) ", 3), Some(Reply::Choice(2)));
         assert_eq!(parse("d", 3), None, "there are only three");
         assert_eq!(parse("", 3), None);
-        assert_eq!(
-            (parse("s", 3), parse("Q", 3)),
-            (Some(Reply::Skip), Some(Reply::Quit))
-        );
+        assert_eq!((parse("s", 3), parse("Q", 3)), (Some(Reply::Skip), Some(Reply::Quit)));
     }
 
     #[test]
     fn right_answers_are_right_whatever_the_seed() {
         for seed in 0..20 {
             let (all_right, text) = run(Language::English, seed, &key(seed));
-            assert!(
-                all_right && text.contains("3 of 3 right."),
-                "seed {seed}\n{text}"
-            );
+            assert!(all_right && text.contains("3 of 3 right."), "seed {seed}\n{text}");
         }
         assert!(
             (0..20).any(|seed| key(seed) != key(0)),
@@ -514,15 +443,9 @@ mod tests {
         let typed = format!("{other}\n{}", &right[2..]);
         let (all_right, text) = run(Language::English, 7, &typed);
         assert!(!all_right);
-        let whys: Vec<_> = questions()[0].choices[1..]
-            .iter()
-            .map(|c| c.en.why.trim())
-            .collect();
+        let whys: Vec<_> = questions()[0].choices[1..].iter().map(|c| c.en.why.trim()).collect();
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(
-            whys.iter().any(|why| words(&text).contains(&words(why))),
-            "{text}"
-        );
+        assert!(whys.iter().any(|why| words(&text).contains(&words(why))), "{text}");
         assert!(
             text.contains("2 of 3 right.") && text.contains("cargo lesson quiz B1"),
             "{text}"
@@ -540,19 +463,7 @@ mod tests {
     #[test]
     fn the_same_quiz_speaks_spanish() {
         let (_, text) = run(Language::Spanish, 3, &key(3));
-        assert!(
-            text.contains("3 de 3 correctas.") && text.contains("básico"),
-            "{text}"
-        );
-        assert!(
-            text.contains(
-                questions()[0]
-                    .es
-                    .question
-                    .split_whitespace()
-                    .next()
-                    .unwrap()
-            )
-        );
+        assert!(text.contains("3 de 3 correctas.") && text.contains("básico"), "{text}");
+        assert!(text.contains(questions()[0].es.question.split_whitespace().next().unwrap()));
     }
 }

@@ -76,8 +76,7 @@ pub fn report(options: &Options) -> Result<()> {
         Format::Points => graded.points(),
     };
     match &options.out {
-        Some(path) => std::fs::write(path, text)
-            .with_context(|| format!("cannot write {}", path.display()))?,
+        Some(path) => std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?,
         None => print!("{text}"),
     }
     Ok(())
@@ -85,9 +84,7 @@ pub fn report(options: &Options) -> Result<()> {
 
 /// The lessons that have exercises.
 pub fn written() -> impl Iterator<Item = &'static Lesson> {
-    course::lessons()
-        .iter()
-        .filter(|lesson| !lesson.exercises.is_empty())
+    course::lessons().iter().filter(|lesson| !lesson.exercises.is_empty())
 }
 
 fn pretty(value: &Value) -> String {
@@ -152,12 +149,7 @@ impl Course {
     /// Everything, with seed and points beside each exercise.
     pub fn json(&self) -> Value {
         let mut lessons = json!(self.lessons);
-        for (value, lesson) in lessons
-            .as_array_mut()
-            .into_iter()
-            .flatten()
-            .zip(&self.lessons)
-        {
+        for (value, lesson) in lessons.as_array_mut().into_iter().flatten().zip(&self.lessons) {
             let exercises = value["exercises"].as_array_mut().into_iter().flatten();
             for (exercise, outcome) in exercises.zip(&lesson.exercises) {
                 exercise["seed"] = json!(lesson.seed);
@@ -195,16 +187,10 @@ impl Course {
             let verdict = json!(outcome.verdict);
             let verdict = verdict.as_str().unwrap_or_default();
             let mistake = outcome.mistake.as_deref().unwrap_or_default();
-            lines.push(format!(
-                "{}\t{points}\t{max_points}\t{verdict}\t{mistake}",
-                outcome.id
-            ));
+            lines.push(format!("{}\t{points}\t{max_points}\t{verdict}\t{mistake}", outcome.id));
         }
         let totals = self.totals();
-        lines.push(format!(
-            "total\t{}\t{}\t\t",
-            totals["points"], totals["max_points"]
-        ));
+        lines.push(format!("total\t{}\t{}\t\t", totals["points"], totals["max_points"]));
         lines.join("\n") + "\n"
     }
 }

@@ -42,10 +42,9 @@ pub fn check(input: &Input, theirs: Option<&Material>, figure: &Path, json: bool
     add(check);
     add(network::checkpoint("case").0);
     const NEEDS: &str = "the network `scenes`";
-    add(scenes.as_ref().map_or_else(
-        || Check::skipped("forward pass", NEEDS),
-        network::golden_pass,
-    ));
+    add(scenes
+        .as_ref()
+        .map_or_else(|| Check::skipped("forward pass", NEEDS), network::golden_pass));
     add(scenes
         .as_ref()
         .map_or_else(|| Check::skipped("gradient", NEEDS), network::gradient));
@@ -55,9 +54,7 @@ pub fn check(input: &Input, theirs: Option<&Material>, figure: &Path, json: bool
         .iter()
         .all(|check| matches!(check.outcome(), Outcome::Ok | Outcome::Warning));
     // Whatever else failed, a network that loads and a picture that can be written are worth showing.
-    let can_draw = checks
-        .last()
-        .is_some_and(|check| check.outcome() == Outcome::Ok);
+    let can_draw = checks.last().is_some_and(|check| check.outcome() == Outcome::Ok);
     let shown = match theirs {
         Some(material) => Some(Shown::other(material)),
         None => scenes.as_ref().map(Shown::own),

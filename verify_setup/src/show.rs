@@ -66,10 +66,7 @@ impl Input {
             "expected an image of at least {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels, got {width}×{height} in {}",
             path.display()
         );
-        let file = path
-            .file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy();
+        let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         Ok(Self {
             name: format!("{file} ({width}×{height}, central square made {side}×{side})"),
             pixels,
@@ -105,9 +102,7 @@ impl<'a> Shown<'a> {
         Self {
             network: material.network(),
             name: material.network_name().into(),
-            classes: classes
-                .map(|class| material.class_name(class).to_string())
-                .collect(),
+            classes: classes.map(|class| material.class_name(class).to_string()).collect(),
             is_own: false,
         }
     }
@@ -155,11 +150,7 @@ impl Statistics {
         let values: Vec<f64> = activation.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?;
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
-        let variance = values
-            .iter()
-            .map(|value| (value - mean).powi(2))
-            .sum::<f64>()
-            / count;
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
         Ok(Self {
             site,
             shape: activation.dims().to_vec(),
@@ -198,9 +189,7 @@ pub fn show(shown: &Shown, input: &Input, figure: &Path) -> Result<Showing> {
         is_own,
     } = shown;
     let sites = network.sites();
-    let table = TABLE
-        .into_iter()
-        .filter(|site| sites.iter().any(|s| s == site));
+    let table = TABLE.into_iter().filter(|site| sites.iter().any(|s| s == site));
     let table: Vec<_> = table.collect(); // a stem for CIFAR has no maxpool
     let trace = network.capture(&network::input(&input.pixels)?, &table)?;
     let answered = softmax(&trace.logits.flatten_all()?.to_vec1()?);
@@ -226,11 +215,8 @@ pub fn show(shown: &Shown, input: &Input, figure: &Path) -> Result<Showing> {
     // Few classes keep their order, so that figures can be compared; of many the first are shown.
     let in_order = few.then(|| answer(&probabilities, &best));
     probabilities.sort_by(by_probability);
-    let answer =
-        in_order.unwrap_or_else(|| answer(&probabilities[..5.min(probabilities.len())], &best));
-    let layers = table
-        .iter()
-        .map(|site| Statistics::of(site, trace.activation(site)?));
+    let answer = in_order.unwrap_or_else(|| answer(&probabilities[..5.min(probabilities.len())], &best));
+    let layers = table.iter().map(|site| Statistics::of(site, trace.activation(site)?));
     let layers = layers.collect::<Result<_>>()?;
 
     let title = match is_own {
@@ -243,14 +229,16 @@ pub fn show(shown: &Shown, input: &Input, figure: &Path) -> Result<Showing> {
              highest first. Colour: viridis, each map from its own minimum to its own maximum, so brightness cannot be \
              compared between maps.{}",
             input.name,
-            if *is_own && input.truth.is_none() { " The network knows drawn shapes only." } else { "" }
+            if *is_own && input.truth.is_none() {
+                " The network knows drawn shapes only."
+            } else {
+                ""
+            }
         ))
         .panel(ImagePanel::new(&input.pixels)?.title("input"))
         .panel(answer);
     for site in ROWS {
-        picture = picture
-            .next_row()
-            .panel(row(site, trace.activation(site)?)?);
+        picture = picture.next_row().panel(row(site, trace.activation(site)?)?);
     }
     Ok(Showing {
         network: name.clone(),
@@ -272,11 +260,7 @@ fn row(site: &str, activation: &Tensor) -> Result<MapGrid> {
     order.sort_by(|&a, &b| means[b as usize].total_cmp(&means[a as usize]));
     order.truncate(MAPS);
     let chosen = maps.index_select(&Tensor::new(order.as_slice(), maps.device())?, 0)?;
-    let name = if site == "relu" {
-        "relu after conv1"
-    } else {
-        site
-    };
+    let name = if site == "relu" { "relu after conv1" } else { site };
     let title = format!("{name}: the most active of {channels} channels, {height}×{width}");
     Ok(MapGrid::maps(&chosen)?
         .title(title)
@@ -289,11 +273,7 @@ impl Showing {
     pub fn print(&self) {
         match self.is_own {
             true => anstream::println!("\n{TITLE}The network at work{TITLE:#} on {}", self.input),
-            false => anstream::println!(
-                "\n{TITLE}{} at work{TITLE:#} on {}",
-                self.network,
-                self.input
-            ),
+            false => anstream::println!("\n{TITLE}{} at work{TITLE:#} on {}", self.network, self.input),
         }
         if self.is_own && self.truth.is_none() {
             let classes: Vec<_> = Shape::ALL.iter().map(|shape| shape.name()).collect();
@@ -309,11 +289,7 @@ impl Showing {
         for guess in shown {
             const BAR: f32 = 30.0;
             let bar = "█".repeat((BAR * guess.probability).round() as usize);
-            anstream::println!(
-                "  {:<width$} {:>6.2} %  {bar}",
-                guess.class,
-                100.0 * guess.probability
-            );
+            anstream::println!("  {:<width$} {:>6.2} %  {bar}", guess.class, 100.0 * guess.probability);
         }
         if let Some(truth) = self.truth {
             let verdict = if truth == self.probabilities[0].class {
@@ -344,9 +320,7 @@ impl Showing {
                 zeros,
             } = layer;
             let (shape, zeros) = (format!("{shape:?}"), 100.0 * zeros);
-            anstream::println!(
-                "  {site:<8} {shape:>18} {mean:>8.3} {std:>8.3} {min:>8.3} {max:>8.3} {zeros:>5.1} %"
-            );
+            anstream::println!("  {site:<8} {shape:>18} {mean:>8.3} {std:>8.3} {min:>8.3} {max:>8.3} {zeros:>5.1} %");
         }
         anstream::println!("\nFigure: {}", self.figure.display());
     }
@@ -361,10 +335,7 @@ mod tests {
     fn statistics_of_four_numbers() {
         let activation = Tensor::new(&[[0f32, 0.0], [2.0, -4.0]], &Device::Cpu).unwrap();
         let found = Statistics::of("relu", &activation).unwrap();
-        assert_eq!(
-            (found.min, found.max, found.mean, found.zeros),
-            (-4.0, 2.0, -0.5, 0.5)
-        );
+        assert_eq!((found.min, found.max, found.mean, found.zeros), (-4.0, 2.0, -0.5, 0.5));
         assert!(
             (found.std - 4.75f64.sqrt()).abs() < 1e-12,
             "mean of squares 5, square of the mean 0.25"
@@ -376,11 +347,7 @@ mod tests {
         let network = ResNet::untrained(&Config::resnet18().width(8).classes(10), 1).unwrap();
         let figure = std::env::temp_dir().join(format!("verify_setup-{}.png", std::process::id()));
         let showing = show(&Shown::own(&network), &Input::scene(2).unwrap(), &figure).unwrap();
-        let sum: f32 = showing
-            .probabilities
-            .iter()
-            .map(|guess| guess.probability)
-            .sum();
+        let sum: f32 = showing.probabilities.iter().map(|guess| guess.probability).sum();
         assert!((sum - 1.0).abs() < 1e-5, "{sum}");
         assert_eq!(showing.layers.len(), TABLE.len());
         let (width, height) = image::image_dimensions(&figure).unwrap();

@@ -44,10 +44,7 @@ mod tests {
 
     #[test]
     fn a_backtrace_is_cut_off_and_a_message_kept_whole() {
-        assert_eq!(
-            message("two\nlines\n   0: main\n   1: start\n"),
-            "two\nlines"
-        );
+        assert_eq!(message("two\nlines\n   0: main\n   1: start\n"), "two\nlines");
         assert_eq!(message("ends here"), "ends here");
     }
 

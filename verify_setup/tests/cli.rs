@@ -45,16 +45,8 @@ fn succeeds(output: &Output) -> String {
 #[track_caller]
 fn fails(output: &Output) -> String {
     let error = text(&output.stderr);
-    assert_eq!(
-        output.status.code(),
-        Some(1),
-        "{}{error}",
-        text(&output.stdout)
-    );
-    assert!(
-        !error.contains("panicked") && !error.contains("backtrace"),
-        "{error}"
-    );
+    assert_eq!(output.status.code(), Some(1), "{}{error}", text(&output.stdout));
+    assert!(!error.contains("panicked") && !error.contains("backtrace"), "{error}");
     error
 }
 
@@ -115,23 +107,14 @@ fn the_setup_check_ends_well_and_shows_the_network_at_work() {
 fn json_is_one_object_that_agrees_with_the_exit_status() {
     let folder = folder("json");
     let figure = folder.join("setup.png");
-    let output = lesson(
-        &folder,
-        &["check", "--json", "--figure", figure.to_str().unwrap()],
-    )
-    .output()
-    .unwrap();
+    let output = lesson(&folder, &["check", "--json", "--figure", figure.to_str().unwrap()])
+        .output()
+        .unwrap();
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(summary["ok"].as_bool(), Some(output.status.success()));
     assert_eq!(summary["ok"], true, "{summary:#}");
     assert_eq!(summary["checks"].as_array().unwrap().len(), 9);
-    assert_eq!(
-        summary["network"]["probabilities"]
-            .as_array()
-            .unwrap()
-            .len(),
-        10
-    );
+    assert_eq!(summary["network"]["probabilities"].as_array().unwrap().len(), 10);
     assert_eq!(
         summary["network"]["truth"],
         summary["network"]["probabilities"][0]["class"]
@@ -163,12 +146,7 @@ fn a_photo_is_shown_and_called_out_of_the_networks_world() {
     image::RgbImage::from_fn(301, 200, |x, y| image::Rgb([x as u8, y as u8, 90]))
         .save(&photo)
         .unwrap();
-    let arguments = [
-        "--image",
-        photo.to_str().unwrap(),
-        "--figure",
-        figure.to_str().unwrap(),
-    ];
+    let arguments = ["--image", photo.to_str().unwrap(), "--figure", figure.to_str().unwrap()];
     let report = text(&lesson(&folder, &arguments).output().unwrap().stdout);
     assert!(report.contains("holiday.png (301×200"), "{report}");
     assert!(report.contains("trained on drawn shapes only"), "{report}");
@@ -227,9 +205,7 @@ fn a_bad_image_is_an_error_that_names_the_file() {
     fs::write(folder.join("text.png"), "not a picture at all").unwrap();
     fs::write(folder.join("truncated.png"), &bytes[..bytes.len() / 2]).unwrap();
     fs::write(folder.join("empty.png"), "").unwrap();
-    image::RgbImage::new(1, 1)
-        .save(folder.join("dot.png"))
-        .unwrap();
+    image::RgbImage::new(1, 1).save(folder.join("dot.png")).unwrap();
     let cases = [
         ("missing.png", "No such file"),
         ("text.png", "no image format"),
@@ -239,11 +215,7 @@ fn a_bad_image_is_an_error_that_names_the_file() {
     ];
     for (name, reason) in cases {
         let path = folder.join(name);
-        let error = fails(
-            &lesson(&folder, &["--image", path.to_str().unwrap()])
-                .output()
-                .unwrap(),
-        );
+        let error = fails(&lesson(&folder, &["--image", path.to_str().unwrap()]).output().unwrap());
         assert!(error.contains(name), "the file {name} is named: {error}");
         // What the system calls a missing file differs between systems.
         assert!(
@@ -295,10 +267,7 @@ fn a_damaged_memory_of_hints_begins_anew() {
 fn an_unknown_exercise_or_lesson_is_answered_with_the_known_ones() {
     let state = folder("unknown");
     let error = fails(&lesson(&state, &["hint", "1.22"]).output().unwrap());
-    assert!(
-        error.contains("1.22") && error.contains("  1.2 "),
-        "{error}"
-    );
+    assert!(error.contains("1.22") && error.contains("  1.2 "), "{error}");
     let error = fails(&lesson(&state, &["hint", "output size"]).output().unwrap());
     assert!(error.contains("an id looks like 1.2"), "{error}");
     let error = fails(&lesson(&state, &["watch", "lesson99"]).output().unwrap());
@@ -325,9 +294,7 @@ fn a_quiz_reads_a_pipe_and_its_exit_status_says_whether_all_was_right() {
     let arguments = [question.id.as_str(), "--seed", "3"];
     let (shown, _) = quiz(&arguments, "");
     let letter = |text: &str| {
-        let line = shown
-            .lines()
-            .find(|line| line.ends_with(&format!(") {text}")));
+        let line = shown.lines().find(|line| line.ends_with(&format!(") {text}")));
         line.unwrap_or_else(|| panic!("{text} is not offered in\n{shown}"))
             .trim()[..1]
             .to_string()
@@ -363,20 +330,12 @@ fn the_quiz_lists_what_its_options_choose() {
             question.id
         );
     }
-    let (some, _) = quiz(
-        &[
-            "--list", "--lang", "es", "--lesson", "1", "--level", "basic",
-        ],
-        "",
-    );
+    let (some, _) = quiz(&["--list", "--lang", "es", "--lesson", "1", "--level", "basic"], "");
     assert!(
         some.contains("básico") && some.contains("¿Qué es un filtro convolucional"),
         "{some}"
     );
-    assert!(
-        !some.contains("intermedio") && !some.contains(" 2."),
-        "{some}"
-    );
+    assert!(!some.contains("intermedio") && !some.contains(" 2."), "{some}");
 }
 
 #[test]
@@ -384,11 +343,7 @@ fn an_unknown_question_or_an_empty_choice_is_an_error() {
     let state = folder("unknown_question");
     let error = fails(&lesson(&state, &["quiz", "B99"]).output().unwrap());
     assert!(error.contains("B99") && error.contains("B1 B2"), "{error}");
-    let error = fails(
-        &lesson(&state, &["quiz", "B1", "--lesson", "5"])
-            .output()
-            .unwrap(),
-    );
+    let error = fails(&lesson(&state, &["quiz", "B1", "--lesson", "5"]).output().unwrap());
     assert!(error.contains("no question is left"), "{error}");
 }
 

@@ -51,11 +51,7 @@ fn reports(folder: &Path, verdict: impl Fn(&course::Exercise) -> Verdict) -> Str
             exercises: lesson.exercises.iter().map(outcome).collect(),
             totals: Totals::default(),
         };
-        fs::write(
-            folder.join(&lesson.package),
-            serde_json::to_string(&report).unwrap(),
-        )
-        .unwrap();
+        fs::write(folder.join(&lesson.package), serde_json::to_string(&report).unwrap()).unwrap();
     }
     format!("cat {}/$1; exit 1", folder.display())
 }
@@ -90,10 +86,7 @@ fn next_is_the_first_core_exercise_that_does_not_pass() {
         _ => Verdict::NotStarted,
     });
     let printed = succeeds(&lesson(&folder, &script, &["next"]).output().unwrap());
-    assert!(
-        printed.starts_with(&format!("{second} {}", core[1].title)),
-        "{printed}"
-    );
+    assert!(printed.starts_with(&format!("{second} {}", core[1].title)), "{printed}");
     assert!(
         printed.contains(&format!("about {} minutes", core[1].minutes)),
         "{printed}"
@@ -147,20 +140,10 @@ fn progress_counts_core_and_further_exercises_apart() {
     });
     let printed = succeeds(&lesson(&folder, &script, &["progress"]).output().unwrap());
     let lesson01 = &course::lessons()[0];
-    let core = lesson01
-        .exercises
-        .iter()
-        .filter(|exercise| exercise.core)
-        .count();
+    let core = lesson01.exercises.iter().filter(|exercise| exercise.core).count();
     let further = lesson01.exercises.len() - core;
-    let row = printed
-        .lines()
-        .find(|line| line.starts_with("lesson01"))
-        .unwrap();
-    let numbers: Vec<usize> = row
-        .split_whitespace()
-        .filter_map(|word| word.parse().ok())
-        .collect();
+    let row = printed.lines().find(|line| line.starts_with("lesson01")).unwrap();
+    let numbers: Vec<usize> = row.split_whitespace().filter_map(|word| word.parse().ok()).collect();
     assert_eq!(
         numbers,
         [core, 0, 0, 0, further, 0],
@@ -171,16 +154,9 @@ fn progress_counts_core_and_further_exercises_apart() {
         wanted.map(|e| e.id.as_str()).collect::<Vec<_>>().join(" ")
     };
     let expected = format!("passed {}, failing {}", ids(true), ids(false));
-    assert!(
-        printed.contains(&expected),
-        "the ids of the checklists: {printed}"
-    );
+    assert!(printed.contains(&expected), "the ids of the checklists: {printed}");
 
-    let json = succeeds(
-        &lesson(&folder, &script, &["progress", "--json"])
-            .output()
-            .unwrap(),
-    );
+    let json = succeeds(&lesson(&folder, &script, &["progress", "--json"]).output().unwrap());
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["lessons"][0]["lesson"], "lesson01");
 }
@@ -211,24 +187,14 @@ fn the_report_has_each_exercise_with_seed_points_and_totals_over_all_lessons() {
     let log = fs::read_to_string(folder.join("log")).unwrap();
     assert!(log.contains("lesson01 --json --seed 4711"), "{log}");
 
-    let all = || {
-        course::lessons()
-            .iter()
-            .flat_map(|lesson| &lesson.exercises)
-    };
+    let all = || course::lessons().iter().flat_map(|lesson| &lesson.exercises);
     assert_eq!(json["totals"]["exercises"], all().count());
     let most: u32 = all().map(|exercise| u32::from(exercise.difficulty)).sum();
     assert_eq!(json["totals"]["max_points"], most);
 
     let wrong = &json["lessons"][0]["exercises"][1];
-    assert_eq!(
-        (&wrong["id"], &wrong["verdict"]),
-        (&"1.2".into(), &"mistake".into())
-    );
-    assert_eq!(
-        (&wrong["points"], &wrong["max_points"]),
-        (&0.into(), &2.into())
-    );
+    assert_eq!((&wrong["id"], &wrong["verdict"]), (&"1.2".into(), &"mistake".into()));
+    assert_eq!((&wrong["points"], &wrong["max_points"]), (&0.into(), &2.into()));
     assert_eq!(json["lessons"][0]["exercises"][0]["points"], 1);
     for field in ["mistake", "seed", "seconds", "message", "core"] {
         assert!(wrong.get(field).is_some(), "{field}: {wrong}");
@@ -273,31 +239,19 @@ fn a_gradescope_report_keeps_to_the_published_format() {
 
     let visibility = ["hidden", "after_due_date", "after_published", "visible"];
     let format = ["text", "html", "simple_format", "md", "ansi"];
-    let is_one_of =
-        |words: &[&str], value: &Value| value.as_str().is_some_and(|word| words.contains(&word));
+    let is_one_of = |words: &[&str], value: &Value| value.as_str().is_some_and(|word| words.contains(&word));
     let conforms = |key: &str, value: &Value| match key {
         "score" | "max_score" | "execution_time" => value.is_number(),
         "name" | "number" | "output" => value.is_string(),
         "status" => is_one_of(&["passed", "failed"], value),
         "visibility" | "stdout_visibility" => is_one_of(&visibility, value),
-        "name_format" | "output_format" | "test_output_format" | "test_name_format" => {
-            is_one_of(&format, value)
-        }
-        "tags" => value
-            .as_array()
-            .is_some_and(|tags| tags.iter().all(Value::is_string)),
+        "name_format" | "output_format" | "test_output_format" | "test_name_format" => is_one_of(&format, value),
+        "tags" => value.as_array().is_some_and(|tags| tags.iter().all(Value::is_string)),
         "tests" => value.is_array(),
         "extra_data" => value.is_object(),
         _ => false,
     };
-    let of_tests = [
-        "name",
-        "number",
-        "status",
-        "max_score",
-        "tags",
-        "name_format",
-    ];
+    let of_tests = ["name", "number", "status", "max_score", "tags", "name_format"];
     let of_results = [
         "execution_time",
         "stdout_visibility",
@@ -315,18 +269,12 @@ fn a_gradescope_report_keeps_to_the_published_format() {
     };
     check(&results, &of_tests);
     let tests = results["tests"].as_array().unwrap();
-    let count: usize = course::lessons()
-        .iter()
-        .map(|lesson| lesson.exercises.len())
-        .sum();
+    let count: usize = course::lessons().iter().map(|lesson| lesson.exercises.len()).sum();
     assert_eq!(tests.len(), count);
     for test in tests {
         check(test, &of_results);
         // Without a score at the top each test must have one.
-        let (score, most) = (
-            test["score"].as_f64().unwrap(),
-            test["max_score"].as_f64().unwrap(),
-        );
+        let (score, most) = (test["score"].as_f64().unwrap(), test["max_score"].as_f64().unwrap());
         assert_eq!(test["status"] == "passed", score == most, "{test}");
         assert!((0.0..=most).contains(&score), "{test}");
         assert_eq!(test["visibility"], "after_due_date");
@@ -338,34 +286,18 @@ fn points_are_a_line_per_exercise_and_a_total() {
     let folder = folder("points");
     let script = a_mixed_class(&folder);
     let table = succeeds(
-        &lesson(
-            &folder,
-            &script,
-            &["report", "1", "--core", "--format", "points"],
-        )
-        .output()
-        .unwrap(),
+        &lesson(&folder, &script, &["report", "1", "--core", "--format", "points"])
+            .output()
+            .unwrap(),
     );
-    let rows: Vec<Vec<&str>> = table
-        .lines()
-        .map(|line| line.split('\t').collect())
-        .collect();
-    assert_eq!(
-        rows[0],
-        ["exercise", "points", "max_points", "verdict", "mistake"]
-    );
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows[0], ["exercise", "points", "max_points", "verdict", "mistake"]);
     assert_eq!(rows[1], ["1.1", "1", "1", "passed", ""]);
     assert_eq!(rows[2], ["1.2", "0", "2", "mistake", ""]);
-    let core = course::lessons()[0]
-        .exercises
-        .iter()
-        .filter(|exercise| exercise.core);
+    let core = course::lessons()[0].exercises.iter().filter(|exercise| exercise.core);
     let most: u32 = core.map(|exercise| u32::from(exercise.difficulty)).sum();
     let total = rows.last().unwrap();
-    assert_eq!(
-        total[..3],
-        ["total", &(most - 2).to_string(), &most.to_string()]
-    );
+    assert_eq!(total[..3], ["total", &(most - 2).to_string(), &most.to_string()]);
 }
 
 #[test]
@@ -414,11 +346,7 @@ fn count(log: &Path) -> usize {
 #[test]
 fn watch_grades_again_at_each_save_and_only_then() {
     let folder = folder("watch");
-    let (source, log, printed) = (
-        folder.join("src"),
-        folder.join("log"),
-        folder.join("printed"),
-    );
+    let (source, log, printed) = (folder.join("src"), folder.join("log"), folder.join("printed"));
     fs::create_dir(&source).unwrap();
     fs::write(source.join("lib.rs"), "fn first() {}").unwrap();
     // Reads the sources as a compiler does, and does not compile at the second run.
@@ -427,11 +355,7 @@ fn watch_grades_again_at_each_save_and_only_then() {
         source.display(),
         log.display()
     );
-    let mut command = lesson(
-        &folder,
-        &script,
-        &["watch", "1", "--folder", source.to_str().unwrap()],
-    );
+    let mut command = lesson(&folder, &script, &["watch", "1", "--folder", source.to_str().unwrap()]);
     let output = fs::File::create(&printed).unwrap();
     command
         .stdin(Stdio::null())
@@ -452,10 +376,7 @@ fn watch_grades_again_at_each_save_and_only_then() {
     fs::write(source.join(".lib.swp"), "fn third() {}").unwrap();
     fs::rename(source.join(".lib.swp"), source.join("lib.rs")).unwrap();
     let waited = wait_for(&log, 3);
-    assert!(
-        waited < Duration::from_secs(1),
-        "a save is noticed after {waited:?}"
-    );
+    assert!(waited < Duration::from_secs(1), "a save is noticed after {waited:?}");
 
     std::thread::sleep(quiet);
     assert_eq!(count(&log), 3, "one run for each save");

@@ -45,7 +45,5 @@ pub fn batch_norm(x: &Tensor, weights: &Parameters, name: &str) -> Result<Tensor
 /// **Trap** The last ReLU comes after the addition. Before it, the branch could only ever add.
 /// **Source** He et al. 2015, figure 2, equations 1 and 2; stride and projection as option B of section 3.3.
 pub fn basic_block(x: &Tensor, weights: &Parameters, stride: usize) -> Result<Tensor> {
-    todo!(
-        "exercise 1.5: the branch first: conv2d with weights[\"conv1.weight\"], then batch_norm, relu, …"
-    )
+    todo!("exercise 1.5: the branch first: conv2d with weights[\"conv1.weight\"], then batch_norm, relu, …")
 }

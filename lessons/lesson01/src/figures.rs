@@ -3,12 +3,12 @@
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use draw::{
-    Area, Arrow, BarChart, Diagram, Figure, Heatmap, ImagePanel, LineChart, MapGrid, Node, Region,
-    Scale, Series, Share, palette,
+    Area, Arrow, BarChart, Diagram, Figure, Heatmap, ImagePanel, LineChart, MapGrid, Node, Region, Scale, Series,
+    Share, palette,
 };
 use lesson01::{
-    Design, average_pool, basic_block, convolve, gradient_norms, max_pool, parameter_count,
-    receptive_field, relu, shape_table,
+    Design, average_pool, basic_block, convolve, gradient_norms, max_pool, parameter_count, receptive_field, relu,
+    shape_table,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -43,15 +43,8 @@ fn image(material: &Material) -> Result<(Tensor, String)> {
 
 /// A scene without its grain, `[3, height, width]` in [0, 1].
 fn smooth(scene: &Scene) -> Result<Tensor> {
-    let none = Grain {
-        strength: 0.0,
-        seed: 0,
-    };
-    Ok(scene
-        .with_grain(none)
-        .render()
-        .image
-        .to_tensor(&Device::Cpu)?)
+    let none = Grain { strength: 0.0, seed: 0 };
+    Ok(scene.with_grain(none).render().image.to_tensor(&Device::Cpu)?)
 }
 
 /// Brightness, `[1, height, width]`.
@@ -62,14 +55,8 @@ fn grey(image: &Tensor) -> Result<Tensor> {
 /// 1.2 and the ReLU of 1.4: three filters made by hand, before and after the non-linearity.
 fn convolution(material: &Material) -> Result<Figure> {
     let filters = [
-        (
-            "brighter to the right",
-            [[-1f32, 0., 1.], [-2., 0., 2.], [-1., 0., 1.]],
-        ),
-        (
-            "brighter below",
-            [[-1., -2., -1.], [0., 0., 0.], [1., 2., 1.]],
-        ),
+        ("brighter to the right", [[-1f32, 0., 1.], [-2., 0., 2.], [-1., 0., 1.]]),
+        ("brighter below", [[-1., -2., -1.], [0., 0., 0.], [1., 2., 1.]]),
         (
             "brighter than around",
             [[-1., -1., -1.], [-1., 8., -1.], [-1., -1., -1.]],
@@ -88,18 +75,9 @@ fn convolution(material: &Material) -> Result<Figure> {
     let maps: Vec<_> = maps.into_iter().collect::<Result<_>>()?;
     figure = figure.panel(ImagePanel::new(&image)?.title("input"));
     for (name, map) in &maps {
-        figure = figure.panel(
-            Heatmap::new(map)?
-                .title(*name)
-                .scale(Scale::Symmetric)
-                .without_bar(),
-        );
+        figure = figure.panel(Heatmap::new(map)?.title(*name).scale(Scale::Symmetric).without_bar());
     }
-    figure = figure.panel(
-        Heatmap::new(&grey(&image)?.get(0)?)?
-            .title("brightness")
-            .without_bar(),
-    );
+    figure = figure.panel(Heatmap::new(&grey(&image)?.get(0)?)?.title("brightness").without_bar());
     for (_, map) in &maps {
         figure = figure.panel(Heatmap::new(&relu(map)?)?.title("relu").without_bar());
     }
@@ -126,7 +104,12 @@ fn filters(material: &Material) -> Result<Figure> {
             kernel = window.kernel,
         ))
         .panel(ImagePanel::new(&image)?.title("input"))
-        .panel(MapGrid::filters(weights)?.columns(columns).labels(numbers()).title("filters"))
+        .panel(
+            MapGrid::filters(weights)?
+                .columns(columns)
+                .labels(numbers())
+                .title("filters"),
+        )
         .panel(
             MapGrid::maps(&maps)?
                 .columns(columns)
@@ -140,10 +123,7 @@ fn filters(material: &Material) -> Result<Figure> {
 
 /// 1.3: one feature map, pooled until little is left.
 fn pooling(material: &Material) -> Result<Figure> {
-    let edges = Tensor::new(
-        &[[[[-1f32, 0., 1.], [-2., 0., 2.], [-1., 0., 1.]]]],
-        &Device::Cpu,
-    )?;
+    let edges = Tensor::new(&[[[[-1f32, 0., 1.], [-2., 0., 2.], [-1., 0., 1.]]]], &Device::Cpu)?;
     let (image, name) = image(material)?;
     let map = resnet::ops::conv2d(&grey(&image)?.unsqueeze(0)?, &edges, Window::new(3))?;
     let map = resnet::ops::relu(&map)?.squeeze(0)?;
@@ -158,11 +138,7 @@ fn pooling(material: &Material) -> Result<Figure> {
         .width(1000);
     type Pool = fn(&Tensor, Window) -> candle_core::Result<Tensor>;
     for (name, pool) in [("max", max_pool as Pool), ("average", average_pool as Pool)] {
-        figure = figure.panel(
-            Heatmap::new(&map.get(0)?)?
-                .title("feature map")
-                .without_bar(),
-        );
+        figure = figure.panel(Heatmap::new(&map.get(0)?)?.title("feature map").without_bar());
         for side in [2, 4, 8] {
             let pooled = pool(&map, Window::new(side).stride(side))?.get(0)?;
             let title = format!("{name} {side}×{side}");
@@ -180,9 +156,7 @@ fn block(_: &Material) -> Result<Figure> {
         let inside = weights
             .iter()
             .filter_map(|(key, weight)| Some((key.strip_prefix(name)?, weight)));
-        inside
-            .map(|(key, weight)| (key.to_string(), weight.clone()))
-            .collect()
+        inside.map(|(key, weight)| (key.to_string(), weight.clone())).collect()
     };
     let x = normal(&mut random, [1, 64, 56, 56], 1.0)?;
     let same = basic_block(&x, &within("layer1.0."), 1)?;
@@ -208,7 +182,13 @@ fn block(_: &Material) -> Result<Figure> {
             "Left and middle: layer1.0 and layer2.0 of ResNet-18; the shapes are those of your basic_block (1.5) on a \
              random input. Right: layer1.1 of ResNet-50.",
         )
-        .panel(residual("basic block", &shape(&x)?, &basic("", 64), None, &shape(&same)?))
+        .panel(residual(
+            "basic block",
+            &shape(&x)?,
+            &basic("", 64),
+            None,
+            &shape(&same)?,
+        ))
         .panel(residual(
             "basic block with projection",
             &shape(&x)?,
@@ -221,13 +201,7 @@ fn block(_: &Material) -> Result<Figure> {
 }
 
 /// A block: the branch from top to bottom, the shortcut to the right of it.
-fn residual(
-    title: &str,
-    input: &str,
-    branch: &[String],
-    projection: Option<&str>,
-    output: &str,
-) -> Diagram {
+fn residual(title: &str, input: &str, branch: &[String], projection: Option<&str>, output: &str) -> Diagram {
     const SHORTCUT: f32 = 2.1;
     let (first, last) = (1.3, 3.5);
     let step = (last - first) / (branch.len() - 1) as f32;
@@ -320,9 +294,7 @@ fn parameters(_: &Material) -> Result<Figure> {
         Config::resnet101(),
         Config::resnet152(),
     ];
-    let millions = all
-        .iter()
-        .map(|config| parameter_count(config) as f64 / 1e6);
+    let millions = all.iter().map(|config| parameter_count(config) as f64 / 1e6);
     Ok(Figure::new("Parameters of the five networks of the paper")
         .caption("Millions of parameters, by your parameter_count (1.7). ResNet-50 is as deep as ResNet-34 in blocks.")
         .panel(
@@ -350,10 +322,7 @@ fn receptive_fields(_: &Material) -> Result<Figure> {
     for (stage, blocks) in config.blocks.into_iter().enumerate() {
         for block in 0..blocks {
             let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-            windows.extend([
-                Window::new(3).stride(stride).padding(1),
-                Window::new(3).padding(1),
-            ]);
+            windows.extend([Window::new(3).stride(stride).padding(1), Window::new(3).padding(1)]);
         }
         fields.push((format!("layer{}", stage + 1), receptive_field(&windows)));
     }

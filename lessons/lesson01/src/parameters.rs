@@ -31,7 +31,5 @@ use resnet::{Block, Config};
 /// **Source** He et al. 2015, table 1 and figure 5; the counts are torchvision's.
 /// **Accepted by** `cargo test -p lesson01 ex1_7`
 pub fn parameter_count(config: &Config) -> usize {
-    todo!(
-        "exercise 1.7: write a closure for a convolution with its batch norm, then add up the stem"
-    )
+    todo!("exercise 1.7: write a closure for a convolution with its batch norm, then add up the stem")
 }

@@ -23,9 +23,7 @@ use crate::window::output_size;
 /// **Source** PyTorch, `MaxPool2d`. ResNet's stem has one: kernel 3, stride 2, padding 1.
 /// **Accepted by** `cargo test -p lesson01 ex1_3`
 pub fn max_pool(image: &Tensor, window: Window) -> Result<Tensor> {
-    todo!(
-        "exercise 1.3: loop as in 1.2, one channel at a time, and keep the largest pixel inside the image"
-    )
+    todo!("exercise 1.3: loop as in 1.2, one channel at a time, and keep the largest pixel inside the image")
 }
 
 /// Average pooling keeps how much of a feature there is in the patch.

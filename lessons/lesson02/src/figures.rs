@@ -3,12 +3,11 @@
 use anyhow::{Result, bail};
 use candle_core::{DType, Device, Tensor};
 use draw::{
-    Colormap, Figure, Heatmap, Histogram as Bars, ImagePanel, LineChart, MapGrid, Scale, Series,
-    Share, Table, palette,
+    Colormap, Figure, Heatmap, Histogram as Bars, ImagePanel, LineChart, MapGrid, Scale, Series, Share, Table, palette,
 };
 use lesson02::{
-    DIVERGING, Histogram, Hooks, JET, Peaks, Rgb, Scaling, Statistics, Summary, VIRIDIS, capture,
-    colorize, for_display, gradients, map_grid, sparsity, strongest_answer,
+    DIVERGING, Histogram, Hooks, JET, Peaks, Rgb, Scaling, Statistics, Summary, VIRIDIS, capture, colorize,
+    for_display, gradients, map_grid, sparsity, strongest_answer,
 };
 use resnet::ResNet;
 use studio::{Draw, Material};
@@ -119,10 +118,7 @@ fn channel(material: &Material) -> Result<Figure> {
     let images = Tensor::stack(&pixels, 0)?;
     let (_, captured) = capture(&hooks, &resnet::normalize(&images)?, &[SITE])?;
     let [activations] = &captured[..] else {
-        bail!(
-            "expected one activation from capture, got {}",
-            captured.len()
-        );
+        bail!("expected one activation from capture, got {}", captured.len());
     };
     // The two channels whose strength differs most from image to image.
     let strength = activations.flatten_from(2)?.max(2)?; // [images, channels]
@@ -178,9 +174,7 @@ fn gradient(material: &Material) -> Result<Figure> {
     let input = sample.input()?;
     let trace = network.capture(&input, &LAYERS)?;
     let class = trace.logits.squeeze(0)?.argmax(0)?.to_scalar::<u32>()? as usize;
-    let slopes = gradients(network, &input, &LAYERS, |logits| {
-        logits.narrow(1, class, 1)?.sum_all()
-    })?;
+    let slopes = gradients(network, &input, &LAYERS, |logits| logits.narrow(1, class, 1)?.sum_all())?;
     let mut figure = Figure::new("What is there, and what would change the answer")
         .caption(format!(
             "{} on {}. Above: the activation of the channel with the largest gradient in each layer; viridis. Below: the \
@@ -193,15 +187,9 @@ fn gradient(material: &Material) -> Result<Figure> {
     let mut below = vec![];
     for (site, slope) in LAYERS.iter().zip(&slopes) {
         let slope = slope.squeeze(0)?;
-        let largest = slope
-            .abs()?
-            .flatten_from(1)?
-            .max(1)?
-            .argmax(0)?
-            .to_scalar::<u32>()? as usize;
+        let largest = slope.abs()?.flatten_from(1)?.max(1)?.argmax(0)?.to_scalar::<u32>()? as usize;
         let activation = trace.activation(site)?.squeeze(0)?.get(largest)?;
-        figure =
-            figure.panel(Heatmap::new(&activation)?.title(format!("{site}, channel {largest}")));
+        figure = figure.panel(Heatmap::new(&activation)?.title(format!("{site}, channel {largest}")));
         let map = slope.get(largest)?;
         let most = map.abs()?.max_all()?.to_scalar::<f32>()?;
         let gradient = Heatmap::new(&map)?.scale(Scale::Symmetric);
@@ -216,20 +204,14 @@ fn statistics(material: &Material) -> Result<Figure> {
     let relus = relus(material.network());
     let sites: Vec<&str> = relus.iter().map(|(_, after)| after.as_str()).collect();
     let mut all = vec![Statistics::new(); sites.len()];
-    each_batch(
-        material,
-        material.network(),
-        images,
-        &sites,
-        |index, activation| Ok(all[index].update(activation)?),
-    )?;
+    each_batch(material, material.network(), images, &sites, |index, activation| {
+        Ok(all[index].update(activation)?)
+    })?;
     let all = all
         .iter()
         .map(|one| Ok(one.summary()?))
         .collect::<Result<Vec<Summary>>>()?;
-    let curve = |name: &str, of: fn(&Summary) -> f64| {
-        Series::over_index(name, all.iter().map(of)).markers()
-    };
+    let curve = |name: &str, of: fn(&Summary) -> f64| Series::over_index(name, all.iter().map(of)).markers();
     let mut table = Table::new(["site", "values", "not finite", "mean", "std", "min", "max"]);
     for (site, s) in sites.iter().zip(&all) {
         let number = |value: f64| format!("{value:.3}");
@@ -272,12 +254,7 @@ fn statistics(material: &Material) -> Result<Figure> {
 }
 
 /// Share of zeros at each site over images, and per channel: 2.4 on batches.
-fn shares(
-    material: &Material,
-    network: &ResNet,
-    images: u64,
-    sites: &[&str],
-) -> Result<Vec<(f64, Vec<f64>)>> {
+fn shares(material: &Material, network: &ResNet, images: u64, sites: &[&str]) -> Result<Vec<(f64, Vec<f64>)>> {
     let mut sums: Vec<(f64, Vec<f64>)> = vec![(0.0, vec![]); sites.len()];
     each_batch(material, network, images, sites, |index, activation| {
         let found = sparsity(activation)?;
@@ -325,33 +302,14 @@ fn sparsity_over_depth(material: &Material) -> Result<Figure> {
     let (blocks, first) = (outputs.len(), 0);
     for (name, found, from, color) in [
         ("trained, after the block", &trained, first, palette::BLUE),
-        (
-            "trained, inside the block",
-            &trained,
-            blocks,
-            palette::VERMILLION,
-        ),
-        (
-            "untrained, after the block",
-            &untrained,
-            first,
-            palette::BLUE,
-        ),
-        (
-            "untrained, inside the block",
-            &untrained,
-            blocks,
-            palette::VERMILLION,
-        ),
+        ("trained, inside the block", &trained, blocks, palette::VERMILLION),
+        ("untrained, after the block", &untrained, first, palette::BLUE),
+        ("untrained, inside the block", &untrained, blocks, palette::VERMILLION),
     ] {
         let shares = || found[from..from + blocks].iter().map(|(layer, _)| *layer);
         let curve = Series::over_index(name, shares()).color(color);
         let is_trained = name.starts_with("trained");
-        chart = chart.series(if is_trained {
-            curve.markers()
-        } else {
-            curve.dashed()
-        });
+        chart = chart.series(if is_trained { curve.markers() } else { curve.dashed() });
         let percent = shares().map(|share| format!("{:.1}", 100.0 * share));
         table = table.row(std::iter::once(name.to_string()).chain(percent));
     }
@@ -430,26 +388,20 @@ fn dead_units(material: &Material) -> Result<Figure> {
     let sites = [layers, &[NORM]].concat();
     let mut places: Vec<Watch> = layers.iter().map(|_| Watch::new()).collect();
     let mut channels = LOWERED.map(|_| Watch::new());
-    each_batch(
-        material,
-        material.network(),
-        images,
-        &sites,
-        |index, activation| {
-            for image in 0..activation.dim(0)? {
-                let one = activation.narrow(0, image, 1)?;
-                match places.get_mut(index) {
-                    Some(watch) => watch.image(&one.reshape((1, (), 1, 1))?)?,
-                    None => {
-                        for (watch, lowered) in channels.iter_mut().zip(LOWERED) {
-                            watch.image(&(&one - lowered)?)?;
-                        }
+    each_batch(material, material.network(), images, &sites, |index, activation| {
+        for image in 0..activation.dim(0)? {
+            let one = activation.narrow(0, image, 1)?;
+            match places.get_mut(index) {
+                Some(watch) => watch.image(&one.reshape((1, (), 1, 1))?)?,
+                None => {
+                    for (watch, lowered) in channels.iter_mut().zip(LOWERED) {
+                        watch.image(&(&one - lowered)?)?;
                     }
                 }
             }
-            Ok(())
-        },
-    )?;
+        }
+        Ok(())
+    })?;
     let chart = |title: &str, what: &str| {
         LineChart::new()
             .title(title)
@@ -496,30 +448,22 @@ fn histograms(material: &Material) -> Result<Figure> {
         .flat_map(|(before, after)| [before.as_str(), after.as_str()])
         .collect();
     let mut counted: Vec<Option<Histogram>> = vec![None; sites.len()];
-    each_batch(
-        material,
-        material.network(),
-        images,
-        &sites,
-        |index, activation| {
-            if counted[index].is_none() {
-                // The bins are fixed on the first batch: four standard deviations to both sides of zero.
-                let before = activation.to_dtype(DType::F64)?;
-                let width = 4.0 * before.sqr()?.mean_all()?.sqrt()?.to_scalar::<f64>()?;
-                let width = if width > 0.0 { width } else { 1.0 };
-                counted[index] = Some(match counted.get(index.wrapping_sub(1)) {
-                    Some(Some(pair)) if index % 2 == 1 => {
-                        Histogram::new(pair.low, pair.high, BINS)?
-                    }
-                    _ => Histogram::new(-width, width, BINS)?,
-                });
-            }
-            match &mut counted[index] {
-                Some(histogram) => Ok(histogram.update(activation)?),
-                None => Ok(()),
-            }
-        },
-    )?;
+    each_batch(material, material.network(), images, &sites, |index, activation| {
+        if counted[index].is_none() {
+            // The bins are fixed on the first batch: four standard deviations to both sides of zero.
+            let before = activation.to_dtype(DType::F64)?;
+            let width = 4.0 * before.sqr()?.mean_all()?.sqrt()?.to_scalar::<f64>()?;
+            let width = if width > 0.0 { width } else { 1.0 };
+            counted[index] = Some(match counted.get(index.wrapping_sub(1)) {
+                Some(Some(pair)) if index % 2 == 1 => Histogram::new(pair.low, pair.high, BINS)?,
+                _ => Histogram::new(-width, width, BINS)?,
+            });
+        }
+        match &mut counted[index] {
+            Some(histogram) => Ok(histogram.update(activation)?),
+            None => Ok(()),
+        }
+    })?;
     let panel = |index: usize| -> Result<Bars> {
         let Some(h) = &counted[index] else {
             bail!("expected at least one batch, got none");
@@ -554,9 +498,7 @@ fn histograms(material: &Material) -> Result<Figure> {
 fn scales(material: &Material) -> Result<Figure> {
     const SHOWN: usize = 16;
     let sample = material.image(IMAGE)?;
-    let trace = material
-        .network()
-        .capture(&sample.input()?, &["bn1", "relu"])?;
+    let trace = material.network().capture(&sample.input()?, &["bn1", "relu"])?;
     let mut figure = Figure::new("The same maps, four scales").caption(format!(
         "{} on {}; the first {SHOWN} channels of bn1 (before the ReLU) and relu (after it), scaled by your for_display \
          (2.7). The colour bars show what it returns: 0 is the lower end of the scale, 1 the upper; with the symmetric \
@@ -570,11 +512,7 @@ fn scales(material: &Material) -> Result<Figure> {
         let maps = maps.narrow(0, 0, SHOWN.min(maps.dim(0)?))?;
         for per_map in [true, false] {
             let shown = for_display(&maps, Scaling { per_map, symmetric })?;
-            let title = if per_map {
-                "a scale per map"
-            } else {
-                "one scale"
-            };
+            let title = if per_map { "a scale per map" } else { "one scale" };
             figure = figure.panel(
                 MapGrid::maps(&shown)?
                     .columns(4)
@@ -609,11 +547,7 @@ fn lightness(rgb: Rgb) -> f64 {
 fn jet(material: &Material) -> Result<Figure> {
     const SIDE: usize = 96;
     const STEPS: usize = 65;
-    let maps: [(&str, &[Rgb]); 3] = [
-        ("viridis", &VIRIDIS),
-        ("blue–red", &DIVERGING),
-        ("jet", &JET),
-    ];
+    let maps: [(&str, &[Rgb]); 3] = [("viridis", &VIRIDIS), ("blue–red", &DIVERGING), ("jet", &JET)];
     // A hill without an edge anywhere.
     let hill = (0..SIDE * SIDE).map(|i| {
         let [y, x] = [i / SIDE, i % SIDE].map(|n| n as f32 / (SIDE - 1) as f32 - 0.5);
@@ -623,11 +557,7 @@ fn jet(material: &Material) -> Result<Figure> {
     let sample = material.image(IMAGE)?;
     let trace = material.network().capture(&sample.input()?, &["layer1"])?;
     let activation = trace.activation("layer1")?.squeeze(0)?;
-    let strongest = activation
-        .flatten_from(1)?
-        .mean(1)?
-        .argmax(0)?
-        .to_scalar::<u32>()? as usize;
+    let strongest = activation.flatten_from(1)?.mean(1)?.argmax(0)?.to_scalar::<u32>()? as usize;
     let scaling = Scaling {
         per_map: true,
         symmetric: false,
@@ -646,8 +576,7 @@ fn jet(material: &Material) -> Result<Figure> {
         .x_label("value")
         .y_label("lightness (CIELAB)")
         .y_range(0.0..=100.0);
-    let ramp =
-        Tensor::arange(0f32, STEPS as f32, &Device::Cpu)?.affine(1.0 / (STEPS - 1) as f64, 0.0)?;
+    let ramp = Tensor::arange(0f32, STEPS as f32, &Device::Cpu)?.affine(1.0 / (STEPS - 1) as f64, 0.0)?;
     for (name, colors) in maps {
         figure = figure.panel(ImagePanel::new(&colorize(&hill, colors)?)?.title(name));
         let colored = colorize(&ramp.unsqueeze(0)?, colors)?

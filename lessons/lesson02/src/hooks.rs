@@ -113,10 +113,6 @@ impl Drop for Handle<'_> {
 ///
 /// **Errors** if there is no such site or a hook fails.
 /// **Trap** `let _ = hooks.register(…)` drops the handle at once. Keep the handles in a `Vec` until the pass is over.
-pub fn capture(
-    hooks: &Hooks<'_>,
-    images: &Tensor,
-    sites: &[&str],
-) -> Result<(Tensor, Vec<Tensor>)> {
+pub fn capture(hooks: &Hooks<'_>, images: &Tensor, sites: &[&str]) -> Result<(Tensor, Vec<Tensor>)> {
     todo!("exercise 2.1: one hook per site that keeps a copy, then a forward pass")
 }

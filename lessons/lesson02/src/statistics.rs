@@ -63,9 +63,7 @@ impl Statistics {
     /// Compute in f64: a million f32 values do not add up in f32. NaN and infinities are counted in `not_finite` and
     /// left out of everything else, so that one of them neither vanishes nor takes all the rest with it.
     pub fn update(&mut self, activations: &Tensor) -> Result<()> {
-        todo!(
-            "exercise 2.3: count, mean and squares of this batch, then join them to what is there"
-        )
+        todo!("exercise 2.3: count, mean and squares of this batch, then join them to what is there")
     }
 
     /// The statistics of all batches so far.

@@ -35,7 +35,5 @@ pub fn gradients(
     sites: &[&str],
     objective: impl Fn(&Tensor) -> Result<Tensor>,
 ) -> Result<Vec<Tensor>> {
-    todo!(
-        "exercise 2.2: one tap per site during the pass; then the objective, backward, and a look into the store"
-    )
+    todo!("exercise 2.2: one tap per site during the pass; then the objective, backward, and a look into the store")
 }

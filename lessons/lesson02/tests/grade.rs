@@ -15,13 +15,9 @@ fn main() -> std::process::ExitCode {
                     lesson02::capture,
                 )
             }),
-            exercise(
-                "2.2",
-                check::gradients,
-                |network, images, sites, objective| {
-                    lesson02::gradients(network, images, sites, objective)
-                },
-            ),
+            exercise("2.2", check::gradients, |network, images, sites, objective| {
+                lesson02::gradients(network, images, sites, objective)
+            }),
             exercise("2.3", check::statistics, |batches| {
                 let new = lesson02::Statistics::new();
                 let s = check::fed(new, batches, lesson02::Statistics::update)?.summary()?;
@@ -61,9 +57,7 @@ fn main() -> std::process::ExitCode {
             exercise("2.9", check::strongest_answer, |images, filter, window| {
                 let a = lesson02::strongest_answer(images, filter, window)?;
                 let place = [a.image, a.row, a.column];
-                Ok(check::answer_observed(
-                    place, a.response, a.cosine, &a.patch,
-                ))
+                Ok(check::answer_observed(place, a.response, a.cosine, &a.patch))
             }),
         ],
     )

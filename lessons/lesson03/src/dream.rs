@@ -34,15 +34,8 @@ pub struct Dream {
 /// **Errors** if `octaves` is 0, `ratio` is not above 1, or a side comes out as 0.
 /// **Trap** An octave is a ratio, not a difference: each size follows from the picture's own, without rounding twice.
 /// **Accepted by** `cargo test -p lesson03 ex3_7`
-pub fn octave_sizes(
-    height: usize,
-    width: usize,
-    octaves: usize,
-    ratio: f64,
-) -> Result<Vec<(usize, usize)>> {
-    todo!(
-        "exercise 3.7: divide both sides by ratio to the power of octaves − 1 − octave, and round"
-    )
+pub fn octave_sizes(height: usize, width: usize, octaves: usize, ratio: f64) -> Result<Vec<(usize, usize)>> {
+    todo!("exercise 3.7: divide both sides by ratio to the power of octaves − 1 − octave, and round")
 }
 
 /// Resizes images bilinearly, each side by a matrix product; differentiable. Pixel centres lie at halves, as in PyTorch's
@@ -56,9 +49,7 @@ pub fn resize(images: &Tensor, rows: usize, columns: usize) -> Result<Tensor> {
     let matrix = |to: usize, from: usize| {
         let step = from as f64 / to as f64;
         let source = ((Tensor::arange(0f64, to as f64, images.device())? + 0.5)? * step)?;
-        let source = (source - 0.5)?
-            .clamp(0.0, from as f64 - 1.0)?
-            .unsqueeze(1)?;
+        let source = (source - 0.5)?.clamp(0.0, from as f64 - 1.0)?.unsqueeze(1)?;
         let place = Tensor::arange(0f64, from as f64, images.device())?;
         let share = (1.0 - source.broadcast_sub(&place)?.abs()?)?.maximum(0.0)?; // a tent of width 2
         share.to_dtype(images.dtype())

@@ -8,8 +8,8 @@ use candle_core::{Device, Tensor};
 use candle_nn::ops::softmax;
 use draw::{Figure, ImagePanel, LineChart, MapGrid, Series};
 use lesson03::{
-    Dream, Function, Optimizer, Problem, Settings, Target, Wobble, blur, dream, l2, maximize,
-    objective, paint, roll, score, similarity, top_examples, total_variation, turn,
+    Dream, Function, Optimizer, Problem, Settings, Target, Wobble, blur, dream, l2, maximize, objective, paint, roll,
+    score, similarity, top_examples, total_variation, turn,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -124,10 +124,7 @@ const SOFT: Recipe = Recipe {
 impl Recipe {
     /// The best of those whose exercises are done: waves if 3.4 and 3.6 are.
     fn best() -> Self {
-        [WAVES, SOFT]
-            .into_iter()
-            .find(Self::can_be_made)
-            .unwrap_or(PLAIN)
+        [WAVES, SOFT].into_iter().find(Self::can_be_made).unwrap_or(PLAIN)
     }
 
     /// Are the exercises beyond the core that it needs done?
@@ -162,9 +159,7 @@ impl Recipe {
         } else {
             ""
         };
-        let Settings {
-            steps, optimizer, ..
-        } = self.settings;
+        let Settings { steps, optimizer, .. } = self.settings;
         format!("{what}, {steps} steps of {optimizer:?} (3.5){moved}{penalty}{blur}")
     }
 }
@@ -177,13 +172,7 @@ struct Wish<'a> {
 }
 
 /// Makes `batch` images by a recipe; returns them and the objective's mean before each step.
-fn make(
-    wish: &Wish,
-    recipe: &Recipe,
-    batch: usize,
-    side: usize,
-    what: String,
-) -> Result<(Tensor, Vec<f64>)> {
+fn make(wish: &Wish, recipe: &Recipe, batch: usize, side: usize, what: String) -> Result<(Tensor, Vec<f64>)> {
     let random = RefCell::new(ChaCha8Rng::seed_from_u64(1));
     let bar = progress(recipe.settings.steps as u64, what);
     let values = RefCell::new(vec![]);
@@ -219,12 +208,7 @@ fn make(
         problem.project = &softened;
     }
     let start = match recipe.waves {
-        false => uniform(
-            &mut random.borrow_mut(),
-            &[batch, 3, side, side],
-            0.5,
-            recipe.start,
-        )?,
+        false => uniform(&mut random.borrow_mut(), &[batch, 3, side, side], 0.5, recipe.start)?,
         true => {
             (problem.image, problem.project) = (&painted, &same);
             let waves = [batch, 3, side, side / 2 + 1, 2];
@@ -236,12 +220,7 @@ fn make(
 }
 
 /// Random numbers between `middle` − `spread` and `middle` + `spread`.
-fn uniform(
-    random: &mut ChaCha8Rng,
-    shape: &[usize],
-    middle: f32,
-    spread: f32,
-) -> candle_core::Result<Tensor> {
+fn uniform(random: &mut ChaCha8Rng, shape: &[usize], middle: f32, spread: f32) -> candle_core::Result<Tensor> {
     let count = shape.iter().product();
     let numbers = (0..count).map(|_| middle + spread * random.random_range(-1.0f32..1.0));
     Tensor::from_vec(numbers.collect(), shape, &Device::Cpu)
@@ -254,21 +233,14 @@ fn before_relu(network: &ResNet, layer: &str) -> Result<String> {
     let site = last
         .into_iter()
         .find(|site| site.starts_with(layer) && site.ends_with(".add"));
-    Ok(site
-        .with_context(|| format!("expected a sum in {layer}"))?
-        .clone())
+    Ok(site.with_context(|| format!("expected a sum in {layer}"))?.clone())
 }
 
 /// The standard deviation of a channel's objective over 32 images of the data: what penalties are measured in.
 fn spread(material: &Material, site: &str, channel: usize) -> Result<f64> {
     let mut values = vec![];
     for batch in material.batches(0..32, 16) {
-        let scores = score(
-            material.network(),
-            &batch?.pixels,
-            site,
-            Target::Channel(channel),
-        )?;
+        let scores = score(material.network(), &batch?.pixels, site, Target::Channel(channel))?;
         values.extend(scores.to_vec1::<f32>()?);
     }
     let mean = values.iter().sum::<f32>() / values.len() as f32;
@@ -557,13 +529,7 @@ fn diverse(material: &Material) -> Result<Figure> {
             objective: &together,
             scale,
         };
-        let (images, _) = make(
-            &wish,
-            &recipe,
-            4,
-            side(material),
-            format!("{site} {channel}"),
-        )?;
+        let (images, _) = make(&wish, &recipe, 4, side(material), format!("{site} {channel}"))?;
         for n in 0..4 {
             let reached = value(material, &images.narrow(0, n, 1)?, &site, channel)?;
             let panel = ImagePanel::new(&images.get(n)?)?;
@@ -577,8 +543,7 @@ fn diverse(material: &Material) -> Result<Figure> {
 fn examples(material: &Material) -> Result<Figure> {
     const COUNT: u64 = 1000;
     let recipe = Recipe::best();
-    const UNITS: [(&str, usize); 4] =
-        [("layer3", 20), ("layer3", 5), ("layer4", 3), ("layer4", 40)];
+    const UNITS: [(&str, usize); 4] = [("layer3", 20), ("layer3", 5), ("layer4", 3), ("layer4", 40)];
     let mut figure = Figure::new(format!("What units want, and the best of {COUNT} images"))
         .columns(6)
         .width(WIDTH_OF_SIX)
@@ -614,11 +579,7 @@ fn examples(material: &Material) -> Result<Figure> {
 }
 
 /// For each unit its objective of each image of the data.
-fn scores(
-    material: &Material,
-    units: &[(&str, String, usize)],
-    count: u64,
-) -> Result<Vec<Vec<f32>>> {
+fn scores(material: &Material, units: &[(&str, String, usize)], count: u64) -> Result<Vec<Vec<f32>>> {
     const BATCH: usize = 20;
     let sites: Vec<&str> = units.iter().map(|(_, site, _)| site.as_str()).collect();
     let bar = progress(count, "the data");
@@ -637,10 +598,7 @@ fn scores(
 
 /// A scene without its grain, any other image as it is.
 fn shown(sample: &Sample) -> Result<Tensor> {
-    let none = Grain {
-        strength: 0.0,
-        seed: 0,
-    };
+    let none = Grain { strength: 0.0, seed: 0 };
     match &sample.rendered {
         Some(rendered) => {
             let image = rendered.scene.with_grain(none).render().image;

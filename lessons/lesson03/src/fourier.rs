@@ -31,9 +31,7 @@ use candle_nn::ops::sigmoid;
 /// `torch.fft.irfft2(z, s=(H, W), norm="ortho")`.
 /// **Accepted by** `cargo test -p lesson03 ex3_6`
 pub fn from_spectrum(spectrum: &Tensor, width: usize) -> Result<Tensor> {
-    todo!(
-        "exercise 3.6: the weights m·s/√(H·W) of each wave first, then two pairs of matrix products"
-    )
+    todo!("exercise 3.6: the weights m·s/√(H·W) of each wave first, then two pairs of matrix products")
 }
 
 /// Colours that occur together are moved together. In the scenes of this course red, green and blue mostly rise and fall

@@ -19,9 +19,7 @@ fn main() -> std::process::ExitCode {
                 check::objectives,
                 check::Objectives {
                     objective: |activation, t| lesson03::objective(activation, target(t)),
-                    score: |network, images, site, t| {
-                        lesson03::score(network, images, site, target(t))
-                    },
+                    score: |network, images, site, t| lesson03::score(network, images, site, target(t)),
                 },
             ),
             exercise(

@@ -19,15 +19,8 @@ use resnet::ResNet;
 /// **Trap** A site whose name is misspelt never comes by. Nothing is removed, nothing changes, and "the network does not
 /// use it" is the wrong conclusion.
 /// **Accepted by** `cargo test -p lesson04 ex4_9`
-pub fn without_units(
-    network: &ResNet,
-    images: &Tensor,
-    site: &str,
-    units: &[usize],
-) -> Result<Tensor> {
-    todo!(
-        "exercise 4.9: check the site, then forward_visit with a closure that changes one activation"
-    )
+pub fn without_units(network: &ResNet, images: &Tensor, site: &str, units: &[usize]) -> Result<Tensor> {
+    todo!("exercise 4.9: check the site, then forward_visit with a closure that changes one activation")
 }
 
 /// The same for a direction in the space of units, such as a probe's weights: what lies along it is taken out at every
@@ -40,12 +33,7 @@ pub fn without_units(
 /// - the rest as in [`without_units`]
 ///
 /// **Errors** if there is no such site, the number of channels differs, or d is 0.
-pub fn without_direction(
-    network: &ResNet,
-    images: &Tensor,
-    site: &str,
-    direction: &Tensor,
-) -> Result<Tensor> {
+pub fn without_direction(network: &ResNet, images: &Tensor, site: &str, direction: &Tensor) -> Result<Tensor> {
     todo!("exercise 4.9: the same visit; a·d is a sum over dimension 1")
 }
 

@@ -41,9 +41,7 @@ impl Thresholds {
     ///
     /// **Errors** if the number of units differs from that of earlier batches.
     pub fn update(&mut self, activations: &Tensor) -> Result<()> {
-        todo!(
-            "exercise 4.8: one row of values per unit, joined to those kept, sorted, cut to `keep`"
-        )
+        todo!("exercise 4.8: one row of values per unit, joined to those kept, sorted, cut to `keep`")
     }
 
     /// The threshold of each unit, `[units]`.
@@ -98,9 +96,7 @@ impl Dissection {
     /// already have the size of the masks. The result of a computation is safe, and so is `force_contiguous()`. And an f32 cannot count
     /// beyond 16,777,216, while 1,025 images of 128×128 have more pixels: add up in f64.
     pub fn update(&mut self, activations: &Tensor, masks: &Tensor) -> Result<()> {
-        todo!(
-            "exercise 4.8: image by image: enlarge, compare, and one matrix product with the masks"
-        )
+        todo!("exercise 4.8: image by image: enlarge, compare, and one matrix product with the masks")
     }
 
     /// How well does each unit stand for each concept?

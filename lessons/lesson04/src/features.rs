@@ -35,11 +35,6 @@ pub fn pool(maps: &Tensor, grid: usize) -> Result<Tensor> {
 /// **Errors** if there is no such site, or as [`pool`] does.
 /// **Trap** The backbone is frozen: what you return must not lead back into the network, or whoever trains on it trains
 /// the network too. `detach()` cuts the way.
-pub fn features(
-    network: &ResNet,
-    images: &Tensor,
-    sites: &[&str],
-    grid: usize,
-) -> Result<Vec<Tensor>> {
+pub fn features(network: &ResNet, images: &Tensor, sites: &[&str], grid: usize) -> Result<Vec<Tensor>> {
     todo!("exercise 4.1: network.capture(images, sites), then pool what it kept at each site")
 }

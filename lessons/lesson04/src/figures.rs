@@ -6,9 +6,9 @@ use anyhow::Result;
 use candle_core::{Device, Tensor};
 use draw::{BarChart, Figure, LineChart, MapGrid, Series, Table};
 use lesson04::{
-    Dissection, Effect, PENALTY, Score, Standardizer, Task, Thresholds, best_concepts,
-    control_labels, depth_curve, effect, features, fit_probe, pool, random_rotation, rotated,
-    score, selectivity, shuffled, split, without_direction, without_units,
+    Dissection, Effect, PENALTY, Score, Standardizer, Task, Thresholds, best_concepts, control_labels, depth_curve,
+    effect, features, fit_probe, pool, random_rotation, rotated, score, selectivity, shuffled, split,
+    without_direction, without_units,
 };
 use rayon::prelude::*;
 use resnet::ResNet;
@@ -46,9 +46,7 @@ fn untrained(material: &Material) -> Result<ResNet> {
 
 /// As many images as a picture asks for, or as there are.
 fn count(material: &Material, wanted: u64) -> u64 {
-    material
-        .image_count()
-        .map_or(wanted, |there| there.min(wanted))
+    material.image_count().map_or(wanted, |there| there.min(wanted))
 }
 
 /// Normalized batches with a progress bar; `see` gets each batch as it comes.
@@ -127,15 +125,10 @@ fn gather<T>(
 ) -> Result<(Vec<Tensor>, Vec<T>)> {
     let mut labels = vec![];
     let mut parts = vec![vec![]; sites.len()];
-    let batches = normalized(material, images, "features", |batch| {
-        labels.extend(label(batch))
-    });
+    let batches = normalized(material, images, "features", |batch| labels.extend(label(batch)));
     for images in batches {
         let rows = features(network, &images?, sites, grid)?;
-        parts
-            .iter_mut()
-            .zip(rows)
-            .for_each(|(part, rows)| part.push(rows));
+        parts.iter_mut().zip(rows).for_each(|(part, rows)| part.push(rows));
     }
     let joined = parts.iter().map(|parts| Tensor::cat(parts, 0));
     Ok((joined.collect::<candle_core::Result<_>>()?, labels))
@@ -182,10 +175,7 @@ fn question(material: &Material) -> Result<Figure> {
     sources.push(("untrained layer4".into(), raw[0].clone()));
     sources.extend(SITES.iter().map(|site| site.to_string()).zip(trained));
 
-    let yes: Vec<usize> = labels
-        .iter()
-        .map(|&label| usize::from(label == class))
-        .collect();
+    let yes: Vec<usize> = labels.iter().map(|&label| usize::from(label == class)).collect();
     let seen = 1 + labels.iter().copied().max().unwrap_or(0);
     let mut figure = Figure::new(format!(
         "Is it a {}? What a linear probe can tell from each layer",
@@ -200,11 +190,7 @@ fn question(material: &Material) -> Result<Figure> {
     ))
     ;
     for (title, labels, classes) in [
-        (
-            format!("a {}, or not?", material.class_name(class)),
-            &yes,
-            2,
-        ),
+        (format!("a {}, or not?", material.class_name(class)), &yes, 2),
         ("which class?".to_string(), &labels, seen),
     ] {
         let trained = labels.len() - (TEST_SHARE * labels.len() as f64) as usize;
@@ -216,10 +202,7 @@ fn question(material: &Material) -> Result<Figure> {
             BarChart::new(sources.iter().map(|(name, _)| name.as_str()))
                 .title(title)
                 .group("accuracy", heights)
-                .level(
-                    "majority",
-                    share_of_commonest(&labels[..trained], &labels[trained..]),
-                )
+                .level("majority", share_of_commonest(&labels[..trained], &labels[trained..]))
                 .y_label("accuracy on test images")
                 .with_numbers(),
         );
@@ -230,17 +213,9 @@ fn question(material: &Material) -> Result<Figure> {
 /// The share of the test labels that are the commonest training label.
 fn share_of_commonest(train: &[usize], test: &[usize]) -> f64 {
     let mut counts = BTreeMap::new();
-    train
-        .iter()
-        .for_each(|&label| *counts.entry(label).or_insert(0) += 1);
-    let commonest = counts
-        .iter()
-        .max_by_key(|(_, count)| **count)
-        .map(|(label, _)| *label);
-    let right = test
-        .iter()
-        .filter(|&&label| Some(label) == commonest)
-        .count();
+    train.iter().for_each(|&label| *counts.entry(label).or_insert(0) += 1);
+    let commonest = counts.iter().max_by_key(|(_, count)| **count).map(|(label, _)| *label);
+    let right = test.iter().filter(|&&label| Some(label) == commonest).count();
     right as f64 / test.len() as f64
 }
 
@@ -269,10 +244,7 @@ fn depth(material: &Material) -> Result<Figure> {
         let mut chart = over_depth(title);
         for (task, scores) in tasks.iter().zip(&curve) {
             chart = chart.series(line(&task.name, scores));
-            let numbers = scores
-                .iter()
-                .map(|score| score.accuracy)
-                .chain([scores[0].majority]);
+            let numbers = scores.iter().map(|score| score.accuracy).chain([scores[0].majority]);
             let cells = [title.to_string(), task.name.clone()]
                 .into_iter()
                 .chain(numbers.map(|number| format!("{number:.2}")));
@@ -386,8 +358,7 @@ fn selectivities(material: &Material) -> Result<Figure> {
             .iter()
             .map(|rows| selectivity(rows, &task.labels, &types, task.classes, [&train, &test], 1))
             .collect::<candle_core::Result<Vec<_>>>()?;
-        let of =
-            |which: fn(&lesson04::Selectivity) -> Score| both.iter().map(which).collect::<Vec<_>>();
+        let of = |which: fn(&lesson04::Selectivity) -> Score| both.iter().map(which).collect::<Vec<_>>();
         figure = figure.panel(
             over_depth(&format!("{}, {} classes", task.name, task.classes))
                 .series(line(&task.name, &of(|one| one.task)))
@@ -431,12 +402,7 @@ fn masks(rendered: &[Rendered], concepts: &[Concept]) -> Result<Tensor> {
 }
 
 /// Dissects layers (4.8) in two passes over the scenes: thresholds, then counts. `along_random_axes` as well, if wanted.
-fn dissect(
-    material: &Material,
-    sites: &[&str],
-    concepts: &[Concept],
-    along_random_axes: bool,
-) -> Result<Vec<Layer>> {
+fn dissect(material: &Material, sites: &[&str], concepts: &[Concept], along_random_axes: bool) -> Result<Vec<Layer>> {
     let network = material.network();
     let side = material.sample(0)?.pixels.dim(1)?;
     let image = Tensor::zeros((1, 3, side, side), candle_core::DType::F32, &Device::Cpu)?;
@@ -478,8 +444,7 @@ fn dissect(
                 Some(turned) => turned.update(&rotated(activations, axes)?, &masks),
                 None => Ok(()),
             };
-            let (straight, turned) =
-                rayon::join(|| straight.update(activations, &both), count_turned);
+            let (straight, turned) = rayon::join(|| straight.update(activations, &both), count_turned);
             straight.and(turned)
         })?;
         bar.inc(BATCH as u64);
@@ -521,13 +486,9 @@ fn units(material: &Material) -> Result<Figure> {
                 .or_insert_with(|| vec![0; layers.len()])[place] += 1;
         }
     }
-    let mut chart = BarChart::new(SITES)
-        .title("units by kind of concept")
-        .y_label("units");
+    let mut chart = BarChart::new(SITES).title("units by kind of concept").y_label("units");
     for factor in ["shape", "colour", "texture", "badge", "background"] {
-        let of_factor = by_concept
-            .iter()
-            .filter(|(concept, _)| concept.factor() == factor);
+        let of_factor = by_concept.iter().filter(|(concept, _)| concept.factor() == factor);
         let mut heights = vec![0.0; SITES.len()];
         of_factor.for_each(|(_, counts)| {
             heights
@@ -539,11 +500,7 @@ fn units(material: &Material) -> Result<Figure> {
     }
     let heads = || Table::new([&["concept"][..], &SITES].concat());
     let row = |(concept, counts): (&Concept, &Vec<usize>)| {
-        [
-            vec![concept.to_string()],
-            counts.iter().map(usize::to_string).collect(),
-        ]
-        .concat()
+        [vec![concept.to_string()], counts.iter().map(usize::to_string).collect()].concat()
     };
     let half = by_concept.len().div_ceil(2);
     let left = by_concept
@@ -604,18 +561,11 @@ fn null(material: &Material) -> Result<Figure> {
 }
 
 /// The unit of a layer that stands best for a concept of this kind: unit, concept, IoU.
-fn best_unit(
-    layer: &Layer,
-    concepts: &[Concept],
-    factor: &str,
-) -> Result<Option<(usize, Concept, f64)>> {
+fn best_unit(layer: &Layer, concepts: &[Concept], factor: &str) -> Result<Option<(usize, Concept, f64)>> {
     let best = best_concepts(&layer.real)?;
-    let of_factor = best
-        .into_iter()
-        .enumerate()
-        .filter_map(|(unit, (concept, iou))| {
-            (concepts[concept].factor() == factor).then_some((unit, concepts[concept], iou))
-        });
+    let of_factor = best.into_iter().enumerate().filter_map(|(unit, (concept, iou))| {
+        (concepts[concept].factor() == factor).then_some((unit, concepts[concept], iou))
+    });
     Ok(of_factor.max_by(|a, b| a.2.total_cmp(&b.2)))
 }
 
@@ -639,19 +589,12 @@ fn best_scenes(material: &Material) -> Result<Figure> {
     ));
     for (layer, (unit, concept, iou)) in chosen {
         let maps = |image: &Tensor| -> Result<Tensor> {
-            let trace = material
-                .network()
-                .capture(&resnet::normalize(image)?, &[&layer.site])?;
+            let trace = material.network().capture(&resnet::normalize(image)?, &[&layer.site])?;
             Ok(trace.activation(&layer.site)?.narrow(1, unit, 1)?)
         };
         let mut largest = vec![];
         for batch in material.batches(0..DISSECTED, BATCH) {
-            largest.extend(
-                maps(&batch?.pixels)?
-                    .flatten_from(1)?
-                    .max(1)?
-                    .to_vec1::<f32>()?,
-            );
+            largest.extend(maps(&batch?.pixels)?.flatten_from(1)?.max(1)?.to_vec1::<f32>()?);
         }
         let mut order: Vec<usize> = (0..largest.len()).collect();
         order.sort_by(|&a, &b| largest[b].total_cmp(&largest[a]));
@@ -660,18 +603,12 @@ fn best_scenes(material: &Material) -> Result<Figure> {
             let pixels = material.sample(index as u64)?.pixels;
             let (_, height, width) = pixels.dims3()?;
             let map = maps(&pixels.unsqueeze(0)?)?.upsample_bilinear2d(height, width, false)?;
-            let on = map
-                .gt(threshold)?
-                .to_dtype(candle_core::DType::F32)?
-                .squeeze(0)?;
+            let on = map.gt(threshold)?.to_dtype(candle_core::DType::F32)?.squeeze(0)?;
             Ok(pixels.broadcast_mul(&on.affine(0.75, 0.25)?)?)
         };
         let scenes = order[..SHOWN].iter().map(lit).collect::<Result<Vec<_>>>()?;
         let grid = MapGrid::images(&Tensor::stack(&scenes, 0)?)?.columns(SHOWN);
-        figure = figure.panel(grid.title(format!(
-            "{} unit {unit}: {concept}, IoU {iou:.2}",
-            layer.site
-        )));
+        figure = figure.panel(grid.title(format!("{} unit {unit}: {concept}, IoU {iou:.2}", layer.site)));
     }
     Ok(figure.width(840))
 }
@@ -708,18 +645,11 @@ fn strongest_unit(material: &Material) -> Result<(usize, usize)> {
     let rows = Standardizer::fit(&rows[0])?.apply(&rows[0])?;
     let mut strongest = (0, 0, 0.0);
     for class in 0..material.network().config().classes {
-        let of_class: Vec<usize> = (0..labels.len())
-            .filter(|&row| labels[row] == class)
-            .collect();
+        let of_class: Vec<usize> = (0..labels.len()).filter(|&row| labels[row] == class).collect();
         if of_class.is_empty() {
             continue;
         }
-        for (unit, &mean) in select(&rows, &of_class)?
-            .mean(0)?
-            .to_vec1::<f32>()?
-            .iter()
-            .enumerate()
-        {
+        for (unit, &mean) in select(&rows, &of_class)?.mean(0)?.to_vec1::<f32>()?.iter().enumerate() {
             if mean > strongest.2 {
                 strongest = (unit, class, mean);
             }
@@ -736,20 +666,14 @@ fn read_and_used(material: &Material, unit: usize, class: usize) -> Result<[BarC
     let mut fc = weights["fc.weight"].to_vec2::<f32>()?;
     fc.iter_mut().for_each(|row| row[unit] = 0.0);
     let shape = weights["fc.weight"].shape().clone();
-    weights.insert(
-        "fc.weight".into(),
-        Tensor::from_vec(fc.concat(), shape, &Device::Cpu)?,
-    );
+    weights.insert("fc.weight".into(), Tensor::from_vec(fc.concat(), shape, &Device::Cpu)?);
     let planted = ResNet::new(network.config(), &weights)?;
 
     let (mut read, mut used, mut share) = (vec![], vec![], 0.0);
     for network in [network, &planted] {
         let of = |batch: &Batch| batch.labels.clone();
         let (rows, labels) = gather(material, network, 600, &["layer4"], 1, of)?;
-        let yes: Vec<usize> = labels
-            .iter()
-            .map(|&label| usize::from(label == class))
-            .collect();
+        let yes: Vec<usize> = labels.iter().map(|&label| usize::from(label == class)).collect();
         read.push(accuracy(&rows[0].narrow(1, unit, 1)?, &yes, 2)?);
         let trained = yes.len() - (TEST_SHARE * yes.len() as f64) as usize;
         share = share_of_commonest(&yes[..trained], &yes[trained..]);
@@ -807,8 +731,7 @@ fn directions(material: &Material, class: usize) -> Result<BarChart> {
             let direction = match task {
                 // A probe reads x/σ, so the direction among the activations is w/σ.
                 Some(task) => {
-                    let probe =
-                        fit_probe(&scale.apply(rows)?, &task.labels, task.classes, PENALTY)?;
+                    let probe = fit_probe(&scale.apply(rows)?, &task.labels, task.classes, PENALTY)?;
                     (probe.weights.get(label)? / &scale.deviation)?
                 }
                 None => random_rotation(rows.dim(1)?, 7)?.get(0)?,

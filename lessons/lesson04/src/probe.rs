@@ -47,12 +47,7 @@ impl Probe {
     /// **Trap** e^100 is infinite in f32. `candle_nn::ops::softmax(&z, D::Minus1)` subtracts each row's maximum first.
     /// **Source** Bishop 2006, "Pattern Recognition and Machine Learning", section 4.3.4.
     /// **Accepted by** `cargo test -p lesson04 ex4_4`
-    pub fn gradients(
-        &self,
-        features: &Tensor,
-        targets: &Tensor,
-        penalty: f64,
-    ) -> Result<(Tensor, Tensor)> {
+    pub fn gradients(&self, features: &Tensor, targets: &Tensor, penalty: f64) -> Result<(Tensor, Tensor)> {
         todo!("exercise 4.4: P from candle_nn::ops::softmax, then P − Y over the number of rows")
     }
 }
@@ -97,11 +92,6 @@ pub fn one_hot(labels: &[usize], classes: usize) -> Result<Tensor> {
 /// **Errors** if there are not as many labels as rows, or as [`one_hot`] does.
 /// **Trap** A probe stopped early measures your patience, not the layer.
 /// **Source** Nesterov 1983; O'Donoghue and Candès 2015, section 3.2, for the restarts.
-pub fn fit_probe(
-    features: &Tensor,
-    labels: &[usize],
-    classes: usize,
-    penalty: f64,
-) -> Result<Probe> {
+pub fn fit_probe(features: &Tensor, labels: &[usize], classes: usize, penalty: f64) -> Result<Probe> {
     todo!("exercise 4.4: zero weights, the step, and the loop with two probes, `now` and `before`")
 }

@@ -24,7 +24,5 @@ use rand_chacha::ChaCha8Rng;
 /// **Trap** The order in which a `HashSet` gives its elements changes from run to run. A `BTreeSet` is sorted.
 /// **Accepted by** `cargo test -p lesson04 ex4_2`
 pub fn split(groups: &[usize], test_share: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>)> {
-    todo!(
-        "exercise 4.2: a BTreeSet of the groups, shuffled; then ask of each row where its group went"
-    )
+    todo!("exercise 4.2: a BTreeSet of the groups, shuffled; then ask of each row where its group went")
 }

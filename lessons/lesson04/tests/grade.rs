@@ -33,8 +33,7 @@ fn main() -> std::process::ExitCode {
                     };
                     let tasks: Vec<_> = tasks.iter().map(task).collect();
                     let mut batches = batches.iter().cloned().map(Ok);
-                    let curve =
-                        lesson04::depth_curve(network, &mut batches, sites, grid, &tasks, rows)?;
+                    let curve = lesson04::depth_curve(network, &mut batches, sites, grid, &tasks, rows)?;
                     let row = |row: &Vec<Score>| row.iter().map(numbers).collect();
                     Ok(curve.iter().map(row).collect())
                 },
@@ -77,9 +76,7 @@ fn probing() -> check::Probing {
     check::Probing {
         logits: |probe, features| as_probe(probe).logits(features),
         predict: |probe, features| as_probe(probe).predict(features),
-        gradients: |probe, features, targets, penalty| {
-            as_probe(probe).gradients(features, targets, penalty)
-        },
+        gradients: |probe, features, targets, penalty| as_probe(probe).gradients(features, targets, penalty),
         fit: |features, labels, classes, penalty| {
             let probe = lesson04::fit_probe(features, labels, classes, penalty)?;
             Ok((probe.weights, probe.bias))
@@ -115,9 +112,7 @@ fn dissection() -> check::Dissect {
     check::Dissect {
         thresholds: |batches, values, share| {
             let mut thresholds = lesson04::Thresholds::new(values, share)?;
-            batches
-                .iter()
-                .try_for_each(|batch| thresholds.update(batch))?;
+            batches.iter().try_for_each(|batch| thresholds.update(batch))?;
             thresholds.finish()
         },
         iou: |batches, thresholds| {
@@ -125,9 +120,7 @@ fn dissection() -> check::Dissect {
             let mut dissection = lesson04::Dissection::new(thresholds, concepts)?;
             batches
                 .iter()
-                .try_for_each(|(activations, masks)| -> Result<()> {
-                    dissection.update(activations, masks)
-                })?;
+                .try_for_each(|(activations, masks)| -> Result<()> { dissection.update(activations, masks) })?;
             dissection.iou()
         },
         best: lesson04::best_concepts,

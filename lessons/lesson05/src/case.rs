@@ -116,8 +116,7 @@ pub fn repaired(network: &ResNet, repair: &Repair, images: &Tensor) -> Result<Te
     resnet::by_image(images, |image| {
         network.forward_visit(image, &mut |site, activation| {
             let here = site == repair.site;
-            here.then(|| remove(activation, &repair.directions))
-                .transpose()
+            here.then(|| remove(activation, &repair.directions)).transpose()
         })
     })
 }

@@ -4,9 +4,9 @@ use anyhow::Result;
 use candle_core::{Device, Tensor};
 use draw::{BarChart, Colormap, Figure, Heatmap, ImagePanel, LineChart, MapGrid, Scale, Series};
 use lesson05::{
-    Effect, Repair, TOP_DOWN, cascade, class_activation_map, class_score, contributions, edges,
-    effect, finding, grad_cam, grad_cam_plus_plus, guided_backprop, localization, overlay,
-    randomized, rank_correlation, repair, repaired, saliency, test_scenes, upsample,
+    Effect, Repair, TOP_DOWN, cascade, class_activation_map, class_score, contributions, edges, effect, finding,
+    grad_cam, grad_cam_plus_plus, guided_backprop, localization, overlay, randomized, rank_correlation, repair,
+    repaired, saliency, test_scenes, upsample,
 };
 use resnet::{ResNet, checkpoints};
 use scenes::{Rendered, Sampler, Scene, Shape};
@@ -90,11 +90,7 @@ fn over(pixels: &Tensor, map: &Tensor, title: impl Into<String>) -> Result<Image
     let largest = upsample(&map.unsqueeze(0)?, height, width)?.max_all()?;
     let largest = largest.to_scalar::<f32>()?;
     let panel = ImagePanel::new(&overlay(pixels, map, OPACITY)?)?.title(title);
-    Ok(panel.bar(
-        0.0,
-        if largest > 0.0 { largest } else { 1.0 },
-        Colormap::Magma,
-    ))
+    Ok(panel.bar(0.0, if largest > 0.0 { largest } else { 1.0 }, Colormap::Magma))
 }
 
 // ---------------------------------------------------------------------------------------------- the pictures
@@ -133,15 +129,8 @@ fn steps(material: &Material) -> Result<Figure> {
     let signed = class_activation_map(trace.activation("layer4")?, fc, *class as usize)?.get(0)?;
     let map = grad_cam(network, &view.input()?, &[*class], "layer4")?;
     let (_, height, width) = view.pixels.dims3()?;
-    let logit = trace
-        .logits
-        .get(0)?
-        .get(*class as usize)?
-        .to_scalar::<f32>()?;
-    let bias = network
-        .parameter("fc.bias")?
-        .get(*class as usize)?
-        .to_scalar::<f32>()?;
+    let logit = trace.logits.get(0)?.get(*class as usize)?.to_scalar::<f32>()?;
+    let bias = network.parameter("fc.bias")?.get(*class as usize)?.to_scalar::<f32>()?;
     let mean = signed.mean_all()?.to_scalar::<f32>()?;
     Ok(Figure::new("From an activation to a picture")
         .caption(format!(
@@ -195,10 +184,7 @@ fn importance(material: &Material) -> Result<Figure> {
     let network = material.network();
     let view = View::new(material, 5)?;
     let input = view.input()?;
-    let activations = network
-        .capture(&input, &["layer4"])?
-        .activation("layer4")?
-        .clone();
+    let activations = network.capture(&input, &["layer4"])?.activation("layer4")?.clone();
     let activity = activations.mean((2, 3))?.get(0)?.to_vec1::<f32>()?;
     let parts = view.classes.iter().map(|(class, _)| {
         let trace = network.tap(&input, &["layer4"])?;
@@ -214,22 +200,11 @@ fn importance(material: &Material) -> Result<Figure> {
         order
     };
     let chart = |channels: &[usize], title: &str| {
-        let of = |values: &[f32]| -> Vec<f64> {
-            channels
-                .iter()
-                .map(|&channel| f64::from(values[channel]))
-                .collect()
-        };
+        let of = |values: &[f32]| -> Vec<f64> { channels.iter().map(|&channel| f64::from(values[channel])).collect() };
         BarChart::new(channels.iter().map(usize::to_string))
             .group("mean activation", of(&activity))
-            .group(
-                format!("contribution to {}", view.classes[0].1),
-                of(&parts[0]),
-            )
-            .group(
-                format!("contribution to {}", view.classes[1].1),
-                of(&parts[1]),
-            )
+            .group(format!("contribution to {}", view.classes[0].1), of(&parts[0]))
+            .group(format!("contribution to {}", view.classes[1].1), of(&parts[1]))
             .x_label("channel")
             .title(title)
     };
@@ -245,9 +220,18 @@ fn importance(material: &Material) -> Result<Figure> {
             view.name
         ))
         .panel(view.image()?)
-        .panel(view.under(&map(by_activity[0])?, format!("most active: channel {}", by_activity[0]))?)
-        .panel(view.under(&map(by_class[0][0])?, format!("most for {first}: channel {}", by_class[0][0]))?)
-        .panel(view.under(&map(by_class[1][0])?, format!("most for {second}: channel {}", by_class[1][0]))?)
+        .panel(view.under(
+            &map(by_activity[0])?,
+            format!("most active: channel {}", by_activity[0]),
+        )?)
+        .panel(view.under(
+            &map(by_class[0][0])?,
+            format!("most for {first}: channel {}", by_class[0][0]),
+        )?)
+        .panel(view.under(
+            &map(by_class[1][0])?,
+            format!("most for {second}: channel {}", by_class[1][0]),
+        )?)
         .next_row()
         .panel(chart(&by_activity, "the eight most active channels"))
         .panel(chart(&by_class[0], &format!("the eight that matter most for {first}")))
@@ -270,10 +254,7 @@ fn pixels(material: &Material) -> Result<Figure> {
         let classes = [*class];
         let heat = |map: Tensor, title: &str| -> Result<Heatmap> {
             let map = map.get(0)?;
-            Ok(Heatmap::new(&map)?
-                .title(title)
-                .colormap(Colormap::Magma)
-                .without_bar())
+            Ok(Heatmap::new(&map)?.title(title).colormap(Colormap::Magma).without_bar())
         };
         let cam = grad_cam(network, &input, &classes, "layer4")?.get(0)?;
         let guided = guided_backprop(network, &input, &classes)?.abs()?.max(1)?;
@@ -384,20 +365,10 @@ fn pairs(indices: std::ops::Range<u64>) -> Result<Vec<Rendered>> {
 // ------------------------------------------------------------------------------------------ 5.8: sanity checks
 
 /// Maps of a batch, `[batch, height, width]`, by method.
-fn all_maps(
-    network: &ResNet,
-    images: &Tensor,
-    classes: &[u32],
-) -> Result<Vec<(&'static str, Tensor)>> {
+fn all_maps(network: &ResNet, images: &Tensor, classes: &[u32]) -> Result<Vec<(&'static str, Tensor)>> {
     Ok(vec![
-        (
-            "Grad-CAM, layer4",
-            grad_cam(network, images, classes, "layer4")?,
-        ),
-        (
-            "Grad-CAM, layer3",
-            grad_cam(network, images, classes, "layer3")?,
-        ),
+        ("Grad-CAM, layer4", grad_cam(network, images, classes, "layer4")?),
+        ("Grad-CAM, layer3", grad_cam(network, images, classes, "layer3")?),
         ("saliency", saliency(network, images, classes)?),
         (
             "guided backprop",
@@ -408,10 +379,7 @@ fn all_maps(
 }
 
 /// The mean rank correlation of each method's maps with those of the trained network.
-fn alikeness(
-    reference: &[(&'static str, Tensor)],
-    maps: &[(&'static str, Tensor)],
-) -> Result<Vec<f64>> {
+fn alikeness(reference: &[(&'static str, Tensor)], maps: &[(&'static str, Tensor)]) -> Result<Vec<f64>> {
     let pairs = reference.iter().zip(maps);
     pairs
         .map(|((_, a), (_, b))| {
@@ -440,19 +408,13 @@ fn cascaded(material: &Material) -> Result<Figure> {
     let progress = studio::progress(2 * networks.len() as u64 - 1, "randomizing");
     let mut down = vec![];
     for network in &networks {
-        down.push(alikeness(
-            &reference,
-            &all_maps(network, &images, &classes)?,
-        )?);
+        down.push(alikeness(&reference, &all_maps(network, &images, &classes)?)?);
         progress.inc(1);
     }
     let mut alone = vec![];
     for module in TOP_DOWN {
         let network = randomized(network, &[module], SEED)?;
-        alone.push(alikeness(
-            &reference,
-            &all_maps(&network, &images, &classes)?,
-        )?);
+        alone.push(alikeness(&reference, &all_maps(&network, &images, &classes)?)?);
         progress.inc(1);
     }
     progress.finish_and_clear();
@@ -487,8 +449,7 @@ fn cascaded(material: &Material) -> Result<Figure> {
             .y_label("rank correlation with the trained map")
             .y_range(-0.4..=1.05);
         for (method, name) in names().enumerate() {
-            chart = chart
-                .series(Series::over_index(name, steps.iter().map(|step| step[method])).markers());
+            chart = chart.series(Series::over_index(name, steps.iter().map(|step| step[method])).markers());
         }
         chart.level("no relation", 0.0)
     };
@@ -525,10 +486,7 @@ fn cascade_maps(material: &Material) -> Result<Figure> {
     let (_, _, height, width) = images.dims4()?;
     let mut rows: Vec<(&str, Vec<Tensor>)> = vec![];
     for network in &networks {
-        for (row, (name, map)) in all_maps(network, &images, &[class])?
-            .into_iter()
-            .enumerate()
-        {
+        for (row, (name, map)) in all_maps(network, &images, &[class])?.into_iter().enumerate() {
             let map = lesson05::relative(&upsample(&map, height, width)?)?.get(0)?;
             match rows.get_mut(row) {
                 Some((_, maps)) => maps.push(map),
@@ -575,22 +533,15 @@ fn test(material: &Material, count: usize) -> Result<Vec<(Shape, Vec<Rendered>)>
 fn case(material: &Material) -> Result<Figure> {
     const EACH: usize = 10;
     let test = test(material, EACH)?;
-    let all: Vec<Rendered> = test
-        .iter()
-        .flat_map(|(_, rendered)| rendered.clone())
-        .collect();
+    let all: Vec<Rendered> = test.iter().flat_map(|(_, rendered)| rendered.clone()).collect();
     let images = scenes::batch(&all, &Device::Cpu)?;
-    let predicted = checkpoints::case()?
-        .forward(&resnet::normalize(&images)?)?
-        .argmax(1)?;
+    let predicted = checkpoints::case()?.forward(&resnet::normalize(&images)?)?.argmax(1)?;
     let predicted = predicted.to_vec1::<u32>()?;
     let right = all.iter().zip(&predicted);
     let right = right
         .filter(|(one, class)| one.scene.class().index() as u32 == **class)
         .count();
-    let labels = predicted
-        .iter()
-        .map(|&class| Shape::ALL[class as usize].name());
+    let labels = predicted.iter().map(|&class| Shape::ALL[class as usize].name());
     Ok(Figure::new("The test of the case")
         .caption(format!(
             "Ten scenes of each class from test_scenes (5.9), a row for each class; below each the answer of the network \
@@ -637,10 +588,7 @@ fn case_effect(material: &Material) -> Result<Figure> {
     let scenes = (0..SCENES)
         .map(|index| Scene::sample(&Sampler::default(), SEED, index))
         .collect::<candle_core::Result<Vec<_>>>()?;
-    let labels: Vec<u32> = scenes
-        .iter()
-        .map(|scene| scene.class().index() as u32)
-        .collect();
+    let labels: Vec<u32> = scenes.iter().map(|scene| scene.class().index() as u32).collect();
     let images = |change: fn(&Scene) -> Scene| {
         let rendered: Vec<_> = scenes.iter().map(|scene| change(scene).render()).collect();
         resnet::normalize(&scenes::batch(&rendered, &Device::Cpu)?)
@@ -655,12 +603,7 @@ fn case_effect(material: &Material) -> Result<Figure> {
             logits.argmax(1)?.to_vec1::<u32>()
         };
         let (without, with) = (predict(&without)?, predict(&with)?);
-        Ok(effect(
-            found.class.index() as u32,
-            &labels,
-            &without,
-            &with,
-        )?)
+        Ok(effect(found.class.index() as u32, &labels, &without, &with)?)
     };
     let bars = |effect: Effect| {
         [

@@ -13,11 +13,7 @@
 //! | 5.7 scores against the true masks | `localization.rs` | yes |
 //! | 5.8 sanity check by randomizing layers | `sanity.rs` | |
 //! | 5.9 the case | `case.rs` | yes |
-#![allow(
-    unused_imports,
-    unused_variables,
-    reason = "a stub does not use its arguments yet"
-)]
+#![allow(unused_imports, unused_variables, reason = "a stub does not use its arguments yet")]
 
 mod backprop;
 mod cam;
@@ -31,9 +27,7 @@ mod weights;
 
 pub use backprop::{Guide, contributions, guided_backprop, saliency};
 pub use cam::class_activation_map;
-pub use case::{
-    Effect, Finding, Repair, difference, effect, finding, remove, repair, repaired, test_scenes,
-};
+pub use case::{Effect, Finding, Repair, difference, effect, finding, remove, repair, repaired, test_scenes};
 pub use grad_cam::{class_score, grad_cam, weighted_map};
 pub use localization::{Localization, energy_inside, localization, points_inside};
 pub use overlay::{overlay, relative, upsample};

@@ -33,11 +33,6 @@ pub fn plus_plus_weights(activations: &Tensor, gradients: &Tensor) -> Result<Ten
 /// The map: as 5.3, with the weights of Grad-CAM++. Part of exercise 5.5.
 ///
 /// - arguments and result as [`grad_cam`](crate::grad_cam)
-pub fn grad_cam_plus_plus(
-    network: &ResNet,
-    images: &Tensor,
-    classes: &[u32],
-    site: &str,
-) -> Result<Tensor> {
+pub fn grad_cam_plus_plus(network: &ResNet, images: &Tensor, classes: &[u32], site: &str) -> Result<Tensor> {
     todo!("exercise 5.5: as grad_cam, with the other weights")
 }

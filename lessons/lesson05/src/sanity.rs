@@ -60,10 +60,7 @@ pub fn rank_correlation(a: &Tensor, b: &Tensor) -> Result<f64> {
 pub fn edges(images: &Tensor) -> Result<Tensor> {
     let grey = images.mean_keepdim(1)?;
     let grey = grey.pad_with_same(2, 1, 1)?.pad_with_same(3, 1, 1)?;
-    let across = Tensor::new(
-        &[[[[-1f32, 0., 1.], [-2., 0., 2.], [-1., 0., 1.]]]],
-        images.device(),
-    )?;
+    let across = Tensor::new(&[[[[-1f32, 0., 1.], [-2., 0., 2.], [-1., 0., 1.]]]], images.device())?;
     let down = across.t()?.contiguous()?;
     let filtered = |filter| ops::conv2d(&grey, filter, Window::new(3))?.sqr();
     (filtered(&across)? + filtered(&down)?)?.sqrt()?.squeeze(1)

@@ -6,11 +6,7 @@ fn main() -> std::process::ExitCode {
     graders::main(
         "lesson05",
         vec![
-            exercise(
-                "5.1",
-                check::class_activation_map,
-                lesson05::class_activation_map,
-            ),
+            exercise("5.1", check::class_activation_map, lesson05::class_activation_map),
             exercise("5.2", check::channel_weights, lesson05::channel_weights),
             exercise(
                 "5.3",

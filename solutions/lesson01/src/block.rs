@@ -23,8 +23,7 @@ use resnet::{Parameters, Window, ops};
 /// **Accepted by** `cargo test -p lesson01 ex1_5`
 pub fn batch_norm(x: &Tensor, weights: &Parameters, name: &str) -> Result<Tensor> {
     let channels = x.dims4()?.1;
-    let get =
-        |suffix: &str| weight(weights, &format!("{name}.{suffix}"))?.reshape((1, channels, 1, 1));
+    let get = |suffix: &str| weight(weights, &format!("{name}.{suffix}"))?.reshape((1, channels, 1, 1));
     let deviation = (get("running_var")? + EPSILON)?.sqrt()?;
     x.broadcast_sub(&get("running_mean")?)?
         .broadcast_div(&deviation)?

@@ -28,12 +28,7 @@ use crate::window::output_size;
 /// **Trap** The mathematician's convolution flips the filter; deep learning's (a cross-correlation) does not.
 /// **Source** Goodfellow, Bengio and Courville 2016, equation 9.6; PyTorch, `Conv2d`.
 /// **Accepted by** `cargo test -p lesson01 ex1_2`
-pub fn convolve(
-    image: &Tensor,
-    kernels: &Tensor,
-    bias: Option<&Tensor>,
-    window: Window,
-) -> Result<Tensor> {
+pub fn convolve(image: &Tensor, kernels: &Tensor, bias: Option<&Tensor>, window: Window) -> Result<Tensor> {
     let (channels, height, width) = image.dims3()?;
     let (out_channels, kernel_channels, kernel_height, kernel_width) = kernels.dims4()?;
     let Window {
@@ -73,8 +68,7 @@ pub fn convolve(
                 for (plane, weights) in padded.iter().zip(&filter) {
                     for i in 0..kernel {
                         for j in 0..kernel {
-                            sum += weights[i][j]
-                                * plane[y * stride + i * dilation][x * stride + j * dilation];
+                            sum += weights[i][j] * plane[y * stride + i * dilation][x * stride + j * dilation];
                         }
                     }
                 }

@@ -56,11 +56,7 @@ pub fn gradient_norms(
 ) -> Result<Vec<f64>> {
     let layer = |x: &Tensor, kernel: &Tensor| {
         let x = ops::conv2d(x, kernel, Window::new(3).padding(1))?;
-        if design.batch_norm {
-            batch_normalize(&x)
-        } else {
-            Ok(x)
-        }
+        if design.batch_norm { batch_normalize(&x) } else { Ok(x) }
     };
     let mut x = input.clone();
     let mut taps = Vec::with_capacity(kernels.len());

@@ -102,10 +102,7 @@ pub fn forward(image: &Tensor, weights: &Parameters) -> Result<Vec<(&'static str
     let pooled = ops::max_pool2d(&post.unsqueeze(0)?, Window::new(2).stride(2))?.squeeze(0)?;
     let features = pooled.flatten_all()?;
     // A matrix product wants matrices: the features as one column, and back.
-    let logits = (weight("fc.weight")?
-        .matmul(&features.unsqueeze(1)?)?
-        .squeeze(1)?
-        + weight("fc.bias")?)?;
+    let logits = (weight("fc.weight")?.matmul(&features.unsqueeze(1)?)?.squeeze(1)? + weight("fc.bias")?)?;
     let probabilities = softmax(&logits)?;
     Ok(vec![
         ("conv", conv),

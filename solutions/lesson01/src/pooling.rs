@@ -44,12 +44,7 @@ pub fn average_pool(image: &Tensor, window: Window) -> Result<Tensor> {
 }
 
 /// Slides the window over each channel and reduces each patch of k² pixels to one number.
-fn pool(
-    image: &Tensor,
-    window: Window,
-    outside: f32,
-    reduce: impl Fn(&[f32]) -> f32,
-) -> Result<Tensor> {
+fn pool(image: &Tensor, window: Window, outside: f32, reduce: impl Fn(&[f32]) -> f32) -> Result<Tensor> {
     let (channels, height, width) = image.dims3()?;
     let Window {
         kernel,

@@ -70,20 +70,11 @@ pub fn strongest_answer(images: &Tensor, filter: &Tensor, window: Window) -> Res
         row,
         column,
         response,
-        cosine: if lengths > 0.0 {
-            response / lengths
-        } else {
-            0.0
-        },
+        cosine: if lengths > 0.0 { response / lengths } else { 0.0 },
         patch,
     })
 }
 
 fn norm(tensor: &Tensor) -> Result<f64> {
-    tensor
-        .to_dtype(DType::F64)?
-        .sqr()?
-        .sum_all()?
-        .sqrt()?
-        .to_scalar()
+    tensor.to_dtype(DType::F64)?.sqr()?.sum_all()?.sqrt()?.to_scalar()
 }

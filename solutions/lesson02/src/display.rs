@@ -40,9 +40,7 @@ pub fn for_display(maps: &Tensor, scaling: Scaling) -> Result<Tensor> {
         false => values.len(),
     };
     let shown = values.chunks(group.max(1));
-    let shown: Vec<f32> = shown
-        .flat_map(|group| scaled(group, scaling.symmetric))
-        .collect();
+    let shown: Vec<f32> = shown.flat_map(|group| scaled(group, scaling.symmetric)).collect();
     Tensor::from_vec(shown, shape, &Device::Cpu)
 }
 

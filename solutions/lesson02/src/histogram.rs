@@ -55,10 +55,7 @@ impl Histogram {
     ///
     /// - `activations`: f32 or f64, any shape; compute in f64. Infinities are below or above
     pub fn update(&mut self, activations: &Tensor) -> Result<()> {
-        let values = activations
-            .flatten_all()?
-            .to_dtype(DType::F64)?
-            .to_vec1::<f64>()?;
+        let values = activations.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
         let bins = self.counts.len();
         for value in values {
             if value.is_nan() {

@@ -136,11 +136,7 @@ impl Drop for Handle<'_> {
 ///
 /// **Errors** if there is no such site or a hook fails.
 /// **Trap** `let _ = hooks.register(…)` drops the handle at once. Keep the handles in a `Vec` until the pass is over.
-pub fn capture(
-    hooks: &Hooks<'_>,
-    images: &Tensor,
-    sites: &[&str],
-) -> Result<(Tensor, Vec<Tensor>)> {
+pub fn capture(hooks: &Hooks<'_>, images: &Tensor, sites: &[&str]) -> Result<(Tensor, Vec<Tensor>)> {
     let kept = Rc::new(RefCell::new(vec![None; sites.len()]));
     let mut handles = Vec::new();
     for (index, site) in sites.iter().enumerate() {

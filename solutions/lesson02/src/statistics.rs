@@ -70,10 +70,7 @@ impl Statistics {
     /// Compute in f64: a million f32 values do not add up in f32. NaN and infinities are counted in `not_finite` and
     /// left out of everything else, so that one of them neither vanishes nor takes all the rest with it.
     pub fn update(&mut self, activations: &Tensor) -> Result<()> {
-        let mut values = activations
-            .flatten_all()?
-            .to_dtype(DType::F64)?
-            .to_vec1::<f64>()?;
+        let mut values = activations.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
         let all = values.len();
         values.retain(|value| value.is_finite());
         self.not_finite += all - values.len();

@@ -9,9 +9,7 @@ use std::time::Instant;
 use candle_core::{Device, Result, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use solution03::{
-    Optimizer, Problem, Settings, Target, Wobble, maximize, paint, score, total_variation,
-};
+use solution03::{Optimizer, Problem, Settings, Target, Wobble, maximize, paint, score, total_variation};
 
 const SIDE: usize = 128;
 const STEPS: usize = 256;

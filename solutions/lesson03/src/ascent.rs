@@ -94,7 +94,5 @@ pub fn into_ball(x: &Tensor, radius: f64) -> Result<Tensor> {
 
 /// Multiplies each image of `x` by its own number; `factors` is `[batch, 1]`.
 fn per_image(factors: &Tensor, x: &Tensor) -> Result<Tensor> {
-    factors
-        .broadcast_mul(&x.flatten_from(1)?)?
-        .reshape(x.shape())
+    factors.broadcast_mul(&x.flatten_from(1)?)?.reshape(x.shape())
 }

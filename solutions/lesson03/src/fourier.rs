@@ -38,18 +38,10 @@ pub fn from_spectrum(spectrum: &Tensor, width: usize) -> Result<Tensor> {
         );
     };
     if waves != width / 2 + 1 {
-        bail!(
-            "expected {} waves for width {width}, got {waves}",
-            width / 2 + 1
-        );
+        bail!("expected {} waves for width {width}, got {waves}", width / 2 + 1);
     }
     let weights = wave_weights(height, width)?.to_dtype(spectrum.dtype())?;
-    let part = |index: usize| {
-        spectrum
-            .narrow(4, index, 1)?
-            .squeeze(4)?
-            .broadcast_mul(&weights)
-    };
+    let part = |index: usize| spectrum.narrow(4, index, 1)?.squeeze(4)?.broadcast_mul(&weights);
     let (real, imaginary) = (part(0)?, part(1)?); // [batch, channels, height, waves]
     let matrices = |rows: usize, columns: usize, period: usize| -> Result<(Tensor, Tensor)> {
         let index = |n: usize| Tensor::arange(0f64, n as f64, spectrum.device());
@@ -70,10 +62,7 @@ fn wave_weights(height: usize, width: usize) -> Result<Tensor> {
     let waves = width / 2 + 1;
     let lowest = 1.0 / height.max(width) as f64;
     let weight = |u: usize, v: usize| {
-        let (along_height, along_width) = (
-            u.min(height - u) as f64 / height as f64,
-            v as f64 / width as f64,
-        );
+        let (along_height, along_width) = (u.min(height - u) as f64 / height as f64, v as f64 / width as f64);
         let frequency = along_height.hypot(along_width).max(lowest);
         let count = if v == 0 || 2 * v == width { 1.0 } else { 2.0 };
         count / frequency / ((height * width) as f64).sqrt()

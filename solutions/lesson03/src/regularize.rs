@@ -29,11 +29,7 @@ pub fn total_variation(images: &Tensor) -> Result<Tensor> {
     if height < 2 || width < 2 {
         bail!("expected sides of at least 2, got {height}×{width}");
     }
-    let corner = |down, right| {
-        images
-            .narrow(2, down, height - 1)?
-            .narrow(3, right, width - 1)
-    };
+    let corner = |down, right| images.narrow(2, down, height - 1)?.narrow(3, right, width - 1);
     let here = corner(0, 0)?;
     let across = (corner(0, 1)? - &here)?;
     let down = (corner(1, 0)? - &here)?;

@@ -48,8 +48,7 @@ pub fn turn(images: &Tensor, angle: f64, scale: f64) -> Result<Tensor> {
         bail!("expected a positive scale, got {scale}");
     }
     let last = |side: usize| side as f64 - 1.0;
-    let centred =
-        |side: usize| Tensor::arange(0f64, side as f64, images.device())? - last(side) / 2.0;
+    let centred = |side: usize| Tensor::arange(0f64, side as f64, images.device())? - last(side) / 2.0;
     let (u, v) = (centred(width)?, centred(height)?.unsqueeze(1)?);
     let (sin, cos) = (angle.sin() / scale, angle.cos() / scale);
     let source = |along_u: f64, along_v: f64, side: usize| {

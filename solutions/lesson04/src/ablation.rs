@@ -19,12 +19,7 @@ use resnet::ResNet;
 /// **Trap** A site whose name is misspelt never comes by. Nothing is removed, nothing changes, and "the network does not
 /// use it" is the wrong conclusion.
 /// **Accepted by** `cargo test -p lesson04 ex4_9`
-pub fn without_units(
-    network: &ResNet,
-    images: &Tensor,
-    site: &str,
-    units: &[usize],
-) -> Result<Tensor> {
+pub fn without_units(network: &ResNet, images: &Tensor, site: &str, units: &[usize]) -> Result<Tensor> {
     replace(network, images, site, |activation| {
         let channels = activation.dim(1)?;
         if let Some(unit) = units.iter().find(|&&unit| unit >= channels) {
@@ -49,12 +44,7 @@ pub fn without_units(
 /// - the rest as in [`without_units`]
 ///
 /// **Errors** if there is no such site, the number of channels differs, or d is 0.
-pub fn without_direction(
-    network: &ResNet,
-    images: &Tensor,
-    site: &str,
-    direction: &Tensor,
-) -> Result<Tensor> {
+pub fn without_direction(network: &ResNet, images: &Tensor, site: &str, direction: &Tensor) -> Result<Tensor> {
     let length = direction.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>()?;
     if length == 0.0 {
         bail!("expected a direction, got zeros")

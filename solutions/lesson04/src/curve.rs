@@ -44,10 +44,7 @@ pub fn depth_curve(
     let mut parts = vec![vec![]; sites.len()];
     for images in batches {
         let rows = features(network, &images?, sites, grid)?;
-        parts
-            .iter_mut()
-            .zip(rows)
-            .for_each(|(part, rows)| part.push(rows));
+        parts.iter_mut().zip(rows).for_each(|(part, rows)| part.push(rows));
     }
     let features = parts
         .iter()

@@ -30,9 +30,7 @@ impl Thresholds {
     /// **Accepted by** `cargo test -p lesson04 ex4_8`
     pub fn new(values: usize, share: f64) -> Result<Self> {
         if values == 0 || !(share > 0.0 && share < 1.0) {
-            bail!(
-                "expected at least one value and a share between 0 and 1, got {values} and {share}"
-            )
+            bail!("expected at least one value and a share between 0 and 1, got {values} and {share}")
         }
         Ok(Self {
             largest: None,
@@ -65,9 +63,7 @@ impl Thresholds {
     /// **Errors** if fewer values came than are needed.
     pub fn finish(&self) -> Result<Tensor> {
         match &self.largest {
-            Some(largest) if largest.dim(1)? == self.keep => {
-                largest.narrow(1, self.keep - 1, 1)?.squeeze(1)
-            }
+            Some(largest) if largest.dim(1)? == self.keep => largest.narrow(1, self.keep - 1, 1)?.squeeze(1),
             _ => bail!("expected at least {} values per unit", self.keep),
         }
     }
@@ -163,10 +159,7 @@ impl Dissection {
     /// **Trap** It is the ratio of two sums over the data set. The mean of ratios per image is something else: in most
     /// images a concept does not appear at all.
     pub fn iou(&self) -> Result<Tensor> {
-        let union = self
-            .unit
-            .broadcast_add(&self.concept)?
-            .broadcast_sub(&self.both)?;
+        let union = self.unit.broadcast_add(&self.concept)?.broadcast_sub(&self.both)?;
         // Where the union is empty, so is the intersection.
         &self.both / union.maximum(1.0)?
     }
@@ -201,10 +194,7 @@ pub fn shuffled(masks: &Tensor) -> Result<Tensor> {
     if images < 2 {
         bail!("expected two images or more, got {images}")
     }
-    let (last, others) = (
-        masks.narrow(0, images - 1, 1)?,
-        masks.narrow(0, 0, images - 1)?,
-    );
+    let (last, others) = (masks.narrow(0, images - 1, 1)?, masks.narrow(0, 0, images - 1)?);
     Tensor::cat(&[last, others], 0)
 }
 

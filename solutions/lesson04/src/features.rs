@@ -50,12 +50,7 @@ pub fn pool(maps: &Tensor, grid: usize) -> Result<Tensor> {
 /// **Errors** if there is no such site, or as [`pool`] does.
 /// **Trap** The backbone is frozen: what you return must not lead back into the network, or whoever trains on it trains
 /// the network too. `detach()` cuts the way.
-pub fn features(
-    network: &ResNet,
-    images: &Tensor,
-    sites: &[&str],
-    grid: usize,
-) -> Result<Vec<Tensor>> {
+pub fn features(network: &ResNet, images: &Tensor, sites: &[&str], grid: usize) -> Result<Vec<Tensor>> {
     let trace = network.capture(images, sites)?;
     let at = |site: &&str| {
         let activation = trace.activation(site)?.detach();

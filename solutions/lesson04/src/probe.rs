@@ -18,9 +18,7 @@ impl Probe {
     ///
     /// **Errors** if the number of features is not that of the weights.
     pub fn logits(&self, features: &Tensor) -> Result<Tensor> {
-        features
-            .matmul(&self.weights.t()?)?
-            .broadcast_add(&self.bias)
+        features.matmul(&self.weights.t()?)?.broadcast_add(&self.bias)
     }
 
     /// The class with the largest score, for each row.
@@ -50,12 +48,7 @@ impl Probe {
     /// **Trap** e^100 is infinite in f32. `candle_nn::ops::softmax(&z, D::Minus1)` subtracts each row's maximum first.
     /// **Source** Bishop 2006, "Pattern Recognition and Machine Learning", section 4.3.4.
     /// **Accepted by** `cargo test -p lesson04 ex4_4`
-    pub fn gradients(
-        &self,
-        features: &Tensor,
-        targets: &Tensor,
-        penalty: f64,
-    ) -> Result<(Tensor, Tensor)> {
+    pub fn gradients(&self, features: &Tensor, targets: &Tensor, penalty: f64) -> Result<(Tensor, Tensor)> {
         let rows = features.dims2()?.0 as f64;
         let beliefs = candle_nn::ops::softmax(&self.logits(features)?, D::Minus1)?;
         let surprise = ((beliefs - targets)? / rows)?;
@@ -104,12 +97,7 @@ pub fn one_hot(labels: &[usize], classes: usize) -> Result<Tensor> {
 /// **Errors** if there are not as many labels as rows, or as [`one_hot`] does.
 /// **Trap** A probe stopped early measures your patience, not the layer.
 /// **Source** Nesterov 1983; O'Donoghue and Candès 2015, section 3.2, for the restarts.
-pub fn fit_probe(
-    features: &Tensor,
-    labels: &[usize],
-    classes: usize,
-    penalty: f64,
-) -> Result<Probe> {
+pub fn fit_probe(features: &Tensor, labels: &[usize], classes: usize, penalty: f64) -> Result<Probe> {
     const LARGEST_GRADIENT: f32 = 1e-4;
     const MOST_STEPS: usize = 10_000;
     let (rows, width) = features.dims2()?;
@@ -146,9 +134,7 @@ pub fn fit_probe(
         let along = |gradient: &Tensor, now: &Tensor, before: &Tensor| {
             (gradient * (now - before)?)?.sum_all()?.to_scalar::<f32>()
         };
-        let uphill = along(&weights, &now.weights, &before.weights)?
-            + along(&bias, &now.bias, &before.bias)?
-            > 0.0;
+        let uphill = along(&weights, &now.weights, &before.weights)? + along(&bias, &now.bias, &before.bias)? > 0.0;
         since_start = if uphill { 0.0 } else { since_start + 1.0 };
     }
     Ok(now)

@@ -86,13 +86,7 @@ pub fn majority(train_labels: &[usize], test_labels: &[usize]) -> Result<f64> {
 /// **Errors** if there are not as many labels as rows, or `train` or `test` is empty.
 /// **Trap** Whatever is fitted, scale included, is fitted without the test rows: changing them must not change what the
 /// probe says about the others.
-pub fn score(
-    features: &Tensor,
-    labels: &[usize],
-    classes: usize,
-    train: &[usize],
-    test: &[usize],
-) -> Result<Score> {
+pub fn score(features: &Tensor, labels: &[usize], classes: usize, train: &[usize], test: &[usize]) -> Result<Score> {
     if labels.len() != features.dims2()?.0 {
         bail!(
             "expected a label for each row of {:?}, got {}",

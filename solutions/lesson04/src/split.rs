@@ -34,9 +34,6 @@ pub fn split(groups: &[usize], test_share: f64, seed: u64) -> Result<(Vec<usize>
     }
     distinct.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
     let count = (test_share * distinct.len() as f64).round() as usize;
-    let held_out: HashSet<usize> = distinct[..count.clamp(1, distinct.len() - 1)]
-        .iter()
-        .copied()
-        .collect();
+    let held_out: HashSet<usize> = distinct[..count.clamp(1, distinct.len() - 1)].iter().copied().collect();
     Ok((0..groups.len()).partition(|&row| !held_out.contains(&groups[row])))
 }

@@ -50,8 +50,6 @@ impl Standardizer {
                 features.dims()
             )
         }
-        features
-            .broadcast_sub(&self.mean)?
-            .broadcast_div(&self.deviation)
+        features.broadcast_sub(&self.mean)?.broadcast_div(&self.deviation)
     }
 }

@@ -25,9 +25,9 @@ pub fn saliency(network: &ResNet, images: &Tensor, classes: &[u32]) -> Result<Te
 fn input_gradient(images: &Var, logits: &Tensor, classes: &[u32]) -> Result<Tensor> {
     let gradients = class_score(logits, classes)?.backward()?;
     let gradient = gradients.get(images);
-    gradient.cloned().ok_or_else(|| {
-        Error::Msg("expected logits that depend on the images, got constants".into())
-    })
+    gradient
+        .cloned()
+        .ok_or_else(|| Error::Msg("expected logits that depend on the images, got constants".into()))
 }
 
 /// Changes nothing on the way forward and lets only positive gradients through on the way back. Part of exercise 5.6.

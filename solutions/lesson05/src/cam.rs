@@ -21,17 +21,11 @@ use candle_core::{Result, Tensor, bail};
 /// **Trap** The map has a sign. Cut at zero it would no longer add up to the logit.
 /// **Source** Zhou et al. 2016, "Learning deep features for discriminative localization", section 2.
 /// **Accepted by** `cargo test -p lesson05 ex5_1`
-pub fn class_activation_map(
-    activations: &Tensor,
-    fc_weight: &Tensor,
-    class: usize,
-) -> Result<Tensor> {
+pub fn class_activation_map(activations: &Tensor, fc_weight: &Tensor, class: usize) -> Result<Tensor> {
     let (_, channels, _, _) = activations.dims4()?;
     let (classes, features) = fc_weight.dims2()?;
     if features != channels || class >= classes {
-        bail!(
-            "expected a class below {classes} and {features} channels, got class {class} and {channels} channels"
-        );
+        bail!("expected a class below {classes} and {features} channels, got class {class} and {channels} channels");
     }
     let weights = fc_weight.get(class)?.reshape((1, channels, 1, 1))?;
     activations.broadcast_mul(&weights)?.sum(1)

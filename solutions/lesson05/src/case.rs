@@ -65,9 +65,7 @@ pub fn difference(with: &Tensor, without: &Tensor) -> Result<Tensor> {
 }
 
 fn norm(vector: &Tensor) -> Result<f64> {
-    Ok(f64::from(
-        vector.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>()?,
-    ))
+    Ok(f64::from(vector.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>()?))
 }
 
 /// Takes directions out of an activation, at every place. Part of exercise 5.9.
@@ -153,9 +151,7 @@ pub fn effect(class: u32, labels: &[u32], without: &[u32], with: &[u32]) -> Resu
         accuracy_without: share(&|i| without[i] == labels[i], &|_| true)?,
         accuracy_with: share(&|i| with[i] == labels[i], &|_| true)?,
         recall_without: share(&|i| without[i] == class, &|i| labels[i] == class)?,
-        turned: share(&|i| with[i] == class && without[i] != class, &|i| {
-            labels[i] != class
-        })?,
+        turned: share(&|i| with[i] == class && without[i] != class, &|i| labels[i] != class)?,
     })
 }
 
@@ -178,8 +174,7 @@ pub fn repaired(network: &ResNet, repair: &Repair, images: &Tensor) -> Result<Te
     resnet::by_image(images, |image| {
         network.forward_visit(image, &mut |site, activation| {
             let here = site == repair.site;
-            here.then(|| remove(activation, &repair.directions))
-                .transpose()
+            here.then(|| remove(activation, &repair.directions)).transpose()
         })
     })
 }
@@ -203,18 +198,13 @@ pub fn repair(network: &ResNet) -> Result<Repair> {
     const SITE: &str = "layer4";
     const SCENES: u64 = 60;
     const SEED: u64 = 59;
-    let Finding {
-        put_in, take_out, ..
-    } = finding();
+    let Finding { put_in, take_out, .. } = finding();
     let features = |change: fn(&Scene) -> Scene| {
         let scene = |index| Ok(change(&Scene::sample(&Sampler::default(), SEED, index)?).render());
         let rendered = (0..SCENES).map(scene).collect::<Result<Vec<_>>>()?;
         let images = resnet::normalize(&scenes::batch(&rendered, &Device::Cpu)?)?;
         resnet::by_image(&images, |image| {
-            network
-                .capture(image, &[SITE])?
-                .activation(SITE)?
-                .mean((2, 3))
+            network.capture(image, &[SITE])?.activation(SITE)?.mean((2, 3))
         })
     };
     let direction = difference(&features(put_in)?, &features(take_out)?)?;

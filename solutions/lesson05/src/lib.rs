@@ -26,9 +26,7 @@ mod weights;
 
 pub use backprop::{Guide, contributions, guided_backprop, saliency};
 pub use cam::class_activation_map;
-pub use case::{
-    Effect, Finding, Repair, difference, effect, finding, remove, repair, repaired, test_scenes,
-};
+pub use case::{Effect, Finding, Repair, difference, effect, finding, remove, repair, repaired, test_scenes};
 pub use grad_cam::{class_score, grad_cam, weighted_map};
 pub use localization::{Localization, energy_inside, localization, points_inside};
 pub use overlay::{overlay, relative, upsample};

@@ -20,11 +20,7 @@ pub fn points_inside(map: &Tensor, mask: &Tensor) -> Result<bool> {
         return Ok(false);
     }
     let place = map.argmax(0)?.to_scalar::<u32>()?;
-    Ok(mask
-        .flatten_all()?
-        .get(place as usize)?
-        .to_scalar::<f32>()?
-        > 0.5)
+    Ok(mask.flatten_all()?.get(place as usize)?.to_scalar::<f32>()? > 0.5)
 }
 
 /// Which share of the map lies on the figure? Part of exercise 5.7.
@@ -39,8 +35,7 @@ pub fn points_inside(map: &Tensor, mask: &Tensor) -> Result<bool> {
 pub fn energy_inside(map: &Tensor, mask: &Tensor) -> Result<f64> {
     same_shape(map, mask)?;
     let map = map.relu()?;
-    let sum =
-        |map: &Tensor| Ok::<_, candle_core::Error>(f64::from(map.sum_all()?.to_scalar::<f32>()?));
+    let sum = |map: &Tensor| Ok::<_, candle_core::Error>(f64::from(map.sum_all()?.to_scalar::<f32>()?));
     let (inside, all) = (sum(&(&map * mask)?)?, sum(&map)?);
     Ok(if all > 0.0 { inside / all } else { 0.0 })
 }

@@ -44,12 +44,7 @@ pub fn plus_plus_weights(activations: &Tensor, gradients: &Tensor) -> Result<Ten
 /// The map: as 5.3, with the weights of Grad-CAM++. Part of exercise 5.5.
 ///
 /// - arguments and result as [`grad_cam`](crate::grad_cam)
-pub fn grad_cam_plus_plus(
-    network: &ResNet,
-    images: &Tensor,
-    classes: &[u32],
-    site: &str,
-) -> Result<Tensor> {
+pub fn grad_cam_plus_plus(network: &ResNet, images: &Tensor, classes: &[u32], site: &str) -> Result<Tensor> {
     let trace = network.tap(images, &[site])?;
     let gradients = trace.gradients(&class_score(&trace.logits, classes)?)?;
     let activations = trace.activation(site)?.detach();

@@ -69,23 +69,13 @@ pub fn cascade(network: &ResNet, seed: u64) -> Result<Vec<ResNet>> {
 /// **Errors** if the shapes differ.
 pub fn rank_correlation(a: &Tensor, b: &Tensor) -> Result<f64> {
     if a.dims() != b.dims() {
-        bail!(
-            "expected maps of one shape, got {:?} and {:?}",
-            a.dims(),
-            b.dims()
-        );
+        bail!("expected maps of one shape, got {:?} and {:?}", a.dims(), b.dims());
     }
     let (a, b) = (ranks(a)?, ranks(b)?);
     let mean = (a.len() as f64 + 1.0) / 2.0;
-    let product = |a: &[f64], b: &[f64]| -> f64 {
-        a.iter().zip(b).map(|(a, b)| (a - mean) * (b - mean)).sum()
-    };
+    let product = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| (a - mean) * (b - mean)).sum() };
     let scale = (product(&a, &a) * product(&b, &b)).sqrt();
-    Ok(if scale > 0.0 {
-        product(&a, &b) / scale
-    } else {
-        0.0
-    })
+    Ok(if scale > 0.0 { product(&a, &b) / scale } else { 0.0 })
 }
 
 /// The rank of each value, equal values sharing the mean of theirs.
@@ -109,10 +99,7 @@ fn ranks(map: &Tensor) -> Result<Vec<f64>> {
 pub fn edges(images: &Tensor) -> Result<Tensor> {
     let grey = images.mean_keepdim(1)?;
     let grey = grey.pad_with_same(2, 1, 1)?.pad_with_same(3, 1, 1)?;
-    let across = Tensor::new(
-        &[[[[-1f32, 0., 1.], [-2., 0., 2.], [-1., 0., 1.]]]],
-        images.device(),
-    )?;
+    let across = Tensor::new(&[[[[-1f32, 0., 1.], [-2., 0., 2.], [-1., 0., 1.]]]], images.device())?;
     let down = across.t()?.contiguous()?;
     let filtered = |filter| ops::conv2d(&grey, filter, Window::new(3))?.sqr();
     (filtered(&across)? + filtered(&down)?)?.sqrt()?.squeeze(1)

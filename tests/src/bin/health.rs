@@ -123,16 +123,11 @@ impl Bill {
             let results = mutants::read(package)?;
             let source = mutants::code_hash(lesson)?;
             for exam in exams(SEED) {
-                let exercise = lesson
-                    .exercise(exam.id())
-                    .context("an exercise of the lesson")?;
+                let exercise = lesson.exercise(exam.id()).context("an exercise of the lesson")?;
                 let of = |outcomes: &[Outcome]| {
                     let found = outcomes.iter().find(|outcome| outcome.id == exercise.id);
                     let words = found.map_or("no verdict", |outcome| outcome.verdict.words());
-                    (
-                        words.to_string(),
-                        found.map_or(0.0, |outcome| outcome.seconds),
-                    )
+                    (words.to_string(), found.map_or(0.0, |outcome| outcome.seconds))
                 };
                 let tally = results.as_ref().map(|results| {
                     let mut tallies = results.exercises.iter();
@@ -151,9 +146,7 @@ impl Bill {
             }
             bill.mutants.push(Mutants {
                 lesson,
-                current: results
-                    .as_ref()
-                    .is_some_and(|results| results.solution == source),
+                current: results.as_ref().is_some_and(|results| results.solution == source),
                 results,
             });
         }
@@ -182,38 +175,18 @@ impl Bill {
         ];
         lines.extend(self.rows.iter().map(Row::line));
         let sum = |part: &dyn Fn(&Row) -> usize| self.rows.iter().map(part).sum::<usize>();
-        let of = |done: &dyn Fn(&Row) -> usize, all: &dyn Fn(&Row) -> usize| {
-            format!("**{} of {}**", sum(done), sum(all))
-        };
+        let of =
+            |done: &dyn Fn(&Row) -> usize, all: &dyn Fn(&Row) -> usize| format!("**{} of {}**", sum(done), sum(all));
         let caught = |row: &Row| row.mutants.as_ref().map_or(0, |tally| tally.caught);
-        let viable = |row: &Row| {
-            row.mutants
-                .as_ref()
-                .map_or(0, |tally| tally.caught + tally.survived)
-        };
+        let viable = |row: &Row| row.mutants.as_ref().map_or(0, |tally| tally.caught + tally.survived);
         lines.push(format!(
             "| **all {}** | {} | {} | {} | {} | {} | {} | **{:.0}** |",
             self.rows.len(),
-            of(
-                &|row| usize::from(row.stub == Verdict::NotStarted.words()),
-                &|_| 1
-            ),
-            of(
-                &|row| usize::from(row.solution == Verdict::Passed.words()),
-                &|_| 1
-            ),
-            of(&|row| row.findings.recognised(), &|row| row
-                .findings
-                .mistakes
-                .len()),
-            of(&|row| row.findings.accepted(), &|row| row
-                .findings
-                .alternatives
-                .len()),
-            of(&|row| row.findings.rejected(), &|row| row
-                .findings
-                .perturbations
-                .len()),
+            of(&|row| usize::from(row.stub == Verdict::NotStarted.words()), &|_| 1),
+            of(&|row| usize::from(row.solution == Verdict::Passed.words()), &|_| 1),
+            of(&|row| row.findings.recognised(), &|row| row.findings.mistakes.len()),
+            of(&|row| row.findings.accepted(), &|row| row.findings.alternatives.len()),
+            of(&|row| row.findings.rejected(), &|row| row.findings.perturbations.len()),
             of(&caught, &viable),
             self.rows.iter().map(|row| 1e3 * row.seconds).sum::<f64>()
         ));
@@ -227,12 +200,7 @@ impl Bill {
              | perturbation | rejected |\n|---|---|\n",
         );
         for kind in perturbation::ALL {
-            let tried = |row: &&Row| {
-                row.findings
-                    .perturbations
-                    .iter()
-                    .any(|(name, _)| *name == kind.name)
-            };
+            let tried = |row: &&Row| row.findings.perturbations.iter().any(|(name, _)| *name == kind.name);
             let rejected = |row: &&Row| {
                 let mut found = row.findings.perturbations.iter();
                 found.any(|(name, grade)| *name == kind.name && !grade.is_pass())
@@ -280,11 +248,7 @@ impl Bill {
             }
         }
         text += &notes;
-        let all = || {
-            self.mutants
-                .iter()
-                .filter_map(|mutants| mutants.results.as_ref())
-        };
+        let all = || self.mutants.iter().filter_map(|mutants| mutants.results.as_ref());
         if all().any(|results| !results.survivors.is_empty()) {
             text += "\n| survivor | line after the change | why it is right |\n|---|---|---|\n";
         }
@@ -292,9 +256,7 @@ impl Bill {
             for survivor in &results.survivors {
                 let entry = survivor.entry(&self.listed);
                 let reason = match entry {
-                    _ if survivor.given => {
-                        "given with the stub: no exercise, so no exam looks at it"
-                    }
+                    _ if survivor.given => "given with the stub: no exercise, so no exam looks at it",
                     Some(entry) => entry.reason.trim(),
                     None => "**not explained**",
                 };
@@ -312,11 +274,7 @@ impl Bill {
 
     /// What is not as it should be.
     fn complaints(&self) -> Vec<String> {
-        let mut found: Vec<String> = self
-            .rows
-            .iter()
-            .flat_map(|row| row.findings.faults())
-            .collect();
+        let mut found: Vec<String> = self.rows.iter().flat_map(|row| row.findings.faults()).collect();
         for row in &self.rows {
             let id = &row.exercise.id;
             if row.stub != Verdict::NotStarted.words() {
@@ -335,14 +293,14 @@ impl Bill {
             let package = &lesson.package;
             match results {
                 None => found.push(format!("{package}: its mutants were never run")),
-                Some(_) if !current => found.push(format!(
-                    "{package}: its mutants are those of an older solution"
-                )),
+                Some(_) if !current => found.push(format!("{package}: its mutants are those of an older solution")),
                 Some(results) => {
                     let unlisted = results.unlisted(&self.listed).count();
                     if unlisted + results.untried > 0 {
                         let untried = results.untried;
-                        found.push(format!("{package}: {unlisted} survivors not explained, {untried} mutants not tried"));
+                        found.push(format!(
+                            "{package}: {unlisted} survivors not explained, {untried} mutants not tried"
+                        ));
                     }
                 }
             }
@@ -360,9 +318,7 @@ impl Row {
         let mutants = tally.map_or("not run".into(), |tally| {
             of(tally.caught, tally.caught + tally.survived)
         });
-        let Self {
-            exercise, findings, ..
-        } = self;
+        let Self { exercise, findings, .. } = self;
         format!(
             "| {} {} | {} | {} | {} | {} | {} | {mutants} | {:.0} |",
             exercise.id,
@@ -385,15 +341,7 @@ fn graded(lesson: &Lesson, package: &str, test: &str) -> Result<Vec<Outcome>> {
     );
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args([
-            "test",
-            "--quiet",
-            "--package",
-            package,
-            "--test",
-            test,
-            "--",
-        ])
+        .args(["test", "--quiet", "--package", package, "--test", test, "--"])
         .args(["--json", "--test-threads", "1", "--seed", &SEED.to_string()])
         .current_dir(mutants::root())
         .output()

@@ -60,11 +60,7 @@ fn main() -> Result<ExitCode> {
 
 /// The written lessons with these names or numbers, or all of them.
 fn lessons(names: &[String]) -> Result<Vec<&'static Lesson>> {
-    let written = || {
-        course::lessons()
-            .iter()
-            .filter(|lesson| !lesson.exercises.is_empty())
-    };
+    let written = || course::lessons().iter().filter(|lesson| !lesson.exercises.is_empty());
     if names.is_empty() {
         return Ok(written().collect());
     }
@@ -98,9 +94,7 @@ fn stale<'a>(results: &Results, listed: &'a [mutants::Equivalent]) -> Vec<&'a st
         let mut survivors = results.survivors.iter();
         survivors.any(|survivor| !survivor.given && survivor.entry(listed) == Some(*entry))
     };
-    let of_lesson = listed
-        .iter()
-        .filter(|entry| entry.mutant.starts_with(&prefix));
+    let of_lesson = listed.iter().filter(|entry| entry.mutant.starts_with(&prefix));
     of_lesson
         .filter(|entry| results.untried == 0 && !needed(entry))
         .map(|entry| entry.mutant.as_str())
@@ -177,8 +171,7 @@ impl Work {
         }
         copy_tree(&self.tree)?;
         let list = self.cargo_mutants(&["--list", "--json"]).output()?;
-        let all: Vec<Mutant> =
-            serde_json::from_slice(&list.stdout).context("cargo mutants lists no mutants")?;
+        let all: Vec<Mutant> = serde_json::from_slice(&list.stdout).context("cargo mutants lists no mutants")?;
         let mut listing = BTreeMap::new();
         for mutant in &all {
             listing.insert(mutant.name.clone(), self.identity(mutant)?);
@@ -219,15 +212,9 @@ impl Work {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
-        for (list, outcome) in [
-            ("caught.txt", Outcome::Caught),
-            ("unviable.txt", Outcome::Unviable),
-        ] {
+        for (list, outcome) in [("caught.txt", Outcome::Caught), ("unviable.txt", Outcome::Unviable)] {
             let is_known = |identity: &String| known.outcomes.get(identity) == Some(&outcome);
-            let names = known
-                .listing
-                .iter()
-                .filter(|(_, identity)| is_known(identity));
+            let names = known.listing.iter().filter(|(_, identity)| is_known(identity));
             let text: String = names.map(|(name, _)| format!("{name}\n")).collect();
             fs::write(folder.join(list), text)?;
         }
@@ -339,18 +326,9 @@ impl Work {
     /// else the first exercise in its file, else the first of the lesson.
     fn exercise(&self, mutant: &Mutant) -> usize {
         let text = fs::read_to_string(self.tree.join(&mutant.file)).unwrap_or_default();
-        let place = |id: &str| {
-            self.lesson
-                .exercises
-                .iter()
-                .position(|exercise| exercise.id == id)
-        };
+        let place = |id: &str| self.lesson.exercises.iter().position(|exercise| exercise.id == id);
         let heading = |line: &str| place(line.trim().strip_prefix("/// ## ")?.split(' ').next()?);
-        let above = text
-            .lines()
-            .take(mutant.span.start.line)
-            .filter_map(heading)
-            .last();
+        let above = text.lines().take(mutant.span.start.line).filter_map(heading).last();
         let in_file = || {
             let file = mutant.file.split_once("/src/").map_or("", |(_, file)| file);
             let is_in = |exercise: &course::Exercise| exercise.file == format!("src/{file}");
@@ -363,11 +341,7 @@ impl Work {
     fn survivor(&self, mutant: &Mutant) -> Survivor {
         let what = mutant.name.splitn(4, ':').nth(3).unwrap_or_default();
         let file = mutant.file.replacen("lessons/", "solutions/", 1);
-        let mut added = mutant
-            .diff
-            .lines()
-            .skip(2)
-            .filter_map(|line| line.strip_prefix('+'));
+        let mut added = mutant.diff.lines().skip(2).filter_map(|line| line.strip_prefix('+'));
         let line = added.next().unwrap_or_default();
         let line = line.replace("/* ~ changed by cargo-mutants ~ */", "");
         Survivor {
@@ -379,25 +353,18 @@ impl Work {
 
     /// Does the function stand in the lesson as it stands in the solution?
     fn is_given(&self, mutant: &Mutant) -> bool {
-        let read =
-            |folder: &Path| fs::read_to_string(folder.join(&mutant.file)).unwrap_or_default();
+        let read = |folder: &Path| fs::read_to_string(folder.join(&mutant.file)).unwrap_or_default();
         let (solution, lesson) = (read(&self.tree), read(mutants::root()));
         mutant.function.as_ref().is_some_and(|function| {
             let Span { start, end } = &function.span;
-            let lines: Vec<_> = solution
-                .lines()
-                .take(end.line)
-                .skip(start.line - 1)
-                .collect();
+            let lines: Vec<_> = solution.lines().take(end.line).skip(start.line - 1).collect();
             mutants::code(&lesson).contains(&mutants::code(&lines.join("\n")))
         })
     }
 }
 
 fn tool() -> Result<String> {
-    let output = Command::new("cargo")
-        .args(["mutants", "--version"])
-        .output()?;
+    let output = Command::new("cargo").args(["mutants", "--version"]).output()?;
     ensure!(
         output.status.success(),
         "cargo-mutants is missing: cargo install cargo-mutants"
@@ -409,13 +376,7 @@ fn tool() -> Result<String> {
 fn copy_tree(tree: &Path) -> Result<()> {
     let root = mutants::root();
     let git = Command::new("git")
-        .args([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ])
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .current_dir(root)
         .output()
         .context("git lists the files of the repository")?;
@@ -460,9 +421,7 @@ fn hand_in(lesson: &Lesson, files: &mut BTreeMap<PathBuf, Vec<u8>>) -> Result<()
     let manifest = files.get_mut(&path).context("the lesson's manifest")?;
     let mut table: toml::Table = toml::from_str(&String::from_utf8(manifest.clone())?)?;
     table.remove("bin");
-    let package = table
-        .get_mut("package")
-        .and_then(|package| package.as_table_mut());
+    let package = table.get_mut("package").and_then(|package| package.as_table_mut());
     let package = package.context("the lesson's manifest has a package")?;
     package.insert("autobins".into(), false.into());
     *manifest = toml::to_string(&table)?.into_bytes();

@@ -14,9 +14,7 @@ type Table = fn(usize) -> String;
 fn double(id: &str, seed: u64) -> Exam<Double> {
     let n = 3 + seed as usize % 1000;
     Exam::new(id, (|n| 2 * n) as Double)
-        .mistake("square", "You squared n. Doubling adds n to itself.", |n| {
-            n * n
-        })
+        .mistake("square", "You squared n. Doubling adds n to itself.", |n| n * n)
         .mistake("unchanged", "You returned n as it came.", |n| n)
         .alternative("a sum", |n| n + n)
         .truth("n = 0", 0, |f| f(0))
@@ -31,9 +29,7 @@ fn scale(id: &str) -> Exam<Scale> {
         .expect("six values");
     let flat = map.flatten_all().expect("on the CPU");
     Exam::new(id, times_ten as Scale)
-        .mistake("tenth", "You divided by ten instead of multiplying.", |x| {
-            x * 0.1
-        })
+        .mistake("tenth", "You divided by ten instead of multiplying.", |x| x * 0.1)
         .mistake("negative", "The sign is wrong.", |x| x * -10.)
         .case("the numbers 1 to 6 as a 2×3 map", move |f| f(&map))
         .refuses("a list instead of a map", move |f| f(&flat))
@@ -138,17 +134,9 @@ fn main() -> ExitCode {
                     }
                 },
             ),
-            exercise(
-                "9.8",
-                |_| scale("9.8"),
-                |x| x.zeros_like()? / x.zeros_like()?,
-            ),
+            exercise("9.8", |_| scale("9.8"), |x| x.zeros_like()? / x.zeros_like()?),
             exercise("9.9", |_| scale("9.9"), |x| (x * 10.)?.flatten_all()),
-            exercise(
-                "9.10",
-                |_| scale("9.10"),
-                |x| x.dims1().and_then(|_| x * 10.),
-            ),
+            exercise("9.10", |_| scale("9.10"), |x| x.dims1().and_then(|_| x * 10.)),
             exercise(
                 "9.11",
                 |seed| double("9.11", seed),

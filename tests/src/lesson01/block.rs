@@ -71,13 +71,7 @@ fn batch_norm(x: &Tensor, weights: &Parameters, name: &str, norm: Norm) -> Resul
     }
 }
 
-fn basic_block(
-    x: &Tensor,
-    weights: &Parameters,
-    stride: usize,
-    fault: Fault,
-    norm: Norm,
-) -> Result<Tensor> {
+fn basic_block(x: &Tensor, weights: &Parameters, stride: usize, fault: Fault, norm: Norm) -> Result<Tensor> {
     let weight = |name: &str| weights.get(name).ok_or_else(|| Error::Msg(name.into()));
     let three = Window::new(3).padding(1);
     let (first, second) = if fault == Fault::StrideInSecond {
@@ -87,20 +81,12 @@ fn basic_block(
     };
     let y = ops::conv2d(x, weight("conv1.weight")?, three.stride(first))?;
     let y = batch_norm(&y, weights, "bn1", norm)?;
-    let y = if fault == Fault::NoInnerRelu {
-        y
-    } else {
-        ops::relu(&y)?
-    };
+    let y = if fault == Fault::NoInnerRelu { y } else { ops::relu(&y)? };
     let y = ops::conv2d(&y, weight("conv2.weight")?, three.stride(second))?;
     let y = batch_norm(
         &y,
         weights,
-        if fault == Fault::SameNormTwice {
-            "bn1"
-        } else {
-            "bn2"
-        },
+        if fault == Fault::SameNormTwice { "bn1" } else { "bn2" },
         norm,
     )?;
 
@@ -110,9 +96,7 @@ fn basic_block(
             let (x, window) = match fault {
                 Fault::ProjectionWithoutStride => (x.clone(), Window::new(1)),
                 Fault::ProjectionPadded => (x.clone(), Window::new(1).stride(stride).padding(1)),
-                Fault::ProjectionOnOddPixels if stride == 2 => {
-                    (shifted(x)?, Window::new(1).stride(stride))
-                }
+                Fault::ProjectionOnOddPixels if stride == 2 => (shifted(x)?, Window::new(1).stride(stride)),
                 _ => (x.clone(), Window::new(1).stride(stride)),
             };
             let z = ops::conv2d(&x, projection, window)?;
@@ -174,10 +158,7 @@ fn random_block(random: &mut Random, inputs: usize, outputs: usize) -> Parameter
     ]);
     let mut norms = vec!["bn1", "bn2"];
     if inputs != outputs {
-        weights.insert(
-            "downsample.0.weight".into(),
-            random.signed((outputs, inputs, 1, 1)),
-        );
+        weights.insert("downsample.0.weight".into(), random.signed((outputs, inputs, 1, 1)));
         norms.push("downsample.1");
     }
     for name in norms {
@@ -200,9 +181,9 @@ fn from_the_network(seed: u64) -> Result<(Tensor, Parameters, Tensor)> {
     let network = ResNet::new(&config, &weights)?;
     let images = Random::new(seed, 150).signed((2, 3, 37, 33));
     let trace = network.capture(&images, &["layer1", "layer2.0"])?;
-    let block = weights.iter().filter_map(|(name, weight)| {
-        Some((name.strip_prefix("layer2.0.")?.to_string(), weight.clone()))
-    });
+    let block = weights
+        .iter()
+        .filter_map(|(name, weight)| Some((name.strip_prefix("layer2.0.")?.to_string(), weight.clone())));
     Ok((
         trace.activation("layer1")?.clone(),
         block.collect(),
@@ -368,27 +349,36 @@ pub fn exam(seed: u64) -> Exam<Block> {
             "bn1 normalizes both convolutions. The second one has its own, bn2.",
             fault!(Fault::SameNormTwice),
         )
-        .alternative("scale and shift in one step", Block {
-            batch_norm: |x, w, name| {
-                let get = |part: &str| {
-                    let name = format!("{name}.{part}");
-                    w.get(&name).ok_or(Error::Msg(name))?.reshape(((), 1, 1))
-                };
-                let scale = (get("weight")? / (get("running_var")? + 1e-5)?.sqrt()?)?;
-                let shift = (get("bias")? - (get("running_mean")? * &scale)?)?;
-                x.broadcast_mul(&scale)?.broadcast_add(&shift)
+        .alternative(
+            "scale and shift in one step",
+            Block {
+                batch_norm: |x, w, name| {
+                    let get = |part: &str| {
+                        let name = format!("{name}.{part}");
+                        w.get(&name).ok_or(Error::Msg(name))?.reshape(((), 1, 1))
+                    };
+                    let scale = (get("weight")? / (get("running_var")? + 1e-5)?.sqrt()?)?;
+                    let shift = (get("bias")? - (get("running_mean")? * &scale)?)?;
+                    x.broadcast_mul(&scale)?.broadcast_add(&shift)
+                },
+                basic_block: |x, w, stride| basic_block(x, w, stride, Fault::None, Norm::Right),
             },
-            basic_block: |x, w, stride| basic_block(x, w, stride, Fault::None, Norm::Right),
-        })
-        .truth("batch norm of 5 and 5, two channels", tensor(&[2., 11.], (1, 2, 1, 1)), move |f| {
-            (f.batch_norm)(&tensor(&[5., 5.], (1, 2, 1, 1)), &two, "bn")
-        })
+        )
+        .truth(
+            "batch norm of 5 and 5, two channels",
+            tensor(&[2., 11.], (1, 2, 1, 1)),
+            move |f| (f.batch_norm)(&tensor(&[5., 5.], (1, 2, 1, 1)), &two, "bn"),
+        )
         .because("(5 − 1) / √4 · 1 + 0 and (5 − 2) / √9 · 10 + 1.")
-        .truth("batch norm of 1 with a running variance of 1e-5", tensor(&[223.6068], (1, 1, 1, 1)), move |f| {
-            (f.batch_norm)(&tensor(&[1.0], (1, 1, 1, 1)), &quiet, "bn1")
-        })
+        .truth(
+            "batch norm of 1 with a running variance of 1e-5",
+            tensor(&[223.6068], (1, 1, 1, 1)),
+            move |f| (f.batch_norm)(&tensor(&[1.0], (1, 1, 1, 1)), &quiet, "bn1"),
+        )
         .because("1 / √(1e-5 + 1e-5).")
-        .case("batch norm of a random [2, 5, 4, 5] tensor", move |f| (f.batch_norm)(&square, &norms, "bn1"))
+        .case("batch norm of a random [2, 5, 4, 5] tensor", move |f| {
+            (f.batch_norm)(&square, &norms, "bn1")
+        })
         .truth(
             "a block whose branch is −x, x positive",
             Tensor::zeros((1, 2, 4, 4), DType::F32, &Device::Cpu).expect("zeros"),
@@ -407,7 +397,9 @@ pub fn exam(seed: u64) -> Exam<Block> {
         .case("a random [2, 3, 7, 6] tensor, 5 channels out, stride 1", move |f| {
             (f.basic_block)(&wide, &wide_weights, 1)
         })
-        .case("the same with stride 2", move |f| (f.basic_block)(&wide_1, &wide_weights_1, 2))
+        .case("the same with stride 2", move |f| {
+            (f.basic_block)(&wide_1, &wide_weights_1, 2)
+        })
         .truth(
             "the same: how much image 0 changes when image 1 is left out",
             0.0,
@@ -418,9 +410,13 @@ pub fn exam(seed: u64) -> Exam<Block> {
             },
         )
         .because("In evaluation mode an image's activations do not depend on the images beside it.")
-        .truth("layer2.0 of a small ResNet-18, on its layer1", shared_output, move |f| {
-            (f.basic_block)(&shared, &shared_weights, 2)
-        })
+        .truth(
+            "layer2.0 of a small ResNet-18, on its layer1",
+            shared_output,
+            move |f| (f.basic_block)(&shared, &shared_weights, 2),
+        )
         .because("The expected values are those of resnet::ResNet.")
-        .refuses("no weight named bn2.bias", move |f| (f.basic_block)(&wide_3, &incomplete, 1))
+        .refuses("no weight named bn2.bias", move |f| {
+            (f.basic_block)(&wide_3, &incomplete, 1)
+        })
 }

@@ -23,13 +23,7 @@ enum Fault {
 }
 
 /// 1.2 without a padded copy: each index is tested instead.
-fn loops(
-    image: &Tensor,
-    kernels: &Tensor,
-    bias: Option<&Tensor>,
-    window: Window,
-    fault: Fault,
-) -> Result<Tensor> {
+fn loops(image: &Tensor, kernels: &Tensor, bias: Option<&Tensor>, window: Window, fault: Fault) -> Result<Tensor> {
     let (channels, height, width) = image.dims3()?;
     let (out_channels, kernel_channels, rows, columns) = kernels.dims4()?;
     if kernel_channels != channels || [rows, columns] != [window.kernel; 2] {
@@ -95,8 +89,7 @@ fn loops(
                                 Fault::FirstChannelKernel => filter[0][i][j],
                                 _ => filter[c][i][j],
                             };
-                            sum += weight
-                                * pixel(c, y * stride + i * dilation, x * stride + j * dilation);
+                            sum += weight * pixel(c, y * stride + i * dilation, x * stride + j * dilation);
                         }
                     }
                 }
@@ -189,20 +182,35 @@ pub fn convolve(seed: u64) -> Exam<Convolve> {
             }
         })
         .alternative("patches as the columns of one matrix", patches)
-        .truth("a 3×3 image, kernel [[1, 0], [0, −1]]", tensor(&[-4.0; 4], (1, 2, 2)), {
-            let ramp = ramp.clone();
-            move |f| f(&ramp, &diagonal, None, Window::new(2))
-        })
+        .truth(
+            "a 3×3 image, kernel [[1, 0], [0, −1]]",
+            tensor(&[-4.0; 4], (1, 2, 2)),
+            {
+                let ramp = ramp.clone();
+                move |f| f(&ramp, &diagonal, None, Window::new(2))
+            },
+        )
         .because("Each pixel minus the one below and to the right of it: 1 − 5, 2 − 6, 4 − 8, 5 − 9.")
-        .truth("the same image, kernel [[−1, −1], [1, 1]]", tensor(&[6.0; 4], (1, 2, 2)), {
-            let ramp = ramp.clone();
-            move |f| f(&ramp, &down, None, Window::new(2))
-        })
+        .truth(
+            "the same image, kernel [[−1, −1], [1, 1]]",
+            tensor(&[6.0; 4], (1, 2, 2)),
+            {
+                let ramp = ramp.clone();
+                move |f| f(&ramp, &down, None, Window::new(2))
+            },
+        )
         .because("Two pixels minus the two above them: (4 + 5) − (1 + 2).")
         .truth(
             "ones, a 3×3 kernel of ones, padding 1",
             tensor(&[4., 6., 4., 6., 9., 6., 4., 6., 4.], (1, 3, 3)),
-            move |f| f(&ones, &Tensor::ones((1, 1, 3, 3), candle_core::DType::F32, &Device::Cpu)?, None, Window::new(3).padding(1)),
+            move |f| {
+                f(
+                    &ones,
+                    &Tensor::ones((1, 1, 3, 3), candle_core::DType::F32, &Device::Cpu)?,
+                    None,
+                    Window::new(3).padding(1),
+                )
+            },
         )
         .because("It counts the pixels under the window: 4 in a corner, 6 at an edge, 9 inside.")
         .truth(
@@ -210,13 +218,20 @@ pub fn convolve(seed: u64) -> Exam<Convolve> {
             tensor(&[9., 8., 7., 6., 5., 4., 3., 2., 1.], (1, 3, 3)),
             move |f| f(&spot, &numbered, None, Window::new(3)),
         )
-        .because("The window at the upper left meets the 1 with its last weight, so the weights appear in reverse order.")
+        .because(
+            "The window at the upper left meets the 1 with its last weight, so the weights appear in reverse order.",
+        )
         .truth(
             "two channels of 2 pixels, kernels 1×1 with weights 10 and 1, bias 0.5",
             tensor(&[13.5, 24.5], (1, 1, 2)),
             |f| {
                 let image = tensor(&[1., 2., 3., 4.], (2, 1, 2));
-                f(&image, &tensor(&[10., 1.], (1, 2, 1, 1)), Some(&tensor(&[0.5], 1)), Window::new(1))
+                f(
+                    &image,
+                    &tensor(&[10., 1.], (1, 2, 1, 1)),
+                    Some(&tensor(&[0.5], 1)),
+                    Window::new(1),
+                )
             },
         )
         .because("10·1 + 1·3 + 0.5 and 10·2 + 1·4 + 0.5.");
@@ -226,10 +241,7 @@ pub fn convolve(seed: u64) -> Exam<Convolve> {
         ("stride 2", Window::new(3).stride(2)),
         ("dilation 2", Window::new(3).dilation(2)),
         ("padding 2", Window::new(3).padding(2)),
-        (
-            "all of them",
-            Window::new(3).stride(2).padding(2).dilation(2),
-        ),
+        ("all of them", Window::new(3).stride(2).padding(2).dilation(2)),
         ("an even kernel", Window::new(2).stride(3).padding(1)),
     ];
     for (name, window) in cases {
@@ -266,12 +278,7 @@ pub fn convolve(seed: u64) -> Exam<Convolve> {
         f(&image_1, &kernels_1, None, Window::new(2))
     })
     .refuses("3 filters, 2 biases", move |f| {
-        f(
-            &image_2,
-            &kernels_2,
-            Some(&tensor(&[0.; 2], 2)),
-            Window::new(3),
-        )
+        f(&image_2, &kernels_2, Some(&tensor(&[0.; 2], 2)), Window::new(3))
     })
     .refuses("a batch of images: rank 4", move |f| {
         f(&image_3.unsqueeze(0)?, &kernels_3, None, Window::new(3))
@@ -279,12 +286,7 @@ pub fn convolve(seed: u64) -> Exam<Convolve> {
 }
 
 /// 1.2 as one matrix product: what a fast implementation does.
-fn patches(
-    image: &Tensor,
-    kernels: &Tensor,
-    bias: Option<&Tensor>,
-    window: Window,
-) -> Result<Tensor> {
+fn patches(image: &Tensor, kernels: &Tensor, bias: Option<&Tensor>, window: Window) -> Result<Tensor> {
     let (_, height, width) = image.dims3()?;
     let (filters, _, rows, _) = kernels.dims4()?;
     if rows != window.kernel {
@@ -310,9 +312,7 @@ fn patches(
             columns.push(patch.flatten_all()?);
         }
     }
-    let output = kernels
-        .flatten_from(1)?
-        .matmul(&Tensor::stack(&columns, 1)?)?;
+    let output = kernels.flatten_from(1)?.matmul(&Tensor::stack(&columns, 1)?)?;
     let output = output.reshape((filters, out_height, out_width))?;
     match bias {
         Some(bias) => output.broadcast_add(&bias.reshape((filters, 1, 1))?),

@@ -31,12 +31,7 @@ enum Fault {
     LastFirst,
 }
 
-fn one_block(
-    x: &Tensor,
-    kernels: &(Tensor, Tensor),
-    design: Design,
-    fault: Fault,
-) -> Result<Tensor> {
+fn one_block(x: &Tensor, kernels: &(Tensor, Tensor), design: Design, fault: Fault) -> Result<Tensor> {
     let layer = |x: &Tensor, kernel: &Tensor, norm: bool| {
         let x = ops::conv2d(x, kernel, Window::new(3).padding(1))?;
         if norm { normalize(&x) } else { Ok(x) }
@@ -46,11 +41,7 @@ fn one_block(
         first = (first + x)?;
     }
     let middle = ops::relu(&first)?;
-    let branch = layer(
-        &middle,
-        &kernels.1,
-        design.batch_norm && fault != Fault::NormOnce,
-    )?;
+    let branch = layer(&middle, &kernels.1, design.batch_norm && fault != Fault::NormOnce)?;
     match (design.skip, fault) {
         (false, _) => Ok(branch),
         (true, Fault::ReluBeforeSum) => ops::relu(&branch)? + x,
@@ -78,12 +69,8 @@ fn norms(
     for pair in kernels {
         let tap = Var::zeros(x.shape(), x.dtype(), x.device())?;
         match fault {
-            Fault::TapAtInput => {
-                x = ops::relu(&one_block(&(x + tap.as_tensor())?, pair, design, fault)?)?
-            }
-            Fault::TapBeforeRelu => {
-                x = ops::relu(&(one_block(&x, pair, design, fault)? + tap.as_tensor())?)?
-            }
+            Fault::TapAtInput => x = ops::relu(&one_block(&(x + tap.as_tensor())?, pair, design, fault)?)?,
+            Fault::TapBeforeRelu => x = ops::relu(&(one_block(&x, pair, design, fault)? + tap.as_tensor())?)?,
             Fault::Cut => {
                 let tap = Var::from_tensor(&ops::relu(&one_block(&x, pair, design, fault)?)?)?;
                 x = tap.as_tensor().clone();
@@ -162,10 +149,7 @@ fn finite_differences(
             let slope = |step: f64| -> Result<f64> {
                 let mut values = values.clone();
                 values[i] += step;
-                Ok(
-                    (loss(&Tensor::from_vec(values, x.shape(), &Device::Cpu)?, l + 1)? - here)
-                        / step,
-                )
+                Ok((loss(&Tensor::from_vec(values, x.shape(), &Device::Cpu)?, l + 1)? - here) / step)
             };
             let (up, down) = (slope(STEP)?, slope(-STEP)?);
             if (up - down).abs() > 1e-3 * (1.0 + up.abs()) {
@@ -180,9 +164,7 @@ fn finite_differences(
 
 /// Random input, gradient and kernels at which all four designs are smooth, and the norms of each.
 #[allow(clippy::type_complexity, reason = "used once")]
-fn smooth_case(
-    random: &mut Random,
-) -> Result<(Tensor, Tensor, Vec<(Tensor, Tensor)>, Vec<Vec<f64>>)> {
+fn smooth_case(random: &mut Random) -> Result<(Tensor, Tensor, Vec<(Tensor, Tensor)>, Vec<Vec<f64>>)> {
     loop {
         let input = random.between(0.0, 1.0, (2, 2, 3, 3));
         let arriving = random.signed((2, 2, 3, 3));
@@ -340,11 +322,9 @@ pub fn gradient_norms(seed: u64) -> Exam<GradientNorms> {
         .zip(measured)
         .fold(exam, |exam, ((name, design), expected)| {
             let (input, arriving, kernels) = (input.clone(), arriving.clone(), kernels.clone());
-            exam.truth(
-                format!("{name}, 3 random blocks, [2, 2, 3, 3]"),
-                expected,
-                move |f| f(&input, &arriving, &kernels, design),
-            )
+            exam.truth(format!("{name}, 3 random blocks, [2, 2, 3, 3]"), expected, move |f| {
+                f(&input, &arriving, &kernels, design)
+            })
             .within(Tolerance::relative(2e-3))
             .because("The expected norms were measured by moving every number of x_l a little.")
         });
@@ -357,10 +337,9 @@ pub fn gradient_norms(seed: u64) -> Exam<GradientNorms> {
     let (input_1, kernels_1) = (input.clone(), kernels.clone());
     let exam = DESIGNS.into_iter().fold(exam, |exam, (name, design)| {
         let (input, arriving, kernels) = (input.clone(), arriving.clone(), kernels.clone());
-        exam.case(
-            format!("{name}, 10 random blocks, [4, 4, 6, 6]"),
-            move |f| f(&input, &arriving, &kernels, design),
-        )
+        exam.case(format!("{name}, 10 random blocks, [4, 4, 6, 6]"), move |f| {
+            f(&input, &arriving, &kernels, design)
+        })
         .within(Tolerance::relative(1e-2))
     });
     exam.refuses("output_gradient of another shape", move |f| {
@@ -400,13 +379,8 @@ fn block_by_block(
                 .to_scalar::<f64>()?,
         );
         let x = Var::from_tensor(&inputs[l].detach())?;
-        let gradients = (block(x.as_tensor(), l)? * &arriving)?
-            .sum_all()?
-            .backward()?;
-        arriving = gradients
-            .get(&x)
-            .expect("the block depends on its input")
-            .clone();
+        let gradients = (block(x.as_tensor(), l)? * &arriving)?.sum_all()?.backward()?;
+        arriving = gradients.get(&x).expect("the block depends on its input").clone();
     }
     norms.reverse();
     Ok(norms)

@@ -44,11 +44,7 @@ enum Fault {
 
 /// The forward pass with the shared operations, and with one fault.
 fn pass(image: &Tensor, weights: &Parameters, fault: Fault) -> Result<Vec<(&'static str, Tensor)>> {
-    let weight = |name: &str| {
-        weights
-            .get(name)
-            .ok_or_else(|| candle_core::Error::Msg(name.into()))
-    };
+    let weight = |name: &str| weights.get(name).ok_or_else(|| candle_core::Error::Msg(name.into()));
     let window = Window::new(3).padding(if fault == Fault::NoPadding { 0 } else { 1 });
     let bias = weight("conv.bias")?.reshape((1, (), 1, 1))?;
     let mut conv = ops::conv2d(&image.unsqueeze(0)?, weight("conv.weight")?, window)?;
@@ -118,18 +114,9 @@ fn exponential_tanh(x: &Tensor) -> Result<Tensor> {
     (&up - &down)?.div(&(up + down)?)
 }
 
-fn weights(
-    random: &mut Random,
-    channels: usize,
-    filters: usize,
-    features: usize,
-    classes: usize,
-) -> Parameters {
+fn weights(random: &mut Random, channels: usize, filters: usize, features: usize, classes: usize) -> Parameters {
     Parameters::from([
-        (
-            "conv.weight".into(),
-            random.signed((filters, channels, 3, 3)),
-        ),
+        ("conv.weight".into(), random.signed((filters, channels, 3, 3))),
         ("conv.bias".into(), random.signed(filters)),
         ("fc.weight".into(), random.signed((classes, features))),
         ("fc.bias".into(), random.signed(classes)),
@@ -156,10 +143,7 @@ pub fn forward(seed: u64) -> Exam<Forward> {
     let planted = Parameters::from([
         ("conv.weight".into(), edge),
         ("conv.bias".into(), tensor(&[-2.0], 1)),
-        (
-            "fc.weight".into(),
-            tensor(&[1., 1., 1., 1., 0., 0., 0., 0.], (2, 4)),
-        ),
+        ("fc.weight".into(), tensor(&[1., 1., 1., 1., 0., 0., 0., 0.], (2, 4))),
         ("fc.bias".into(), tensor(&[0., 2.], 2)),
     ]);
     let step = tensor(&[1., 1., 0., 0.].repeat(4), (1, 4, 4));
@@ -168,34 +152,52 @@ pub fn forward(seed: u64) -> Exam<Forward> {
         .mistake(
             "relu returns a mask",
             "Your relu says where x is positive: 0 and 1. It should keep x there.",
-            Forward { relu: |x| x.gt(0f32)?.to_dtype(x.dtype()), ..SOLUTION },
+            Forward {
+                relu: |x| x.gt(0f32)?.to_dtype(x.dtype()),
+                ..SOLUTION
+            },
         )
         .mistake(
             "relu is the magnitude",
             "Your relu returns |x|. Negative values become 0, not positive.",
-            Forward { relu: |x| x.abs(), ..SOLUTION },
+            Forward {
+                relu: |x| x.abs(),
+                ..SOLUTION
+            },
         )
         .mistake(
             "sigmoid of minus x",
             "Your sigmoid falls where it should rise: the exponent has the wrong sign. 1 / (1 + e^(−x)).",
-            Forward { sigmoid: |x| (x.exp()? + 1.0)?.recip(), ..SOLUTION },
+            Forward {
+                sigmoid: |x| (x.exp()? + 1.0)?.recip(),
+                ..SOLUTION
+            },
         )
         .mistake(
             "sigmoid overflows",
             "e^x / (1 + e^x) is infinity over infinity for x = 100: NaN. In 1 / (1 + e^(−x)) the exponential may \
              overflow, and the result is still 0.",
-            Forward { sigmoid: |x| x.exp()?.div(&(x.exp()? + 1.0)?), ..SOLUTION },
+            Forward {
+                sigmoid: |x| x.exp()?.div(&(x.exp()? + 1.0)?),
+                ..SOLUTION
+            },
         )
         .mistake(
             "tanh overflows",
             "e^100 is infinite in f32, and infinity over infinity is NaN. 2·sigmoid(2x) − 1 is the same function and \
              cannot overflow to NaN.",
-            Forward { tanh: exponential_tanh, ..SOLUTION },
+            Forward {
+                tanh: exponential_tanh,
+                ..SOLUTION
+            },
         )
         .mistake(
             "tanh without the doubled argument",
             "2·sigmoid(x) − 1 is too flat. tanh(x) = 2·sigmoid(2x) − 1.",
-            Forward { tanh: |x| solution01::sigmoid(x)?.affine(2.0, -1.0), ..SOLUTION },
+            Forward {
+                tanh: |x| solution01::sigmoid(x)?.affine(2.0, -1.0),
+                ..SOLUTION
+            },
         )
         .mistake(
             "softmax overflows",
@@ -212,80 +214,135 @@ pub fn forward(seed: u64) -> Exam<Forward> {
         .mistake(
             "softmax without exponentials",
             "You divided the logits by their sum. That can be negative; softmax divides their exponentials.",
-            Forward { softmax: |z| z.broadcast_div(&z.sum_all()?), ..SOLUTION },
+            Forward {
+                softmax: |z| z.broadcast_div(&z.sum_all()?),
+                ..SOLUTION
+            },
         )
         .mistake(
             "divided by the largest",
             "Your largest probability is 1: you divided by the largest exponential instead of their sum.",
-            Forward { softmax: |z| z.broadcast_sub(&z.max(0)?)?.exp(), ..SOLUTION },
+            Forward {
+                softmax: |z| z.broadcast_sub(&z.max(0)?)?.exp(),
+                ..SOLUTION
+            },
         )
         .mistake(
             "post-activation under the name of the pre-activation",
             "Your `conv` has no negative values: it already went through ReLU. Keep the pre-activation, and give the \
              result of relu a name of its own.",
-            Forward { forward: |i, w| pass(i, w, Fault::ConvAfterRelu), ..SOLUTION },
+            Forward {
+                forward: |i, w| pass(i, w, Fault::ConvAfterRelu),
+                ..SOLUTION
+            },
         )
         .mistake(
             "no relu",
             "Your `relu` still has negative values: the non-linearity is missing between convolution and pool.",
-            Forward { forward: |i, w| pass(i, w, Fault::NoRelu), ..SOLUTION },
+            Forward {
+                forward: |i, w| pass(i, w, Fault::NoRelu),
+                ..SOLUTION
+            },
         )
         .mistake(
             "no bias in the convolution",
             "conv.bias is not used. Pass it to convolve as Some(bias).",
-            Forward { forward: |i, w| pass(i, w, Fault::NoConvBias), ..SOLUTION },
+            Forward {
+                forward: |i, w| pass(i, w, Fault::NoConvBias),
+                ..SOLUTION
+            },
         )
         .mistake(
             "no padding in the convolution",
             "Your feature map is smaller than the image. The convolution has kernel 3 and padding 1.",
-            Forward { forward: |i, w| pass(i, w, Fault::NoPadding), ..SOLUTION },
+            Forward {
+                forward: |i, w| pass(i, w, Fault::NoPadding),
+                ..SOLUTION
+            },
         )
         .mistake(
             "average pool",
             "You averaged the patches. This network takes their maximum.",
-            Forward { forward: |i, w| pass(i, w, Fault::AveragePool), ..SOLUTION },
+            Forward {
+                forward: |i, w| pass(i, w, Fault::AveragePool),
+                ..SOLUTION
+            },
         )
         .mistake(
             "flattened channels last",
             "Your features are ordered place by place. The weights of fc expect channel by channel, each row by row: \
              flatten_all on [channels, height, width].",
-            Forward { forward: |i, w| pass(i, w, Fault::ColumnsFirst), ..SOLUTION },
+            Forward {
+                forward: |i, w| pass(i, w, Fault::ColumnsFirst),
+                ..SOLUTION
+            },
         )
         .mistake(
             "weight reshaped instead of transposed",
             "Reshaping fc.weight to [features, classes] deals the same numbers out in another order. Its rows are the \
              classes: transpose it with t(), or multiply it from the left.",
-            Forward { forward: |i, w| pass(i, w, Fault::WeightReshaped), ..SOLUTION },
+            Forward {
+                forward: |i, w| pass(i, w, Fault::WeightReshaped),
+                ..SOLUTION
+            },
         )
         .mistake(
             "no bias in fc",
             "fc.bias is not used. logits = fc.weight · features + fc.bias.",
-            Forward { forward: |i, w| pass(i, w, Fault::NoFcBias), ..SOLUTION },
+            Forward {
+                forward: |i, w| pass(i, w, Fault::NoFcBias),
+                ..SOLUTION
+            },
         )
         .mistake(
             "relu on the logits",
             "Your logits went through ReLU. A class may have a negative score: nothing comes between fc and softmax.",
-            Forward { forward: |i, w| pass(i, w, Fault::ReluOnLogits), ..SOLUTION },
+            Forward {
+                forward: |i, w| pass(i, w, Fault::ReluOnLogits),
+                ..SOLUTION
+            },
         )
-        .alternative("candle's own functions, the shared operations", Forward {
-            relu: |x| (x + x.abs()?)? * 0.5,
-            sigmoid: |x| (x * 0.5)?.tanh()?.affine(0.5, 0.5),
-            tanh: |x| x.tanh(),
-            softmax: |z| z.broadcast_sub(&z.broadcast_sub(&z.max(0)?)?.exp()?.sum_all()?.log()?.broadcast_add(&z.max(0)?)?)?.exp(),
-            forward: |i, w| pass(i, w, Fault::None),
-        })
-        .truth("relu of −2, −0.5, 0, 0.5, 2", tensor(&[0., 0., 0., 0.5, 2.], 5), |f| {
-            (f.relu)(&tensor(&[-2., -0.5, 0., 0.5, 2.], 5))
-        })
+        .alternative(
+            "candle's own functions, the shared operations",
+            Forward {
+                relu: |x| (x + x.abs()?)? * 0.5,
+                sigmoid: |x| (x * 0.5)?.tanh()?.affine(0.5, 0.5),
+                tanh: |x| x.tanh(),
+                softmax: |z| {
+                    z.broadcast_sub(
+                        &z.broadcast_sub(&z.max(0)?)?
+                            .exp()?
+                            .sum_all()?
+                            .log()?
+                            .broadcast_add(&z.max(0)?)?,
+                    )?
+                    .exp()
+                },
+                forward: |i, w| pass(i, w, Fault::None),
+            },
+        )
+        .truth(
+            "relu of −2, −0.5, 0, 0.5, 2",
+            tensor(&[0., 0., 0., 0.5, 2.], 5),
+            |f| (f.relu)(&tensor(&[-2., -0.5, 0., 0.5, 2.], 5)),
+        )
         .case("relu of a random [2, 3, 4] tensor", move |f| (f.relu)(&x))
-        .truth("sigmoid of 0 and ln 3", tensor(&[0.5, 0.75], 2), |f| (f.sigmoid)(&tensor(&[0., 3f32.ln()], 2)))
+        .truth("sigmoid of 0 and ln 3", tensor(&[0.5, 0.75], 2), |f| {
+            (f.sigmoid)(&tensor(&[0., 3f32.ln()], 2))
+        })
         .because("1 / (1 + 1) and 1 / (1 + 1/3).")
         .case("sigmoid of a random [2, 3, 4] tensor", move |f| (f.sigmoid)(&x_1))
-        .truth("sigmoid of −100 and 100", tensor(&[0., 1.], 2), |f| (f.sigmoid)(&tensor(&[-100., 100.], 2)))
-        .truth("tanh of 0 and ln 2", tensor(&[0., 0.6], 2), |f| (f.tanh)(&tensor(&[0., 2f32.ln()], 2)))
+        .truth("sigmoid of −100 and 100", tensor(&[0., 1.], 2), |f| {
+            (f.sigmoid)(&tensor(&[-100., 100.], 2))
+        })
+        .truth("tanh of 0 and ln 2", tensor(&[0., 0.6], 2), |f| {
+            (f.tanh)(&tensor(&[0., 2f32.ln()], 2))
+        })
         .because("(2 − 1/2) / (2 + 1/2) = 0.6.")
         .case("tanh of a random [2, 3, 4] tensor", move |f| (f.tanh)(&x_2))
-        .truth("tanh of −100 and 100", tensor(&[-1., 1.], 2), |f| (f.tanh)(&tensor(&[-100., 100.], 2)))
+        .truth("tanh of −100 and 100", tensor(&[-1., 1.], 2), |f| {
+            (f.tanh)(&tensor(&[-100., 100.], 2))
+        })
         .truth("softmax of the logits 0 and ln 3", tensor(&[0.25, 0.75], 2), |f| {
             (f.softmax)(&tensor(&[0., 3f32.ln()], 2))
         })
@@ -295,18 +352,32 @@ pub fn forward(seed: u64) -> Exam<Forward> {
         .truth(
             "forward: a bright left half, an edge filter, and two classes",
             Observed::Fields(vec![
-                ("conv".into(), tensor(&[
-                    -2., 0., -2., -2., //
-                    -2., 1., -2., -2., //
-                    -2., 1., -2., -2., //
-                    -2., 0., -2., -2.,
-                ], (1, 4, 4)).into()),
-                ("relu".into(), tensor(&[
-                    0., 0., 0., 0., //
-                    0., 1., 0., 0., //
-                    0., 1., 0., 0., //
-                    0., 0., 0., 0.,
-                ], (1, 4, 4)).into()),
+                (
+                    "conv".into(),
+                    tensor(
+                        &[
+                            -2., 0., -2., -2., //
+                            -2., 1., -2., -2., //
+                            -2., 1., -2., -2., //
+                            -2., 0., -2., -2.,
+                        ],
+                        (1, 4, 4),
+                    )
+                    .into(),
+                ),
+                (
+                    "relu".into(),
+                    tensor(
+                        &[
+                            0., 0., 0., 0., //
+                            0., 1., 0., 0., //
+                            0., 1., 0., 0., //
+                            0., 0., 0., 0.,
+                        ],
+                        (1, 4, 4),
+                    )
+                    .into(),
+                ),
                 ("maxpool".into(), tensor(&[1., 0., 1., 0.], (1, 2, 2)).into()),
                 ("flatten".into(), tensor(&[1., 0., 1., 0.], 4).into()),
                 ("fc".into(), tensor(&[2., 2.], 2).into()),
@@ -324,5 +395,7 @@ pub fn forward(seed: u64) -> Exam<Forward> {
         .case("forward: a random [3, 8, 6] image, 4 filters, 5 classes", move |f| {
             observe((f.forward)(&image, &image_weights))
         })
-        .refuses("forward: no weight named fc.bias", move |f| observe((f.forward)(&image_1, &incomplete)))
+        .refuses("forward: no weight named fc.bias", move |f| {
+            observe((f.forward)(&image_1, &incomplete))
+        })
 }

@@ -35,11 +35,7 @@ fn count(config: &Config, fault: Fault) -> usize {
         } else {
             side * side
         };
-        let bias = if fault == Fault::ConvolutionBiases {
-            output
-        } else {
-            0
-        };
+        let bias = if fault == Fault::ConvolutionBiases { output } else { 0 };
         input * output * area + bias
     };
     let stem_side = if config.stem == Stem::ImageNet { 7 } else { 3 };
@@ -52,8 +48,7 @@ fn count(config: &Config, fault: Fault) -> usize {
             total += match config.block {
                 Block::Basic => conv(input, middle, 3) + conv(middle, middle, 3) + 2 * norm(middle),
                 Block::Bottleneck => {
-                    let convolutions =
-                        conv(input, middle, 1) + conv(middle, middle, 3) + conv(middle, output, 1);
+                    let convolutions = conv(input, middle, 1) + conv(middle, middle, 3) + conv(middle, output, 1);
                     convolutions + 2 * norm(middle) + norm(output)
                 }
             };

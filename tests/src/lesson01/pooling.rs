@@ -43,8 +43,7 @@ fn pool(image: &Tensor, window: Window, reduce: impl Fn(&[Option<f32>]) -> f32) 
     for plane in &pixels {
         for y in 0..size[1] {
             for x in 0..size[2] {
-                let places =
-                    (0..kernel * kernel).map(|n| (n / kernel * dilation, n % kernel * dilation));
+                let places = (0..kernel * kernel).map(|n| (n / kernel * dilation, n % kernel * dilation));
                 let patch: Vec<_> = places
                     .map(|(i, j)| {
                         let row = plane.get((y * stride + i).checked_sub(padding)?)?;
@@ -77,8 +76,7 @@ pub fn pooling(seed: u64) -> Exam<Pooling> {
     let image = random.signed((2, 7, 8));
     let negative = random.between(-2.0, -1.0, (3, 6, 6));
     let stem = Window::new(3).stride(2).padding(1);
-    let expected =
-        ops::max_pool2d(&negative.unsqueeze(0).expect("rank 4"), stem).and_then(|y| y.squeeze(0));
+    let expected = ops::max_pool2d(&negative.unsqueeze(0).expect("rank 4"), stem).and_then(|y| y.squeeze(0));
     let expected = expected.expect("the window fits");
     let (image_1, image_2, image_3) = (image.clone(), image.clone(), image.clone());
     let (negative_1, negative_2) = (negative.clone(), negative.clone());
@@ -88,13 +86,19 @@ pub fn pooling(seed: u64) -> Exam<Pooling> {
             "zero padding",
             "Your padding is 0, and 0 wins against every negative pixel at the border. What lies outside the image \
              must never win: −∞, or skip it.",
-            Pooling { max: |i, w| pool(i, w, |patch| largest(patch.iter().map(|v| v.unwrap_or(0.0)))), ..SOLUTION },
+            Pooling {
+                max: |i, w| pool(i, w, |patch| largest(patch.iter().map(|v| v.unwrap_or(0.0)))),
+                ..SOLUTION
+            },
         )
         .mistake(
             "maximum starts at 0",
             "Your maximum starts at 0 (or at f32::MIN_POSITIVE, which is just above 0), so a patch of negative pixels \
              gives 0. Start at f32::NEG_INFINITY.",
-            Pooling { max: |i, w| pool(i, w, |patch| largest(patch.iter().flatten().copied()).max(0.0)), ..SOLUTION },
+            Pooling {
+                max: |i, w| pool(i, w, |patch| largest(patch.iter().flatten().copied()).max(0.0)),
+                ..SOLUTION
+            },
         )
         .mistake(
             "maximum of the magnitude",
@@ -103,7 +107,12 @@ pub fn pooling(seed: u64) -> Exam<Pooling> {
                 max: |i, w| {
                     pool(i, w, |patch| {
                         let size = |a: &f32, b: &f32| a.abs().total_cmp(&b.abs());
-                        patch.iter().flatten().copied().max_by(size).unwrap_or(f32::NEG_INFINITY)
+                        patch
+                            .iter()
+                            .flatten()
+                            .copied()
+                            .max_by(size)
+                            .unwrap_or(f32::NEG_INFINITY)
                     })
                 },
                 ..SOLUTION
@@ -138,68 +147,105 @@ pub fn pooling(seed: u64) -> Exam<Pooling> {
         .mistake(
             "sum instead of average",
             "Your average is k² times too large: it is the sum.",
-            Pooling { average: |i, w| pool(i, w, sum), ..SOLUTION },
+            Pooling {
+                average: |i, w| pool(i, w, sum),
+                ..SOLUTION
+            },
         )
         .mistake(
             "divided by k",
             "You divided by the side of the window, k. There are k² pixels in it.",
-            Pooling { average: |i, w| pool(i, w, |patch| sum(patch) / (patch.len() as f32).sqrt()), ..SOLUTION },
+            Pooling {
+                average: |i, w| pool(i, w, |patch| sum(patch) / (patch.len() as f32).sqrt()),
+                ..SOLUTION
+            },
         )
         .mistake(
             "any padding allowed",
             "With a padding of more than half the kernel a window could lie in the padding alone, and its maximum \
              would be −∞. Refuse it.",
-            Pooling { max: |i, w| any_padding(i, w, true), average: |i, w| any_padding(i, w, false) },
-        )
-        .alternative("listing each patch", Pooling {
-            max: |i, w| pool(i, w, |patch| largest(patch.iter().flatten().copied())),
-            average: |i, w| pool(i, w, |patch| sum(patch) / patch.len() as f32),
-        })
-        .alternative("an average as a convolution, the shared max pool", Pooling {
-            max: |i, w| ops::max_pool2d(&i.unsqueeze(0)?, w)?.squeeze(0),
-            average: |i, w| {
-                if 2 * w.padding > w.kernel {
-                    bail!("padding");
-                }
-                let (channels, height, width) = i.dims3()?;
-                let weight = 1.0 / (w.kernel * w.kernel) as f32;
-                let kernel = Tensor::full(weight, (1, 1, w.kernel, w.kernel), &Device::Cpu)?;
-                ops::conv2d(&i.reshape((channels, 1, height, width))?, &kernel, w)?.squeeze(1)
+            Pooling {
+                max: |i, w| any_padding(i, w, true),
+                average: |i, w| any_padding(i, w, false),
             },
-        })
-        .truth("max, the image [[1, 2], [3, 4]], kernel 2", tensor(&[4.0], (1, 1, 1)), |f| {
-            (f.max)(&tensor(&[1., 2., 3., 4.], (1, 2, 2)), Window::new(2))
-        })
-        .truth("max, the image [[−3, −1], [−2, 1]], kernel 1 stride 1", tensor(&[-3., -1., -2., 1.], (1, 2, 2)), |f| {
-            (f.max)(&tensor(&[-3., -1., -2., 1.], (1, 2, 2)), Window::new(1))
-        })
+        )
+        .alternative(
+            "listing each patch",
+            Pooling {
+                max: |i, w| pool(i, w, |patch| largest(patch.iter().flatten().copied())),
+                average: |i, w| pool(i, w, |patch| sum(patch) / patch.len() as f32),
+            },
+        )
+        .alternative(
+            "an average as a convolution, the shared max pool",
+            Pooling {
+                max: |i, w| ops::max_pool2d(&i.unsqueeze(0)?, w)?.squeeze(0),
+                average: |i, w| {
+                    if 2 * w.padding > w.kernel {
+                        bail!("padding");
+                    }
+                    let (channels, height, width) = i.dims3()?;
+                    let weight = 1.0 / (w.kernel * w.kernel) as f32;
+                    let kernel = Tensor::full(weight, (1, 1, w.kernel, w.kernel), &Device::Cpu)?;
+                    ops::conv2d(&i.reshape((channels, 1, height, width))?, &kernel, w)?.squeeze(1)
+                },
+            },
+        )
+        .truth(
+            "max, the image [[1, 2], [3, 4]], kernel 2",
+            tensor(&[4.0], (1, 1, 1)),
+            |f| (f.max)(&tensor(&[1., 2., 3., 4.], (1, 2, 2)), Window::new(2)),
+        )
+        .truth(
+            "max, the image [[−3, −1], [−2, 1]], kernel 1 stride 1",
+            tensor(&[-3., -1., -2., 1.], (1, 2, 2)),
+            |f| (f.max)(&tensor(&[-3., -1., -2., 1.], (1, 2, 2)), Window::new(1)),
+        )
         .because("A window of one pixel keeps every pixel, the negative ones too.")
-        .truth("max, one row −5 −4 −3, kernel 3, stride 2, padding 1", tensor(&[-4., -3.], (1, 1, 2)), move |f| {
-            (f.max)(&tensor(&[-5., -4., -3.], (1, 1, 3)), stem)
-        })
+        .truth(
+            "max, one row −5 −4 −3, kernel 3, stride 2, padding 1",
+            tensor(&[-4., -3.], (1, 1, 2)),
+            move |f| (f.max)(&tensor(&[-5., -4., -3.], (1, 1, 3)), stem),
+        )
         .because("The windows see {−5, −4} and {−4, −3}; the padding never wins.")
-        .truth("max, a random image of negative pixels, the stem's window", expected, move |f| {
-            (f.max)(&negative_1, stem)
-        })
+        .truth(
+            "max, a random image of negative pixels, the stem's window",
+            expected,
+            move |f| (f.max)(&negative_1, stem),
+        )
         .because("The expected values are those of resnet::ops::max_pool2d.")
-        .truth("average, the image [[1, 2], [3, 4]], kernel 2", tensor(&[2.5], (1, 1, 1)), |f| {
-            (f.average)(&tensor(&[1., 2., 3., 4.], (1, 2, 2)), Window::new(2))
-        })
-        .truth("average, one pixel 8, kernel 2, padding 1", tensor(&[2.0; 4], (1, 2, 2)), |f| {
-            (f.average)(&tensor(&[8.0], (1, 1, 1)), Window::new(2).padding(1))
-        })
+        .truth(
+            "average, the image [[1, 2], [3, 4]], kernel 2",
+            tensor(&[2.5], (1, 1, 1)),
+            |f| (f.average)(&tensor(&[1., 2., 3., 4.], (1, 2, 2)), Window::new(2)),
+        )
+        .truth(
+            "average, one pixel 8, kernel 2, padding 1",
+            tensor(&[2.0; 4], (1, 2, 2)),
+            |f| (f.average)(&tensor(&[8.0], (1, 1, 1)), Window::new(2).padding(1)),
+        )
         .because("Each window holds the 8 and three zeros of padding: 8 / 4.")
         .case("max, a random [2, 7, 8] image, kernel 3, stride 2", move |f| {
             (f.max)(&image, Window::new(3).stride(2))
         })
-        .case("max, the same, kernel 2, dilation 3", move |f| (f.max)(&image_1, Window::new(2).dilation(3)))
-        .case("average, the same, kernel 3, stride 2, padding 1", move |f| (f.average)(&image_2, stem))
+        .case("max, the same, kernel 2, dilation 3", move |f| {
+            (f.max)(&image_1, Window::new(2).dilation(3))
+        })
+        .case("average, the same, kernel 3, stride 2, padding 1", move |f| {
+            (f.average)(&image_2, stem)
+        })
         .case("average, the same, kernel 2, dilation 3", move |f| {
             (f.average)(&image_3, Window::new(2).dilation(3))
         })
-        .refuses("max, kernel 2, padding 2", move |f| (f.max)(&negative, Window::new(2).padding(2)))
-        .refuses("average, kernel 2, padding 2", move |f| (f.average)(&negative_2, Window::new(2).padding(2)))
-        .refuses("max, a 2×2 image, kernel 3", |f| (f.max)(&tensor(&[0.; 4], (1, 2, 2)), Window::new(3)))
+        .refuses("max, kernel 2, padding 2", move |f| {
+            (f.max)(&negative, Window::new(2).padding(2))
+        })
+        .refuses("average, kernel 2, padding 2", move |f| {
+            (f.average)(&negative_2, Window::new(2).padding(2))
+        })
+        .refuses("max, a 2×2 image, kernel 3", |f| {
+            (f.max)(&tensor(&[0.; 4], (1, 2, 2)), Window::new(3))
+        })
         .refuses("max, rank 2", |f| (f.max)(&tensor(&[0.; 4], (2, 2)), Window::new(2)))
 }
 

@@ -23,9 +23,10 @@ fn walk(windows: &[Window], step: fn(&mut usize, &mut usize, &Window)) -> (usize
 
 /// From the layer back to the image: a window over `size` units covers this many of the layer before.
 fn backwards(windows: &[Window]) -> (usize, usize) {
-    let size = windows.iter().rev().fold(1, |size, w| {
-        (size - 1) * w.stride + w.dilation * (w.kernel - 1) + 1
-    });
+    let size = windows
+        .iter()
+        .rev()
+        .fold(1, |size, w| (size - 1) * w.stride + w.dilation * (w.kernel - 1) + 1);
     (size, windows.iter().map(|w| w.stride).product())
 }
 
@@ -40,11 +41,7 @@ fn measured(windows: &[Window]) -> Result<(usize, usize)> {
         // A row of the image: the same window in one dimension, as the middle row of a kernel with zeros around it.
         let side = window.kernel;
         let tall = x.pad_with_zeros(2, 0, window.dilation * (side - 1))?;
-        let kernel = Tensor::ones((1, 1, 1, side), DType::F32, &Device::Cpu)?.pad_with_zeros(
-            2,
-            0,
-            side - 1,
-        )?;
+        let kernel = Tensor::ones((1, 1, 1, side), DType::F32, &Device::Cpu)?.pad_with_zeros(2, 0, side - 1)?;
         x = ops::conv2d(&tall, &kernel, window.padding(0))?;
     }
     let unit = x.dim(3)? / 2;
@@ -55,14 +52,8 @@ fn measured(windows: &[Window]) -> Result<(usize, usize)> {
             .expect("the input is a Var")
             .flatten_all()?
             .to_vec1::<f32>()?;
-        let first = gradient
-            .iter()
-            .position(|g| *g != 0.0)
-            .expect("a unit sees something");
-        let last = gradient
-            .iter()
-            .rposition(|g| *g != 0.0)
-            .expect("a unit sees something");
+        let first = gradient.iter().position(|g| *g != 0.0).expect("a unit sees something");
+        let last = gradient.iter().rposition(|g| *g != 0.0).expect("a unit sees something");
         Ok((first, last + 1 - first))
     };
     let ((first, size), (next, _)) = (seen(unit)?, seen(unit + 1)?);
@@ -105,15 +96,10 @@ pub fn receptive_field(seed: u64) -> Exam<Receptive> {
     let long: Vec<Window> = (0..random.count(6, 10))
         .map(|_| {
             let window = Window::new(random.count(1, 5)).stride(random.count(1, 2));
-            window
-                .padding(random.count(0, 2))
-                .dilation(random.count(1, 3))
+            window.padding(random.count(0, 2)).dilation(random.count(1, 3))
         })
         .collect();
-    let shown: Vec<_> = planted
-        .iter()
-        .map(|w| (w.kernel, w.stride, w.dilation))
-        .collect();
+    let shown: Vec<_> = planted.iter().map(|w| (w.kernel, w.stride, w.dilation)).collect();
 
     let mut exam = Exam::new("1.8", solution as Receptive)
         .mistake(
@@ -143,7 +129,11 @@ pub fn receptive_field(seed: u64) -> Exam<Receptive> {
             "You used the stride of the one layer before. The strides of all layers before multiply.",
             |windows| {
                 let before = [1].into_iter().chain(windows.iter().map(|w| w.stride));
-                let size: usize = windows.iter().zip(before).map(|(w, s)| w.dilation * (w.kernel - 1) * s).sum();
+                let size: usize = windows
+                    .iter()
+                    .zip(before)
+                    .map(|(w, s)| w.dilation * (w.kernel - 1) * s)
+                    .sum();
                 (1 + size, windows.iter().map(|w| w.stride).product())
             },
         )
@@ -215,13 +205,13 @@ pub fn receptive_field(seed: u64) -> Exam<Receptive> {
             "In a network of these windows with all weights 1 the gradient of one unit is not 0 on so many pixels, and \
              that of the next unit begins so many further.",
         )
-        .truth("ResNet-18, conv1 and maxpool", observe((11, 4)), |f| observe(f(&windows(&Config::resnet18(), 0))));
+        .truth("ResNet-18, conv1 and maxpool", observe((11, 4)), |f| {
+            observe(f(&windows(&Config::resnet18(), 0)))
+        });
     for (layer, size, stride) in [(1, 43, 4), (2, 99, 8), (3, 211, 16), (4, 435, 32)] {
-        exam = exam.truth(
-            format!("ResNet-18, layer{layer}"),
-            observe((size, stride)),
-            move |f| observe(f(&windows(&Config::resnet18(), layer))),
-        );
+        exam = exam.truth(format!("ResNet-18, layer{layer}"), observe((size, stride)), move |f| {
+            observe(f(&windows(&Config::resnet18(), layer)))
+        });
     }
     exam.truth("ResNet-50, layer4", observe((427, 32)), |f| {
         observe(f(&windows(&Config::resnet50(), 4)))

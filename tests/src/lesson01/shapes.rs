@@ -83,11 +83,7 @@ fn table(config: &Config, images: [usize; 4], fault: Fault) -> Result<Rows> {
 
 fn observe(rows: Result<Rows>) -> Observed {
     match rows {
-        Ok(rows) => Observed::Fields(
-            rows.into_iter()
-                .map(|(name, shape)| (name, shape.into()))
-                .collect(),
-        ),
+        Ok(rows) => Observed::Fields(rows.into_iter().map(|(name, shape)| (name, shape.into())).collect()),
         Err(error) => Observed::Refused(error.to_string()),
     }
 }
@@ -111,9 +107,7 @@ fn measured(config: &Config, images: [usize; 4]) -> Result<Observed> {
     let images = Tensor::zeros(&images[..], candle_core::DType::F32, &Device::Cpu)?;
     let trace = network.capture(&images, &names)?;
     let row = |site: &String| Ok((site.clone(), trace.activation(site)?.dims().to_vec().into()));
-    Ok(Observed::Fields(
-        sites.iter().map(row).collect::<Result<_>>()?,
-    ))
+    Ok(Observed::Fields(sites.iter().map(row).collect::<Result<_>>()?))
 }
 
 /// 1.6
@@ -127,15 +121,9 @@ pub fn shape_table(seed: u64) -> Exam<ShapeTable> {
     }
     .width(2)
     .classes(6);
-    let odd = [
-        random.count(1, 3),
-        3,
-        random.count(33, 64),
-        random.count(33, 64),
-    ];
+    let odd = [random.count(1, 3), 3, random.count(33, 64), random.count(33, 64)];
     let check = |config: &Config| measured(config, odd).expect("a small network");
-    let (expected_small, expected_cifar, expected_deep) =
-        (check(&small), check(&cifar), check(&deep));
+    let (expected_small, expected_cifar, expected_deep) = (check(&small), check(&cifar), check(&deep));
 
     Exam::new("1.6", solution01::shape_table as ShapeTable)
         .mistake(
@@ -184,19 +172,34 @@ pub fn shape_table(seed: u64) -> Exam<ShapeTable> {
             |c, i| table(c, i, Fault::OneRowPerStage),
         )
         .alternative("one step at a time", |c, i| table(c, i, Fault::None))
-        .truth("the first row of ResNet-18 for [1, 3, 32, 32]", vec![1, 64, 16, 16], |f| -> Result<Vec<usize>> {
-            Ok(f(&Config::resnet18(), [1, 3, 32, 32])?.first().map(|row| row.1.clone()).unwrap_or_default())
-        })
+        .truth(
+            "the first row of ResNet-18 for [1, 3, 32, 32]",
+            vec![1, 64, 16, 16],
+            |f| -> Result<Vec<usize>> {
+                Ok(f(&Config::resnet18(), [1, 3, 32, 32])?
+                    .first()
+                    .map(|row| row.1.clone())
+                    .unwrap_or_default())
+            },
+        )
         .because("The guide's exercise: 64 filters of 7×7, stride 2, padding 3, make 16×16 of 32×32.")
-        .truth(format!("ResNet-18, width 2, images {odd:?}"), expected_small, move |f| observe(f(&small, odd)))
+        .truth(
+            format!("ResNet-18, width 2, images {odd:?}"),
+            expected_small,
+            move |f| observe(f(&small, odd)),
+        )
         .because("The expected shapes are those of a forward pass of resnet::ResNet.")
-        .truth(format!("ResNet-18, width 3, CIFAR stem, images {odd:?}"), expected_cifar, move |f| {
-            observe(f(&cifar, odd))
-        })
+        .truth(
+            format!("ResNet-18, width 3, CIFAR stem, images {odd:?}"),
+            expected_cifar,
+            move |f| observe(f(&cifar, odd)),
+        )
         .because("The expected shapes are those of a forward pass of resnet::ResNet.")
-        .truth(format!("bottlenecks [2, 1, 3, 1], width 2, images {odd:?}"), expected_deep, move |f| {
-            observe(f(&deep, odd))
-        })
+        .truth(
+            format!("bottlenecks [2, 1, 3, 1], width 2, images {odd:?}"),
+            expected_deep,
+            move |f| observe(f(&deep, odd)),
+        )
         .because("The expected shapes are those of a forward pass of resnet::ResNet.")
         .snapshot("ResNet-18 for [1, 3, 224, 224]", "lesson01_resnet18_224", |f| {
             f(&Config::resnet18(), [1, 3, 224, 224]).map(|rows| solution01::format_table(&rows))
@@ -204,6 +207,8 @@ pub fn shape_table(seed: u64) -> Exam<ShapeTable> {
         .snapshot("ResNet-50 for [8, 3, 224, 224]", "lesson01_resnet50_224", |f| {
             f(&Config::resnet50(), [8, 3, 224, 224]).map(|rows| solution01::format_table(&rows))
         })
-        .refuses("images with one channel", |f| observe(f(&Config::resnet18(), [1, 1, 32, 32])))
+        .refuses("images with one channel", |f| {
+            observe(f(&Config::resnet18(), [1, 1, 32, 32]))
+        })
         .refuses("images of height 0", |f| observe(f(&Config::resnet18(), [1, 3, 0, 32])))
 }

@@ -123,11 +123,17 @@ pub fn output_size(seed: u64) -> Exam<OutputSize> {
         .because("A window of one pixel fits at every pixel.")
         .truth("input 5, kernel 3", 3usize, |f| f(5, Window::new(3)))
         .because("The window can start at pixels 0, 1 and 2.")
-        .truth("input 8, kernel 3, stride 2", 3usize, |f| f(8, Window::new(3).stride(2)))
+        .truth("input 8, kernel 3, stride 2", 3usize, |f| {
+            f(8, Window::new(3).stride(2))
+        })
         .because("The window can start at pixels 0, 2 and 4; starting at 6 it would reach over the end.")
-        .truth("input 5, kernel 3, padding 1", 5usize, |f| f(5, Window::new(3).padding(1)))
+        .truth("input 5, kernel 3, padding 1", 5usize, |f| {
+            f(5, Window::new(3).padding(1))
+        })
         .because("With a pixel more at each end, 3×3 keeps the size.")
-        .truth("input 7, kernel 3, dilation 2", 3usize, |f| f(7, Window::new(3).dilation(2)))
+        .truth("input 7, kernel 3, dilation 2", 3usize, |f| {
+            f(7, Window::new(3).dilation(2))
+        })
         .because("Three weights two pixels apart cover five pixels.")
         .truth("input 32, kernel 7, stride 2, padding 3", 16usize, |f| {
             f(32, Window::new(7).stride(2).padding(3))
@@ -154,10 +160,9 @@ pub fn output_size(seed: u64) -> Exam<OutputSize> {
     cases.sort_by_key(|(input, _)| *input);
     for (number, (input, window)) in cases.into_iter().enumerate() {
         let number = number + 1;
-        exam = exam.case(
-            format!("random {number}: input {input}, {window:?}"),
-            move |f| f(input, window),
-        );
+        exam = exam.case(format!("random {number}: input {input}, {window:?}"), move |f| {
+            f(input, window)
+        });
     }
     exam
 }

@@ -98,10 +98,7 @@ fn search(images: &Tensor, filter: &Tensor, window: Window, fault: Fault) -> Res
         Fault::NoStride => patch = cut(&padded, row, column)?,
         Fault::NoPadding => patch = cut(images, row * window.stride, column * window.stride)?,
         Fault::Normalized => {
-            patch = patch.broadcast_div(&Tensor::new(
-                length(&patch)?.max(1e-20) as f32,
-                patch.device(),
-            )?)?
+            patch = patch.broadcast_div(&Tensor::new(length(&patch)?.max(1e-20) as f32, patch.device())?)?
         }
         Fault::Exchanged => place = [image, column, row],
         _ => {}
@@ -122,11 +119,7 @@ fn by_convolution(images: &Tensor, filter: &Tensor, window: Window) -> Result<Ob
     let Some(place) = values.iter().position(|value| *value == largest) else {
         bail!("no response");
     };
-    let store = responses
-        .flatten_all()?
-        .narrow(0, place, 1)?
-        .sum_all()?
-        .backward()?;
+    let store = responses.flatten_all()?.narrow(0, place, 1)?.sum_all()?.backward()?;
     let Some(patch) = store.get(&kernel) else {
         bail!("no gradient");
     };
@@ -134,16 +127,8 @@ fn by_convolution(images: &Tensor, filter: &Tensor, window: Window) -> Result<Ob
     let length = |x: &Tensor| x.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>();
     let lengths = f64::from(length(filter)? * length(&patch)?);
     let response = f64::from(largest);
-    let cosine = if lengths > 0.0 {
-        response / lengths
-    } else {
-        0.0
-    };
-    let place = [
-        place / (rows * columns),
-        place / columns % rows,
-        place % columns,
-    ];
+    let cosine = if lengths > 0.0 { response / lengths } else { 0.0 };
+    let place = [place / (rows * columns), place / columns % rows, place % columns];
     Ok(observed(place, response, cosine, &patch))
 }
 
@@ -169,12 +154,7 @@ pub fn strongest_answer(seed: u64) -> Exam<StrongestAnswer> {
     let expected = observed([1, rows, columns], f64::from(squares), 1.0, &filter);
     let pixel = tensor(&[1.0], (1, 1, 1));
     let one = Window::new(1);
-    let (filter_1, filter_2, filter_3, filter_4) = (
-        filter.clone(),
-        filter.clone(),
-        filter.clone(),
-        filter.clone(),
-    );
+    let (filter_1, filter_2, filter_3, filter_4) = (filter.clone(), filter.clone(), filter.clone(), filter.clone());
     let (images_1, images_2) = (images.clone(), images.clone());
     let (pixel_1, pixel_2) = (pixel.clone(), pixel.clone());
 
@@ -183,98 +163,114 @@ pub fn strongest_answer(seed: u64) -> Exam<StrongestAnswer> {
             |i, f, w| search(i, f, w, Fault::$fault)
         };
     }
-    Exam::new("2.9", (|i, f, w| {
-        let a = solution02::strongest_answer(i, f, w)?;
-        Ok(observed([a.image, a.row, a.column], a.response, a.cosine, &a.patch))
-    }) as StrongestAnswer)
-        .mistake(
-            "the largest magnitude",
-            "You took the response of largest magnitude. A strongly negative one means the opposite of what the filter \
+    Exam::new(
+        "2.9",
+        (|i, f, w| {
+            let a = solution02::strongest_answer(i, f, w)?;
+            Ok(observed([a.image, a.row, a.column], a.response, a.cosine, &a.patch))
+        }) as StrongestAnswer,
+    )
+    .mistake(
+        "the largest magnitude",
+        "You took the response of largest magnitude. A strongly negative one means the opposite of what the filter \
              asks for.",
-            fault!(Magnitude),
-        )
-        .mistake(
-            "the best fit instead of the strongest response",
-            "You searched for the largest cosine. The strongest response may be a patch that fits less well and has more \
+        fault!(Magnitude),
+    )
+    .mistake(
+        "the best fit instead of the strongest response",
+        "You searched for the largest cosine. The strongest response may be a patch that fits less well and has more \
              contrast; the cosine is there to tell you so.",
-            fault!(Cosine),
-        )
-        .mistake(
-            "the first image only",
-            "You searched the first image only.",
-            fault!(FirstImage),
-        )
-        .mistake(
-            "the last of equals",
-            "Of several equal responses you took the last: max_by does. Compare with > and keep the first.",
-            fault!(Last),
-        )
-        .mistake(
-            "row and column exchanged",
-            "Row and column have changed places. index % width is the column, index / width % height the row.",
-            fault!(Exchanged),
-        )
-        .mistake(
-            "the patch without the stride",
-            "Your patch is not what the filter saw: the window of row r begins at pixel r·stride.",
-            fault!(NoStride),
-        )
-        .mistake(
-            "the patch without the padding",
-            "Your patch lies `padding` pixels too far down and right: window (0, 0) begins in the padding. Pad the image, \
+        fault!(Cosine),
+    )
+    .mistake(
+        "the first image only",
+        "You searched the first image only.",
+        fault!(FirstImage),
+    )
+    .mistake(
+        "the last of equals",
+        "Of several equal responses you took the last: max_by does. Compare with > and keep the first.",
+        fault!(Last),
+    )
+    .mistake(
+        "row and column exchanged",
+        "Row and column have changed places. index % width is the column, index / width % height the row.",
+        fault!(Exchanged),
+    )
+    .mistake(
+        "the patch without the stride",
+        "Your patch is not what the filter saw: the window of row r begins at pixel r·stride.",
+        fault!(NoStride),
+    )
+    .mistake(
+        "the patch without the padding",
+        "Your patch lies `padding` pixels too far down and right: window (0, 0) begins in the padding. Pad the image, \
              then cut.",
-            fault!(NoPadding),
+        fault!(NoPadding),
+    )
+    .mistake(
+        "divided by one length only",
+        "Your cosine is larger than 1, or grows with the contrast: divide by both lengths, ‖filter‖·‖patch‖.",
+        fault!(CosineByFilter),
+    )
+    .mistake(
+        "0/0",
+        "On a black image the cosine is 0/0, NaN. Say 0 where one of the lengths is 0.",
+        fault!(CosineNan),
+    )
+    .mistake(
+        "the patch normalized",
+        "You scaled the patch to length 1. It is what the filter saw, as it was.",
+        fault!(Normalized),
+    )
+    .alternative("patch by patch", fault!(None))
+    .alternative("the patch as a gradient", by_convolution)
+    .truth(
+        "one row −9 2 5, a filter of one 1",
+        observed([0, 0, 2], 5.0, 1.0, &tensor(&[5.0], (1, 1, 1))),
+        move |f| f(&tensor(&[-9., 2., 5.], (1, 1, 1, 3)), &pixel, one),
+    )
+    .truth(
+        "two images, 3 1 above 1 1 and 1 1 above 4 1, a filter of one 1",
+        observed([1, 1, 0], 4.0, 1.0, &tensor(&[4.0], (1, 1, 1))),
+        move |f| f(&tensor(&[3., 1., 1., 1., 1., 1., 4., 1.], (2, 1, 2, 2)), &pixel_1, one),
+    )
+    .truth(
+        "an image with 2 at (0, 3) and elsewhere 0, a filter with 1 in the middle of 3×3, padding 1",
+        observed(
+            [0, 0, 3],
+            2.0,
+            1.0,
+            &delta([0, 1, 1], [1, 3, 3]).affine(2.0, 0.0).expect("a number"),
+        ),
+        move |f| {
+            let image = delta([0, 0, 0, 3], [1, 1, 4, 4]).affine(2.0, 0.0)?;
+            f(&image, &spot, plain.padding(1))
+        },
+    )
+    .because("The window around pixel (0, 3) reaches over the corner; what is outside is 0.")
+    .truth(
+        "a black image",
+        observed([0, 0, 0], 0.0, 0.0, &tensor(&[0.0], (1, 1, 1))),
+        move |f| f(&tensor(&[0.; 4], (1, 1, 2, 2)), &pixel_2, one),
+    )
+    .because("All responses are 0, so the first place wins, and nothing fits nothing.")
+    .truth(
+        format!("a black image, and one with the filter itself at row {rows}, column {columns}"),
+        expected,
+        move |f| f(&planted, &filter_1, plain),
+    )
+    .because("Nothing of this length answers a filter better than the filter: ‖filter‖², cosine 1.")
+    .case("three random images 7×9, a random filter", move |f| {
+        f(&images, &filter_2, plain)
+    })
+    .case("the same, stride 2, padding 1", move |f| f(&images_1, &filter_3, stem))
+    .refuses("a filter for another number of channels", |f| {
+        f(
+            &tensor(&[0.; 32], (1, 2, 4, 4)),
+            &tensor(&[0.; 27], (3, 3, 3)),
+            Window::new(3),
         )
-        .mistake(
-            "divided by one length only",
-            "Your cosine is larger than 1, or grows with the contrast: divide by both lengths, ‖filter‖·‖patch‖.",
-            fault!(CosineByFilter),
-        )
-        .mistake(
-            "0/0",
-            "On a black image the cosine is 0/0, NaN. Say 0 where one of the lengths is 0.",
-            fault!(CosineNan),
-        )
-        .mistake(
-            "the patch normalized",
-            "You scaled the patch to length 1. It is what the filter saw, as it was.",
-            fault!(Normalized),
-        )
-        .alternative("patch by patch", fault!(None))
-        .alternative("the patch as a gradient", by_convolution)
-        .truth(
-            "one row −9 2 5, a filter of one 1",
-            observed([0, 0, 2], 5.0, 1.0, &tensor(&[5.0], (1, 1, 1))),
-            move |f| f(&tensor(&[-9., 2., 5.], (1, 1, 1, 3)), &pixel, one),
-        )
-        .truth(
-            "two images, 3 1 above 1 1 and 1 1 above 4 1, a filter of one 1",
-            observed([1, 1, 0], 4.0, 1.0, &tensor(&[4.0], (1, 1, 1))),
-            move |f| f(&tensor(&[3., 1., 1., 1., 1., 1., 4., 1.], (2, 1, 2, 2)), &pixel_1, one),
-        )
-        .truth(
-            "an image with 2 at (0, 3) and elsewhere 0, a filter with 1 in the middle of 3×3, padding 1",
-            observed([0, 0, 3], 2.0, 1.0, &delta([0, 1, 1], [1, 3, 3]).affine(2.0, 0.0).expect("a number")),
-            move |f| {
-                let image = delta([0, 0, 0, 3], [1, 1, 4, 4]).affine(2.0, 0.0)?;
-                f(&image, &spot, plain.padding(1))
-            },
-        )
-        .because("The window around pixel (0, 3) reaches over the corner; what is outside is 0.")
-        .truth("a black image", observed([0, 0, 0], 0.0, 0.0, &tensor(&[0.0], (1, 1, 1))), move |f| {
-            f(&tensor(&[0.; 4], (1, 1, 2, 2)), &pixel_2, one)
-        })
-        .because("All responses are 0, so the first place wins, and nothing fits nothing.")
-        .truth(
-            format!("a black image, and one with the filter itself at row {rows}, column {columns}"),
-            expected,
-            move |f| f(&planted, &filter_1, plain),
-        )
-        .because("Nothing of this length answers a filter better than the filter: ‖filter‖², cosine 1.")
-        .case("three random images 7×9, a random filter", move |f| f(&images, &filter_2, plain))
-        .case("the same, stride 2, padding 1", move |f| f(&images_1, &filter_3, stem))
-        .refuses("a filter for another number of channels", |f| {
-            f(&tensor(&[0.; 32], (1, 2, 4, 4)), &tensor(&[0.; 27], (3, 3, 3)), Window::new(3))
-        })
-        .refuses("dilation 2", move |f| f(&images_2, &filter_4, plain.dilation(2)))
+    })
+    .refuses("dilation 2", move |f| f(&images_2, &filter_4, plain.dilation(2)))
 }

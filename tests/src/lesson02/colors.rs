@@ -53,11 +53,7 @@ fn colorize(map: &Tensor, colors: &[[f32; 3]], shade: Shade) -> Result<Tensor> {
             continue;
         }
         let value = if value.is_nan() { 0.0 } else { value };
-        let value = if shade == Shade::Reversed {
-            1.0 - value
-        } else {
-            value
-        };
+        let value = if shade == Shade::Reversed { 1.0 - value } else { value };
         let value = if shade == Shade::Unclamped {
             value
         } else {
@@ -78,9 +74,7 @@ fn colorize(map: &Tensor, colors: &[[f32; 3]], shade: Shade) -> Result<Tensor> {
             _ => (place.max(0.0) as usize).min(n - 2),
         };
         let t = place - i as f32;
-        pixels.push(std::array::from_fn(|c| {
-            (1.0 - t) * colors[i][c] + t * colors[i + 1][c]
-        }));
+        pixels.push(std::array::from_fn(|c| (1.0 - t) * colors[i][c] + t * colors[i + 1][c]));
     }
     let values = pixels.concat();
     if shade == Shade::MixedUp {
@@ -104,11 +98,7 @@ fn grid(maps: &Tensor, columns: usize, colors: &[[f32; 3]], layout: Layout) -> R
         Layout::RowsForColumns => (columns, rows),
         _ => (rows, columns),
     };
-    let paper = if layout == Layout::BlackPaper {
-        0f32
-    } else {
-        1.0
-    };
+    let paper = if layout == Layout::BlackPaper { 0f32 } else { 1.0 };
     let full = |height: usize, width: usize| Tensor::full(paper, (3, height, width), &Device::Cpu);
     let gap = usize::from(layout != Layout::NoGap);
     let mut strips = vec![];

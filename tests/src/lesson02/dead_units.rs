@@ -43,11 +43,7 @@ fn dead(batches: &[Tensor], fault: Fault) -> Result<Vec<usize>> {
         let values = (0..channels).map(|c| batch.narrow(1, c, 1)?.flatten_all()?.to_vec1::<f32>());
         per_batch.push(values.collect::<Result<Vec<_>>>()?);
     }
-    let nan = per_batch
-        .iter()
-        .flatten()
-        .flatten()
-        .any(|value| value.is_nan());
+    let nan = per_batch.iter().flatten().flatten().any(|value| value.is_nan());
     if nan && fault != Fault::NanIsSilent {
         bail!("NaN");
     }
@@ -59,9 +55,7 @@ fn dead(batches: &[Tensor], fault: Fault) -> Result<Vec<usize>> {
     let is_dead = |&unit: &usize| {
         let mut values = used.iter().flat_map(|batch| batch[unit].iter().copied());
         match fault {
-            Fault::EachBatch => used
-                .iter()
-                .any(|batch| batch[unit].iter().all(|&v| v <= 0.0)),
+            Fault::EachBatch => used.iter().any(|batch| batch[unit].iter().all(|&v| v <= 0.0)),
             Fault::ZeroMean => values.sum::<f32>() <= 0.0,
             Fault::SomePlace => values.any(|v| v <= 0.0),
             Fault::NearlyZero => values.all(|v| v < 1e-6),
@@ -93,9 +87,7 @@ fn by_tensors(batches: &[Tensor]) -> Result<Vec<usize>> {
         None => bail!("nothing seen"),
         Some(peaks) => {
             let peaks = peaks.to_vec1::<f32>()?;
-            Ok((0..peaks.len())
-                .filter(|&unit| peaks[unit] <= 0.0)
-                .collect())
+            Ok((0..peaks.len()).filter(|&unit| peaks[unit] <= 0.0).collect())
         }
     }
 }
@@ -128,89 +120,100 @@ pub fn dead_units(seed: u64) -> Exam<DeadUnits> {
         .collect();
     let pair = |a: [f32; 2]| tensor(&a, (1, 2, 1, 1));
 
-    Exam::new("2.5", (|batches| {
-        fed(solution02::Peaks::new(), batches, solution02::Peaks::update)?.dead()
-    }) as DeadUnits)
-        .mistake(
-            "judged on the last batch",
-            "Your list is that of the last batch. A unit that fired before is alive: keep the largest value over all \
+    Exam::new(
+        "2.5",
+        (|batches| fed(solution02::Peaks::new(), batches, solution02::Peaks::update)?.dead()) as DeadUnits,
+    )
+    .mistake(
+        "judged on the last batch",
+        "Your list is that of the last batch. A unit that fired before is alive: keep the largest value over all \
              batches.",
-            |b| dead(b, Fault::LastBatch),
-        )
-        .mistake(
-            "judged on the first batch",
-            "Your list is that of the first batch. One batch never proves that a unit is dead.",
-            |b| dead(b, Fault::FirstBatch),
-        )
-        .mistake(
-            "dead in some batch",
-            "You called a unit dead when it was silent in one of the batches. It must be silent in all of them.",
-            |b| dead(b, Fault::EachBatch),
-        )
-        .mistake(
-            "judged by the mean",
-            "You looked at the sum or the mean. A unit at −1 and +1 has a mean of 0 and is alive: look at the largest \
+        |b| dead(b, Fault::LastBatch),
+    )
+    .mistake(
+        "judged on the first batch",
+        "Your list is that of the first batch. One batch never proves that a unit is dead.",
+        |b| dead(b, Fault::FirstBatch),
+    )
+    .mistake(
+        "dead in some batch",
+        "You called a unit dead when it was silent in one of the batches. It must be silent in all of them.",
+        |b| dead(b, Fault::EachBatch),
+    )
+    .mistake(
+        "judged by the mean",
+        "You looked at the sum or the mean. A unit at −1 and +1 has a mean of 0 and is alive: look at the largest \
              value.",
-            |b| dead(b, Fault::ZeroMean),
-        )
-        .mistake(
-            "silent somewhere",
-            "You called a unit dead for one place or image where it is silent. Nearly every unit is silent somewhere; \
+        |b| dead(b, Fault::ZeroMean),
+    )
+    .mistake(
+        "silent somewhere",
+        "You called a unit dead for one place or image where it is silent. Nearly every unit is silent somewhere; \
              that is sparsity.",
-            |b| dead(b, Fault::SomePlace),
-        )
-        .mistake(
-            "nearly zero is dead",
-            "You put the line above 0. A unit that reaches 10⁻²⁰ is weak, and alive: it passes a gradient.",
-            |b| dead(b, Fault::NearlyZero),
-        )
-        .mistake(
-            "only exact zeros are dead",
-            "A unit that is negative before its ReLU never gets above zero either: dead is peak ≤ 0, not peak = 0.",
-            |b| dead(b, Fault::ExactlyZero),
-        )
-        .mistake(
-            "the living",
-            "You listed the units that are alive.",
-            |b| dead(b, Fault::Alive),
-        )
-        .mistake(
-            "NaN passes for dead",
-            "A channel of NaN passed for dead: no comparison with NaN is true, and f32::max ignores it. Return an error.",
-            |b| dead(b, Fault::NanIsSilent),
-        )
-        .mistake(
-            "another number of channels",
-            "Batches with different numbers of channels come from different layers. Return an error.",
-            |b| dead(b, Fault::AnyChannels),
-        )
-        .mistake(
-            "nothing seen, nobody dead",
-            "Before the first image nothing is known, so an empty list would be a claim. Return an error.",
-            |b| dead(b, Fault::NothingIsFine),
-        )
-        .alternative("candle's maximum", by_tensors)
-        .alternative("all batches at once", |b| dead(b, Fault::None))
-        .truth("one batch, channels 0 and 2", vec![0usize], move |f| f(&[pair([0., 2.])]))
-        .truth("two batches, 0 0 and 0 3", vec![0usize], move |f| f(&[pair([0., 0.]), pair([0., 3.])]))
-        .because("The second unit fires in the last batch.")
-        .truth("three batches, 0 1 and 2 0 and 0 0", Vec::<usize>::new(), move |f| {
-            f(&[pair([0., 1.]), pair([2., 0.]), pair([0., 0.])])
-        })
-        .because("Each unit fired once.")
-        .truth("one channel with −1 1, one with −1 −2, before the ReLU", vec![1usize], |f| {
-            f(&[tensor(&[-1., 1., -1., -2.], (1, 2, 1, 2))])
-        })
-        .because("The first has a mean of 0 and is alive; the second is never above zero.")
-        .truth("a unit at 10⁻²⁰, one at 0", vec![1usize], move |f| f(&[pair([1e-20, 0.])]))
-        .truth(
-            format!("three batches of 3 images, 6 channels; channel {silent} silent, channel {rare} on at one place"),
-            vec![silent],
-            move |f| f(&planted),
-        )
-        .because("Both were planted.")
-        .refuses("two batches, 0 1 and NaN 1", move |f| f(&[pair([0., 1.]), pair([f32::NAN, 1.])]))
-        .refuses("two channels, then three", move |f| f(&[pair([0., 1.]), tensor(&[0., 1., 2.], (1, 3, 1, 1))]))
-        .refuses("rank 2", |f| f(&[tensor(&[0., 1.], (1, 2))]))
-        .refuses("no batch at all", |f| f(&[]))
+        |b| dead(b, Fault::SomePlace),
+    )
+    .mistake(
+        "nearly zero is dead",
+        "You put the line above 0. A unit that reaches 10⁻²⁰ is weak, and alive: it passes a gradient.",
+        |b| dead(b, Fault::NearlyZero),
+    )
+    .mistake(
+        "only exact zeros are dead",
+        "A unit that is negative before its ReLU never gets above zero either: dead is peak ≤ 0, not peak = 0.",
+        |b| dead(b, Fault::ExactlyZero),
+    )
+    .mistake("the living", "You listed the units that are alive.", |b| {
+        dead(b, Fault::Alive)
+    })
+    .mistake(
+        "NaN passes for dead",
+        "A channel of NaN passed for dead: no comparison with NaN is true, and f32::max ignores it. Return an error.",
+        |b| dead(b, Fault::NanIsSilent),
+    )
+    .mistake(
+        "another number of channels",
+        "Batches with different numbers of channels come from different layers. Return an error.",
+        |b| dead(b, Fault::AnyChannels),
+    )
+    .mistake(
+        "nothing seen, nobody dead",
+        "Before the first image nothing is known, so an empty list would be a claim. Return an error.",
+        |b| dead(b, Fault::NothingIsFine),
+    )
+    .alternative("candle's maximum", by_tensors)
+    .alternative("all batches at once", |b| dead(b, Fault::None))
+    .truth("one batch, channels 0 and 2", vec![0usize], move |f| {
+        f(&[pair([0., 2.])])
+    })
+    .truth("two batches, 0 0 and 0 3", vec![0usize], move |f| {
+        f(&[pair([0., 0.]), pair([0., 3.])])
+    })
+    .because("The second unit fires in the last batch.")
+    .truth("three batches, 0 1 and 2 0 and 0 0", Vec::<usize>::new(), move |f| {
+        f(&[pair([0., 1.]), pair([2., 0.]), pair([0., 0.])])
+    })
+    .because("Each unit fired once.")
+    .truth(
+        "one channel with −1 1, one with −1 −2, before the ReLU",
+        vec![1usize],
+        |f| f(&[tensor(&[-1., 1., -1., -2.], (1, 2, 1, 2))]),
+    )
+    .because("The first has a mean of 0 and is alive; the second is never above zero.")
+    .truth("a unit at 10⁻²⁰, one at 0", vec![1usize], move |f| {
+        f(&[pair([1e-20, 0.])])
+    })
+    .truth(
+        format!("three batches of 3 images, 6 channels; channel {silent} silent, channel {rare} on at one place"),
+        vec![silent],
+        move |f| f(&planted),
+    )
+    .because("Both were planted.")
+    .refuses("two batches, 0 1 and NaN 1", move |f| {
+        f(&[pair([0., 1.]), pair([f32::NAN, 1.])])
+    })
+    .refuses("two channels, then three", move |f| {
+        f(&[pair([0., 1.]), tensor(&[0., 1., 2.], (1, 3, 1, 1))])
+    })
+    .refuses("rank 2", |f| f(&[tensor(&[0., 1.], (1, 2))]))
+    .refuses("no batch at all", |f| f(&[]))
 }

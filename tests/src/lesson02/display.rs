@@ -47,18 +47,10 @@ fn shown(maps: &Tensor, scaling: Scaling, fault: Fault) -> Result<Tensor> {
         };
         let used: Vec<f32> = values.iter().copied().filter(counts).collect();
         let least = |a: f32, b: f32| {
-            if a.is_nan() || b.is_nan() {
-                f32::NAN
-            } else {
-                a.min(b)
-            }
+            if a.is_nan() || b.is_nan() { f32::NAN } else { a.min(b) }
         };
         let most = |a: f32, b: f32| {
-            if a.is_nan() || b.is_nan() {
-                f32::NAN
-            } else {
-                a.max(b)
-            }
+            if a.is_nan() || b.is_nan() { f32::NAN } else { a.max(b) }
         };
         let low = used.iter().copied().fold(f32::INFINITY, least);
         let high = used.iter().copied().fold(f32::NEG_INFINITY, most);
@@ -90,9 +82,7 @@ fn shown(maps: &Tensor, scaling: Scaling, fault: Fault) -> Result<Tensor> {
             *value = match x {
                 _ if x.is_nan() && fault == Fault::NanIsZero => 0.0,
                 _ if x.is_nan() => x,
-                _ if x.is_infinite() && fault != Fault::InfinityCounts => {
-                    f32::from(u8::from(x > 0.0))
-                }
+                _ if x.is_infinite() && fault != Fault::InfinityCounts => f32::from(u8::from(x > 0.0)),
                 _ if low == high && fault != Fault::DividesByZero => constant,
                 _ => (x - low) / (high - low),
             };
@@ -147,85 +137,88 @@ pub fn for_display(seed: u64) -> Exam<ForDisplay> {
     let signed = random.between(-2.0, 5.0, (3, 4, 4));
     let two = tensor(&[1., 2., 3., 5., 10., 20., 20., 30.], (2, 2, 2));
 
-    let mut exam = Exam::new("2.7", (|maps, scaling| {
-        let Scaling { per_map, symmetric } = scaling;
-        solution02::for_display(maps, solution02::Scaling { per_map, symmetric })
-    }) as ForDisplay)
-        .mistake(
-            "one scale for all maps",
-            "All maps have one scale where each should have its own (per_map): a weak map stays nearly black.",
-            |m, s| shown(m, Scaling { per_map: false, ..s }, Fault::None),
-        )
-        .mistake(
-            "a scale for each map",
-            "Each map has its own scale where the layer should have one: a weak map looks as bright as a strong one.",
-            |m, s| shown(m, Scaling { per_map: true, ..s }, Fault::None),
-        )
-        .mistake(
-            "a scale for each row",
-            "Each row has its own scale. A map is height·width values.",
-            |m, s| shown(m, s, Fault::PerRow),
-        )
-        .mistake(
-            "a constant map divides by 0",
-            "A map without contrast gave NaN: high − low is 0. The map of a dead unit is the usual case; make it 0, or \
+    let mut exam = Exam::new(
+        "2.7",
+        (|maps, scaling| {
+            let Scaling { per_map, symmetric } = scaling;
+            solution02::for_display(maps, solution02::Scaling { per_map, symmetric })
+        }) as ForDisplay,
+    )
+    .mistake(
+        "one scale for all maps",
+        "All maps have one scale where each should have its own (per_map): a weak map stays nearly black.",
+        |m, s| shown(m, Scaling { per_map: false, ..s }, Fault::None),
+    )
+    .mistake(
+        "a scale for each map",
+        "Each map has its own scale where the layer should have one: a weak map looks as bright as a strong one.",
+        |m, s| shown(m, Scaling { per_map: true, ..s }, Fault::None),
+    )
+    .mistake(
+        "a scale for each row",
+        "Each row has its own scale. A map is height·width values.",
+        |m, s| shown(m, s, Fault::PerRow),
+    )
+    .mistake(
+        "a constant map divides by 0",
+        "A map without contrast gave NaN: high − low is 0. The map of a dead unit is the usual case; make it 0, or \
              0.5 if the scale is symmetric.",
-            |m, s| shown(m, s, Fault::DividesByZero),
-        )
-        .mistake(
-            "a constant map is bright",
-            "A map without contrast came out bright, as if the unit fired everywhere. It becomes 0, or 0.5 if the scale \
+        |m, s| shown(m, s, Fault::DividesByZero),
+    )
+    .mistake(
+        "a constant map is bright",
+        "A map without contrast came out bright, as if the unit fired everywhere. It becomes 0, or 0.5 if the scale \
              is symmetric.",
-            |m, s| shown(m, s, Fault::ConstantIsOne),
-        )
-        .mistake(
-            "a constant map is half bright",
-            "A map without contrast came out as 0.5, which is right only where 0.5 means zero: with the symmetric scale. \
+        |m, s| shown(m, s, Fault::ConstantIsOne),
+    )
+    .mistake(
+        "a constant map is half bright",
+        "A map without contrast came out as 0.5, which is right only where 0.5 means zero: with the symmetric scale. \
              Otherwise it becomes 0.",
-            |m, s| shown(m, s, Fault::ConstantIsHalf),
-        )
-        .mistake(
-            "from zero",
-            "Your scale begins at 0. Here it begins at the smallest value, so that the whole colormap is used.",
-            |m, s| shown(m, s, Fault::FromZero),
-        )
-        .mistake(
-            "divided by the largest magnitude",
-            "You divided by the largest magnitude. Negative values came out negative; the smallest value must become 0.",
-            |m, s| shown(m, s, Fault::ByMaximum),
-        )
-        .mistake(
-            "zero is not in the middle",
-            "With `symmetric` the value 0 must become 0.5. Your scale goes from the smallest to the largest value; take \
+        |m, s| shown(m, s, Fault::ConstantIsHalf),
+    )
+    .mistake(
+        "from zero",
+        "Your scale begins at 0. Here it begins at the smallest value, so that the whole colormap is used.",
+        |m, s| shown(m, s, Fault::FromZero),
+    )
+    .mistake(
+        "divided by the largest magnitude",
+        "You divided by the largest magnitude. Negative values came out negative; the smallest value must become 0.",
+        |m, s| shown(m, s, Fault::ByMaximum),
+    )
+    .mistake(
+        "zero is not in the middle",
+        "With `symmetric` the value 0 must become 0.5. Your scale goes from the smallest to the largest value; take \
              −m to m.",
-            |m, s| shown(m, s, Fault::SymmetricShifted),
-        )
-        .mistake(
-            "the sign is lost",
-            "You took magnitudes. −5 and 5 are opposite answers and must not look alike.",
-            |m, s| shown(m, s, Fault::Absolute),
-        )
-        .mistake(
-            "one NaN spoils the map",
-            "One NaN made the whole map NaN. Look for low and high among the finite values.",
-            |m, s| shown(m, s, Fault::NanSpreads),
-        )
-        .mistake(
-            "NaN hidden",
-            "NaN came out as a number and looks like an ordinary value. Let it stay NaN: the colormap has a colour for it.",
-            |m, s| shown(m, s, Fault::NanIsZero),
-        )
-        .mistake(
-            "infinity sets the scale",
-            "With ∞ at its upper end the scale is infinite, and everything else black or NaN. Look for low and high among \
+        |m, s| shown(m, s, Fault::SymmetricShifted),
+    )
+    .mistake(
+        "the sign is lost",
+        "You took magnitudes. −5 and 5 are opposite answers and must not look alike.",
+        |m, s| shown(m, s, Fault::Absolute),
+    )
+    .mistake(
+        "one NaN spoils the map",
+        "One NaN made the whole map NaN. Look for low and high among the finite values.",
+        |m, s| shown(m, s, Fault::NanSpreads),
+    )
+    .mistake(
+        "NaN hidden",
+        "NaN came out as a number and looks like an ordinary value. Let it stay NaN: the colormap has a colour for it.",
+        |m, s| shown(m, s, Fault::NanIsZero),
+    )
+    .mistake(
+        "infinity sets the scale",
+        "With ∞ at its upper end the scale is infinite, and everything else black or NaN. Look for low and high among \
              the finite values; ∞ becomes 1, −∞ becomes 0.",
-            |m, s| shown(m, s, Fault::InfinityCounts),
-        )
-        .alternative("loops", |m, s| shown(m, s, Fault::None))
-        .alternative("candle's minimum and maximum", by_tensors)
-        .truth("a map 1 2 3 5, per map", tensor(&[0., 0.25, 0.5, 1.], (1, 2, 2)), |f| {
-            f(&tensor(&[1., 2., 3., 5.], (1, 2, 2)), EACH)
-        });
+        |m, s| shown(m, s, Fault::InfinityCounts),
+    )
+    .alternative("loops", |m, s| shown(m, s, Fault::None))
+    .alternative("candle's minimum and maximum", by_tensors)
+    .truth("a map 1 2 3 5, per map", tensor(&[0., 0.25, 0.5, 1.], (1, 2, 2)), |f| {
+        f(&tensor(&[1., 2., 3., 5.], (1, 2, 2)), EACH)
+    });
     let (two_1, two_2) = (two.clone(), two);
     exam = exam
         .truth(
@@ -236,16 +229,7 @@ pub fn for_display(seed: u64) -> Exam<ForDisplay> {
         .truth(
             "the same, one scale for the layer",
             tensor(
-                &[
-                    0.,
-                    1. / 29.,
-                    2. / 29.,
-                    4. / 29.,
-                    9. / 29.,
-                    19. / 29.,
-                    19. / 29.,
-                    1.,
-                ],
+                &[0., 1. / 29., 2. / 29., 4. / 29., 9. / 29., 19. / 29., 19. / 29., 1.],
                 (2, 2, 2),
             ),
             move |f| f(&two_2, LAYER),
@@ -286,32 +270,19 @@ pub fn for_display(seed: u64) -> Exam<ForDisplay> {
         .truth("a constant map, 3 3", tensor(&[0., 0.], (1, 1, 2)), |f| {
             f(&tensor(&[3., 3.], (1, 1, 2)), EACH)
         })
-        .truth(
-            "a map of zeros, symmetric",
-            tensor(&[0.5, 0.5], (1, 1, 2)),
-            |f| f(&tensor(&[0., 0.], (1, 1, 2)), EACH_SIGNED),
-        )
-        .truth(
-            "a map 1 NaN 3 2",
-            tensor(&[0., f32::NAN, 1., 0.5], (1, 2, 2)),
-            |f| f(&tensor(&[1., f32::NAN, 3., 2.], (1, 2, 2)), EACH),
-        )
-        .truth(
-            "a map 3 NaN 3 3",
-            tensor(&[0., f32::NAN, 0., 0.], (1, 2, 2)),
-            |f| f(&tensor(&[3., f32::NAN, 3., 3.], (1, 2, 2)), EACH),
-        )
+        .truth("a map of zeros, symmetric", tensor(&[0.5, 0.5], (1, 1, 2)), |f| {
+            f(&tensor(&[0., 0.], (1, 1, 2)), EACH_SIGNED)
+        })
+        .truth("a map 1 NaN 3 2", tensor(&[0., f32::NAN, 1., 0.5], (1, 2, 2)), |f| {
+            f(&tensor(&[1., f32::NAN, 3., 2.], (1, 2, 2)), EACH)
+        })
+        .truth("a map 3 NaN 3 3", tensor(&[0., f32::NAN, 0., 0.], (1, 2, 2)), |f| {
+            f(&tensor(&[3., f32::NAN, 3., 3.], (1, 2, 2)), EACH)
+        })
         .because("Three equal values have no contrast: 0. NaN stays NaN all the same.")
-        .truth(
-            "a map 1 ∞ 3 −∞",
-            tensor(&[0., 1., 1., 0.], (1, 2, 2)),
-            |f| {
-                f(
-                    &tensor(&[1., f32::INFINITY, 3., f32::NEG_INFINITY], (1, 2, 2)),
-                    EACH,
-                )
-            },
-        );
+        .truth("a map 1 ∞ 3 −∞", tensor(&[0., 1., 1., 0.], (1, 2, 2)), |f| {
+            f(&tensor(&[1., f32::INFINITY, 3., f32::NEG_INFINITY], (1, 2, 2)), EACH)
+        });
     for (name, scaling) in [
         ("per map", EACH),
         ("one scale", LAYER),
@@ -323,10 +294,9 @@ pub fn for_display(seed: u64) -> Exam<ForDisplay> {
             .case(format!("random maps between 0.5 and 3, {name}"), move |f| {
                 f(&positive, scaling)
             })
-            .case(
-                format!("random maps between −2 and 5, {name}"),
-                move |f| f(&signed, scaling),
-            );
+            .case(format!("random maps between −2 and 5, {name}"), move |f| {
+                f(&signed, scaling)
+            });
     }
     exam.refuses("one map without the channel dimension", |f| {
         f(&tensor(&[1., 2.], (1, 2)), EACH)

@@ -45,10 +45,7 @@ fn count((low, high, bins): Bins, batches: &[Tensor], fault: Fault) -> Result<Ob
         if fault == Fault::LastBatch {
             (counts, below, above, nan) = (vec![0; bins], 0, 0, 0);
         }
-        let values = batch
-            .flatten_all()?
-            .to_dtype(DType::F64)?
-            .to_vec1::<f64>()?;
+        let values = batch.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
         let (low, high) = match fault {
             Fault::OwnRange => (
                 values
@@ -93,23 +90,14 @@ fn count((low, high, bins): Bins, batches: &[Tensor], fault: Fault) -> Result<Ob
 
 /// Asks of each bin what lies in it.
 fn bin_by_bin((low, high, bins): Bins, batches: &[Tensor]) -> Result<Observed> {
-    if bins == 0
-        || low.partial_cmp(&high) != Some(std::cmp::Ordering::Less)
-        || (high - low).is_infinite()
-    {
+    if bins == 0 || low.partial_cmp(&high) != Some(std::cmp::Ordering::Less) || (high - low).is_infinite() {
         bail!("no range");
     }
     let mut values = vec![];
     for batch in batches {
-        values.extend(
-            batch
-                .flatten_all()?
-                .to_dtype(DType::F64)?
-                .to_vec1::<f64>()?,
-        );
+        values.extend(batch.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?);
     }
-    let number =
-        |inside: &dyn Fn(f64) -> bool| values.iter().filter(|value| inside(**value)).count();
+    let number = |inside: &dyn Fn(f64) -> bool| values.iter().filter(|value| inside(**value)).count();
     let in_bin = |bin: usize| {
         number(&|value| {
             let place = (value - low) / (high - low) * bins as f64;
@@ -133,108 +121,134 @@ pub fn histogram(seed: u64) -> Exam<HistogramOver> {
         random.between(-1.0, 9.0, (2, 2, 5, 5)),
     ];
     let ends: Bins = (-2.0, 2.0, random.count(5, 16));
-    let doubles = random
-        .signed((2, 30))
-        .to_dtype(DType::F64)
-        .expect("a conversion");
+    let doubles = random.signed((2, 30)).to_dtype(DType::F64).expect("a conversion");
 
-    Exam::new("2.6", (|(low, high, bins), batches| {
-        let h = super::fed(solution02::Histogram::new(low, high, bins)?, batches, solution02::Histogram::update)?;
-        Ok(observed(h.counts, h.below, h.above, h.nan))
-    }) as HistogramOver)
-        .mistake(
-            "straight into a bin",
-            "Ask about a value before you compute its bin. Negative numbers and NaN become 0 by `as usize`, \
+    Exam::new(
+        "2.6",
+        (|(low, high, bins), batches| {
+            let h = super::fed(
+                solution02::Histogram::new(low, high, bins)?,
+                batches,
+                solution02::Histogram::update,
+            )?;
+            Ok(observed(h.counts, h.below, h.above, h.nan))
+        }) as HistogramOver,
+    )
+    .mistake(
+        "straight into a bin",
+        "Ask about a value before you compute its bin. Negative numbers and NaN become 0 by `as usize`, \
              and x = high belongs to the last bin.",
-            |r, b| count(r, b, Fault::Straight),
-        )
-        .mistake(
-            "straight into a bin, and past the last one",
-            "Ask about a value before you compute its bin. Negative numbers and NaN become 0 by `as usize`, \
+        |r, b| count(r, b, Fault::Straight),
+    )
+    .mistake(
+        "straight into a bin, and past the last one",
+        "Ask about a value before you compute its bin. Negative numbers and NaN become 0 by `as usize`, \
              and x = high belongs to the last bin. What is larger \
              than high has none: count it in above.",
-            |r, b| count(r, b, Fault::StraightPanics),
-        )
-        .mistake(
-            "NaN in the first bin",
-            "NaN was counted in the first bin: `f64::NAN as usize` is 0. Ask is_nan() first.",
-            |r, b| count(r, b, Fault::NanInFirstBin),
-        )
-        .mistake(
-            "too small, and in the first bin",
-            "Values below the range were counted in the first bin: a negative number `as usize` is 0. Compare with low \
+        |r, b| count(r, b, Fault::StraightPanics),
+    )
+    .mistake(
+        "NaN in the first bin",
+        "NaN was counted in the first bin: `f64::NAN as usize` is 0. Ask is_nan() first.",
+        |r, b| count(r, b, Fault::NanInFirstBin),
+    )
+    .mistake(
+        "too small, and in the first bin",
+        "Values below the range were counted in the first bin: a negative number `as usize` is 0. Compare with low \
              first.",
-            |r, b| count(r, b, Fault::BelowInFirstBin),
-        )
-        .mistake(
-            "outliers in the outer bins",
-            "You counted values outside the range in the first and last bin. Two hills at the ends would appear that are \
+        |r, b| count(r, b, Fault::BelowInFirstBin),
+    )
+    .mistake(
+        "outliers in the outer bins",
+        "You counted values outside the range in the first and last bin. Two hills at the ends would appear that are \
              not there: count them in below and above.",
-            |r, b| count(r, b, Fault::Clamped),
-        )
-        .mistake(
-            "the upper end left out",
-            "A value equal to `high` was counted as above. It belongs to the last bin: only value > high is above.",
-            |r, b| count(r, b, Fault::UpperEndLost),
-        )
-        .mistake(
-            "the upper end has no bin",
-            "At value = high the formula gives the index `bins`, one too many. min(bins - 1) puts it into the last bin.",
-            |r, b| count(r, b, Fault::UpperEndPanics),
-        )
-        .mistake(
-            "rounded to the nearest bin",
-            "You rounded to the nearest number. A value belongs to the bin it lies in: round down.",
-            |r, b| count(r, b, Fault::Rounded),
-        )
-        .mistake(
-            "bins closed above",
-            "A value on the border of two bins went to the lower one. A bin begins with its lower end: ⌊ ⌋.",
-            |r, b| count(r, b, Fault::UpperEndInclusive),
-        )
-        .mistake(
-            "the last batch only",
-            "Your counts are those of the last batch. Add to them.",
-            |r, b| count(r, b, Fault::LastBatch),
-        )
-        .mistake(
-            "each batch its own range",
-            "You took the range of each batch. Bin 3 then means something else in every batch, and the counts cannot be \
+        |r, b| count(r, b, Fault::Clamped),
+    )
+    .mistake(
+        "the upper end left out",
+        "A value equal to `high` was counted as above. It belongs to the last bin: only value > high is above.",
+        |r, b| count(r, b, Fault::UpperEndLost),
+    )
+    .mistake(
+        "the upper end has no bin",
+        "At value = high the formula gives the index `bins`, one too many. min(bins - 1) puts it into the last bin.",
+        |r, b| count(r, b, Fault::UpperEndPanics),
+    )
+    .mistake(
+        "rounded to the nearest bin",
+        "You rounded to the nearest number. A value belongs to the bin it lies in: round down.",
+        |r, b| count(r, b, Fault::Rounded),
+    )
+    .mistake(
+        "bins closed above",
+        "A value on the border of two bins went to the lower one. A bin begins with its lower end: ⌊ ⌋.",
+        |r, b| count(r, b, Fault::UpperEndInclusive),
+    )
+    .mistake(
+        "the last batch only",
+        "Your counts are those of the last batch. Add to them.",
+        |r, b| count(r, b, Fault::LastBatch),
+    )
+    .mistake(
+        "each batch its own range",
+        "You took the range of each batch. Bin 3 then means something else in every batch, and the counts cannot be \
              added: use low and high.",
-            |r, b| count(r, b, Fault::OwnRange),
-        )
-        .mistake(
-            "no checks",
-            "You accepted a range that is none. Refuse zero bins, low ≥ high, NaN and infinite ends in `new`.",
-            |r, b| count(r, b, Fault::NoChecks),
-        )
-        .alternative("bin by bin", bin_by_bin)
-        .alternative("one value at a time", |r, b| count(r, b, Fault::None))
-        .truth("bins 0 to 4 by 1; values 0.5 1.5 1.5 3.9", observed(vec![1, 2, 0, 1], 0, 0, 0), |f| {
-            f((0.0, 4.0, 4), &[tensor(&[0.5, 1.5, 1.5, 3.9], 4)])
-        })
-        .truth("bins 0 to 4 by 1; values 0 1 2 3", observed(vec![1, 1, 1, 1], 0, 0, 0), |f| {
-            f((0.0, 4.0, 4), &[tensor(&[0., 1., 2., 3.], (2, 2))])
-        })
-        .because("A bin begins with its lower end.")
-        .truth("bins 0 to 4 by 1; the value 4", observed(vec![0, 0, 0, 1], 0, 0, 0), |f| {
-            f((0.0, 4.0, 4), &[tensor(&[4.], 1)])
-        })
-        .because("The last bin has both its ends.")
-        .truth("bins −1 to 1 by 1; values −3 −0.5 0 0.5 7", observed(vec![1, 2], 1, 1, 0), |f| {
-            f((-1.0, 1.0, 2), &[tensor(&[-3., -0.5, 0., 0.5, 7.], 5)])
-        })
-        .truth("bins 0 to 2 by 1; values NaN 0.5 ∞ −∞ NaN", observed(vec![1, 0], 1, 1, 2), |f| {
-            f((0.0, 2.0, 2), &[tensor(&[f32::NAN, 0.5, f32::INFINITY, f32::NEG_INFINITY, f32::NAN], 5)])
-        })
-        .truth("bins 0 to 2 by 1; batches 0.5 1.5 and 0.2", observed(vec![2, 1], 0, 0, 0), |f| {
-            f((0.0, 2.0, 2), &[tensor(&[0.5, 1.5], 2), tensor(&[0.2], 1)])
-        })
-        .case(format!("{} bins from −2 to 2; three random batches", ends.2), move |f| f(ends, &batches))
-        .case("9 bins from −1 to 1; random f64 values", move |f| f((-1.0, 1.0, 9), std::slice::from_ref(&doubles)))
-        .refuses("no bins", |f| f((0.0, 1.0, 0), &[]))
-        .refuses("a range from 1 to 1", |f| f((1.0, 1.0, 4), &[]))
-        .refuses("a range from 1 to 0", |f| f((1.0, 0.0, 4), &[]))
-        .refuses("a range from NaN to 1", |f| f((f64::NAN, 1.0, 4), &[]))
-        .refuses("a range from 0 to ∞", |f| f((0.0, f64::INFINITY, 4), &[]))
+        |r, b| count(r, b, Fault::OwnRange),
+    )
+    .mistake(
+        "no checks",
+        "You accepted a range that is none. Refuse zero bins, low ≥ high, NaN and infinite ends in `new`.",
+        |r, b| count(r, b, Fault::NoChecks),
+    )
+    .alternative("bin by bin", bin_by_bin)
+    .alternative("one value at a time", |r, b| count(r, b, Fault::None))
+    .truth(
+        "bins 0 to 4 by 1; values 0.5 1.5 1.5 3.9",
+        observed(vec![1, 2, 0, 1], 0, 0, 0),
+        |f| f((0.0, 4.0, 4), &[tensor(&[0.5, 1.5, 1.5, 3.9], 4)]),
+    )
+    .truth(
+        "bins 0 to 4 by 1; values 0 1 2 3",
+        observed(vec![1, 1, 1, 1], 0, 0, 0),
+        |f| f((0.0, 4.0, 4), &[tensor(&[0., 1., 2., 3.], (2, 2))]),
+    )
+    .because("A bin begins with its lower end.")
+    .truth(
+        "bins 0 to 4 by 1; the value 4",
+        observed(vec![0, 0, 0, 1], 0, 0, 0),
+        |f| f((0.0, 4.0, 4), &[tensor(&[4.], 1)]),
+    )
+    .because("The last bin has both its ends.")
+    .truth(
+        "bins −1 to 1 by 1; values −3 −0.5 0 0.5 7",
+        observed(vec![1, 2], 1, 1, 0),
+        |f| f((-1.0, 1.0, 2), &[tensor(&[-3., -0.5, 0., 0.5, 7.], 5)]),
+    )
+    .truth(
+        "bins 0 to 2 by 1; values NaN 0.5 ∞ −∞ NaN",
+        observed(vec![1, 0], 1, 1, 2),
+        |f| {
+            f(
+                (0.0, 2.0, 2),
+                &[tensor(&[f32::NAN, 0.5, f32::INFINITY, f32::NEG_INFINITY, f32::NAN], 5)],
+            )
+        },
+    )
+    .truth(
+        "bins 0 to 2 by 1; batches 0.5 1.5 and 0.2",
+        observed(vec![2, 1], 0, 0, 0),
+        |f| f((0.0, 2.0, 2), &[tensor(&[0.5, 1.5], 2), tensor(&[0.2], 1)]),
+    )
+    .case(
+        format!("{} bins from −2 to 2; three random batches", ends.2),
+        move |f| f(ends, &batches),
+    )
+    .case("9 bins from −1 to 1; random f64 values", move |f| {
+        f((-1.0, 1.0, 9), std::slice::from_ref(&doubles))
+    })
+    .refuses("no bins", |f| f((0.0, 1.0, 0), &[]))
+    .refuses("a range from 1 to 1", |f| f((1.0, 1.0, 4), &[]))
+    .refuses("a range from 1 to 0", |f| f((1.0, 0.0, 4), &[]))
+    .refuses("a range from NaN to 1", |f| f((f64::NAN, 1.0, 4), &[]))
+    .refuses("a range from 0 to ∞", |f| f((0.0, f64::INFINITY, 4), &[]))
 }

@@ -185,9 +185,7 @@ impl<'a> Hooked<'a> for Faulty<'a> {
     fn capture(&self, images: &Tensor, sites: &[&str]) -> Captured {
         if self.fault == Fault::CaptureWithoutHooks {
             let trace = self.network.capture(images, sites)?;
-            let activations = sites
-                .iter()
-                .map(|site| trace.activation(site)?.detach().copy());
+            let activations = sites.iter().map(|site| trace.activation(site)?.detach().copy());
             return Ok((trace.logits.clone(), activations.collect::<Result<_>>()?));
         }
         let kept = Rc::new(RefCell::new(vec![]));
@@ -318,14 +316,9 @@ pub fn hooks(seed: u64) -> Exam<NewHooks> {
     .classes(3);
     let network = Rc::new(ResNet::untrained(&config, seed).expect("a small network"));
     let images = Random::new(seed, 21).signed((2, 3, 24, 16));
-    let trace = network
-        .capture(&images, &["layer3", "relu"])
-        .expect("two sites of it");
+    let trace = network.capture(&images, &["layer3", "relu"]).expect("two sites of it");
     let captured = Observed::fields([
-        (
-            "layer3",
-            trace.activation("layer3").expect("captured").clone(),
-        ),
+        ("layer3", trace.activation("layer3").expect("captured").clone()),
         ("relu", trace.activation("relu").expect("captured").clone()),
     ]);
     let logits = trace.logits.clone();

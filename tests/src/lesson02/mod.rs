@@ -40,11 +40,7 @@ pub fn catalogue(seed: u64) -> Vec<Box<dyn AnyExam>> {
 }
 
 /// Feeds every batch to an exercise that keeps state, and gives what it has then become.
-pub fn fed<S>(
-    mut state: S,
-    batches: &[Tensor],
-    update: fn(&mut S, &Tensor) -> Result<()>,
-) -> Result<S> {
+pub fn fed<S>(mut state: S, batches: &[Tensor], update: fn(&mut S, &Tensor) -> Result<()>) -> Result<S> {
     for batch in batches {
         update(&mut state, batch)?;
     }

@@ -8,14 +8,7 @@ use crate::{Exam, Observed};
 pub type StatisticsOver = fn(&[Tensor]) -> Result<Observed>;
 
 /// `solution02::Summary`
-pub fn observed(
-    count: usize,
-    not_finite: usize,
-    mean: f64,
-    std: f64,
-    min: f64,
-    max: f64,
-) -> Observed {
+pub fn observed(count: usize, not_finite: usize, mean: f64, std: f64, min: f64, max: f64) -> Observed {
     Observed::Fields(vec![
         ("count".into(), count.into()),
         ("not_finite".into(), not_finite.into()),
@@ -67,9 +60,7 @@ fn over(batches: &[Tensor], fault: Fault) -> Result<Observed> {
     }
     let seen: usize = parts.iter().map(Vec::len).sum();
     if fault != Fault::NanSpreads {
-        parts
-            .iter_mut()
-            .for_each(|part| part.retain(|value| value.is_finite()));
+        parts.iter_mut().for_each(|part| part.retain(|value| value.is_finite()));
     }
     let emptied = parts.iter().any(Vec::is_empty);
     parts.retain(|part| !part.is_empty());
@@ -89,9 +80,7 @@ fn over(batches: &[Tensor], fault: Fault) -> Result<Observed> {
     let variance = match fault {
         Fault::EmptyBatch if emptied => f64::NAN,
         Fault::MeanOfDeviations => {
-            let deviations = parts
-                .iter()
-                .map(|part| (squares(part) / part.len() as f64).sqrt());
+            let deviations = parts.iter().map(|part| (squares(part) / part.len() as f64).sqrt());
             mean(&deviations.collect::<Vec<_>>()).powi(2)
         }
         Fault::WithinBatches => parts.iter().map(|part| squares(part)).sum::<f64>() / n,
@@ -100,11 +89,7 @@ fn over(batches: &[Tensor], fault: Fault) -> Result<Observed> {
         }
         Fault::Single => {
             let center = total_mean as f32;
-            f64::from(
-                all.iter()
-                    .map(|value| (*value as f32 - center).powi(2))
-                    .sum::<f32>(),
-            ) / n
+            f64::from(all.iter().map(|value| (*value as f32 - center).powi(2)).sum::<f32>()) / n
         }
         Fault::WeightsSwapped => joined(&parts, fault).1 / n,
         Fault::DifferenceLate => joined(&parts, fault).1 / n,
@@ -112,13 +97,12 @@ fn over(batches: &[Tensor], fault: Fault) -> Result<Observed> {
         Fault::EmptyIsZero if all.is_empty() => 0.0,
         _ => squares(&all) / n,
     };
-    let start = if matches!(fault, Fault::ZeroStart | Fault::EmptyIsZero)
-        && (fault == Fault::ZeroStart || all.is_empty())
-    {
-        (0.0, 0.0)
-    } else {
-        (f64::INFINITY, f64::NEG_INFINITY)
-    };
+    let start =
+        if matches!(fault, Fault::ZeroStart | Fault::EmptyIsZero) && (fault == Fault::ZeroStart || all.is_empty()) {
+            (0.0, 0.0)
+        } else {
+            (f64::INFINITY, f64::NEG_INFINITY)
+        };
     let not_finite = match fault {
         Fault::NanDropped | Fault::NanSpreads => 0,
         _ => seen - all.len(),
@@ -176,14 +160,7 @@ fn welford(batches: &[Tensor]) -> Result<Observed> {
     }
     match count {
         0 => bail!("nothing finite"),
-        _ => Ok(observed(
-            count,
-            odd,
-            center,
-            (sum / count as f64).sqrt(),
-            low,
-            high,
-        )),
+        _ => Ok(observed(count, odd, center, (sum / count as f64).sqrt(), low, high)),
     }
 }
 
@@ -192,14 +169,8 @@ pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
     let mut random = Random::new(seed, 23);
     // Their squares need more digits than an f64 has.
     const FAR: f64 = 1e9;
-    let far = [38, 22].map(|count| {
-        Tensor::from_vec(
-            [FAR - 1.0, FAR + 1.0].repeat(count / 2),
-            count,
-            &Device::Cpu,
-        )
-        .expect("so many")
-    });
+    let far = [38, 22]
+        .map(|count| Tensor::from_vec([FAR - 1.0, FAR + 1.0].repeat(count / 2), count, &Device::Cpu).expect("so many"));
     let mut batches: Vec<Tensor> = (1..=4)
         .map(|_| {
             let images = random.count(1, 5);
@@ -208,17 +179,10 @@ pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
         .collect();
     batches.push(random.between(4.0, 9.0, (1, 3, 4, 4)));
     let two_passes = over(&batches, Fault::None).expect("finite values");
-    let double = random
-        .signed((2, 5))
-        .to_dtype(DType::F64)
-        .expect("a conversion");
+    let double = random.signed((2, 5)).to_dtype(DType::F64).expect("a conversion");
 
     let solution: StatisticsOver = |batches| {
-        let statistics = fed(
-            solution02::Statistics::new(),
-            batches,
-            solution02::Statistics::update,
-        )?;
+        let statistics = fed(solution02::Statistics::new(), batches, solution02::Statistics::update)?;
         let s = statistics.summary()?;
         Ok(observed(s.count, s.not_finite, s.mean, s.std, s.min, s.max))
     };

@@ -23,16 +23,9 @@ enum Fault {
     AlwaysSingle,
 }
 
-fn taps(
-    network: &ResNet,
-    images: &Tensor,
-    sites: &[&str],
-    objective: Objective,
-    fault: Fault,
-) -> Result<Vec<Tensor>> {
+fn taps(network: &ResNet, images: &Tensor, sites: &[&str], objective: Objective, fault: Fault) -> Result<Vec<Tensor>> {
     let known = network.sites();
-    if fault != Fault::UnknownIgnored && sites.iter().any(|site| !known.contains(&site.to_string()))
-    {
+    if fault != Fault::UnknownIgnored && sites.iter().any(|site| !known.contains(&site.to_string())) {
         bail!("no such site");
     }
     let last = known.iter().rfind(|site| sites.contains(&site.as_str()));
@@ -84,12 +77,7 @@ fn taps(
 }
 
 /// One forward and one backward pass per site.
-fn one_by_one(
-    network: &ResNet,
-    images: &Tensor,
-    sites: &[&str],
-    objective: Objective,
-) -> Result<Vec<Tensor>> {
+fn one_by_one(network: &ResNet, images: &Tensor, sites: &[&str], objective: Objective) -> Result<Vec<Tensor>> {
     let one = |site: &&str| {
         let trace = network.tap(images, &[site])?;
         trace.gradients(&objective(&trace.logits)?)?.at(site)
@@ -138,9 +126,7 @@ fn smooth_case(network: &ResNet, random: &mut Random) -> Result<(Tensor, Vec<Ten
         let mut directions = vec![];
         let mut slopes = vec![];
         for site in SITES {
-            let direction = random
-                .signed(trace.activation(site)?.shape())
-                .to_dtype(DType::F64)?;
+            let direction = random.signed(trace.activation(site)?.shape()).to_dtype(DType::F64)?;
             slopes.extend(slope(network, &images, site, &direction, &sum_of_squares)?);
             directions.push(direction);
         }
@@ -151,21 +137,13 @@ fn smooth_case(network: &ResNet, random: &mut Random) -> Result<(Tensor, Vec<Ten
 }
 
 fn in_f64(config: &Config, parameters: &Parameters) -> Result<ResNet> {
-    let converted =
-        |(name, tensor): (&String, &Tensor)| Ok((name.clone(), tensor.to_dtype(DType::F64)?));
-    ResNet::new(
-        config,
-        &parameters.iter().map(converted).collect::<Result<_>>()?,
-    )
+    let converted = |(name, tensor): (&String, &Tensor)| Ok((name.clone(), tensor.to_dtype(DType::F64)?));
+    ResNet::new(config, &parameters.iter().map(converted).collect::<Result<_>>()?)
 }
 
 fn fields(sites: &[&str], gradients: Vec<Tensor>) -> Observed {
     let named = sites.iter().map(|site| site.to_string()).zip(gradients);
-    Observed::Fields(
-        named
-            .map(|(site, gradient)| (site, gradient.into()))
-            .collect(),
-    )
+    Observed::Fields(named.map(|(site, gradient)| (site, gradient.into())).collect())
 }
 
 /// 2.2
@@ -185,9 +163,7 @@ pub fn gradients(seed: u64) -> Exam<Gradients> {
     let class = random.count(0, 2);
     let one_class = move |logits: &Tensor| logits.narrow(1, class, 1)?.sum_all();
     let one_hot = Tensor::from_vec(
-        (0..6)
-            .map(|i| f32::from(u8::from(i % 3 == class)))
-            .collect::<Vec<_>>(),
+        (0..6).map(|i| f32::from(u8::from(i % 3 == class))).collect::<Vec<_>>(),
         (2, 3),
         &Device::Cpu,
     )
@@ -208,12 +184,7 @@ pub fn gradients(seed: u64) -> Exam<Gradients> {
     let (smooth, directions, slopes) = smooth_case(&exact, &mut random).expect("a small network");
 
     let (network_1, network_2, network_3) = (network.clone(), network.clone(), network.clone());
-    let (network_4, network_5, images_1, images_2) = (
-        network.clone(),
-        network.clone(),
-        images.clone(),
-        images.clone(),
-    );
+    let (network_4, network_5, images_1, images_2) = (network.clone(), network.clone(), images.clone(), images.clone());
     let (images_3, images_4, images_5) = (images.clone(), images.clone(), images.clone());
     Exam::new("2.2", (|n, i, s, o| solution02::gradients(n, i, s, o)) as Gradients)
         .mistake(

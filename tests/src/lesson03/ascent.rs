@@ -126,10 +126,7 @@ fn both(result: Result<(Tensor, Tensor)>) -> Result<Observed> {
     Ok(Observed::fields([
         ("values", Observed::from(&values)),
         ("gradient", Observed::from(&gradient)),
-        (
-            "connected",
-            Observed::from(values.track_op() || gradient.track_op()),
-        ),
+        ("connected", Observed::from(values.track_op() || gradient.track_op())),
     ]))
 }
 
@@ -271,9 +268,7 @@ pub fn ascent(seed: u64) -> Exam<Ascent> {
                 move |a| both((a.value_and_gradient)(&pair, &f))
             },
         )
-        .because(
-            "A linear function has its weights as gradient, for every image, whatever the batch.",
-        )
+        .because("A linear function has its weights as gradient, for every image, whatever the batch.")
         .truth(
             "values and gradient of the constant 2",
             Observed::fields([
@@ -283,53 +278,34 @@ pub fn ascent(seed: u64) -> Exam<Ascent> {
             ]),
             {
                 let pair = pair.clone();
-                move |a| {
-                    both((a.value_and_gradient)(&pair, &|_: &Tensor| {
-                        Ok(tensor(&[2.0, 2.0], 2))
-                    }))
-                }
+                move |a| both((a.value_and_gradient)(&pair, &|_: &Tensor| Ok(tensor(&[2.0, 2.0], 2))))
             },
         )
-        .because(
-            "If f does not depend on x, the store holds no gradient for it; the gradient is zeros.",
-        )
+        .because("If f does not depend on x, the store holds no gradient for it; the gradient is zeros.")
         .case("values and gradient of a curved function of two images", {
             let (images, f) = (images.clone(), curved(&weights));
             move |a| both((a.value_and_gradient)(&images, &f))
         })
         .refuses("a function with one number per pixel", {
             let pair = pair.clone();
-            move |a| {
-                both((a.value_and_gradient)(&pair, &|x: &Tensor| {
-                    x.flatten_from(1)
-                }))
-            }
+            move |a| both((a.value_and_gradient)(&pair, &|x: &Tensor| x.flatten_from(1)))
         })
-        .truth(
-            "direction of (0, 0)",
-            tensor(&[0.0, 0.0], (1, 1, 1, 2)),
-            |a| (a.direction)(&tensor(&[0.0, 0.0], (1, 1, 1, 2))),
-        )
+        .truth("direction of (0, 0)", tensor(&[0.0, 0.0], (1, 1, 1, 2)), |a| {
+            (a.direction)(&tensor(&[0.0, 0.0], (1, 1, 1, 2)))
+        })
         .because("A dead unit has no direction; the image stays where it is.")
         .truth(
             "direction of (3, 4) and (0.3, 0.4)",
-            tensor(
-                &[3.0, 4.0, 3.0, 4.0].map(|x| x / 12.5f32.sqrt()),
-                (2, 1, 1, 2),
-            ),
+            tensor(&[3.0, 4.0, 3.0, 4.0].map(|x| x / 12.5f32.sqrt()), (2, 1, 1, 2)),
             {
                 let four = four.clone();
                 move |a| (a.direction)(&four)
             },
         )
-        .because(
-            "rms = √((3² + 4²) / 2); the size of a gradient does not matter, only its direction.",
-        )
-        .truth(
-            "direction of (3e-8, 3e-8)",
-            tensor(&[0.75, 0.75], (1, 1, 1, 2)),
-            |a| (a.direction)(&tensor(&[3e-8, 3e-8], (1, 1, 1, 2))),
-        )
+        .because("rms = √((3² + 4²) / 2); the size of a gradient does not matter, only its direction.")
+        .truth("direction of (3e-8, 3e-8)", tensor(&[0.75, 0.75], (1, 1, 1, 2)), |a| {
+            (a.direction)(&tensor(&[3e-8, 3e-8], (1, 1, 1, 2)))
+        })
         .because("The rms is 3e-8: 3 / (3 + 1).")
         .case(
             "direction of random gradients, the second a hundred times the first",
@@ -395,6 +371,9 @@ pub fn ascent(seed: u64) -> Exam<Ascent> {
             Ok::<_, candle_core::Error>(Observed::fields([("cosine with w", cosine(&x, &w)?), ("norm", norm)]))
         },
     )
-    .within(Tolerance { max_relative: 1e-3, epsilon: 0.0 })
+    .within(Tolerance {
+        max_relative: 1e-3,
+        epsilon: 0.0,
+    })
     .because("Among the images of norm 1 the one that a linear unit likes best is its own weights, w/‖w‖.")
 }

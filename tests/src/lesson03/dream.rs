@@ -47,13 +47,7 @@ enum Fault {
     ClampBeforeStep,
 }
 
-fn octave_sizes(
-    height: usize,
-    width: usize,
-    octaves: usize,
-    ratio: f64,
-    fault: Fault,
-) -> Result<Vec<(usize, usize)>> {
+fn octave_sizes(height: usize, width: usize, octaves: usize, ratio: f64, fault: Fault) -> Result<Vec<(usize, usize)>> {
     if fault != Fault::AnyOctaves && (octaves == 0 || ratio.is_nan() || ratio <= 1.0) {
         bail!("{octaves} octaves, ratio {ratio}");
     }
@@ -80,10 +74,7 @@ fn octave_sizes(
         sides
     };
     let sizes: Vec<_> = sides(height).into_iter().zip(sides(width)).collect();
-    match sizes
-        .iter()
-        .any(|&(height, width)| height == 0 || width == 0)
-    {
+    match sizes.iter().any(|&(height, width)| height == 0 || width == 0) {
         true => bail!("a side of 0"),
         false => Ok(sizes),
     }
@@ -160,12 +151,8 @@ fn shift_of(fault: Fault, shift: &mut dyn FnMut() -> (i32, i32)) -> Option<(i32,
 macro_rules! with {
     ($fault:ident) => {
         Dreaming {
-            octave_sizes: |height, width, octaves, ratio| {
-                octave_sizes(height, width, octaves, ratio, Fault::$fault)
-            },
-            dream: |picture, objective, settings, shift| {
-                dream(picture, objective, settings, shift, Fault::$fault)
-            },
+            octave_sizes: |height, width, octaves, ratio| octave_sizes(height, width, octaves, ratio, Fault::$fault),
+            dream: |picture, objective, settings, shift| dream(picture, objective, settings, shift, Fault::$fault),
         }
     };
 }
@@ -191,19 +178,13 @@ fn table(sizes: OctaveSizes) -> Result<String> {
             .into_iter()
             .map(|(height, width)| format!("{height}×{width}"))
             .collect::<Vec<_>>();
-        text += &format!(
-            "{height}×{width}, {octaves} octaves of {ratio}: {}\n",
-            line.join(", ")
-        );
+        text += &format!("{height}×{width}, {octaves} octaves of {ratio}: {}\n", line.join(", "));
     }
     Ok(text)
 }
 
 fn flat(sizes: Result<Vec<(usize, usize)>>) -> Result<Vec<usize>> {
-    Ok(sizes?
-        .into_iter()
-        .flat_map(|(height, width)| [height, width])
-        .collect())
+    Ok(sizes?.into_iter().flat_map(|(height, width)| [height, width]).collect())
 }
 
 /// 3.7
@@ -326,18 +307,15 @@ pub fn exam(seed: u64) -> Exam<Dreaming> {
         epsilon: 1e-5,
     })
     .because("Nothing was dreamt, so the picture comes back as it was, with all its detail.")
-    .case(
-        "one octave, three steps with rolls, on two pictures",
-        move |f| {
-            let settings = Dream {
-                octaves: 1,
-                ratio: 1.5,
-                steps: 3,
-                step_size: 0.05,
-            };
-            Observed::from((f.dream)(&one_octave, &layer_2, &settings, &mut shifts()))
-        },
-    )
+    .case("one octave, three steps with rolls, on two pictures", move |f| {
+        let settings = Dream {
+            octaves: 1,
+            ratio: 1.5,
+            steps: 3,
+            step_size: 0.05,
+        };
+        Observed::from((f.dream)(&one_octave, &layer_2, &settings, &mut shifts()))
+    })
     .within(Tolerance {
         max_relative: 1e-3,
         epsilon: 1e-4,

@@ -54,8 +54,7 @@ fn from_spectrum(spectrum: &Tensor, width: usize, fault: Fault) -> Result<Tensor
                 along_height = u as f64;
             }
             if fault != Fault::WholeFrequencies {
-                (along_height, along_width) =
-                    (along_height / height as f64, along_width / width as f64);
+                (along_height, along_width) = (along_height / height as f64, along_width / width as f64);
             }
             let f = along_height.hypot(along_width);
             let scale = match fault {
@@ -78,8 +77,7 @@ fn from_spectrum(spectrum: &Tensor, width: usize, fault: Fault) -> Result<Tensor
             for imaginary in [false, true] {
                 for place in 0..height * width {
                     let (i, j) = (place / width, place % width);
-                    let phase =
-                        TAU * ((u * i) as f64 / height as f64 + (v * j) as f64 / width as f64);
+                    let phase = TAU * ((u * i) as f64 / height as f64 + (v * j) as f64 / width as f64);
                     let wave = match imaginary {
                         false => phase.cos(),
                         true if fault == Fault::SignOfImaginary => phase.sin(),
@@ -262,7 +260,10 @@ pub fn fourier(seed: u64) -> Exam<Fourier> {
         let width = row["width"].as_u64().expect("a count") as usize;
         exam = exam
             .truth(
-                format!("a spectrum of shape {:?} for width {width}, as PyTorch's irfft2 does, and the gradient", spectrum.dims()),
+                format!(
+                    "a spectrum of shape {:?} for width {width}, as PyTorch's irfft2 does, and the gradient",
+                    spectrum.dims()
+                ),
                 Observed::fields([("image", expected), ("gradient", gradient)]),
                 move |f| {
                     let gradient = slope(&spectrum, |z| (f.from_spectrum)(z, width)?.broadcast_mul(&upstream))?;
@@ -275,48 +276,38 @@ pub fn fourier(seed: u64) -> Exam<Fourier> {
             .within(TOLERANCE);
     }
     let (even_1, odd_1, odd_2) = (even.clone(), odd.clone(), odd.clone());
-    exam.case("two random spectra for 5×6", move |f| {
-        (f.from_spectrum)(&even_1, 6)
-    })
-    .within(TOLERANCE)
-    .case("a random spectrum for 4×7", move |f| {
-        (f.from_spectrum)(&odd_1, 7)
-    })
-    .within(TOLERANCE)
-    .refuses("four waves for width 5", move |f| {
-        (f.from_spectrum)(&odd_2, 5)
-    })
-    .refuses("a spectrum without real and imaginary part", |f| {
-        (f.from_spectrum)(&tensor(&[0.0; 6], (1, 1, 2, 3)), 4)
-    })
-    .truth(
-        "the pixel (1, 10, 100) along the axes (1, 2, 0), (0, 3, 0), (0, 0, −1)",
-        tensor(&[1.0, 32.0, -100.0], (1, 3, 1, 1)),
-        move |f| (f.mix_colours)(&colours, &planted),
-    )
-    .because("1·(1, 2, 0) + 10·(0, 3, 0) + 100·(0, 0, −1): the axes are the columns of the matrix.")
-    .case("two random images along random axes", {
-        let (image, axes) = (image.clone(), axes.clone());
-        move |f| (f.mix_colours)(&image, &axes)
-    })
-    .refuses("axes [2, 3]", move |f| {
-        (f.mix_colours)(&image, &tensor(&[0.0; 6], (2, 3)))
-    })
-    .truth(
-        "paint a spectrum of zeros",
-        tensor(&[0.5; 12], (1, 3, 2, 2)),
-        {
+    exam.case("two random spectra for 5×6", move |f| (f.from_spectrum)(&even_1, 6))
+        .within(TOLERANCE)
+        .case("a random spectrum for 4×7", move |f| (f.from_spectrum)(&odd_1, 7))
+        .within(TOLERANCE)
+        .refuses("four waves for width 5", move |f| (f.from_spectrum)(&odd_2, 5))
+        .refuses("a spectrum without real and imaginary part", |f| {
+            (f.from_spectrum)(&tensor(&[0.0; 6], (1, 1, 2, 3)), 4)
+        })
+        .truth(
+            "the pixel (1, 10, 100) along the axes (1, 2, 0), (0, 3, 0), (0, 0, −1)",
+            tensor(&[1.0, 32.0, -100.0], (1, 3, 1, 1)),
+            move |f| (f.mix_colours)(&colours, &planted),
+        )
+        .because("1·(1, 2, 0) + 10·(0, 3, 0) + 100·(0, 0, −1): the axes are the columns of the matrix.")
+        .case("two random images along random axes", {
+            let (image, axes) = (image.clone(), axes.clone());
+            move |f| (f.mix_colours)(&image, &axes)
+        })
+        .refuses("axes [2, 3]", move |f| {
+            (f.mix_colours)(&image, &tensor(&[0.0; 6], (2, 3)))
+        })
+        .truth("paint a spectrum of zeros", tensor(&[0.5; 12], (1, 3, 2, 2)), {
             let axes = axes.clone();
             move |f| (f.paint)(&tensor(&[0.0; 24], (1, 3, 2, 2, 2)), 2, &axes)
-        },
-    )
-    .because("σ(0) = ½, plain grey.")
-    .case("paint two random spectra, and the gradient", move |f| {
-        let gradient = slope(&even, |z| (f.paint)(z, 6, &axes)?.broadcast_mul(&upstream))?;
-        Ok::<_, candle_core::Error>(Observed::fields([
-            ("image", (f.paint)(&even, 6, &axes)?),
-            ("gradient", gradient),
-        ]))
-    })
-    .within(TOLERANCE)
+        })
+        .because("σ(0) = ½, plain grey.")
+        .case("paint two random spectra, and the gradient", move |f| {
+            let gradient = slope(&even, |z| (f.paint)(z, 6, &axes)?.broadcast_mul(&upstream))?;
+            Ok::<_, candle_core::Error>(Observed::fields([
+                ("image", (f.paint)(&even, 6, &axes)?),
+                ("gradient", gradient),
+            ]))
+        })
+        .within(TOLERANCE)
 }

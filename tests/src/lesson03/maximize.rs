@@ -86,12 +86,7 @@ enum Fault {
 }
 
 /// With the optimizer's state and the loop written out.
-fn maximize(
-    start: &Tensor,
-    problem: &Problem,
-    settings: &Settings,
-    fault: Fault,
-) -> Result<Tensor> {
+fn maximize(start: &Tensor, problem: &Problem, settings: &Settings, fault: Fault) -> Result<Tensor> {
     use Fault::*;
     let value = |p: &Tensor| -> Result<Tensor> {
         let p = if matches!(fault, ProjectInside | ProjectTwice) {
@@ -129,9 +124,7 @@ fn maximize(
     for t in 1..=steps {
         let variable = Var::from_tensor(&p)?;
         let store = value(&variable)?.sum_all()?.backward()?;
-        let mut g = store
-            .get(&variable)
-            .map_or_else(|| p.zeros_like(), |g| Ok(g.clone()))?;
+        let mut g = store.get(&variable).map_or_else(|| p.zeros_like(), |g| Ok(g.clone()))?;
         if t == 1 || fault == SummitRefused {
             let sizes = dot(&g, &g)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
             let dead = |size: &f64| *size == 0.0;
@@ -154,11 +147,7 @@ fn maximize(
             Optimizer::Ascent => normalized,
             Optimizer::Adam if fault == AdamIgnored => normalized,
             Optimizer::Adam => {
-                let g = if fault == AdamOfDirection {
-                    normalized
-                } else {
-                    g
-                };
+                let g = if fault == AdamOfDirection { normalized } else { g };
                 m = ((&m * beta1)? + (&g * (1.0 - beta1))?)?;
                 v = ((&v * beta2)? + (g.sqr()? * (1.0 - beta2))?)?;
                 let (m_hat, v_hat) = match fault {
@@ -294,11 +283,7 @@ fn stripes(angle: f64, colour: [f64; 3]) -> Tensor {
 fn unit(kernel: &Tensor) -> impl Fn(&Tensor) -> Result<Tensor> + use<> {
     let kernel = kernel.clone();
     move |x| {
-        let map = ops::relu(&ops::conv2d(
-            x,
-            &kernel,
-            Window::new(kernel.dim(3)?).padding(3),
-        )?)?;
+        let map = ops::relu(&ops::conv2d(x, &kernel, Window::new(kernel.dim(3)?).padding(3))?)?;
         map.flatten_from(1)?.mean(1)
     }
 }
@@ -307,23 +292,14 @@ fn unit(kernel: &Tensor) -> impl Fn(&Tensor) -> Result<Tensor> + use<> {
 /// structure tensor; and the cosine of its colour with `colour`, both without sign.
 fn seen(image: &Tensor, angle: f64, colour: [f64; 3]) -> Result<[f64; 2]> {
     let (_, _, height, width) = image.dims4()?;
-    let part = |down, right| {
-        image
-            .narrow(2, down, height - 1)?
-            .narrow(3, right, width - 1)
-    };
+    let part = |down, right| image.narrow(2, down, height - 1)?.narrow(3, right, width - 1);
     let (dx, dy) = ((part(0, 1)? - part(0, 0)?)?, (part(1, 0)? - part(0, 0)?)?);
-    let sum =
-        |x: Result<Tensor>| -> Result<f64> { x?.sum_all()?.to_dtype(DType::F64)?.to_scalar() };
+    let sum = |x: Result<Tensor>| -> Result<f64> { x?.sum_all()?.to_dtype(DType::F64)?.to_scalar() };
     let (xx, yy, xy) = (sum(dx.sqr())?, sum(dy.sqr())?, sum(&dx * &dy)?);
     let double = f64::atan2(2.0 * xy, xx - yy);
     // The part of the image's contrast that lies along the colour.
     let norm = colour.iter().map(|c| c * c).sum::<f64>().sqrt();
-    let colour = Tensor::from_vec(
-        colour.map(|c| (c / norm) as f32).to_vec(),
-        (1, 3, 1, 1),
-        &Device::Cpu,
-    )?;
+    let colour = Tensor::from_vec(colour.map(|c| (c / norm) as f32).to_vec(), (1, 3, 1, 1), &Device::Cpu)?;
     let along = image.broadcast_mul(&colour)?.sum(1)?;
     let share = sum(along.sqr())? / sum(image.sqr())?;
     Ok([(double - 2.0 * angle).cos(), share.sqrt()])
@@ -471,10 +447,8 @@ pub fn exam(seed: u64) -> Exam<Maximize> {
                 because: &str,
                 run: fn(Maximize, &Tensor, &Function) -> Result<Tensor>| {
         let (origin, slopes) = (origin.clone(), slopes.clone());
-        exam.truth(what, image(expected), move |f| {
-            cut(run(f, &origin, &linear(&slopes)))
-        })
-        .because(because)
+        exam.truth(what, image(expected), move |f| cut(run(f, &origin, &linear(&slopes))))
+            .because(because)
     };
     exam = hand(
         exam,
@@ -644,22 +618,18 @@ pub fn exam(seed: u64) -> Exam<Maximize> {
     for (name, settings) in [("ascent", ascent(4, 0.03)), ("Adam", adam(4, 0.03))] {
         let (b, w) = (b.clone(), w.clone());
         exam = exam
-            .case(
-                format!("4 steps of {name} on two images, with everything"),
-                move |f| {
-                    let objective =
-                        |x: &Tensor| x.broadcast_mul(&w)?.tanh()?.flatten_from(1)?.sum(1);
-                    let penalty = |x: &Tensor| (x - 0.5)?.sqr()?.flatten_from(1)?.sum(1)? * 0.3;
-                    let problem = Problem {
-                        image: &|p: &Tensor| p * 1.1,
-                        transform: &swapped,
-                        objective: &objective,
-                        penalty: &penalty,
-                        project: &clamp,
-                    };
-                    cut(f(&b, &problem, &settings))
-                },
-            )
+            .case(format!("4 steps of {name} on two images, with everything"), move |f| {
+                let objective = |x: &Tensor| x.broadcast_mul(&w)?.tanh()?.flatten_from(1)?.sum(1);
+                let penalty = |x: &Tensor| (x - 0.5)?.sqr()?.flatten_from(1)?.sum(1)? * 0.3;
+                let problem = Problem {
+                    image: &|p: &Tensor| p * 1.1,
+                    transform: &swapped,
+                    objective: &objective,
+                    penalty: &penalty,
+                    project: &clamp,
+                };
+                cut(f(&b, &problem, &settings))
+            })
             .within(Tolerance {
                 max_relative: 1e-3,
                 epsilon: 1e-4,
@@ -682,11 +652,7 @@ fn adam_of_torch(mut exam: Exam<Maximize>) -> Exam<Maximize> {
                 move |f| {
                     let objective = |x: &Tensor| {
                         let distance = x.broadcast_sub(&target)?.sqr()?;
-                        distance
-                            .broadcast_mul(&weight)?
-                            .flatten_from(1)?
-                            .sum(1)?
-                            .neg()
+                        distance.broadcast_mul(&weight)?.flatten_from(1)?.sum(1)?.neg()
                     };
                     f(&target.zeros_like()?, &Problem::new(&objective), &settings)
                 },
@@ -700,34 +666,36 @@ fn adam_of_torch(mut exam: Exam<Maximize>) -> Exam<Maximize> {
 }
 
 /// Units whose optimum is known, and a small network.
-fn planted(
-    mut exam: Exam<Maximize>,
-    random: &mut Random,
-    seed: u64,
-    small: Tensor,
-    weights: Tensor,
-) -> Exam<Maximize> {
+fn planted(mut exam: Exam<Maximize>, random: &mut Random, seed: u64, small: Tensor, weights: Tensor) -> Exam<Maximize> {
     exam = exam
         .truth(
             "a linear unit w·x in a ball of radius 1, 60 steps of 0.05",
             Observed::fields([("cosine with w", 1.0), ("norm", 1.0)]),
             move |f| {
                 let objective = linear(&weights);
-                let x = f(&small, &Problem { project: &ball, ..Problem::new(&objective) }, &ascent(60, 0.05))?;
+                let x = f(
+                    &small,
+                    &Problem {
+                        project: &ball,
+                        ..Problem::new(&objective)
+                    },
+                    &ascent(60, 0.05),
+                )?;
                 let norm = x.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>()?;
-                Ok::<_, candle_core::Error>(Observed::fields([("cosine with w", cosine(&x, &weights)?), ("norm", norm)]))
+                Ok::<_, candle_core::Error>(Observed::fields([
+                    ("cosine with w", cosine(&x, &weights)?),
+                    ("norm", norm),
+                ]))
             },
         )
-        .within(Tolerance { max_relative: 1e-3, epsilon: 0.0 })
+        .within(Tolerance {
+            max_relative: 1e-3,
+            epsilon: 0.0,
+        })
         .because("Among the images of norm 1 the one that a linear unit likes best is its own weights, w/‖w‖.");
 
     let angle = [0.0, 45.0, 90.0, 135.0][random.count(0, 3)];
-    let colour = [
-        [1.0, 0.0, 0.0],
-        [0.0, 0.6, -0.8],
-        [0.7, 0.7, 0.0],
-        [-0.5, 0.5, 0.7],
-    ][random.count(0, 3)];
+    let colour = [[1.0, 0.0, 0.0], [0.0, 0.6, -0.8], [0.7, 0.7, 0.0], [-0.5, 0.5, 0.7]][random.count(0, 3)];
     let kernel = stripes(f64::to_radians(angle), colour);
     let noise = (random.signed((1, 3, 16, 16)) * 0.01).expect("numbers");
     exam = exam
@@ -751,13 +719,10 @@ fn planted(
         .map(|i| if (i / 6 + i % 6) % 2 == 0 { 1.0 } else { -1.0 })
         .collect();
     let board = tensor(&board, (1, 3, 6, 6));
-    let blue: Vec<f32> = (0..3 * 36)
-        .map(|i| if i >= 72 { 1.0 } else { 0.0 })
-        .collect();
+    let blue: Vec<f32> = (0..3 * 36).map(|i| if i >= 72 { 1.0 } else { 0.0 }).collect();
     let blue = tensor(&blue, (1, 3, 6, 6));
     // Alive for the checkerboard, and a little bit for blue.
-    let start = (((&board * 0.01).expect("numbers") + (&blue * 0.001).expect("numbers"))
-        .expect("equal shapes")
+    let start = (((&board * 0.01).expect("numbers") + (&blue * 0.001).expect("numbers")).expect("equal shapes")
         + (random.signed((1, 3, 6, 6)) * 0.001).expect("numbers"))
     .expect("equal shapes");
     exam = exam
@@ -783,10 +748,7 @@ fn planted(
     let grey = random.between(0.4, 0.6, (1, 3, 12, 12));
     exam.truth(
         "6 steps on channel 3 of layer2.1.add of an untrained network",
-        Observed::fields([
-            ("the objective rises", true),
-            ("the weights have changed", false),
-        ]),
+        Observed::fields([("the objective rises", true), ("the weights have changed", false)]),
         move |f| {
             let objective = |images: &Tensor| {
                 let trace = network.capture(&resnet::normalize(images)?, &["layer2.1.add"])?;

@@ -41,10 +41,7 @@ pub type Function<'a> = dyn Fn(&Tensor) -> Result<Tensor> + 'a;
 /// ∂(Σ f(x))/∂x; zeros where f does not depend on x.
 fn slope(x: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
     let variable = Var::from_tensor(&x.detach())?;
-    let gradient = f(variable.as_tensor())?
-        .sum_all()?
-        .backward()?
-        .remove(&variable);
+    let gradient = f(variable.as_tensor())?.sum_all()?.backward()?.remove(&variable);
     gradient.map_or_else(|| x.zeros_like(), Ok)
 }
 
@@ -75,9 +72,7 @@ fn fixture() -> serde_json::Value {
 fn numbers(values: &serde_json::Value, shape: &serde_json::Value) -> Tensor {
     let list = |value: &serde_json::Value| -> Vec<f64> {
         let list = value.as_array().expect("a list");
-        list.iter()
-            .map(|number| number.as_f64().expect("a number"))
-            .collect()
+        list.iter().map(|number| number.as_f64().expect("a number")).collect()
     };
     let values: Vec<f32> = list(values).iter().map(|&value| value as f32).collect();
     let shape: Vec<usize> = list(shape).iter().map(|&side| side as usize).collect();

@@ -78,13 +78,7 @@ fn objective(activation: &Tensor, target: Target, fault: Fault) -> Result<Tensor
     }
 }
 
-fn score(
-    network: &ResNet,
-    images: &Tensor,
-    site: &str,
-    target: Target,
-    fault: Fault,
-) -> Result<Tensor> {
+fn score(network: &ResNet, images: &Tensor, site: &str, target: Target, fault: Fault) -> Result<Tensor> {
     let images = match fault {
         Fault::NotNormalized => images.clone(),
         Fault::Detached => resnet::normalize(&images.detach())?,
@@ -107,9 +101,7 @@ macro_rules! with {
     ($fault:ident) => {
         Objectives {
             objective: |activation, target| objective(activation, target, Fault::$fault),
-            score: |network, images, site, target| {
-                score(network, images, site, target, Fault::$fault)
-            },
+            score: |network, images, site, target| score(network, images, site, target, Fault::$fault),
         }
     };
 }
@@ -269,24 +261,15 @@ pub fn objectives(seed: u64) -> Exam<Objectives> {
             let logits = logits.clone();
             move |f| (f.objective)(&logits, Target::Neuron(2))
         })
-        .refuses("class 3 of three", move |f| {
-            (f.objective)(&logits, Target::Channel(3))
-        })
+        .refuses("class 3 of three", move |f| (f.objective)(&logits, Target::Channel(3)))
         .refuses("an activation of rank 3", |f| {
-            (f.objective)(
-                &tensor(&[1.0, 2.0, 3.0, 4.0], (1, 2, 2)),
-                Target::Channel(0),
-            )
+            (f.objective)(&tensor(&[1.0, 2.0, 3.0, 4.0], (1, 2, 2)), Target::Channel(0))
         });
     for (what, target) in targets {
         let (wide, high) = (wide.clone(), high.clone());
         exam = exam
-            .case(format!("{what} of [3, 4, 4, 7]"), move |f| {
-                (f.objective)(&wide, target)
-            })
-            .case(format!("{what} of [2, 3, 6, 3]"), move |f| {
-                (f.objective)(&high, target)
-            });
+            .case(format!("{what} of [3, 4, 4, 7]"), move |f| (f.objective)(&wide, target))
+            .case(format!("{what} of [2, 3, 6, 3]"), move |f| (f.objective)(&high, target));
     }
     let planted_1 = planted.clone();
     exam = exam
@@ -308,17 +291,14 @@ pub fn objectives(seed: u64) -> Exam<Objectives> {
         ("fc", Target::Channel(0)),
     ] {
         let (network, images) = (network.clone(), images.clone());
-        exam = exam.case(
-            format!("score: {site}, {target:?}, and its gradient"),
-            move |f| {
-                let score = |images: &Tensor| (f.score)(&network, images, site, target);
-                let value = score(&images)?;
-                Ok::<_, candle_core::Error>(Observed::fields([
-                    ("score", Observed::from(value)),
-                    ("gradient", Observed::from(slope(&images, score)?)),
-                ]))
-            },
-        );
+        exam = exam.case(format!("score: {site}, {target:?}, and its gradient"), move |f| {
+            let score = |images: &Tensor| (f.score)(&network, images, site, target);
+            let value = score(&images)?;
+            Ok::<_, candle_core::Error>(Observed::fields([
+                ("score", Observed::from(value)),
+                ("gradient", Observed::from(slope(&images, score)?)),
+            ]))
+        });
     }
     exam.refuses("score at a site that is not there", move |f| {
         (f.score)(&network, &images, "layer5", Target::Layer)

@@ -94,9 +94,7 @@ fn blur(images: &Tensor, sigma: f64, fault: Fault) -> Result<Tensor> {
             };
             // Zeros beyond the border: the weights there count, and what they weigh does not.
             let beyond = if fault == Fault::DarkBorder { 50 } else { 0 };
-            let total: f64 = (-beyond..side as i64 + beyond)
-                .map(|k| weight(k as f64))
-                .sum();
+            let total: f64 = (-beyond..side as i64 + beyond).map(|k| weight(k as f64)).sum();
             weights.extend((0..side).map(|k| weight(k as f64) / total));
         }
         Tensor::from_vec(weights, (side, side), images.device())?.to_dtype(images.dtype())
@@ -139,10 +137,7 @@ fn with_gradient(images: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor>) -> Resu
 /// The gradient by moving each number a little, in f64.
 fn finite_differences(images: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
     const STEP: f64 = 1e-6;
-    let values = images
-        .to_dtype(DType::F64)?
-        .flatten_all()?
-        .to_vec1::<f64>()?;
+    let values = images.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
     let at = |i: usize, step: f64| -> Result<f64> {
         let mut moved = values.clone();
         moved[i] += step;
@@ -162,8 +157,7 @@ pub fn regularizers(seed: u64) -> Exam<Regularizers> {
     let images = random.between(0.0, 1.0, (2, 3, 5, 6));
     let high = random.between(0.0, 1.0, (1, 2, 7, 4));
     let small = random.between(0.0, 1.0, (1, 2, 3, 3));
-    let measured =
-        finite_differences(&small, |x| total_variation(x, Fault::None)).expect("a small image");
+    let measured = finite_differences(&small, |x| total_variation(x, Fault::None)).expect("a small image");
     let small_value = total_variation(&small, Fault::None).expect("a small image");
     let flat = Tensor::full(0.5f32, (1, 3, 4, 4), &Device::Cpu).expect("a constant");
     let zeros = flat.zeros_like().expect("zeros");
@@ -172,15 +166,9 @@ pub fn regularizers(seed: u64) -> Exam<Regularizers> {
     let two = tensor(&[0.0, 0.0, 0.5, 1.0], (2, 1, 1, 2));
     // exp(−x²/2) at −2 … 2, normalized, in both directions: the middle rows of what a point becomes.
     let point = delta([0, 0, 4, 4], [1, 1, 9, 9]);
-    let bell: Vec<f64> = (0..9)
-        .map(|k| (-0.5 * f64::from(k - 4i32).powi(2)).exp())
-        .collect();
+    let bell: Vec<f64> = (0..9).map(|k| (-0.5 * f64::from(k - 4i32).powi(2)).exp()).collect();
     // Row i of the matrix is normalized by itself.
-    let row_sum = |i: i32| {
-        (0..9)
-            .map(|k| (-0.5 * f64::from(k - i).powi(2)).exp())
-            .sum::<f64>()
-    };
+    let row_sum = |i: i32| (0..9).map(|k| (-0.5 * f64::from(k - i).powi(2)).exp()).sum::<f64>();
     let spread: Vec<f32> = (0..81)
         .map(|i| {
             let (y, x) = (i / 9, i % 9);

@@ -46,14 +46,10 @@ fn roll(images: &Tensor, down: i32, right: i32, fault: Fault) -> Result<Tensor> 
             let by = by.clamp(-(side as i32), side as i32);
             let kept = side - by.unsigned_abs() as usize;
             moved = match by < 0 {
-                true => {
-                    moved
-                        .narrow(dim, side - kept, kept)?
-                        .pad_with_zeros(dim, 0, side - kept)?
-                }
-                false => moved
-                    .narrow(dim, 0, kept)?
-                    .pad_with_zeros(dim, side - kept, 0)?,
+                true => moved
+                    .narrow(dim, side - kept, kept)?
+                    .pad_with_zeros(dim, 0, side - kept)?,
+                false => moved.narrow(dim, 0, kept)?.pad_with_zeros(dim, side - kept, 0)?,
             };
             continue;
         }
@@ -74,16 +70,8 @@ fn turn(images: &Tensor, angle: f64, scale: f64, fault: Fault) -> Result<Tensor>
     if fault != Fault::AnyScale && (scale.is_nan() || scale <= 0.0) {
         bail!("scale {scale}");
     }
-    let scale = if fault == Fault::Shrinks {
-        1.0 / scale
-    } else {
-        scale
-    };
-    let angle = if fault == Fault::Clockwise {
-        -angle
-    } else {
-        angle
-    };
+    let scale = if fault == Fault::Shrinks { 1.0 / scale } else { scale };
+    let angle = if fault == Fault::Clockwise { -angle } else { angle };
     let (sin, cos) = (angle.sin() / scale, angle.cos() / scale);
     let centre = |side: usize| match fault {
         Fault::AroundTheCorner => 0.0,
@@ -97,10 +85,7 @@ fn turn(images: &Tensor, angle: f64, scale: f64, fault: Fault) -> Result<Tensor>
     let places = height * width;
     let mut matrix = vec![0f64; places * places];
     for to in 0..places {
-        let (v, u) = (
-            (to / width) as f64 - middle_row,
-            (to % width) as f64 - middle_column,
-        );
+        let (v, u) = ((to / width) as f64 - middle_row, (to % width) as f64 - middle_column);
         let mut row = sin * u + cos * v + middle_row;
         let mut column = cos * u - sin * v + middle_column;
         let (last_row, last_column) = (height as f64 - 1.0, width as f64 - 1.0);
@@ -110,10 +95,7 @@ fn turn(images: &Tensor, angle: f64, scale: f64, fault: Fault) -> Result<Tensor>
         if fault == Fault::Nearest {
             (row, column) = (row.round(), column.round());
         }
-        for (r, a) in [
-            (row.floor(), 1.0 - row.fract()),
-            (row.floor() + 1.0, row - row.floor()),
-        ] {
+        for (r, a) in [(row.floor(), 1.0 - row.fract()), (row.floor() + 1.0, row - row.floor())] {
             for (c, b) in [
                 (column.floor(), 1.0 - column.fract()),
                 (column.floor() + 1.0, column - column.floor()),
@@ -124,8 +106,7 @@ fn turn(images: &Tensor, angle: f64, scale: f64, fault: Fault) -> Result<Tensor>
             }
         }
     }
-    let matrix =
-        Tensor::from_vec(matrix, (places, places), &Device::Cpu)?.to_dtype(images.dtype())?;
+    let matrix = Tensor::from_vec(matrix, (places, places), &Device::Cpu)?.to_dtype(images.dtype())?;
     let turned = images
         .reshape((batch * channels, places))?
         .matmul(&matrix)?
@@ -147,11 +128,7 @@ macro_rules! with {
 }
 
 /// The result, and ∂(Σ result · upstream)/∂images.
-fn with_gradient(
-    images: &Tensor,
-    upstream: &Tensor,
-    f: impl Fn(&Tensor) -> Result<Tensor>,
-) -> Result<Observed> {
+fn with_gradient(images: &Tensor, upstream: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Observed> {
     let gradient = slope(images, |x| f(x)?.broadcast_mul(upstream))?;
     Ok(Observed::fields([
         ("result", Observed::from(f(images)?)),
@@ -192,83 +169,94 @@ pub fn transformations(seed: u64) -> Exam<Transformations> {
     let six = tensor(&[1., 2., 3., 4., 5., 6.], (1, 1, 2, 3));
     let line = tensor(&[0.0, 4.0, 8.0, 4.0, 0.0].repeat(3), (1, 1, 3, 5));
     let (down, right) = (random.count(1, 4) as i32, random.count(1, 6) as i32);
-    let angle = f64::from(
-        random
-            .between(0.2, 1.0, 1)
-            .to_vec1::<f32>()
-            .expect("a number")[0],
-    );
+    let angle = f64::from(random.between(0.2, 1.0, 1).to_vec1::<f32>().expect("a number")[0]);
 
-    let mut exam = Exam::new("3.4", Transformations { roll: solution03::roll, turn: solution03::turn })
-        .mistake(
-            "zeros for what left",
-            "What leaves at one side must come back at the other. With zeros instead, a dark frame grows inwards.",
-            with!(Zeros),
-        )
-        .mistake(
-            "rolled the other way",
-            "Your image moves up and to the left. roll(1, 0) moves it down: the new row 1 is the old row 0.",
-            with!(OtherWay),
-        )
-        .mistake(
-            "down and right swapped",
-            "The first shift is along the height, dimension 2; the second along the width, dimension 3.",
-            with!(DownAndRightSwapped),
-        )
-        .mistake(
-            "clockwise",
-            "Yours turns clockwise. Rows count downwards, which turns the signs of the textbook's matrix around.",
-            with!(Clockwise),
-        )
-        .mistake(
-            "scaled the other way",
-            "A scale above 1 enlarges: divide by it, because you compute where a pixel comes *from*.",
-            with!(Shrinks),
-        )
-        .mistake(
-            "around the corner",
-            "Yours turns around the upper left corner. Take (side − 1)/2 off first and add it again afterwards.",
-            with!(AroundTheCorner),
-        )
-        .mistake(
-            "middle at side / 2",
-            "Your middle is half a pixel off: the pixels are numbered 0 to side − 1, so the middle is at (side − 1)/2.",
-            with!(CentreHalfAPixelOff),
-        )
-        .mistake(
-            "nearest pixel",
-            "You took the nearest pixel. Then most angles change nothing at all; weigh the four around the place.",
-            with!(Nearest),
-        )
-        .mistake(
-            "dark beyond the border",
-            "Beyond the border yours is 0. Clamp the place to the image, so that the border's colour goes on.",
-            with!(DarkBorder),
-        )
-        .mistake(
-            "height and width swapped",
-            "Rows have their middle at (height − 1)/2 and columns at (width − 1)/2; on a square image nobody notices.",
-            with!(SizesSwapped),
-        )
-        .mistake(
-            "cut off from the image",
-            "The picture is right, and no gradient comes through. Only operations on tensors stay connected.",
-            with!(Cut),
-        )
-        .mistake("any scale", "A scale of 0 or less is an error.", with!(AnyScale))
-        .alternative("by index, and by one large matrix", with!(None))
-        .truth("[1, 2, 3 | 4, 5, 6] rolled (0, 1)", tensor(&[3., 1., 2., 6., 4., 5.], (1, 1, 2, 3)), {
+    let mut exam = Exam::new(
+        "3.4",
+        Transformations {
+            roll: solution03::roll,
+            turn: solution03::turn,
+        },
+    )
+    .mistake(
+        "zeros for what left",
+        "What leaves at one side must come back at the other. With zeros instead, a dark frame grows inwards.",
+        with!(Zeros),
+    )
+    .mistake(
+        "rolled the other way",
+        "Your image moves up and to the left. roll(1, 0) moves it down: the new row 1 is the old row 0.",
+        with!(OtherWay),
+    )
+    .mistake(
+        "down and right swapped",
+        "The first shift is along the height, dimension 2; the second along the width, dimension 3.",
+        with!(DownAndRightSwapped),
+    )
+    .mistake(
+        "clockwise",
+        "Yours turns clockwise. Rows count downwards, which turns the signs of the textbook's matrix around.",
+        with!(Clockwise),
+    )
+    .mistake(
+        "scaled the other way",
+        "A scale above 1 enlarges: divide by it, because you compute where a pixel comes *from*.",
+        with!(Shrinks),
+    )
+    .mistake(
+        "around the corner",
+        "Yours turns around the upper left corner. Take (side − 1)/2 off first and add it again afterwards.",
+        with!(AroundTheCorner),
+    )
+    .mistake(
+        "middle at side / 2",
+        "Your middle is half a pixel off: the pixels are numbered 0 to side − 1, so the middle is at (side − 1)/2.",
+        with!(CentreHalfAPixelOff),
+    )
+    .mistake(
+        "nearest pixel",
+        "You took the nearest pixel. Then most angles change nothing at all; weigh the four around the place.",
+        with!(Nearest),
+    )
+    .mistake(
+        "dark beyond the border",
+        "Beyond the border yours is 0. Clamp the place to the image, so that the border's colour goes on.",
+        with!(DarkBorder),
+    )
+    .mistake(
+        "height and width swapped",
+        "Rows have their middle at (height − 1)/2 and columns at (width − 1)/2; on a square image nobody notices.",
+        with!(SizesSwapped),
+    )
+    .mistake(
+        "cut off from the image",
+        "The picture is right, and no gradient comes through. Only operations on tensors stay connected.",
+        with!(Cut),
+    )
+    .mistake("any scale", "A scale of 0 or less is an error.", with!(AnyScale))
+    .alternative("by index, and by one large matrix", with!(None))
+    .truth(
+        "[1, 2, 3 | 4, 5, 6] rolled (0, 1)",
+        tensor(&[3., 1., 2., 6., 4., 5.], (1, 1, 2, 3)),
+        {
             let six = six.clone();
             move |f| (f.roll)(&six, 0, 1)
-        })
-        .truth("the same rolled (1, 0)", tensor(&[4., 5., 6., 1., 2., 3.], (1, 1, 2, 3)), {
+        },
+    )
+    .truth(
+        "the same rolled (1, 0)",
+        tensor(&[4., 5., 6., 1., 2., 3.], (1, 1, 2, 3)),
+        {
             let six = six.clone();
             move |f| (f.roll)(&six, 1, 0)
-        })
-        .truth("the same rolled (−3, 5)", tensor(&[5., 6., 4., 2., 3., 1.], (1, 1, 2, 3)), {
-            move |f| (f.roll)(&six, -3, 5)
-        })
-        .because("−3 on 2 rows is 1 down, 5 on 3 columns is 2 to the right.");
+        },
+    )
+    .truth(
+        "the same rolled (−3, 5)",
+        tensor(&[5., 6., 4., 2., 3., 1.], (1, 1, 2, 3)),
+        { move |f| (f.roll)(&six, -3, 5) },
+    )
+    .because("−3 on 2 rows is 1 down, 5 on 3 columns is 2 to the right.");
     let (images_1, upstream_1) = (images.clone(), upstream.clone());
     exam = exam
         .case(
@@ -279,12 +267,7 @@ pub fn transformations(seed: u64) -> Exam<Transformations> {
             (f.roll)(&tensor(&[1.0, 2.0], (1, 1, 2)), 1, 0)
         });
     let turned = [
-        (
-            "1 … 9, turned by 0",
-            0.0,
-            1.0,
-            [1., 2., 3., 4., 5., 6., 7., 8., 9.],
-        ),
+        ("1 … 9, turned by 0", 0.0, 1.0, [1., 2., 3., 4., 5., 6., 7., 8., 9.]),
         (
             "1 … 9, turned by 90°",
             FRAC_PI_2,
@@ -341,7 +324,10 @@ pub fn transformations(seed: u64) -> Exam<Transformations> {
                 Observed::fields([("result", turned), ("gradient", gradient)]),
                 move |f| with_gradient(&image, &upstream, |x| (f.turn)(x, angle, scale)),
             )
-            .within(Tolerance { max_relative: 1e-3, epsilon: 1e-4 });
+            .within(Tolerance {
+                max_relative: 1e-3,
+                epsilon: 1e-4,
+            });
     }
     let (images_2, upstream_2) = (images.clone(), upstream.clone());
     let point = delta([0, 0, 1, 4], [1, 1, 6, 6]);
@@ -353,17 +339,14 @@ pub fn transformations(seed: u64) -> Exam<Transformations> {
         max_relative: 1e-3,
         epsilon: 1e-4,
     })
-    .case(
-        "[1, 2, 6, 4] turned by a random angle, scale 0.8",
-        move |f| (f.turn)(&high, -angle, 0.8),
-    )
+    .case("[1, 2, 6, 4] turned by a random angle, scale 0.8", move |f| {
+        (f.turn)(&high, -angle, 0.8)
+    })
     .within(Tolerance {
         max_relative: 1e-3,
         epsilon: 1e-4,
     })
-    .case("a point, turned by 0.3", move |f| {
-        (f.turn)(&point, 0.3, 1.0)
-    })
+    .case("a point, turned by 0.3", move |f| (f.turn)(&point, 0.3, 1.0))
     .within(Tolerance {
         max_relative: 1e-3,
         epsilon: 1e-4,

@@ -59,11 +59,7 @@ fn projected(activation: &Tensor, direction: &Tensor, fault: Fault) -> Result<Te
     if d.len() != channels || size == 0.0 {
         bail!("direction")
     }
-    let size = if fault == Fault::LengthIgnored {
-        1.0
-    } else {
-        size
-    };
+    let size = if fault == Fault::LengthIgnored { 1.0 } else { size };
     let along: Vec<f32> = (0..channels * channels)
         .map(|i| d[i / channels] * d[i % channels] / size)
         .collect();
@@ -80,14 +76,10 @@ fn projected(activation: &Tensor, direction: &Tensor, fault: Fault) -> Result<Te
         } else {
             vec![1, channels]
         })?;
-        let whole = activation
-            .broadcast_mul(&d)?
-            .flatten_from(1)?
-            .sum_keepdim(1)?;
+        let whole = activation.broadcast_mul(&d)?.flatten_from(1)?.sum_keepdim(1)?;
         let mut shape = vec![1; activation.rank()];
         shape[0] = activation.dim(0)?;
-        return activation
-            .broadcast_sub(&(whole.reshape(shape)?.broadcast_mul(&d)? / f64::from(size))?);
+        return activation.broadcast_sub(&(whole.reshape(shape)?.broadcast_mul(&d)? / f64::from(size))?);
     }
     let matrix = match fault {
         Fault::Reflected => (identity - (along * 2.0)?)?,
@@ -118,11 +110,7 @@ fn replace(
         bail!("site")
     }
     network.forward_visit(images, &mut |name, activation| {
-        if name == site
-            || (fault == Fault::EverySite
-                && name != "fc"
-                && activation.dim(1)? == width(network, site)?)
-        {
+        if name == site || (fault == Fault::EverySite && name != "fc" && activation.dim(1)? == width(network, site)?) {
             let changed = change(activation)?;
             return Ok((fault != Fault::TooLate).then_some(changed));
         }
@@ -141,9 +129,7 @@ fn effect(before: &Tensor, after: &Tensor, fault: Fault) -> Result<(f64, f64)> {
     if before.len() != after.len() || before[0].len() != after[0].len() {
         bail!("shapes")
     }
-    let largest = |row: &Vec<f32>| {
-        (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
-    };
+    let largest = |row: &Vec<f32>| (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
     let (mut change, mut flipped) = (0.0, 0.0);
     for (a, b) in before.iter().zip(&after) {
         for (a, b) in a.iter().zip(b) {
@@ -224,8 +210,7 @@ pub fn ablation(seed: u64) -> Exam<Ablation> {
             move |$f: Ablation| $run
         }};
     }
-    let (direction_1, direction_2, direction_3) =
-        (direction.clone(), direction.clone(), direction.clone());
+    let (direction_1, direction_2, direction_3) = (direction.clone(), direction.clone(), direction.clone());
 
     Exam::new("4.9", solution)
         .mistake(

@@ -44,9 +44,7 @@ fn labels(types: &[usize], classes: usize, seed: u64, fault: Fault) -> Result<Ve
     let mut known = BTreeMap::new();
     let mut label = |&kind: &usize| match fault {
         Fault::PerRow => random.random_range(0..classes),
-        Fault::ByAppearance => *known
-            .entry(kind)
-            .or_insert_with(|| random.random_range(0..classes)),
+        Fault::ByAppearance => *known.entry(kind).or_insert_with(|| random.random_range(0..classes)),
         Fault::Modulo => (kind + seed as usize) % classes,
         Fault::OneClassMissing => {
             let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -71,17 +69,9 @@ fn selectivity(
     seed: u64,
     fault: Fault,
 ) -> Result<[f64; 3]> {
-    let kinds = if fault == Fault::ControlOfLabels {
-        real
-    } else {
-        types
-    };
+    let kinds = if fault == Fault::ControlOfLabels { real } else { types };
     let control = labels(kinds, classes, seed, fault)?;
-    let tested = if fault == Fault::ControlOnTrain {
-        train
-    } else {
-        test
-    };
+    let tested = if fault == Fault::ControlOnTrain { train } else { test };
     let task = roughly(features, real, classes, train, test)?[0];
     let control = roughly(features, &control, classes, train, tested)?[0];
     let value = match fault {
@@ -153,9 +143,7 @@ pub fn control(seed: u64) -> Exam<Control> {
         },
     };
     let mut random = Random::new(seed, 46);
-    let types: Vec<usize> = (0..400)
-        .map(|row| 3 + (row * 7 + random.count(0, 1)) % 200)
-        .collect();
+    let types: Vec<usize> = (0..400).map(|row| 3 + (row * 7 + random.count(0, 1)) % 200).collect();
     let start = random.count(0, 1000) as u64;
     let (types_1, types_2, types_3) = (types.clone(), types.clone(), types.clone());
     let (more, several) = (random.count(200, 2000), random.count(2, 9));
@@ -164,10 +152,8 @@ pub fn control(seed: u64) -> Exam<Control> {
     let kinds: Vec<usize> = (0..72).map(|row| row % 12).collect();
     let real: Vec<usize> = kinds.iter().map(|kind| kind % 3).collect();
     let (train, test): (Vec<usize>, Vec<usize>) = (0..72).partition(|row| row % 72 < 48);
-    let (kinds_2, real_2, train_2, test_2) =
-        (kinds.clone(), real.clone(), train.clone(), test.clone());
-    let (kinds_1, real_1, train_1, test_1) =
-        (kinds.clone(), real.clone(), train.clone(), test.clone());
+    let (kinds_2, real_2, train_2, test_2) = (kinds.clone(), real.clone(), train.clone(), test.clone());
+    let (kinds_1, real_1, train_1, test_1) = (kinds.clone(), real.clone(), train.clone(), test.clone());
 
     Exam::new("4.6", solution)
         .mistake(

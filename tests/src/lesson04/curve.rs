@@ -7,14 +7,8 @@ use crate::inputs::Random;
 use crate::{Exam, Observed};
 
 /// `solution04::depth_curve`, with a list of batches and scores as four numbers; a task is its labels and classes.
-pub type DepthCurve = fn(
-    &ResNet,
-    &[Tensor],
-    &[&str],
-    usize,
-    &[(Vec<usize>, usize)],
-    [&[usize]; 2],
-) -> Result<Vec<Vec<Scored>>>;
+pub type DepthCurve =
+    fn(&ResNet, &[Tensor], &[&str], usize, &[(Vec<usize>, usize)], [&[usize]; 2]) -> Result<Vec<Vec<Scored>>>;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
@@ -63,9 +57,7 @@ fn curve(
                 .map(|site| Tensor::cat(&features[..=site], 1))
                 .collect::<Result<_>>()?
         }
-        Fault::LastSiteEverywhere => {
-            features = vec![features[features.len() - 1].clone(); features.len()]
-        }
+        Fault::LastSiteEverywhere => features = vec![features[features.len() - 1].clone(); features.len()],
         _ => {}
     }
     let rows = match fault {
@@ -90,12 +82,7 @@ fn curve(
             .collect(),
         _ => tasks
             .iter()
-            .map(|task| {
-                features
-                    .iter()
-                    .map(|features| score(task, features))
-                    .collect()
-            })
+            .map(|task| features.iter().map(|features| score(task, features)).collect())
             .collect(),
     }
 }
@@ -174,9 +161,7 @@ fn in_batches(images: &Tensor, size: usize) -> Result<Vec<Tensor>> {
 pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
     macro_rules! fault {
         ($fault:expr) => {
-            |network, batches, sites, grid, tasks, rows| {
-                curve(network, batches, sites, grid, tasks, rows, $fault)
-            }
+            |network, batches, sites, grid, tasks, rows| curve(network, batches, sites, grid, tasks, rows, $fault)
         };
     }
     let solution: DepthCurve = |network, batches, sites, grid, tasks, rows| {
@@ -190,12 +175,8 @@ pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
             .collect();
         let mut batches = batches.iter().cloned().map(Ok);
         let curve = solution04::depth_curve(network, &mut batches, sites, grid, &tasks, rows)?;
-        let four =
-            |score: &solution04::Score| [score.accuracy, score.low, score.high, score.majority];
-        Ok(curve
-            .iter()
-            .map(|row| row.iter().map(four).collect())
-            .collect())
+        let four = |score: &solution04::Score| [score.accuracy, score.low, score.high, score.majority];
+        Ok(curve.iter().map(|row| row.iter().map(four).collect()).collect())
     };
     let mut random = Random::new(seed, 47);
     let network = red_and_blue().expect("a small network");
@@ -219,12 +200,7 @@ pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
         test.clone(),
         tasks.clone(),
     );
-    let (network_2, batches_2, train_2, test_2) = (
-        network.clone(),
-        batches.clone(),
-        train.clone(),
-        test.clone(),
-    );
+    let (network_2, batches_2, train_2, test_2) = (network.clone(), batches.clone(), train.clone(), test.clone());
     let (network_3, batches_3, train_3, test_3, tasks_3) = (
         network.clone(),
         batches.clone(),
@@ -234,12 +210,8 @@ pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
     );
     let short = vec![(colours[..40].to_vec(), 2)];
     let majority = {
-        let of = |rows: &[usize], labels: &[usize]| {
-            rows.iter().map(|&row| labels[row]).collect::<Vec<_>>()
-        };
-        let share = |labels: &[usize]| {
-            solution04::majority(&of(&train, labels), &of(&test, labels)).expect("labels")
-        };
+        let of = |rows: &[usize], labels: &[usize]| rows.iter().map(|&row| labels[row]).collect::<Vec<_>>();
+        let share = |labels: &[usize]| solution04::majority(&of(&train, labels), &of(&test, labels)).expect("labels");
         [share(&colours), share(&places)]
     };
 

@@ -47,20 +47,11 @@ fn thresholds(batches: &[Tensor], values: usize, share: f64, fault: Fault) -> Re
         bail!("{values} values, share {share}")
     }
     let units = batches[0].dim(1)?;
-    let share = if fault == Fault::Percent {
-        share * 10.0
-    } else {
-        share
-    };
+    let share = if fault == Fault::Percent { share * 10.0 } else { share };
     let of = |batches: &[Tensor], values: usize| -> Result<Vec<f32>> {
         let mut all = vec![vec![]; units];
         for batch in batches {
-            for (index, value) in batch
-                .flatten_all()?
-                .to_vec1::<f32>()?
-                .into_iter()
-                .enumerate()
-            {
+            for (index, value) in batch.flatten_all()?.to_vec1::<f32>()?.into_iter().enumerate() {
                 let (_, _, height, width) = batch.dims4()?;
                 let unit = match fault {
                     Fault::UnitsMixed => index / (batch.elem_count() / units),
@@ -73,12 +64,7 @@ fn thresholds(batches: &[Tensor], values: usize, share: f64, fault: Fault) -> Re
             let joined = all.concat();
             all = vec![joined; units];
         }
-        let place = (share * values as f64) as usize
-            * if fault == Fault::OneForAllUnits {
-                units
-            } else {
-                1
-            };
+        let place = (share * values as f64) as usize * if fault == Fault::OneForAllUnits { units } else { 1 };
         all.into_iter()
             .map(|mut values| {
                 values.sort_by(|a, b| b.total_cmp(a));
@@ -118,27 +104,17 @@ fn thresholds(batches: &[Tensor], values: usize, share: f64, fault: Fault) -> Re
 }
 
 /// One place of a map enlarged bilinearly, pixel centre on pixel centre.
-fn enlarged(
-    map: &[Vec<f32>],
-    y: usize,
-    x: usize,
-    rows: usize,
-    columns: usize,
-    fault: Fault,
-) -> f32 {
+fn enlarged(map: &[Vec<f32>], y: usize, x: usize, rows: usize, columns: usize, fault: Fault) -> f32 {
     let (height, width) = (map.len(), map[0].len());
     let place = |at: usize, pixels: usize, places: usize| {
         let source = match fault {
-            Fault::CornersAligned if pixels > 1 => {
-                at as f64 * (places - 1) as f64 / (pixels - 1) as f64
-            }
+            Fault::CornersAligned if pixels > 1 => at as f64 * (places - 1) as f64 / (pixels - 1) as f64,
             _ => ((at as f64 + 0.5) * places as f64 / pixels as f64 - 0.5).max(0.0),
         };
         let low = (source.floor() as usize).min(places - 1);
         (low, (low + 1).min(places - 1), source - low as f64)
     };
-    let ((top, bottom, down), (left, right, over)) =
-        (place(y, rows, height), place(x, columns, width));
+    let ((top, bottom, down), (left, right, over)) = (place(y, rows, height), place(x, columns, width));
     if fault == Fault::SmallMapThresholded {
         return map[y * height / rows][x * width / columns];
     }
@@ -205,10 +181,7 @@ fn iou(batches: &[(Tensor, Tensor)], thresholds: &Tensor, fault: Fault) -> Resul
     }
     let values = match fault {
         Fault::MeanOfImages => ratios.iter().map(|sum| sum / images).collect(),
-        _ => counts
-            .iter()
-            .map(|&count| ratio(count, fault))
-            .collect::<Vec<_>>(),
+        _ => counts.iter().map(|&count| ratio(count, fault)).collect::<Vec<_>>(),
     };
     Tensor::from_vec(values, (units, concepts), &Device::Cpu)
 }
@@ -235,13 +208,12 @@ fn best(iou: &Tensor, fault: Fault) -> Result<Vec<(usize, f64)>> {
     };
     let best = |row: &Vec<f64>| match row.first() {
         None => bail!("no concepts"),
-        Some(&first) => Ok((1..row.len()).fold((0, first), |best, i| {
-            if better(row[i], best.1) {
-                (i, row[i])
-            } else {
-                best
-            }
-        })),
+        Some(&first) => Ok((1..row.len()).fold(
+            (0, first),
+            |best, i| {
+                if better(row[i], best.1) { (i, row[i]) } else { best }
+            },
+        )),
     };
     iou.to_vec2::<f64>()?.iter().map(best).collect()
 }
@@ -254,9 +226,7 @@ fn shuffled(masks: &Tensor, fault: Fault) -> Result<Tensor> {
     if fault == Fault::NotShuffled {
         return Ok(masks.clone());
     }
-    let order: Vec<u32> = (0..images)
-        .map(|i| ((i + images - 1) % images) as u32)
-        .collect();
+    let order: Vec<u32> = (0..images).map(|i| ((i + images - 1) % images) as u32).collect();
     masks.index_select(&Tensor::new(order, &Device::Cpu)?, 0)
 }
 
@@ -267,10 +237,7 @@ fn observe(best: Result<Vec<(usize, f64)>>) -> Result<Observed> {
             "concepts",
             Observed::from(best.iter().map(|one| one.0).collect::<Vec<_>>()),
         ),
-        (
-            "IoU",
-            Observed::from(best.iter().map(|one| one.1).collect::<Vec<_>>()),
-        ),
+        ("IoU", Observed::from(best.iter().map(|one| one.1).collect::<Vec<_>>())),
     ]))
 }
 
@@ -288,9 +255,7 @@ fn planted() -> Result<(Tensor, Tensor)> {
         (_, 4) => -1.0f32,
         _ => 0.0,
     };
-    let values = (0..4 * 3 * 9)
-        .map(|n| weight(n / 27, n / 9 % 3, n % 9))
-        .collect();
+    let values = (0..4 * 3 * 9).map(|n| weight(n / 27, n / 9 % 3, n % 9)).collect();
     weights.insert(
         "conv1.weight".into(),
         Tensor::from_vec(values, (4, 3, 3, 3), &Device::Cpu)?,
@@ -309,12 +274,7 @@ fn planted() -> Result<(Tensor, Tensor)> {
             .with_texture(0, Texture::Solid)?;
         let rendered = scene.render();
         images.push(rendered.image.to_tensor(&Device::Cpu)?);
-        let mask = |colour: &Colour| {
-            rendered
-                .masks
-                .get(Concept::Colour(*colour))
-                .to_tensor(&Device::Cpu)
-        };
+        let mask = |colour: &Colour| rendered.masks.get(Concept::Colour(*colour)).to_tensor(&Device::Cpu);
         masks.push(Tensor::stack(
             &COLOURS.iter().map(mask).collect::<Result<Vec<_>>>()?,
             0,
@@ -322,10 +282,7 @@ fn planted() -> Result<(Tensor, Tensor)> {
     }
     let images = Tensor::stack(&images, 0)?;
     let trace = network.capture(&images, &["conv1"])?;
-    Ok((
-        trace.activation("conv1")?.clone(),
-        Tensor::stack(&masks, 0)?,
-    ))
+    Ok((trace.activation("conv1")?.clone(), Tensor::stack(&masks, 0)?))
 }
 
 /// 4.8
@@ -343,9 +300,7 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
     let solution = Dissect {
         thresholds: |batches, values, share| {
             let mut thresholds = solution04::Thresholds::new(values, share)?;
-            batches
-                .iter()
-                .try_for_each(|batch| thresholds.update(batch))?;
+            batches.iter().try_for_each(|batch| thresholds.update(batch))?;
             thresholds.finish()
         },
         iou: |batches, thresholds| {
@@ -362,10 +317,7 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
     let hundred = || {
         let counting: Vec<f32> = (0..100).map(|i| ((i * 37) % 100) as f32).collect();
         let map = tensor(&counting, (1, 1, 10, 10));
-        vec![
-            map.narrow(2, 0, 3).expect("rows"),
-            map.narrow(2, 3, 7).expect("rows"),
-        ]
+        vec![map.narrow(2, 0, 3).expect("rows"), map.narrow(2, 3, 7).expect("rows")]
     };
     let sparse = vec![
         tensor(&[0., 0., 3., 0., 0., 0., 0., 0.], (2, 1, 2, 2)),
@@ -378,8 +330,7 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
         .enumerate()
         .map(|(i, &count)| {
             let maps = random.between(0.0, 1.0 + i as f32, (count, 3, 5, 4));
-            maps.broadcast_mul(&scales)
-                .expect("one scale for each unit")
+            maps.broadcast_mul(&scales).expect("one scale for each unit")
         })
         .collect();
     let (maps_1, maps_2) = (maps.clone(), maps.clone());
@@ -399,13 +350,7 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
     let (planted_maps_1, planted_masks_1) = (planted_maps.clone(), planted_masks.clone());
     // An image in which the unit fits its concept, and one with a large mask that it misses.
     let uneven = {
-        let map = Tensor::cat(
-            &[
-                delta([0, 0, 0, 0], [1, 1, 2, 2]),
-                tensor(&[0.; 4], (1, 1, 2, 2)),
-            ],
-            0,
-        );
+        let map = Tensor::cat(&[delta([0, 0, 0, 0], [1, 1, 2, 2]), tensor(&[0.; 4], (1, 1, 2, 2))], 0);
         let mask = Tensor::cat(
             &[
                 delta([0, 0, 0, 0], [1, 1, 2, 2]),

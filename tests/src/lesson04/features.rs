@@ -58,9 +58,7 @@ fn pool(maps: &Tensor, grid: usize, fault: Fault) -> Result<Tensor> {
         };
         let cells = (0..grid).flat_map(|i| (0..grid).map(move |j| (i, j)));
         match fault {
-            Fault::CellsFirst => {
-                cells.for_each(|(i, j)| rows.extend((0..channels).map(|c| value(c, i, j))))
-            }
+            Fault::CellsFirst => cells.for_each(|(i, j)| rows.extend((0..channels).map(|c| value(c, i, j)))),
             Fault::ChannelsAveraged => cells.for_each(|(i, j)| {
                 let sum: f32 = (0..channels).map(|c| value(c, i, j)).sum();
                 rows.push(sum / channels as f32)
@@ -80,13 +78,7 @@ fn pool(maps: &Tensor, grid: usize, fault: Fault) -> Result<Tensor> {
     Tensor::from_vec(rows.clone(), (batch, rows.len() / batch), &Device::Cpu)
 }
 
-fn features(
-    network: &ResNet,
-    images: &Tensor,
-    sites: &[&str],
-    grid: usize,
-    fault: Fault,
-) -> Result<Vec<Tensor>> {
+fn features(network: &ResNet, images: &Tensor, sites: &[&str], grid: usize, fault: Fault) -> Result<Vec<Tensor>> {
     let images = match fault {
         Fault::NormalizedTwice => resnet::normalize(images)?,
         _ => images.clone(),
@@ -105,10 +97,7 @@ fn features(
                 // Pooling by candle's own operations keeps the graph, lists of numbers would not.
                 let (batch, channels, _, _) = activation.dims4()?;
                 match grid {
-                    1 => activation
-                        .flatten_from(2)?
-                        .mean(2)?
-                        .reshape((batch, channels)),
+                    1 => activation.flatten_from(2)?.mean(2)?.reshape((batch, channels)),
                     _ => solution04::pool(activation, grid),
                 }
             }
@@ -154,9 +143,7 @@ pub fn exam(seed: u64) -> Exam<Features> {
         ($fault:expr) => {
             Features {
                 pool: |maps, grid| pool(maps, grid, $fault),
-                features: |network, images, sites, grid| {
-                    features(network, images, sites, grid, $fault)
-                },
+                features: |network, images, sites, grid| features(network, images, sites, grid, $fault),
             }
         };
     }
@@ -171,9 +158,7 @@ pub fn exam(seed: u64) -> Exam<Features> {
         .expect("a forward pass");
     let at = |site: &str| trace.activation(site).expect("captured").detach();
     let conv1 = pool(&at("conv1"), 1, Fault::None).expect("a map");
-    let pooled = at("avgpool")
-        .flatten_from(1)
-        .expect("one number per channel");
+    let pooled = at("avgpool").flatten_from(1).expect("one number per channel");
     let expected = observe(&sites, Ok(vec![at("fc"), pooled, conv1]));
     let (images_1, images_2) = (images.clone(), images.clone());
     let (network_1, network_2) = (network.clone(), network.clone());

@@ -45,16 +45,9 @@ fn predict(probe: &Fitted, x: &Tensor, fault: Fault) -> Result<Vec<usize>> {
     let z = logits(probe, x, fault)?.to_vec2::<f32>()?;
     let largest = |row: &Vec<f32>| {
         let better = |a: f32, b: f32| {
-            if fault == Fault::SmallestScore {
-                a < b
-            } else {
-                a > b
-            }
+            if fault == Fault::SmallestScore { a < b } else { a > b }
         };
-        (1..row.len()).fold(
-            0,
-            |best, k| if better(row[k], row[best]) { k } else { best },
-        )
+        (1..row.len()).fold(0, |best, k| if better(row[k], row[best]) { k } else { best })
     };
     Ok(z.iter().map(largest).collect())
 }
@@ -62,11 +55,7 @@ fn predict(probe: &Fitted, x: &Tensor, fault: Fault) -> Result<Vec<usize>> {
 fn gradients(probe: &Fitted, x: &Tensor, y: &Tensor, penalty: f64, fault: Fault) -> Result<Fitted> {
     let rows = x.dims2()?.0 as f64;
     let z = logits(probe, x, fault)?;
-    let over = if fault == Fault::SoftmaxOverRows {
-        0
-    } else {
-        1
-    };
+    let over = if fault == Fault::SoftmaxOverRows { 0 } else { 1 };
     let z = match fault {
         Fault::NaiveSoftmax => z,
         _ => z.broadcast_sub(&z.max_keepdim(over)?)?,
@@ -76,11 +65,7 @@ fn gradients(probe: &Fitted, x: &Tensor, y: &Tensor, penalty: f64, fault: Fault)
         Fault::Sigmoid => (logits(probe, x, fault)?.neg()?.exp()? + 1.0)?.recip()?,
         _ => e.broadcast_div(&e.sum_keepdim(over)?)?,
     };
-    let surprise = if fault == Fault::Ascent {
-        (y - p)?
-    } else {
-        (p - y)?
-    };
+    let surprise = if fault == Fault::Ascent { (y - p)? } else { (p - y)? };
     let surprise = if fault == Fault::SummedLoss {
         surprise
     } else {
@@ -103,14 +88,7 @@ fn gradients(probe: &Fitted, x: &Tensor, y: &Tensor, penalty: f64, fault: Fault)
 }
 
 /// Gradient descent from the same formulas; with momentum it takes a tenth of the steps.
-fn fit(
-    x: &Tensor,
-    labels: &[usize],
-    classes: usize,
-    penalty: f64,
-    steps: usize,
-    fault: Fault,
-) -> Result<Fitted> {
+fn fit(x: &Tensor, labels: &[usize], classes: usize, penalty: f64, steps: usize, fault: Fault) -> Result<Fitted> {
     let (rows, features) = x.dims2()?;
     if labels.len() != rows || labels.iter().any(|&label| label >= classes) {
         bail!("labels")
@@ -122,11 +100,7 @@ fn fit(
         .for_each(|(row, label)| targets[row * classes + label] = 1.0);
     let targets = tensor(&targets, (rows, classes));
     let size = f64::from(x.sqr()?.sum(1)?.mean_all()?.to_scalar::<f32>()?);
-    let scale = if fault == Fault::SummedLoss {
-        rows as f64
-    } else {
-        1.0
-    };
+    let scale = if fault == Fault::SummedLoss { rows as f64 } else { 1.0 };
     let step = 1.0 / (scale * (1.0 + size) / 2.0 + penalty);
     let momentum = if steps == PLAIN { 0.0 } else { 0.9 };
     let mut probe = (
@@ -136,8 +110,7 @@ fn fit(
     let mut velocity = probe.clone();
     for _ in 0..steps {
         let (weights, bias) = gradients(&probe, x, &targets, penalty, fault)?;
-        let next =
-            |velocity: &Tensor, gradient: Tensor| (velocity * momentum)? - (gradient * step)?;
+        let next = |velocity: &Tensor, gradient: Tensor| (velocity * momentum)? - (gradient * step)?;
         velocity = (next(&velocity.0, weights)?, next(&velocity.1, bias)?);
         probe = ((probe.0 + &velocity.0)?, (probe.1 + &velocity.1)?);
     }
@@ -208,10 +181,7 @@ fn fixture() -> Fixture {
 fn observe(fitted: Result<Fitted>) -> Result<Observed> {
     let (weights, bias) = fitted?;
     let bias = bias.broadcast_sub(&bias.mean_keepdim(0)?)?;
-    Ok(Observed::fields([
-        ("weights", weights),
-        ("bias, less its mean", bias),
-    ]))
+    Ok(Observed::fields([("weights", weights), ("bias, less its mean", bias)]))
 }
 
 /// Enough for a largest gradient of 1e-4.
@@ -229,11 +199,7 @@ pub fn probe(seed: u64) -> Exam<Probing> {
                 predict: |probe, x| predict(probe, x, $fault),
                 gradients: |probe, x, y, penalty| gradients(probe, x, y, penalty, $fault),
                 fit: |x, labels, classes, penalty| {
-                    let steps = if $fault == Fault::FewSteps {
-                        FEW
-                    } else {
-                        ENOUGH
-                    };
+                    let steps = if $fault == Fault::FewSteps { FEW } else { ENOUGH };
                     fit(x, labels, classes, penalty, steps, $fault)
                 },
             }
@@ -260,11 +226,7 @@ pub fn probe(seed: u64) -> Exam<Probing> {
     let measured = finite_differences(&random_probe, &random_rows, &targets, 0.3).expect("a loss");
     let (probe_1, rows_1, targets_1) = (random_probe.clone(), random_rows.clone(), targets.clone());
     let (probe_2, rows_2) = (random_probe.clone(), random_rows.clone());
-    let (probe_3, rows_3, rows_4) = (
-        random_probe.clone(),
-        random_rows.clone(),
-        random_rows.clone(),
-    );
+    let (probe_3, rows_3, rows_4) = (random_probe.clone(), random_rows.clone(), random_rows.clone());
     let clouds = {
         let shift: Vec<f32> = (0..24)
             .flat_map(|row| [(row % 3) as f32, -((row % 3) as f32), 0.0])
@@ -276,10 +238,7 @@ pub fn probe(seed: u64) -> Exam<Probing> {
     let wide_labels: Vec<usize> = (0..20).map(|row| [0, 0, 1, 0, 2][row % 5]).collect();
     let (clouds_1, cloud_labels_1) = (clouds.clone(), cloud_labels.clone());
     let oracle = fixture();
-    let rows = tensor(
-        &oracle.rows.concat(),
-        (oracle.rows.len(), oracle.rows[0].len()),
-    );
+    let rows = tensor(&oracle.rows.concat(), (oracle.rows.len(), oracle.rows[0].len()));
     let expected = Observed::fields([
         ("weights", tensor(&oracle.weights.concat(), (3, 4))),
         ("bias, less its mean", {
@@ -287,8 +246,7 @@ pub fn probe(seed: u64) -> Exam<Probing> {
             tensor(&oracle.bias.iter().map(|b| b - mean).collect::<Vec<_>>(), 3)
         }),
     ]);
-    let (oracle_rows, oracle_labels, penalty) =
-        (rows.clone(), oracle.labels.clone(), oracle.penalty);
+    let (oracle_rows, oracle_labels, penalty) = (rows.clone(), oracle.labels.clone(), oracle.penalty);
 
     Exam::new("4.4", solution)
         .mistake(

@@ -40,11 +40,7 @@ fn interval(correct: usize, total: usize, fault: Fault) -> Result<(f64, f64)> {
     if fault != Fault::NoChecks && (total == 0 || correct > total) {
         bail!("{correct} of {total}")
     }
-    let z = if fault == Fault::NinetyPercent {
-        1.645
-    } else {
-        1.96f64
-    };
+    let z = if fault == Fault::NinetyPercent { 1.645 } else { 1.96f64 };
     let (n, p) = (total as f64, correct as f64 / total as f64);
     if fault == Fault::NormalInterval {
         let half = z * (p * (1.0 - p) / n).sqrt();
@@ -65,11 +61,7 @@ fn majority(train: &[usize], test: &[usize], fault: Fault) -> Result<f64> {
         bail!("no labels")
     }
     let mut counts = vec![0; 1 + train.iter().chain(test).max().copied().unwrap_or(0)];
-    let from = if fault == Fault::MajorityOfTest {
-        test
-    } else {
-        train
-    };
+    let from = if fault == Fault::MajorityOfTest { test } else { train };
     from.iter().for_each(|&label| counts[label] += 1);
     let mut best = 0;
     for label in 1..counts.len() {
@@ -130,23 +122,14 @@ fn score(
         (test_rows, test_labels) = (train_rows, train_labels);
     }
     let guesses = probe.predict(&scaled(&test_scale, &test_rows)?)?;
-    let correct = guesses
-        .iter()
-        .zip(&test_labels)
-        .filter(|(a, b)| a == b)
-        .count();
+    let correct = guesses.iter().zip(&test_labels).filter(|(a, b)| a == b).count();
     let correct = if fault == Fault::ErrorRate {
         test_labels.len() - correct
     } else {
         correct
     };
     let (low, high) = interval(correct, test_labels.len(), fault)?;
-    Ok([
-        correct as f64 / test_labels.len() as f64,
-        low,
-        high,
-        majority,
-    ])
+    Ok([correct as f64 / test_labels.len() as f64, low, high, majority])
 }
 
 /// [`score`] without a fault.
@@ -208,11 +191,7 @@ fn said_plainly() -> Planted {
 /// The same, and one test row holds a value a million times larger.
 fn with_a_far_test_row() -> Planted {
     let planted = said_plainly();
-    let mut values = planted
-        .features
-        .to_vec2::<f32>()
-        .expect("two columns")
-        .concat();
+    let mut values = planted.features.to_vec2::<f32>().expect("two columns").concat();
     values[2 * planted.test[0]] = 1e6 * (2.0 * planted.labels[planted.test[0]] as f32 - 1.0);
     Planted {
         features: tensor(&values, (24, 2)),
@@ -225,21 +204,13 @@ fn with_one_class_to_test() -> Planted {
     let planted = said_plainly();
     let ones = |row: &usize| planted.labels[*row] == 1;
     let (test, train): (Vec<_>, Vec<_>) = (0..24).partition(|row| ones(row) && row % 2 == 0);
-    Planted {
-        train,
-        test,
-        ..planted
-    }
+    Planted { train, test, ..planted }
 }
 
 /// Every row has a feature of its own, which is 1 there and 0 elsewhere; classes by chance, class 0 commoner in training.
 fn only_memorable() -> Planted {
-    let labels: Vec<usize> = (0..24)
-        .map(|row| usize::from(row % 3 == 1 || row >= 19))
-        .collect();
-    let values: Vec<f32> = (0..24 * 24)
-        .map(|i| f32::from(u8::from(i / 24 == i % 24)))
-        .collect();
+    let labels: Vec<usize> = (0..24).map(|row| usize::from(row % 3 == 1 || row >= 19)).collect();
+    let values: Vec<f32> = (0..24 * 24).map(|i| f32::from(u8::from(i / 24 == i % 24))).collect();
     Planted {
         features: tensor(&values, (24, 24)),
         labels,
@@ -275,9 +246,7 @@ pub fn exam(seed: u64) -> Exam<Scoring> {
             Scoring {
                 interval: |correct, total| interval(correct, total, $fault),
                 majority: |train, test| majority(train, test, $fault),
-                score: |features, labels, classes, train, test| {
-                    score(features, labels, classes, train, test, $fault)
-                },
+                score: |features, labels, classes, train, test| score(features, labels, classes, train, test, $fault),
             }
         };
     }

@@ -30,16 +30,13 @@ fn split(groups: &[usize], share: f64, seed: u64, fault: Fault) -> Result<Sides>
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let distinct: BTreeSet<usize> = groups.iter().copied().collect();
     let mut distinct: Vec<usize> = distinct.into_iter().collect();
-    if fault != Fault::NoChecks
-        && (distinct.len() < 2 || share.is_nan() || share <= 0.0 || share >= 1.0)
-    {
+    if fault != Fault::NoChecks && (distinct.len() < 2 || share.is_nan() || share <= 0.0 || share >= 1.0) {
         bail!("{} groups, share {share}", distinct.len())
     }
     if fault == Fault::Rows {
         let mut rows: Vec<usize> = (0..groups.len()).collect();
         rows.shuffle(&mut random);
-        let mut test =
-            rows.split_off(groups.len() - (share * groups.len() as f64).round() as usize);
+        let mut test = rows.split_off(groups.len() - (share * groups.len() as f64).round() as usize);
         rows.sort_unstable();
         test.sort_unstable();
         return Ok((rows, test));
@@ -76,8 +73,7 @@ fn split(groups: &[usize], share: f64, seed: u64, fault: Fault) -> Result<Sides>
         train.sort_unstable();
         return Ok((train, test));
     }
-    let (mut train, test): Sides =
-        (0..groups.len()).partition(|&row| !held_out.contains(&groups[row]));
+    let (mut train, test): Sides = (0..groups.len()).partition(|&row| !held_out.contains(&groups[row]));
     if fault == Fault::TrainShuffled {
         train.shuffle(&mut random);
     }
@@ -92,11 +88,7 @@ fn properties(f: Split, groups: &[usize], share: f64, seed: u64) -> Result<Obser
     let (train, test) = f(groups, share, seed)?;
     let mut all: Vec<usize> = train.iter().chain(&test).copied().collect();
     all.sort_unstable();
-    let on = |rows: &[usize]| -> BTreeSet<usize> {
-        rows.iter()
-            .filter_map(|&row| groups.get(row).copied())
-            .collect()
-    };
+    let on = |rows: &[usize]| -> BTreeSet<usize> { rows.iter().filter_map(|&row| groups.get(row).copied()).collect() };
     let (train_groups, test_groups) = (on(&train), on(&test));
     let rising = |rows: &[usize]| rows.windows(2).all(|pair| pair[0] < pair[1]);
     Ok(Observed::fields([

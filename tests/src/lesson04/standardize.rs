@@ -32,25 +32,11 @@ fn fit(train: &Tensor, fault: Fault) -> Result<(Tensor, Tensor)> {
         // In f32, whose rounding is the point.
         let mean = train.mean(0)?;
         let deviation = train.broadcast_sub(&mean)?.sqr()?.mean(0)?.sqrt()?;
-        let guarded = deviation
-            .eq(0f32)?
-            .where_cond(&deviation.ones_like()?, &deviation)?;
-        return Ok((
-            mean,
-            if fault == Fault::NoGuard {
-                deviation
-            } else {
-                guarded
-            },
-        ));
+        let guarded = deviation.eq(0f32)?.where_cond(&deviation.ones_like()?, &deviation)?;
+        return Ok((mean, if fault == Fault::NoGuard { deviation } else { guarded }));
     }
     let values = train.to_vec2::<f32>()?;
-    let column = |j: usize| {
-        values
-            .iter()
-            .map(|row| f64::from(row[j]))
-            .collect::<Vec<_>>()
-    };
+    let column = |j: usize| values.iter().map(|row| f64::from(row[j])).collect::<Vec<_>>();
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let everything: Vec<f64> = values.iter().flatten().map(|&x| f64::from(x)).collect();
     let (mut means, mut deviations) = (vec![], vec![]);

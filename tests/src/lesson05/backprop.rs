@@ -32,10 +32,9 @@ impl CustomOp1 for Rule {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         match (x, layout.contiguous_offsets()) {
-            (CpuStorage::F32(x), Some((start, end))) => Ok((
-                CpuStorage::F32(x[start..end].to_vec()),
-                layout.shape().clone(),
-            )),
+            (CpuStorage::F32(x), Some((start, end))) => {
+                Ok((CpuStorage::F32(x[start..end].to_vec()), layout.shape().clone()))
+            }
             _ => bail!("contiguous f32"),
         }
     }
@@ -62,9 +61,7 @@ fn gradient(
 ) -> Result<Tensor> {
     let images = Var::from_tensor(images)?;
     let logits = network.forward_visit(&images, &mut |site, activation| {
-        sites(site)
-            .then(|| activation.apply_op1(Rule(rule)))
-            .transpose()
+        sites(site).then(|| activation.apply_op1(Rule(rule))).transpose()
     })?;
     let (batch, count) = logits.dims2()?;
     if classes.len() != batch || classes.iter().any(|&class| class as usize >= count) {
@@ -72,10 +69,7 @@ fn gradient(
     }
     let picked = Tensor::stack(&tiny::logits_of(&score(&logits)?, classes)?, 0)?;
     let gradients = picked.sum_all()?.backward()?;
-    Ok(gradients
-        .get(&images)
-        .expect("it depends on the images")
-        .clone())
+    Ok(gradients.get(&images).expect("it depends on the images").clone())
 }
 
 fn logit(logits: &Tensor) -> Result<Tensor> {
@@ -145,9 +139,7 @@ fn by_stages(network: &ResNet, images: &Tensor, classes: &[u32]) -> Result<Tenso
             break;
         }
         let (before, after) = &stages[stage - 1];
-        let gradient = arrived[stage]
-            .take()
-            .expect("every ReLU leads to the logits");
+        let gradient = arrived[stage].take().expect("every ReLU leads to the logits");
         let open = after.gt(0f32)?.to_dtype(DType::F32)?;
         objective = (before * (gradient.relu()? * open)?.detach())?.sum_all()?;
     }
@@ -159,19 +151,12 @@ fn by_moving_pixels(network: &ResNet, image: &Tensor, class: u32) -> Result<Tens
     const STEP: f64 = 1e-6;
     let network = tiny::in_f64(network)?;
     let shape = image.shape().clone();
-    let pixels = image
-        .to_dtype(DType::F64)?
-        .flatten_all()?
-        .to_vec1::<f64>()?;
+    let pixels = image.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
     let logit = |index: usize, step: f64| -> Result<f64> {
         let mut pixels = pixels.clone();
         pixels[index] += step;
         let image = Tensor::from_vec(pixels, shape.clone(), image.device())?;
-        network
-            .forward(&image)?
-            .get(0)?
-            .get(class as usize)?
-            .to_scalar()
+        network.forward(&image)?.get(0)?.get(class as usize)?.to_scalar()
     };
     let slopes = (0..pixels.len())
         .map(|i| Ok(((logit(i, STEP)? - logit(i, -STEP)?) / (2.0 * STEP)).abs() as f32))

@@ -9,9 +9,7 @@ pub type ClassMap = fn(&Tensor, &Tensor, usize) -> Result<Tensor>;
 
 /// Channels times weights, added up.
 fn weighted(activations: &Tensor, weights: &Tensor) -> Result<Tensor> {
-    activations
-        .broadcast_mul(&weights.reshape((1, (), 1, 1))?)?
-        .sum(1)
+    activations.broadcast_mul(&weights.reshape((1, (), 1, 1))?)?.sum(1)
 }
 
 /// 5.1

@@ -85,8 +85,7 @@ mod bound {
 
 // ------------------------------------------------------------------------------------- on the real network
 
-static NETWORK: LazyLock<ResNet> =
-    LazyLock::new(|| resnet::checkpoints::case().expect("the shipped checkpoint"));
+static NETWORK: LazyLock<ResNet> = LazyLock::new(|| resnet::checkpoints::case().expect("the shipped checkpoint"));
 
 fn images(scenes: &[Scene]) -> Result<Tensor> {
     let rendered: Vec<_> = scenes.iter().map(Scene::render).collect();
@@ -111,23 +110,18 @@ fn percent(share: f64) -> String {
 fn shows(finding: Finding) -> Result<Observed> {
     let test = solution05::test_scenes()?;
     let class = finding.class;
-    let (own, others): (Vec<_>, Vec<_>) =
-        test.into_iter().partition(|scene| scene.class() == class);
+    let (own, others): (Vec<_>, Vec<_>) = test.into_iter().partition(|scene| scene.class() == class);
     let others: Vec<_> = others.into_iter().step_by(2).collect();
     let (with, without): (Vec<_>, Vec<_>) = (
         others.iter().map(finding.put_in).collect(),
         own.iter().map(finding.take_out).collect(),
     );
-    let same_class =
-        |a: &[Scene], b: &[Scene]| a.iter().zip(b).all(|(a, b)| a.class() == b.class());
+    let same_class = |a: &[Scene], b: &[Scene]| a.iter().zip(b).all(|(a, b)| a.class() == b.class());
     if !same_class(&with, &others) || !same_class(&without, &own) {
         bail!("your put_in or take_out changes the class of a scene; only the cause may change");
     }
     let measure = |scenes: &[Scene]| {
-        Ok::<_, candle_core::Error>(share(
-            &predictions(&NETWORK.forward(&images(scenes)?)?)?,
-            class,
-        ))
+        Ok::<_, candle_core::Error>(share(&predictions(&NETWORK.forward(&images(scenes)?)?)?, class))
     };
     let (found, still_found, turned) = (measure(&own)?, measure(&without)?, measure(&with)?);
     let at_least = |value: f64, bound: f64| match value >= bound {
@@ -139,18 +133,9 @@ fn shows(finding: Finding) -> Result<Observed> {
         false => percent(value),
     };
     Ok(Observed::fields([
-        (
-            "your class, found in the test",
-            at_least(found, bound::FOUND),
-        ),
-        (
-            "with your cause taken out",
-            at_most(still_found, bound::STILL_FOUND),
-        ),
-        (
-            "others that your cause turns into it",
-            at_least(turned, bound::TURNS),
-        ),
+        ("your class, found in the test", at_least(found, bound::FOUND)),
+        ("with your cause taken out", at_most(still_found, bound::STILL_FOUND)),
+        ("others that your cause turns into it", at_least(turned, bound::TURNS)),
     ]))
 }
 
@@ -169,14 +154,7 @@ static HELD_OUT: LazyLock<HeldOut> = LazyLock::new(|| {
         let scenes = (0..COUNT)
             .map(|index| Scene::sample(&Sampler::default(), SEED, index))
             .collect::<Result<Vec<_>>>()?;
-        let of = |badge| {
-            images(
-                &scenes
-                    .iter()
-                    .map(|s| s.with_badge(badge))
-                    .collect::<Vec<_>>(),
-            )
-        };
+        let of = |badge| images(&scenes.iter().map(|s| s.with_badge(badge)).collect::<Vec<_>>());
         let labels: Vec<u32> = scenes.iter().map(|s| s.class().index() as u32).collect();
         let (without, with) = (of(None)?, of(Some(Badge::Ring))?);
         let accuracy = accuracy(&labels, &predictions(&NETWORK.forward(&without)?)?);
@@ -228,8 +206,7 @@ fn leaves(site: &str, directions: &Tensor) -> Result<Observed> {
 /// Two hundred passes through the network are worth remembering: the same function gives the same answer.
 fn remembered(key: (&'static str, usize), measure: impl Fn() -> Observed) -> Observed {
     static KNOWN: Mutex<Option<HashMap<(&'static str, usize), Observed>>> = Mutex::new(None);
-    let known =
-        |known: &mut Option<HashMap<_, _>>| known.get_or_insert_default().get(&key).cloned();
+    let known = |known: &mut Option<HashMap<_, _>>| known.get_or_insert_default().get(&key).cloned();
     if let Some(answer) = KNOWN.lock().ok().and_then(|mut map| known(&mut map)) {
         return answer;
     }
@@ -313,12 +290,7 @@ fn by_least_squares(activation: &Tensor, directions: &Tensor) -> Result<Tensor> 
             if determinant.abs() < 1e-5 * products[0][0] * products[1][1] {
                 bail!("mixture");
             }
-            let adjugate = [
-                products[1][1],
-                -products[0][1],
-                -products[1][0],
-                products[0][0],
-            ];
+            let adjugate = [products[1][1], -products[0][1], -products[1][0], products[0][0]];
             adjugate.map(|x| x / determinant).to_vec()
         }
         _ => bail!("more than two directions"),
@@ -353,8 +325,7 @@ fn count(class: u32, labels: &[u32], without: &[u32], with: &[u32], how: Count) 
             ..right
         },
         Count::TurnedOfAll => Effect {
-            turned: number(&|i| with[i] == class && without[i] != class && labels[i] != class)
-                / all,
+            turned: number(&|i| with[i] == class && without[i] != class && labels[i] != class) / all,
             ..right
         },
         Count::RecallWith => Effect {
@@ -405,10 +376,7 @@ fn one_unit(network: &ResNet) -> Result<(String, Tensor)> {
     let mut unit = vec![0f32; values.len()];
     let best = (0..values.len()).max_by(|&i, &j| values[i].abs().total_cmp(&values[j].abs()));
     unit[best.unwrap_or(0)] = 1.0;
-    Ok((
-        site,
-        Tensor::from_vec(unit, (1, values.len()), &Device::Cpu)?,
-    ))
+    Ok((site, Tensor::from_vec(unit, (1, values.len()), &Device::Cpu)?))
 }
 
 /// All of layer4 but a few units: nothing is turned, and nothing is recognized.
@@ -427,10 +395,7 @@ fn from_other_scenes(network: &ResNet) -> Result<(String, Tensor)> {
     let mean = |badge| {
         let scenes: Vec<_> = scenes.iter().map(|scene| scene.with_badge(badge)).collect();
         let features = resnet::by_image(&images(&scenes)?, |image| {
-            network
-                .capture(image, &[SITE])?
-                .activation(SITE)?
-                .mean((2, 3))
+            network.capture(image, &[SITE])?.activation(SITE)?.mean((2, 3))
         });
         features?.mean_keepdim(0)
     };
@@ -447,13 +412,8 @@ pub fn case(seed: u64) -> Exam<Case> {
     let (activation_1, activation_2) = (activation.clone(), activation.clone());
     let (activation_3, activation_4) = (activation.clone(), activation.clone());
     let two_1 = two.clone();
-    let classes =
-        |random: &mut Random| -> Vec<u32> { (0..40).map(|_| random.count(0, 3) as u32).collect() };
-    let (mut labels, before, after) = (
-        classes(&mut random),
-        classes(&mut random),
-        classes(&mut random),
-    );
+    let classes = |random: &mut Random| -> Vec<u32> { (0..40).map(|_| random.count(0, 3) as u32).collect() };
+    let (mut labels, before, after) = (classes(&mut random), classes(&mut random), classes(&mut random));
     (labels[0], labels[1]) = (2, 0);
     let short = before[1..].to_vec();
     let (labels_1, before_1) = (labels.clone(), before.clone());

@@ -81,22 +81,14 @@ fn map(activations: &Tensor, weights: &Tensor, fault: Fault) -> Result<Tensor> {
     }
 }
 
-fn cam(
-    network: &ResNet,
-    images: &Tensor,
-    classes: &[u32],
-    site: &str,
-    fault: Fault,
-) -> Result<Tensor> {
+fn cam(network: &ResNet, images: &Tensor, classes: &[u32], site: &str, fault: Fault) -> Result<Tensor> {
     let earlier = format!("{site}.1.add");
     let site = match fault {
         Fault::EarlierSite if network.sites().contains(&earlier) => &earlier,
         _ => site,
     };
     let trace = network.tap(images, &[site])?;
-    let gradients = trace
-        .gradients(&score(&trace.logits, classes, fault)?)?
-        .at(site)?;
+    let gradients = trace.gradients(&score(&trace.logits, classes, fault)?)?.at(site)?;
     let weights = match fault {
         Fault::SumOfGradients => gradients.sum_keepdim((2, 3))?,
         _ => gradients.mean_keepdim((2, 3))?,
@@ -110,19 +102,14 @@ macro_rules! faulty {
         GradCam {
             class_score: |logits, classes| score(logits, classes, Fault::$fault),
             weighted_map: |activations, weights| map(activations, weights, Fault::$fault),
-            grad_cam: |network, images, classes, site| {
-                cam(network, images, classes, site, Fault::$fault)
-            },
+            grad_cam: |network, images, classes, site| cam(network, images, classes, site, Fault::$fault),
         }
     };
 }
 
 /// ReLU of the class activation map, divided by the number of places: what Grad-CAM is at the last feature maps.
 fn from_class_map(network: &ResNet, images: &Tensor, classes: &[u32]) -> Result<Tensor> {
-    let activations = network
-        .capture(images, &["layer4"])?
-        .activation("layer4")?
-        .clone();
+    let activations = network.capture(images, &["layer4"])?.activation("layer4")?.clone();
     let (_, _, height, width) = activations.dims4()?;
     let weights = classes
         .iter()

@@ -51,10 +51,7 @@ fn pairs(map: &Tensor, mask: &Tensor, fault: Fault) -> Result<Vec<(f32, bool)>> 
     };
     let mask = mask.flatten_all()?.to_vec1::<f32>()?;
     let map = map.flatten_all()?.to_vec1::<f32>()?;
-    Ok(map
-        .into_iter()
-        .zip(mask.into_iter().map(|m| m > 0.5))
-        .collect())
+    Ok(map.into_iter().zip(mask.into_iter().map(|m| m > 0.5)).collect())
 }
 
 fn points(map: &Tensor, mask: &Tensor, fault: Fault) -> Result<bool> {
@@ -92,13 +89,7 @@ fn energy(map: &Tensor, mask: &Tensor, fault: Fault) -> Result<f64> {
     let count = pairs.iter().filter(|(_, inside)| *inside).count() as f64;
     Ok(match fault {
         Fault::MeanInside => sum(true) / count,
-        Fault::ShareOfMask => {
-            pairs
-                .iter()
-                .filter(|(v, inside)| *inside && *v > 0.0)
-                .count() as f64
-                / count
-        }
+        Fault::ShareOfMask => pairs.iter().filter(|(v, inside)| *inside && *v > 0.0).count() as f64 / count,
         Fault::NothingIsNan => sum(true) / sum(false),
         _ if sum(false) == 0.0 => 0.0,
         _ => sum(true) / sum(false),
@@ -146,9 +137,7 @@ macro_rules! faulty {
 
 fn named(scores: Result<Scores>) -> Observed {
     match scores {
-        Ok((pointing, energy, area)) => {
-            Observed::fields([("pointing", pointing), ("energy", energy), ("area", area)])
-        }
+        Ok((pointing, energy, area)) => Observed::fields([("pointing", pointing), ("energy", energy), ("area", area)]),
         Err(error) => Observed::Refused(error.to_string()),
     }
 }

@@ -105,9 +105,8 @@ pub fn overlay(seed: u64) -> Exam<Overlay> {
     let (maps_1, maps_2) = (random.signed((2, 3, 4)), maps.clone());
     let image = random.between(0.0, 1.0, (3, 6, 9));
     // Its largest value is about 3: were it 1, nobody would see whether the map was made relative.
-    let map = (random.between(-0.5, 0.5, (2, 3))
-        + (delta([1, 2], [2, 3]) * 3.0).expect("a number"))
-    .expect("equal shapes");
+    let map =
+        (random.between(-0.5, 0.5, (2, 3)) + (delta([1, 2], [2, 3]) * 3.0).expect("a number")).expect("equal shapes");
     let (image_1, map_1) = (image.clone(), map.clone());
     let rank_2 = map.clone();
     let hot = Colormap::Magma

@@ -61,13 +61,7 @@ fn weights(activations: &Tensor, gradients: &Tensor, fault: Fault) -> Result<Ten
     }
 }
 
-fn cam(
-    network: &ResNet,
-    images: &Tensor,
-    classes: &[u32],
-    site: &str,
-    fault: Fault,
-) -> Result<Tensor> {
+fn cam(network: &ResNet, images: &Tensor, classes: &[u32], site: &str, fault: Fault) -> Result<Tensor> {
     let trace = network.tap(images, &[site])?;
     let (batch, count) = trace.logits.dims2()?;
     if classes.len() != batch || classes.iter().any(|&class| class as usize >= count) {

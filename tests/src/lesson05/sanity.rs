@@ -29,8 +29,7 @@ const SEED: u64 = 11;
 type Belongs = fn(name: &str, module: &str) -> bool;
 
 fn below(name: &str, module: &str) -> bool {
-    name.strip_prefix(module)
-        .is_some_and(|rest| rest.starts_with('.'))
+    name.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn exchange(network: &ResNet, modules: &[&str], seed: u64, belongs: Belongs) -> Result<ResNet> {
@@ -85,15 +84,9 @@ fn describe(trained: &ResNet, network: &ResNet, seed: u64) -> Result<String> {
                 others += 1;
             }
         }
-        let parts = [
-            (of_fresh, "fresh"),
-            (of_trained, "trained"),
-            (others, "neither"),
-        ];
+        let parts = [(of_fresh, "fresh"), (of_trained, "trained"), (others, "neither")];
         let parts = parts.iter().filter(|(count, _)| *count > 0);
-        let parts: Vec<_> = parts
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
+        let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
         text += &format!("{module:7} {}\n", parts.join(", "));
     }
     Ok(text)
@@ -152,8 +145,7 @@ fn correlate(a: &Tensor, b: &Tensor, of: fn(&[f32]) -> Vec<f64>, constant: f64) 
     if a.dims() != b.dims() {
         bail!("shapes");
     }
-    let values =
-        |t: &Tensor| Ok::<_, candle_core::Error>(of(&t.flatten_all()?.to_vec1::<f32>()?));
+    let values = |t: &Tensor| Ok::<_, candle_core::Error>(of(&t.flatten_all()?.to_vec1::<f32>()?));
     let (a, b) = (values(a)?, values(b)?);
     let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
     let (mean_a, mean_b) = (mean(&a), mean(&b));
@@ -163,11 +155,7 @@ fn correlate(a: &Tensor, b: &Tensor, of: fn(&[f32]) -> Vec<f64>, constant: f64) 
         aa += (x - mean_a) * (x - mean_a);
         bb += (y - mean_b) * (y - mean_b);
     }
-    Ok(if aa * bb > 0.0 {
-        ab / (aa * bb).sqrt()
-    } else {
-        constant
-    })
+    Ok(if aa * bb > 0.0 { ab / (aa * bb).sqrt() } else { constant })
 }
 
 /// 1 − 6 Σ d² / (n (n² − 1)): right only where no two values are equal.

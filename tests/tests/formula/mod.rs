@@ -19,17 +19,9 @@ pub fn formula(name: &str, count: usize) -> impl Iterator<Item = f64> {
 }
 
 /// `offset + scale · formula(name)` of a shape.
-pub fn tensor(
-    name: &str,
-    shape: impl Into<Shape>,
-    scale: f64,
-    offset: f64,
-    dtype: DType,
-) -> Result<Tensor> {
+pub fn tensor(name: &str, shape: impl Into<Shape>, scale: f64, offset: f64, dtype: DType) -> Result<Tensor> {
     let shape = shape.into();
-    let values: Vec<f64> = formula(name, shape.elem_count())
-        .map(|u| offset + scale * u)
-        .collect();
+    let values: Vec<f64> = formula(name, shape.elem_count()).map(|u| offset + scale * u).collect();
     Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)
 }
 

@@ -9,9 +9,7 @@ use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, T
 
 /// The root of the repository.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the repository")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository")
 }
 
 /// A page, cut at its headings.
@@ -55,14 +53,9 @@ impl Page {
     /// Reads a page; the path is relative to the root.
     pub fn read(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        let text = fs::read_to_string(root().join(&path))
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text = fs::read_to_string(root().join(&path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let sections = sections(&text);
-        Self {
-            path,
-            text,
-            sections,
-        }
+        Self { path, text, sections }
     }
 
     pub fn links(&self) -> impl Iterator<Item = &Link> {
@@ -84,8 +77,7 @@ fn sections(text: &str) -> Vec<Section> {
     let mut in_heading = false;
     let mut in_code = None;
     let mut links: Vec<Link> = vec![]; // those that are open
-    let options =
-        Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS | Options::ENABLE_STRIKETHROUGH;
+    let options = Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS | Options::ENABLE_STRIKETHROUGH;
     for event in Parser::new_ext(text, options) {
         if let Event::Start(Tag::Heading { level, .. }) = &event {
             found.push(Section {
@@ -139,9 +131,7 @@ fn sections(text: &str) -> Vec<Section> {
                 }
             }
             Event::SoftBreak | Event::HardBreak => section.prose += " ",
-            Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::TableCell) => {
-                section.prose += "\n"
-            }
+            Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::TableCell) => section.prose += "\n",
             _ => {}
         }
     }
@@ -168,11 +158,7 @@ pub fn pages() -> Vec<Page> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("a readable folder") {
             let path = entry.expect("a readable entry").path();
-            let name = path
-                .file_name()
-                .expect("a name")
-                .to_string_lossy()
-                .into_owned();
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
             if path.is_dir() {
                 if name != "target" && !name.starts_with('.') {
                     folders.push(path);

@@ -114,9 +114,7 @@ pub fn lesson(package: &str) -> Option<&'static Lesson> {
 
 /// An exercise by its id (`1.3`) with its lesson, or `None`.
 pub fn exercise(id: &str) -> Option<(&'static Lesson, &'static Exercise)> {
-    lessons()
-        .iter()
-        .find_map(|lesson| Some((lesson, lesson.exercise(id)?)))
+    lessons().iter().find_map(|lesson| Some((lesson, lesson.exercise(id)?)))
 }
 
 #[derive(Deserialize)]
@@ -133,8 +131,7 @@ impl Lesson {
     /// **Errors** name the lesson, the exercise and the field, and what was expected.
     pub fn parse(number: u32, toml: &str) -> Result<Self, CatalogueError> {
         let package = format!("lesson{number:02}");
-        let fail =
-            |what: String| CatalogueError(format!("lessons/{package}/exercises.toml: {what}"));
+        let fail = |what: String| CatalogueError(format!("lessons/{package}/exercises.toml: {what}"));
         let file: File = toml::from_str(toml).map_err(|e| fail(e.to_string()))?;
         let mut earlier = HashSet::new();
         for (i, exercise) in file.exercises.iter().enumerate() {
@@ -178,19 +175,13 @@ impl Exercise {
         let prefix = format!("{}_", self.filter());
         rule(
             self.test.starts_with(&prefix),
-            format!(
-                "expected a test that begins with {prefix}, got {}",
-                self.test
-            ),
+            format!("expected a test that begins with {prefix}, got {}", self.test),
         )?;
         for (field, text) in [("name", &self.name), ("title", &self.title)] {
             rule(!text.trim().is_empty(), format!("{field} is empty"))?;
         }
         let in_src = self.file.starts_with("src/") && self.file.ends_with(".rs");
-        rule(
-            in_src,
-            format!("expected a file like src/shapes.rs, got {}", self.file),
-        )?;
+        rule(in_src, format!("expected a file like src/shapes.rs, got {}", self.file))?;
         rule(
             (1..=3).contains(&self.difficulty),
             format!("expected difficulty 1, 2 or 3, got {}", self.difficulty),
@@ -239,21 +230,13 @@ mod tests {
     #[track_caller]
     fn error(from: &str, to: &str) -> String {
         assert!(VALID.contains(from));
-        Lesson::parse(1, &VALID.replace(from, to))
-            .unwrap_err()
-            .to_string()
+        Lesson::parse(1, &VALID.replace(from, to)).unwrap_err().to_string()
     }
 
     #[test]
     fn the_five_lessons_are_valid() {
-        let packages: Vec<_> = lessons()
-            .iter()
-            .map(|lesson| lesson.package.as_str())
-            .collect();
-        assert_eq!(
-            packages,
-            ["lesson01", "lesson02", "lesson03", "lesson04", "lesson05"]
-        );
+        let packages: Vec<_> = lessons().iter().map(|lesson| lesson.package.as_str()).collect();
+        assert_eq!(packages, ["lesson01", "lesson02", "lesson03", "lesson04", "lesson05"]);
         assert!(lessons().iter().all(|lesson| !lesson.title.is_empty()));
     }
 
@@ -272,15 +255,11 @@ mod tests {
             error("\"1.1\"", "\"1.2\""),
             "lessons/lesson01/exercises.toml: exercise 1.1: expected id \"1.1\" in this place, got \"1.2\""
         );
-        assert!(
-            error("ex1_1_double", "double").contains("a test that begins with ex1_1_, got double")
-        );
+        assert!(error("ex1_1_double", "double").contains("a test that begins with ex1_1_, got double"));
         assert!(error("src/toys.rs", "toys.rs").contains("a file like src/shapes.rs, got toys.rs"));
         assert!(error("difficulty = 1", "difficulty = 4").contains("difficulty 1, 2 or 3, got 4"));
         assert!(error("minutes = 5", "minutes = 0").contains("1 to 180 minutes, got 0"));
-        assert!(
-            error("core = true", "core = true\nrequires = [\"1.2\"]").contains("requires \"1.2\"")
-        );
+        assert!(error("core = true", "core = true\nrequires = [\"1.2\"]").contains("requires \"1.2\""));
         assert!(error(", \"n + n\"", "").contains("at least two hints, got 1"));
         assert!(error("\"n + n\"", "\" \"").contains("a hint is empty"));
         assert!(error("\"Doubling\"", "\"\"").contains("title is empty"));

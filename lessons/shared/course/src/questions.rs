@@ -212,14 +212,8 @@ impl Question {
             })
         };
         rule(is_number(&self.topic, 1..=3), "expected a topic like 1.1")?;
-        rule(
-            is_number(&self.exercise, 1..=5),
-            "expected an exercise like 1.2",
-        )?;
-        rule(
-            (3..=5).contains(&self.choices.len()),
-            "expected 3 to 5 choices",
-        )?;
+        rule(is_number(&self.exercise, 1..=5), "expected an exercise like 1.2")?;
+        rule((3..=5).contains(&self.choices.len()), "expected 3 to 5 choices")?;
         for language in Language::ALL {
             let Text { question, answer } = self.text(language);
             rule(question.contains('?'), "a question without a question mark")?;
@@ -245,9 +239,8 @@ impl Question {
 /// # Panics
 /// If the built-in file is invalid; a test of this crate rules that out.
 pub fn questions() -> &'static [Question] {
-    static QUESTIONS: LazyLock<Vec<Question>> = LazyLock::new(|| {
-        parse(include_str!("../questions.toml")).unwrap_or_else(|error| panic!("{error}"))
-    });
+    static QUESTIONS: LazyLock<Vec<Question>> =
+        LazyLock::new(|| parse(include_str!("../questions.toml")).unwrap_or_else(|error| panic!("{error}")));
     &QUESTIONS
 }
 
@@ -260,8 +253,7 @@ pub fn parse(toml: &str) -> Result<Vec<Question>, CatalogueError> {
     struct File {
         questions: Vec<Question>,
     }
-    let fail =
-        |what: String| CatalogueError(format!("lessons/shared/course/questions.toml: {what}"));
+    let fail = |what: String| CatalogueError(format!("lessons/shared/course/questions.toml: {what}"));
     let File { questions } = toml::from_str(toml).map_err(|error| fail(error.to_string()))?;
     let mut level = Level::Basic;
     let mut number = 0;
@@ -322,11 +314,7 @@ mod tests {
             assert!(questions().iter().any(|question| question.level() == level));
         }
         let from = |source| questions().iter().filter(|q| q.source == source).count();
-        assert_eq!(
-            from(Source::SelfAssessment),
-            12,
-            "the study guide has three times four"
-        );
+        assert_eq!(from(Source::SelfAssessment), 12, "the study guide has three times four");
         assert_eq!(from(Source::Topic), 5, "and five within its topics");
         assert!(from(Source::Own) >= 17, "at least as many of our own");
     }
@@ -341,14 +329,8 @@ mod tests {
                     .collect()
             };
             let all: Vec<_> = questions().iter().map(lengths).collect();
-            let longest = all
-                .iter()
-                .filter(|l| l[1..].iter().all(|wrong| *wrong < l[0]))
-                .count();
-            let shortest = all
-                .iter()
-                .filter(|l| l[1..].iter().all(|wrong| *wrong > l[0]))
-                .count();
+            let longest = all.iter().filter(|l| l[1..].iter().all(|wrong| *wrong < l[0])).count();
+            let shortest = all.iter().filter(|l| l[1..].iter().all(|wrong| *wrong > l[0])).count();
             let limit = all.len() * 2 / 5;
             assert!(
                 longest <= limit && shortest <= limit,
@@ -390,12 +372,8 @@ mod tests {
         assert!(error("¿Dos y dos?", "Dos y dos").contains("question mark"));
         assert!(error("\"Cuatro.\"", "\"\"").contains("an empty answer"));
         assert!(error("\"veintidós\"", "\" \"").contains("an empty choice"));
-        assert!(
-            error("es.why = \"Son números, no textos.\"", "").contains("every other needs one")
-        );
-        assert!(
-            error("en.text = \"4\"", "en.text = \"4\"\nmistake = \"x\"").contains("right choice")
-        );
+        assert!(error("es.why = \"Son números, no textos.\"", "").contains("every other needs one"));
+        assert!(error("en.text = \"4\"", "en.text = \"4\"\nmistake = \"x\"").contains("right choice"));
         assert!(error("en.answer", "en.anwser").contains("anwser"));
     }
 }

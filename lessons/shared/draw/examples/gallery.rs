@@ -4,16 +4,12 @@ use std::path::PathBuf;
 
 use candle_core::{Device, Result, Tensor};
 use draw::{
-    Area, Arrow, BarChart, Colormap, Diagram, Figure, Heatmap, Histogram, ImagePanel, LineChart,
-    MapGrid, Node, PixelGrid, Region, Scale, Series, Share, Table, Upscale, palette,
+    Area, Arrow, BarChart, Colormap, Diagram, Figure, Heatmap, Histogram, ImagePanel, LineChart, MapGrid, Node,
+    PixelGrid, Region, Scale, Series, Share, Table, Upscale, palette,
 };
 
 fn main() -> Result<()> {
-    let folder = PathBuf::from(
-        std::env::args()
-            .nth(1)
-            .unwrap_or_else(|| "gallery".to_string()),
-    );
+    let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "gallery".to_string()));
     for (name, figure) in [
         ("maps", maps()?),
         ("grids", grids()?),
@@ -32,13 +28,9 @@ fn main() -> Result<()> {
 fn waves(channels: usize, height: usize, width: usize) -> Result<Tensor> {
     let value = |i: usize| {
         let (c, y, x) = (i / (height * width), i / width % height, i % width);
-        let (y, x) = (
-            y as f32 / height as f32 - 0.5,
-            x as f32 / width as f32 - 0.5,
-        );
+        let (y, x) = (y as f32 / height as f32 - 0.5, x as f32 / width as f32 - 0.5);
         let angle = c as f32 * 0.7;
-        ((x * angle.cos() + y * angle.sin()) * (6.0 + c as f32)).sin()
-            * (-(x * x + y * y) * (2.0 + c as f32)).exp()
+        ((x * angle.cos() + y * angle.sin()) * (6.0 + c as f32)).sin() * (-(x * x + y * y) * (2.0 + c as f32)).exp()
     };
     let all: Vec<f32> = (0..channels * height * width).map(value).collect();
     Tensor::from_vec(all, (channels, height, width), &Device::Cpu)
@@ -136,12 +128,7 @@ fn diagram() -> Result<Figure> {
     let block = |title: &str, first: &str, second: &str, third: Option<&str>| {
         let mut diagram = Diagram::new()
             .title(title)
-            .area(
-                Area::new("F(x)")
-                    .from([-1.2, 0.75])
-                    .to([1.2, 4.1])
-                    .color(palette::BLUE),
-            )
+            .area(Area::new("F(x)").from([-1.2, 0.75]).to([1.2, 4.1]).color(palette::BLUE))
             .node(Node::new("x", "x").at([0.0, 0.0]).color(palette::GRAY))
             .node(Node::new("first", first).at([0.0, 1.35]).size([1.9, 0.6]))
             .node(
@@ -150,11 +137,7 @@ fn diagram() -> Result<Figure> {
                     .size([1.9, 0.6]),
             )
             .node(Node::circle("add", "+").at([0.0, 4.55]))
-            .node(
-                Node::new("y", "ReLU(F(x) + x)")
-                    .at([0.0, 5.3])
-                    .color(palette::GRAY),
-            )
+            .node(Node::new("y", "ReLU(F(x) + x)").at([0.0, 5.3]).color(palette::GRAY))
             .arrow(Arrow::new("x", "first").label("64×56×56"))
             .arrow(Arrow::new("first", "second").label("ReLU"))
             .arrow(Arrow::new("add", "y"))
@@ -206,12 +189,37 @@ fn receptive_field() -> Result<Figure> {
         .panel(
             PixelGrid::numbers(&numbers)?
                 .title("a window, stride 2")
-                .region("first output", Region { x: 0.0, y: 0.0, width: 3.0, height: 3.0 })
-                .region("second output", Region { x: 2.0, y: 0.0, width: 3.0, height: 3.0 }),
+                .region(
+                    "first output",
+                    Region {
+                        x: 0.0,
+                        y: 0.0,
+                        width: 3.0,
+                        height: 3.0,
+                    },
+                )
+                .region(
+                    "second output",
+                    Region {
+                        x: 2.0,
+                        y: 0.0,
+                        width: 3.0,
+                        height: 3.0,
+                    },
+                ),
         )
-        .panel(PixelGrid::image(&photo()?)?.title("layer2 in the image").region("43 pixels", centered(43.0, 128.0)))
+        .panel(
+            PixelGrid::image(&photo()?)?
+                .title("layer2 in the image")
+                .region("43 pixels", centered(43.0, 128.0)),
+        )
         .next_row()
-        .panel(Heatmap::new(&numbers)?.with_numbers().scale(Scale::Symmetric).title("numbers in colour")))
+        .panel(
+            Heatmap::new(&numbers)?
+                .with_numbers()
+                .scale(Scale::Symmetric)
+                .title("numbers in colour"),
+        ))
 }
 
 fn scales() -> Result<Figure> {
@@ -225,11 +233,7 @@ fn scales() -> Result<Figure> {
         .columns(4)
         .panel(Heatmap::new(&constant)?.title("constant"))
         .panel(Heatmap::new(&broken)?.title("one NaN"))
-        .panel(
-            Heatmap::new(&tiny)?
-                .title("very small")
-                .colormap(Colormap::Magma),
-        )
+        .panel(Heatmap::new(&tiny)?.title("very small").colormap(Colormap::Magma))
         .panel(
             Heatmap::new(&ramp)?
                 .title("common scale")

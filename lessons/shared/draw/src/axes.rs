@@ -53,11 +53,7 @@ impl Axis {
         });
         let (mut min, mut max) = range.unwrap_or((0.0, 1.0));
         if max <= min {
-            let half = if self.log || min == 0.0 {
-                0.5
-            } else {
-                min.abs() * 0.1
-            };
+            let half = if self.log || min == 0.0 { 0.5 } else { min.abs() * 0.1 };
             (min, max) = (min - half, max + half);
         }
         let room = (max - min) * room;
@@ -139,12 +135,7 @@ impl Mark {
                 color,
             ),
             Self::Diamond => canvas.polygon(
-                &[
-                    [x, y - r * 1.3],
-                    [x + r * 1.3, y],
-                    [x, y + r * 1.3],
-                    [x - r * 1.3, y],
-                ],
+                &[[x, y - r * 1.3], [x + r * 1.3, y], [x, y + r * 1.3], [x - r * 1.3, y]],
                 color,
             ),
             _ => Ok(()),
@@ -171,13 +162,7 @@ impl Plot {
 }
 
 /// Draws legend, grid lines, ticks and labels; returns the place for the data.
-pub(crate) fn draw(
-    canvas: &Canvas<'_>,
-    area: Rect,
-    x: &Axis,
-    y: &Axis,
-    legend: &[Key],
-) -> Result<Plot> {
+pub(crate) fn draw(canvas: &Canvas<'_>, area: Rect, x: &Axis, y: &Axis, legend: &[Key]) -> Result<Plot> {
     let area = draw_legend(canvas, area, legend)?;
     let y_ticks = y.ticks(area.height, 46.0);
     let y_tick_width = y_ticks

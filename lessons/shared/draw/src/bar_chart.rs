@@ -44,13 +44,8 @@ impl BarChart {
     }
 
     /// One bar for each name. With several groups a legend names them.
-    pub fn group(
-        mut self,
-        name: impl Into<String>,
-        heights: impl IntoIterator<Item = f64>,
-    ) -> Self {
-        self.groups
-            .push((name.into(), heights.into_iter().collect()));
+    pub fn group(mut self, name: impl Into<String>, heights: impl IntoIterator<Item = f64>) -> Self {
+        self.groups.push((name.into(), heights.into_iter().collect()));
         self
     }
 
@@ -107,14 +102,8 @@ impl Panel for BarChart {
         }
         let (mut x, mut y) = (self.x.clone(), self.y.clone());
         (x.min, x.max) = (-0.5, x.names.len() as f64 - 0.5);
-        let heights = self
-            .groups
-            .iter()
-            .flat_map(|(_, heights)| heights.iter().copied());
-        y.span(
-            heights.chain(self.levels.iter().map(|l| l.1)).chain([0.0]),
-            0.0,
-        );
+        let heights = self.groups.iter().flat_map(|(_, heights)| heights.iter().copied());
+        y.span(heights.chain(self.levels.iter().map(|l| l.1)).chain([0.0]), 0.0);
         let room = (y.max - y.min) * if self.numbers { 0.12 } else { 0.05 };
         y.max += if y.max > 0.0 { room } else { 0.0 };
         y.min -= if y.min < 0.0 { room } else { 0.0 };
@@ -143,11 +132,7 @@ impl Panel for BarChart {
                 let bar = between(plot.at(left, height), plot.at(left + width * 0.94, 0.0));
                 canvas.fill(bar, palette::series(group))?;
                 if self.numbers {
-                    let y = if height < 0.0 {
-                        bar.bottom() + 1.0
-                    } else {
-                        bar.y - 16.0
-                    };
+                    let y = if height < 0.0 { bar.bottom() + 1.0 } else { bar.y - 16.0 };
                     let style = TextStyle {
                         size: 11.5,
                         color: palette::GRAY,
@@ -165,17 +150,9 @@ impl Panel for BarChart {
             }
         }
         for (_, level) in &self.levels {
-            canvas.dashed(
-                &[plot.at(x.min, *level), plot.at(x.max, *level)],
-                palette::GRAY,
-                1.5,
-            )?;
+            canvas.dashed(&[plot.at(x.min, *level), plot.at(x.max, *level)], palette::GRAY, 1.5)?;
         }
-        canvas.line(
-            &[plot.at(x.min, 0.0), plot.at(x.max, 0.0)],
-            palette::GRAY,
-            1.0,
-        )
+        canvas.line(&[plot.at(x.min, 0.0), plot.at(x.max, 0.0)], palette::GRAY, 1.0)
     }
 }
 
@@ -215,12 +192,8 @@ impl Histogram {
     /// Counted already: bin i reaches from `edges[i]` to `edges[i + 1]`.
     ///
     /// **Errors** unless the edges rise and there is one more of them than counts.
-    pub fn from_counts(
-        edges: impl IntoIterator<Item = f64>,
-        counts: impl IntoIterator<Item = f64>,
-    ) -> Result<Self> {
-        let (edges, counts): (Vec<f64>, Vec<f64>) =
-            (edges.into_iter().collect(), counts.into_iter().collect());
+    pub fn from_counts(edges: impl IntoIterator<Item = f64>, counts: impl IntoIterator<Item = f64>) -> Result<Self> {
+        let (edges, counts): (Vec<f64>, Vec<f64>) = (edges.into_iter().collect(), counts.into_iter().collect());
         if counts.is_empty() || edges.len() != counts.len() + 1 {
             bail!(
                 "expected one edge more than counts, got {} edges and {} counts",
@@ -291,11 +264,7 @@ impl Histogram {
             Source::Counts { edges, counts } => return (edges.clone(), counts.clone(), 0),
             Source::Values(all) => all,
         };
-        let finite: Vec<f64> = all
-            .iter()
-            .filter(|v| v.is_finite())
-            .map(|&v| v as f64)
-            .collect();
+        let finite: Vec<f64> = all.iter().filter(|v| v.is_finite()).map(|&v| v as f64).collect();
         let mut axis = Axis::default();
         axis.span(finite.iter().copied(), 0.0);
         let width = (axis.max - axis.min) / self.bins as f64;
@@ -304,9 +273,7 @@ impl Histogram {
             counts[(((value - axis.min) / width) as usize).min(self.bins - 1)] += 1.0;
         }
         (
-            (0..=self.bins)
-                .map(|i| axis.min + i as f64 * width)
-                .collect(),
+            (0..=self.bins).map(|i| axis.min + i as f64 * width).collect(),
             counts,
             all.len() - finite.len(),
         )
@@ -326,11 +293,7 @@ impl Panel for Histogram {
         let (edges, counts, odd) = self.counted();
         let log = self.y.log;
         let height = |count: f64| {
-            if log {
-                (1.0 + count.max(0.0)).log10()
-            } else {
-                count
-            }
+            if log { (1.0 + count.max(0.0)).log10() } else { count }
         };
         let (mut x, mut y) = (
             self.x.clone(),
@@ -339,10 +302,7 @@ impl Panel for Histogram {
                 ..self.y.clone()
             },
         );
-        x.span(
-            edges.iter().copied().chain(self.lines.iter().map(|l| l.1)),
-            0.01,
-        );
+        x.span(edges.iter().copied().chain(self.lines.iter().map(|l| l.1)), 0.01);
         y.span(counts.iter().map(|&c| height(c)).chain([0.0]), 0.0);
         y.max += 0.05 * (y.max - y.min);
         if log {

@@ -140,11 +140,7 @@ pub struct Canvas<'a> {
 
 impl Canvas<'_> {
     /// A white canvas of this size, given to `draw`, then averaged to the finished picture.
-    pub(crate) fn paint(
-        width: u32,
-        height: u32,
-        draw: impl FnOnce(&Canvas<'_>) -> Result<()>,
-    ) -> Result<RgbImage> {
+    pub(crate) fn paint(width: u32, height: u32, draw: impl FnOnce(&Canvas<'_>) -> Result<()>) -> Result<RgbImage> {
         if width == 0 || height == 0 || width > LARGEST || height > LARGEST {
             bail!("expected a figure of 1 to {LARGEST} pixels a side, got {width}×{height}");
         }
@@ -154,8 +150,7 @@ impl Canvas<'_> {
         let (fine_width, fine_height) = (width * FINER, height * FINER);
         let mut fine = vec![255u8; (fine_width * fine_height * 3) as usize];
         {
-            let area = BitMapBackend::with_buffer(&mut fine, (fine_width, fine_height))
-                .into_drawing_area();
+            let area = BitMapBackend::with_buffer(&mut fine, (fine_width, fine_height)).into_drawing_area();
             let canvas = Canvas { area };
             draw(&canvas)?;
             canvas.area.present().map_err(Error::wrap)?;
@@ -165,23 +160,14 @@ impl Canvas<'_> {
 
     /// A filled rectangle.
     pub fn fill(&self, rect: Rect, color: Rgb) -> Result<()> {
-        let corners = [
-            self.fine(rect.x, rect.y),
-            self.fine(rect.right(), rect.bottom()),
-        ];
+        let corners = [self.fine(rect.x, rect.y), self.fine(rect.right(), rect.bottom())];
         self.element(&Rectangle::new(corners, solid(color).filled()))
     }
 
     /// A rectangle of glass: what is below shines through; `opacity` 1 hides it.
     pub fn veil(&self, rect: Rect, color: Rgb, opacity: f32) -> Result<()> {
-        let corners = [
-            self.fine(rect.x, rect.y),
-            self.fine(rect.right(), rect.bottom()),
-        ];
-        self.element(&Rectangle::new(
-            corners,
-            solid(color).mix(opacity as f64).filled(),
-        ))
+        let corners = [self.fine(rect.x, rect.y), self.fine(rect.right(), rect.bottom())];
+        self.element(&Rectangle::new(corners, solid(color).mix(opacity as f64).filled()))
     }
 
     /// The outline of a rectangle, `width` pixels wide, drawn around it.
@@ -239,10 +225,7 @@ impl Canvas<'_> {
             if length == 0.0 {
                 continue;
             }
-            let (dx, dy) = (
-                (x1 - x0) / length * width / 2.0,
-                (y1 - y0) / length * width / 2.0,
-            );
+            let (dx, dy) = ((x1 - x0) / length * width / 2.0, (y1 - y0) / length * width / 2.0);
             self.polygon(
                 &[
                     [x0 - dy, y0 + dx],
@@ -293,21 +276,13 @@ impl Canvas<'_> {
         } else {
             imageops::resize(image, width, height, imageops::FilterType::Triangle)
         };
-        let element =
-            BitMapElement::with_owned_buffer((x, y), (width, height), stretched.into_raw());
-        self.element(
-            &element.ok_or_else(|| Error::msg("a picture lost its pixels while stretched"))?,
-        )
+        let element = BitMapElement::with_owned_buffer((x, y), (width, height), stretched.into_raw());
+        self.element(&element.ok_or_else(|| Error::msg("a picture lost its pixels while stretched"))?)
     }
 
     /// One line of text that never leaves `rect`: shrunk, then cut with "…". Returns the size it was drawn at.
     pub fn text(&self, rect: Rect, text: &str, style: TextStyle) -> Result<f32> {
-        let (text, size) = font::fit(
-            text,
-            style.size.min(rect.height / 0.9),
-            style.weight,
-            rect.width,
-        );
+        let (text, size) = font::fit(text, style.size.min(rect.height / 0.9), style.weight, rect.width);
         let width = font::measure(&text, size, style.weight);
         let x = match style.align {
             Align::Left => rect.x,
@@ -321,12 +296,7 @@ impl Canvas<'_> {
 
     /// One line of text that reads from bottom to top, centred in `rect`.
     pub fn text_upwards(&self, rect: Rect, text: &str, style: TextStyle) -> Result<()> {
-        let (text, size) = font::fit(
-            text,
-            style.size.min(rect.width / 0.9),
-            style.weight,
-            rect.height,
-        );
+        let (text, size) = font::fit(text, style.size.min(rect.width / 0.9), style.weight, rect.height);
         let width = font::measure(&text, size, style.weight);
         let y = match style.align {
             Align::Left => rect.bottom(),
@@ -373,30 +343,22 @@ impl Canvas<'_> {
     ) -> Result<()> {
         let (x, y) = self.fine(x, y);
         let mut outcome = Ok(());
-        font::rasterize(
-            text,
-            size * FINER as f32,
-            style.weight,
-            |dx, dy, coverage| {
-                let (dx, dy) = turn(dx, dy);
-                let [r, g, b] = style.color;
-                if let Err(error) = self
-                    .area
-                    .draw_pixel((x + dx, y + dy), &RGBAColor(r, g, b, coverage as f64))
-                {
-                    outcome = Err(Error::wrap(error));
-                }
-            },
-        );
+        font::rasterize(text, size * FINER as f32, style.weight, |dx, dy, coverage| {
+            let (dx, dy) = turn(dx, dy);
+            let [r, g, b] = style.color;
+            if let Err(error) = self
+                .area
+                .draw_pixel((x + dx, y + dy), &RGBAColor(r, g, b, coverage as f64))
+            {
+                outcome = Err(Error::wrap(error));
+            }
+        });
         outcome
     }
 
     /// Figure pixels to canvas pixels.
     fn fine(&self, x: f32, y: f32) -> (i32, i32) {
-        (
-            (x * FINER as f32).round() as i32,
-            (y * FINER as f32).round() as i32,
-        )
+        ((x * FINER as f32).round() as i32, (y * FINER as f32).round() as i32)
     }
 
     fn element<'e, E>(&self, element: &'e E) -> Result<()>

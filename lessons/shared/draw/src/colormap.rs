@@ -43,9 +43,7 @@ impl Colormap {
         let place = t * (table.len() - 1) as f32;
         let (low, part) = (place as usize, place.fract());
         let high = (low + 1).min(table.len() - 1);
-        std::array::from_fn(|c| {
-            mix(table[low][c] as f32, table[high][c] as f32, part).round() as u8
-        })
+        std::array::from_fn(|c| mix(table[low][c] as f32, table[high][c] as f32, part).round() as u8)
     }
 
     /// The name, for captions.
@@ -184,14 +182,8 @@ mod tests {
     fn lightness_rises_all_along_viridis_magma_and_gray() {
         for map in [Colormap::Viridis, Colormap::Magma, Colormap::Gray] {
             let l: Vec<f32> = steps().map(|t| lightness(map.rgb(t))).collect();
-            assert!(
-                l.windows(2).all(|w| w[1] > w[0] - 0.2),
-                "{map:?} darkens somewhere"
-            );
-            assert!(
-                l.windows(9).all(|w| w[8] > w[0]),
-                "{map:?} stands still somewhere"
-            );
+            assert!(l.windows(2).all(|w| w[1] > w[0] - 0.2), "{map:?} darkens somewhere");
+            assert!(l.windows(9).all(|w| w[8] > w[0]), "{map:?} stands still somewhere");
             assert!(l[255] - l[0] > 70.0, "{map:?} spans only {}", l[255] - l[0]);
         }
     }
@@ -199,13 +191,10 @@ mod tests {
     #[test]
     fn viridis_and_magma_step_evenly() {
         for map in [Colormap::Viridis, Colormap::Magma] {
-            let l: Vec<f32> = (0..=16)
-                .map(|i| lightness(map.rgb(i as f32 / 16.0)))
-                .collect();
+            let l: Vec<f32> = (0..=16).map(|i| lightness(map.rgb(i as f32 / 16.0))).collect();
             let mean = (l[16] - l[0]) / 16.0;
             assert!(
-                l.windows(2)
-                    .all(|w| (w[1] - w[0] - mean).abs() < 0.5 * mean),
+                l.windows(2).all(|w| (w[1] - w[0] - mean).abs() < 0.5 * mean),
                 "{map:?}: {l:?}"
             );
         }
@@ -215,12 +204,7 @@ mod tests {
     fn the_diverging_map_is_symmetric_and_lightest_at_zero() {
         let l = |t: f32| lightness(Colormap::Diverging.rgb(t));
         for t in steps().take(128) {
-            assert!(
-                (l(t) - l(1.0 - t)).abs() < 1.0,
-                "at {t}: {} and {}",
-                l(t),
-                l(1.0 - t)
-            );
+            assert!((l(t) - l(1.0 - t)).abs() < 1.0, "at {t}: {} and {}", l(t), l(1.0 - t));
             assert!(l(t) <= l(0.5));
         }
         let [r, g, b] = Colormap::Diverging.rgb(0.5);
@@ -248,12 +232,7 @@ mod tests {
 
     #[test]
     fn nan_has_a_colour_of_its_own_and_the_ends_are_clamped() {
-        for map in [
-            Colormap::Viridis,
-            Colormap::Magma,
-            Colormap::Diverging,
-            Colormap::Gray,
-        ] {
+        for map in [Colormap::Viridis, Colormap::Magma, Colormap::Diverging, Colormap::Gray] {
             assert_eq!(map.rgb(f32::NAN), Colormap::NAN);
             assert_eq!(map.rgb(-3.0), map.rgb(0.0));
             assert_eq!(map.rgb(f32::INFINITY), map.rgb(1.0));

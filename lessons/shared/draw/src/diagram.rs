@@ -71,11 +71,7 @@ impl Node {
 
     fn extent(&self) -> [f32; 2] {
         self.size.unwrap_or_else(|| {
-            let widest = self
-                .text
-                .lines()
-                .map(|l| width(l, TEXT))
-                .fold(0.0, f32::max);
+            let widest = self.text.lines().map(|l| width(l, TEXT)).fold(0.0, f32::max);
             let lines = self.text.lines().count().max(1) as f32;
             [(widest + 0.3).max(0.8), lines * TEXT * LINE + 0.2]
         })
@@ -288,12 +284,7 @@ impl Diagram {
     fn bounds(&self) -> [f32; 4] {
         let mut bounds = [f32::MAX, f32::MAX, f32::MIN, f32::MIN];
         let mut include = |[x, y]: [f32; 2]| {
-            bounds = [
-                bounds[0].min(x),
-                bounds[1].min(y),
-                bounds[2].max(x),
-                bounds[3].max(y),
-            ];
+            bounds = [bounds[0].min(x), bounds[1].min(y), bounds[2].max(x), bounds[3].max(y)];
         };
         for node in &self.nodes {
             let [w, h] = node.extent();
@@ -377,10 +368,7 @@ impl Panel for Diagram {
         let stroke = (0.015 * unit).clamp(1.0, 2.5);
 
         for each in &self.areas {
-            let size = [
-                each.opposite[0] - each.corner[0],
-                each.opposite[1] - each.corner[1],
-            ];
+            let size = [each.opposite[0] - each.corner[0], each.opposite[1] - each.corner[1]];
             let place = rect(each.corner, size);
             canvas.fill(place, palette::tint(each.color, 0.07))?;
             canvas.outline(place, palette::tint(each.color, 0.5), 1.0)?;
@@ -414,12 +402,7 @@ impl Panel for Diagram {
                 canvas.disc(center, place.width / 2.0 - stroke, inside)?;
             } else {
                 canvas.fill(place, node.color)?;
-                let Rect {
-                    x,
-                    y,
-                    width,
-                    height,
-                } = place;
+                let Rect { x, y, width, height } = place;
                 let [width, height] = [width - 2.0 * stroke, height - 2.0 * stroke];
                 canvas.fill(
                     Rect {
@@ -440,24 +423,14 @@ impl Panel for Diagram {
         }
         for (text, [x, y]) in &self.texts {
             let (w, h) = (width(text, LABEL) + 0.02, LABEL * LINE);
-            canvas.text(
-                rect([x - w / 2.0, y - h / 2.0], [w, h]),
-                text,
-                label(palette::GRAY),
-            )?;
+            canvas.text(rect([x - w / 2.0, y - h / 2.0], [w, h]), text, label(palette::GRAY))?;
         }
         Ok(())
     }
 }
 
 /// A line that ends in a filled head of this length.
-fn draw_arrow(
-    canvas: &Canvas<'_>,
-    points: &[[f32; 2]],
-    arrow: &Arrow,
-    stroke: f32,
-    head: f32,
-) -> Result<()> {
+fn draw_arrow(canvas: &Canvas<'_>, points: &[[f32; 2]], arrow: &Arrow, stroke: f32, head: f32) -> Result<()> {
     let Some(&[.., before, tip]) = points.get(points.len().saturating_sub(2)..) else {
         return Ok(());
     };

@@ -148,20 +148,9 @@ impl Figure {
         let caption = text_height(&self.caption, CAPTION, inner);
         let around = 2.0 * MARGIN
             + if title > 0.0 { title + GAP * 0.6 } else { 0.0 }
-            + if caption > 0.0 {
-                caption + GAP * 0.7
-            } else {
-                0.0
-            };
-        let contents: Vec<f32> = blocks
-            .iter()
-            .map(|b| b.solve(inner).min(b.preferred()))
-            .collect();
-        let heights: Vec<f32> = blocks
-            .iter()
-            .zip(&contents)
-            .map(|(b, &h)| b.height(h))
-            .collect();
+            + if caption > 0.0 { caption + GAP * 0.7 } else { 0.0 };
+        let contents: Vec<f32> = blocks.iter().map(|b| b.solve(inner).min(b.preferred())).collect();
+        let heights: Vec<f32> = blocks.iter().zip(&contents).map(|(b, &h)| b.height(h)).collect();
         let natural = heights.iter().sum::<f32>() + GAP * (blocks.len() - 1) as f32;
         let height = self.height.unwrap_or((around + natural).ceil() as u32);
         let stretch = ((height as f32 - around) / natural).max(0.0);
@@ -209,12 +198,8 @@ impl Figure {
     /// **Errors** as [`render`](Self::render), or if the file cannot be written; the path is named.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<PathBuf> {
         let path = path.as_ref();
-        let failed = |e: &dyn std::fmt::Display| {
-            Error::msg(format!(
-                "could not write the figure {}: {e}",
-                path.display()
-            ))
-        };
+        let failed =
+            |e: &dyn std::fmt::Display| Error::msg(format!("could not write the figure {}: {e}", path.display()));
         let picture = self.render()?;
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|e| failed(&e))?;
@@ -225,9 +210,7 @@ impl Figure {
             CompressionType::Best,
             FilterType::Adaptive,
         );
-        picture
-            .write_with_encoder(encoder)
-            .map_err(|e| failed(&e))?;
+        picture.write_with_encoder(encoder).map_err(|e| failed(&e))?;
         Ok(path.to_path_buf())
     }
 }
@@ -264,9 +247,7 @@ impl<'a> Block<'a> {
     }
 
     fn preferred(&self) -> f32 {
-        self.panels()
-            .map(|p| p.preferred_height())
-            .fold(1.0, f32::max)
+        self.panels().map(|p| p.preferred_height()).fold(1.0, f32::max)
     }
 
     /// Width of a column when contents are `height` high: that of its widest panel.
@@ -278,9 +259,7 @@ impl<'a> Block<'a> {
     }
 
     fn width(&self, height: f32) -> f32 {
-        let columns: f32 = (0..self.columns)
-            .map(|c| self.column_width(c, height))
-            .sum();
+        let columns: f32 = (0..self.columns).map(|c| self.column_width(c, height)).sum();
         columns + GAP * (self.columns - 1) as f32
     }
 
@@ -312,11 +291,7 @@ impl<'a> Block<'a> {
 
     /// Everything in a block of `height` that is not content.
     fn fixed(&self) -> f32 {
-        self.rows
-            .iter()
-            .map(|row| Self::row_furniture(row))
-            .sum::<f32>()
-            + GAP * (self.rows.len() - 1) as f32
+        self.rows.iter().map(|row| Self::row_furniture(row)).sum::<f32>() + GAP * (self.rows.len() - 1) as f32
     }
 
     fn height(&self, content: f32) -> f32 {

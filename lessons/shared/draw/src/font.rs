@@ -29,18 +29,10 @@ fn font(weight: Weight) -> &'static FontRef<'static> {
     static REGULAR: OnceLock<FontRef<'static>> = OnceLock::new();
     static BOLD: OnceLock<FontRef<'static>> = OnceLock::new();
     let (cell, bytes): (_, &'static [u8]) = match weight {
-        Weight::Regular => (
-            &REGULAR,
-            include_bytes!("../font/DejaVuSans.subset.ttf").as_slice(),
-        ),
-        Weight::Bold => (
-            &BOLD,
-            include_bytes!("../font/DejaVuSans-Bold.subset.ttf").as_slice(),
-        ),
+        Weight::Regular => (&REGULAR, include_bytes!("../font/DejaVuSans.subset.ttf").as_slice()),
+        Weight::Bold => (&BOLD, include_bytes!("../font/DejaVuSans-Bold.subset.ttf").as_slice()),
     };
-    cell.get_or_init(|| {
-        FontRef::try_from_slice(bytes).expect("the shipped font is a valid TrueType file")
-    })
+    cell.get_or_init(|| FontRef::try_from_slice(bytes).expect("the shipped font is a valid TrueType file"))
 }
 
 /// ab_glyph scales by line height, people by em.
@@ -63,12 +55,7 @@ pub fn measure(text: &str, size: f32, weight: Weight) -> f32 {
 }
 
 /// Calls `pixel(x, y, coverage in 0..=1)` for every pixel of one line whose baseline starts at (0, 0), y downwards.
-pub(crate) fn rasterize(
-    text: &str,
-    size: f32,
-    weight: Weight,
-    mut pixel: impl FnMut(i32, i32, f32),
-) {
+pub(crate) fn rasterize(text: &str, size: f32, weight: Weight, mut pixel: impl FnMut(i32, i32, f32)) {
     let font = font(weight);
     let scaled = font.as_scaled(scale(font, size));
     let mut pen = 0.0;
@@ -133,14 +120,7 @@ fn cut(text: &str, size: f32, weight: Weight, width: f32) -> String {
     let letters: Vec<char> = text.chars().collect();
     (1..letters.len())
         .rev()
-        .map(|n| {
-            letters[..n]
-                .iter()
-                .collect::<String>()
-                .trim_end()
-                .to_string()
-                + "…"
-        })
+        .map(|n| letters[..n].iter().collect::<String>().trim_end().to_string() + "…")
         .find(|shorter| measure(shorter, size, weight) <= width)
         .unwrap_or_default()
 }
@@ -154,11 +134,7 @@ mod tests {
         for weight in [Weight::Regular, Weight::Bold] {
             for letter in "AZaz09 éüñß×·±≤≥≈∂∑√∞∇→↑↓←²³⁻⁰¹₀₁₉−–—…αβγδεθλμσφω‖⊕≠".chars()
             {
-                assert_ne!(
-                    font(weight).glyph_id(letter).0,
-                    0,
-                    "{letter} is missing in {weight:?}"
-                );
+                assert_ne!(font(weight).glyph_id(letter).0, 0, "{letter} is missing in {weight:?}");
             }
         }
     }

@@ -109,11 +109,7 @@ impl Panel for Heatmap {
         Furniture {
             width: 0.0,
             right: if self.bar { BAR_WIDTH } else { 0.0 },
-            height: if self.note().is_some() {
-                NOTE_HEIGHT
-            } else {
-                0.0
-            },
+            height: if self.note().is_some() { NOTE_HEIGHT } else { 0.0 },
         }
     }
 
@@ -125,9 +121,7 @@ impl Panel for Heatmap {
         let limits = self.scale.limits(&self.map.values);
         let colormap = self.colormap.unwrap_or(self.scale.default_colormap());
         let Furniture {
-            right,
-            height: bottom,
-            ..
+            right, height: bottom, ..
         } = self.furniture();
         let place = area
             .inset(Margin {
@@ -136,16 +130,9 @@ impl Panel for Heatmap {
                 ..Margin::default()
             })
             .fit(self.aspect());
-        framed(
-            canvas,
-            place,
-            &self.map.picture(limits, colormap),
-            self.upscale,
-        )?;
+        framed(canvas, place, &self.map.picture(limits, colormap), self.upscale)?;
         if self.numbers {
-            cell_numbers(canvas, place, &self.map, |value| {
-                limits.rgb(value, colormap)
-            })?;
+            cell_numbers(canvas, place, &self.map, |value| limits.rgb(value, colormap))?;
         }
         if self.bar {
             let bar = Rect {
@@ -169,10 +156,7 @@ pub(crate) fn cell_numbers(
     map: &Map,
     background: impl Fn(f32) -> crate::colormap::Rgb,
 ) -> Result<()> {
-    let (width, height) = (
-        place.width / map.width as f32,
-        place.height / map.height as f32,
-    );
+    let (width, height) = (place.width / map.width as f32, place.height / map.height as f32);
     let texts: Vec<String> = map.values.iter().map(|&v| number(v as f64, None)).collect();
     // One size for all cells, so that the longest number fits.
     let widest = texts
@@ -193,34 +177,17 @@ pub(crate) fn cell_numbers(
             align: crate::canvas::Align::Center,
             ..TextStyle::default()
         };
-        canvas.text(
-            Rect {
-                x,
-                y,
-                width,
-                height,
-            },
-            &texts[i],
-            style,
-        )?;
+        canvas.text(Rect { x, y, width, height }, &texts[i], style)?;
     }
     Ok(())
 }
 
 /// A vertical colour bar with round numbers beside it; the ends of the scale are the ends of the bar.
-pub(crate) fn color_bar(
-    canvas: &Canvas<'_>,
-    area: Rect,
-    limits: Limits,
-    colormap: Colormap,
-) -> Result<()> {
+pub(crate) fn color_bar(canvas: &Canvas<'_>, area: Rect, limits: Limits, colormap: Colormap) -> Result<()> {
     if area.width < 16.0 || area.height < 8.0 {
         return Ok(());
     }
-    let bar = Rect {
-        width: 13.0,
-        ..area
-    };
+    let bar = Rect { width: 13.0, ..area };
     let steps = 256;
     let colors = RgbImage::from_fn(1, steps, |_, y| {
         image::Rgb(colormap.rgb(1.0 - y as f32 / (steps - 1) as f32))

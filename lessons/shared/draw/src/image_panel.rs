@@ -59,8 +59,7 @@ impl ImagePanel {
         let mut panel = Self::from_image(picture(image, |v| v * 255.0)?);
         let all = values(image)?;
         let outside = all.iter().filter(|v| **v < -1e-3 || **v > 1.001).count();
-        let clamped = (outside > 0)
-            .then(|| format!("{outside} of {} values outside [0, 1], clamped", all.len()));
+        let clamped = (outside > 0).then(|| format!("{outside} of {} values outside [0, 1], clamped", all.len()));
         let notes: Vec<String> = clamped
             .into_iter()
             .chain(oddities(all.iter().filter(|v| v.is_nan())))
@@ -124,11 +123,7 @@ impl Panel for ImagePanel {
     fn furniture(&self) -> Furniture {
         Furniture {
             right: if self.bar.is_some() { BAR_WIDTH } else { 0.0 },
-            height: if self.note.is_some() {
-                NOTE_HEIGHT
-            } else {
-                0.0
-            },
+            height: if self.note.is_some() { NOTE_HEIGHT } else { 0.0 },
             ..Furniture::default()
         }
     }
@@ -191,12 +186,7 @@ pub(crate) fn note_below(canvas: &Canvas<'_>, area: Rect, place: Rect, note: &st
 }
 
 /// A picture with a thin frame, so that a white one has an edge on white paper.
-pub(crate) fn framed(
-    canvas: &Canvas<'_>,
-    place: Rect,
-    image: &RgbImage,
-    upscale: Upscale,
-) -> Result<()> {
+pub(crate) fn framed(canvas: &Canvas<'_>, place: Rect, image: &RgbImage, upscale: Upscale) -> Result<()> {
     canvas.image(place, image, upscale)?;
     canvas.outline(place, palette::LIGHT, 1.0)
 }

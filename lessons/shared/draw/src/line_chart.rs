@@ -134,9 +134,7 @@ impl LineChart {
 
     fn mark(&self, index: usize) -> Mark {
         match &self.series[index] {
-            s if s.markers => {
-                [Mark::Circle, Mark::Square, Mark::Triangle, Mark::Diamond][index % 4]
-            }
+            s if s.markers => [Mark::Circle, Mark::Square, Mark::Triangle, Mark::Diamond][index % 4],
             s if s.dashed => Mark::Dashed,
             _ => Mark::Line,
         }
@@ -194,11 +192,7 @@ impl Panel for LineChart {
         let plot = axes::draw(canvas, area, &x, &y, &legend)?;
 
         for level in self.levels.iter().filter_map(|(_, level)| y.place(*level)) {
-            canvas.dashed(
-                &[plot.at(x.min, level), plot.at(x.max, level)],
-                palette::GRAY,
-                1.5,
-            )?;
+            canvas.dashed(&[plot.at(x.min, level), plot.at(x.max, level)], palette::GRAY, 1.5)?;
         }
         let mut left_out = 0;
         for (index, series) in self.series.iter().enumerate() {
@@ -213,9 +207,7 @@ impl Panel for LineChart {
                 .collect();
             left_out += places.iter().filter(|p| p.is_none()).count();
             for (&(px, _), &(low, high)) in series.points.iter().zip(&series.intervals) {
-                if let (Some(px), Some(low), Some(high)) =
-                    (x.place(px), y.place(low), y.place(high))
-                {
+                if let (Some(px), Some(low), Some(high)) = (x.place(px), y.place(low), y.place(high)) {
                     let [low, high] = [low, high].map(|end| plot.at(px, end.clamp(y.min, y.max)));
                     interval(canvas, low, high, self.color(index))?;
                 }
@@ -229,11 +221,7 @@ impl Panel for LineChart {
                 }
                 let lonely = run.len() == 1;
                 for &point in run.iter().filter(|_| series.markers || lonely) {
-                    let mark = if series.markers {
-                        self.mark(index)
-                    } else {
-                        Mark::Circle
-                    };
+                    let mark = if series.markers { self.mark(index) } else { Mark::Circle };
                     mark.draw(canvas, point, self.color(index))?;
                 }
             }

@@ -73,9 +73,7 @@ impl MapGrid {
         if out * height * width == 0 {
             bail!("expected at least one filter, got {:?}", filters.dims());
         }
-        let each = (0..out)
-            .map(|i| filters.get(i))
-            .collect::<Result<Vec<_>>>()?;
+        let each = (0..out).map(|i| filters.get(i)).collect::<Result<Vec<_>>>()?;
         let oddities = oddities(&values(filters)?);
         Ok(Self {
             oddities,
@@ -192,11 +190,7 @@ impl MapGrid {
     }
 
     fn label_height(&self) -> f32 {
-        if self.labels.is_empty() {
-            0.0
-        } else {
-            LABEL_HEIGHT
-        }
+        if self.labels.is_empty() { 0.0 } else { LABEL_HEIGHT }
     }
 
     fn has_bar(&self) -> bool {
@@ -212,9 +206,7 @@ impl MapGrid {
             Content::Filters(_) if self.share == Share::All => {
                 parts.push("RGB weights; grey is 0, one scale for all filters".to_string());
             }
-            Content::Filters(_) => {
-                parts.push("RGB weights, grey is 0; each filter: own scale".to_string())
-            }
+            Content::Filters(_) => parts.push("RGB weights, grey is 0; each filter: own scale".to_string()),
             Content::Images(_) => {}
         }
         if self.shown() < self.total() {
@@ -225,11 +217,7 @@ impl MapGrid {
     }
 
     fn note_height(&self) -> f32 {
-        if self.note().is_empty() {
-            0.0
-        } else {
-            NOTE_HEIGHT
-        }
+        if self.note().is_empty() { 0.0 } else { NOTE_HEIGHT }
     }
 
     fn pictures(&self) -> Result<Vec<RgbImage>> {
@@ -242,12 +230,7 @@ impl MapGrid {
                 let common = self.common_limits();
                 Ok(maps
                     .iter()
-                    .map(|m| {
-                        m.picture(
-                            common.unwrap_or_else(|| self.scale.limits(&m.values)),
-                            colormap,
-                        )
-                    })
+                    .map(|m| m.picture(common.unwrap_or_else(|| self.scale.limits(&m.values)), colormap))
                     .collect())
             }
             Content::Filters(filters) => {
@@ -255,11 +238,7 @@ impl MapGrid {
                 let largest = |all: Vec<f32>| Scale::Symmetric.limits(&all).max;
                 let common = match self.share {
                     Share::All => Some(largest(
-                        filters
-                            .iter()
-                            .map(values)
-                            .collect::<Result<Vec<_>>>()?
-                            .concat(),
+                        filters.iter().map(values).collect::<Result<Vec<_>>>()?.concat(),
                     )),
                     Share::Each => None,
                 };
@@ -324,9 +303,7 @@ impl Panel for MapGrid {
         });
         let (columns, rows) = (self.column_count() as f32, self.row_count() as f32);
         // Gaps give way before pictures do.
-        let gap = GAP
-            .min(grid.width / (4.0 * columns))
-            .min(grid.height / (4.0 * rows));
+        let gap = GAP.min(grid.width / (4.0 * columns)).min(grid.height / (4.0 * rows));
         let label_height = self.label_height().min(grid.height / rows / 3.0);
         let aspect = self.cell.1 as f32 / self.cell.0 as f32;
         let widest = (grid.width - gap * (columns - 1.0)) / columns;
@@ -347,12 +324,7 @@ impl Panel for MapGrid {
                 left + column * (width + gap).round(),
                 top + row * (height + label_height + gap).round(),
             );
-            let place = Rect {
-                x,
-                y,
-                width,
-                height,
-            };
+            let place = Rect { x, y, width, height };
             framed(canvas, place, image, self.upscale)?;
             if let Some(text) = self.labels.get(i) {
                 canvas.text(

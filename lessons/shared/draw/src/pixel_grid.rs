@@ -144,10 +144,7 @@ impl Panel for PixelGrid {
         if self.filled {
             for (i, (_, region, color)) in self.regions.iter().enumerate() {
                 // Inside an earlier region: its own colour; across one: both shine through.
-                if self.regions[..i]
-                    .iter()
-                    .any(|(_, outer, _)| outer.contains(region))
-                {
+                if self.regions[..i].iter().any(|(_, outer, _)| outer.contains(region)) {
                     canvas.fill(visible(region), palette::tint(*color, 0.22))?;
                 } else {
                     canvas.veil(visible(region), *color, 0.2)?;

@@ -43,16 +43,11 @@ impl Table {
 
     /// Width of each column without the gaps, at font size [`SIZE`].
     fn widths(&self) -> Vec<f32> {
-        let cell = |column: usize, row: &Vec<String>| {
-            row.get(column)
-                .map_or(0.0, |text| measure(text, SIZE, Weight::Regular))
-        };
+        let cell =
+            |column: usize, row: &Vec<String>| row.get(column).map_or(0.0, |text| measure(text, SIZE, Weight::Regular));
         let widest = |(column, head): (usize, &String)| {
             let head = measure(head, SIZE, Weight::Bold);
-            self.rows
-                .iter()
-                .map(|row| cell(column, row))
-                .fold(head, f32::max)
+            self.rows.iter().map(|row| cell(column, row)).fold(head, f32::max)
         };
         self.heads.iter().enumerate().map(widest).collect()
     }
@@ -101,11 +96,7 @@ impl Panel for Table {
                     size: SIZE * scale,
                     color: palette::BLACK,
                     weight: [Weight::Regular, Weight::Bold][usize::from(number == 0)],
-                    align: if column == 0 {
-                        Align::Left
-                    } else {
-                        Align::Right
-                    },
+                    align: if column == 0 { Align::Left } else { Align::Right },
                 };
                 // A pixel more than measured, so that rounding cuts nothing off.
                 let cell = Rect {
@@ -118,11 +109,7 @@ impl Panel for Table {
                 x += (width + GAP) * scale;
             }
             let line = y + ROW * scale;
-            canvas.line(
-                &[[place.x, line], [place.right(), line]],
-                palette::LIGHT,
-                1.0,
-            )?;
+            canvas.line(&[[place.x, line], [place.right(), line]], palette::LIGHT, 1.0)?;
         }
         Ok(())
     }

@@ -126,10 +126,7 @@ impl Map {
                 width,
                 values: values(map)?,
             }),
-            _ => bail!(
-                "expected a map of shape [height, width], got {:?}",
-                map.dims()
-            ),
+            _ => bail!("expected a map of shape [height, width], got {:?}", map.dims()),
         }
     }
 
@@ -184,15 +181,11 @@ pub(crate) fn picture(rgb: &Tensor, byte: impl Fn(f32) -> f32) -> Result<RgbImag
         );
     };
     if height * width == 0 {
-        bail!(
-            "expected an RGB image with at least one pixel, got {:?}",
-            rgb.dims()
-        );
+        bail!("expected an RGB image with at least one pixel, got {:?}", rgb.dims());
     }
     let all = values(rgb)?;
     Ok(RgbImage::from_fn(width as u32, height as u32, |x, y| {
-        let pixel: [f32; 3] =
-            std::array::from_fn(|c| all[(c * height + y as usize) * width + x as usize]);
+        let pixel: [f32; 3] = std::array::from_fn(|c| all[(c * height + y as usize) * width + x as usize]);
         image::Rgb(if pixel.iter().any(|v| v.is_nan()) {
             Colormap::NAN
         } else {
@@ -213,10 +206,7 @@ pub(crate) fn ticks(min: f64, max: f64, wanted: usize) -> Vec<(f64, String)> {
         .into_iter()
         .find(|s| *s >= rough * 0.999)
         .unwrap_or(rough);
-    let (first, last) = (
-        (min / step - 1e-6).ceil() as i64,
-        (max / step + 1e-6).floor() as i64,
-    );
+    let (first, last) = ((min / step - 1e-6).ceil() as i64, (max / step + 1e-6).floor() as i64);
     (first..=last)
         .map(|i| i as f64 * step)
         .map(|v| (v, number(v, Some(step))))
@@ -228,9 +218,7 @@ pub(crate) fn log_ticks(min: f64, max: f64, wanted: usize) -> Vec<(f64, String)>
     let (first, last) = ((min - 1e-6).ceil() as i64, (max + 1e-6).floor() as i64);
     let step = (((last - first) as f64 / wanted.max(1) as f64).ceil() as i64).max(1);
     let thinned = (first..=last).filter(|k| k.rem_euclid(step) == 0);
-    thinned
-        .map(|k| (k as f64, format!("10{}", superscript(k))))
-        .collect()
+    thinned.map(|k| (k as f64, format!("10{}", superscript(k)))).collect()
 }
 
 /// A number as people write it: `step` says how fine, otherwise three significant digits.
@@ -275,11 +263,7 @@ mod tests {
 
     #[test]
     fn a_constant_or_empty_range_never_divides_by_zero() {
-        for scale in [
-            Scale::MinMax,
-            Scale::Symmetric,
-            Scale::Range { min: 2.0, max: 2.0 },
-        ] {
+        for scale in [Scale::MinMax, Scale::Symmetric, Scale::Range { min: 2.0, max: 2.0 }] {
             for all in [
                 vec![0.0; 4],
                 vec![-7.0; 4],
@@ -288,10 +272,7 @@ mod tests {
                 vec![],
             ] {
                 let limits = scale.limits(&all);
-                assert!(
-                    limits.max > limits.min,
-                    "{scale:?} over {all:?} gives {limits:?}"
-                );
+                assert!(limits.max > limits.min, "{scale:?} over {all:?} gives {limits:?}");
             }
         }
         assert_eq!(Scale::MinMax.limits(&[3.0, 3.0]).place(3.0), 0.5);
@@ -300,19 +281,13 @@ mod tests {
     #[test]
     fn a_symmetric_scale_puts_zero_in_the_middle() {
         let limits = Scale::Symmetric.limits(&[-1.0, 0.0, 4.0, f32::NAN]);
-        assert_eq!(
-            (limits.min, limits.max, limits.place(0.0)),
-            (-4.0, 4.0, 0.5)
-        );
+        assert_eq!((limits.min, limits.max, limits.place(0.0)), (-4.0, 4.0, 0.5));
     }
 
     #[test]
     fn ticks_are_round_and_inside() {
         let labels = |t: Vec<(f64, String)>| t.into_iter().map(|(_, l)| l).collect::<Vec<_>>();
-        assert_eq!(
-            labels(ticks(0.0, 1.0, 5)),
-            ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]
-        );
+        assert_eq!(labels(ticks(0.0, 1.0, 5)), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(labels(ticks(-3.0, 7.0, 2)), ["0", "5"]);
         assert_eq!(
             labels(log_ticks(-2.0, 3.0, 9)),

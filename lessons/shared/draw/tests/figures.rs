@@ -3,8 +3,8 @@
 use candle_core::{DType, Device, Result, Tensor};
 use draw::image::{Rgb, RgbImage, open};
 use draw::{
-    Area, Arrow, BarChart, Colormap, Diagram, Figure, Heatmap, Histogram, ImagePanel, LineChart,
-    MapGrid, Node, PixelGrid, Region, Scale, Series, Share, Table,
+    Area, Arrow, BarChart, Colormap, Diagram, Figure, Heatmap, Histogram, ImagePanel, LineChart, MapGrid, Node,
+    PixelGrid, Region, Scale, Series, Share, Table,
 };
 
 fn ramp(shape: &[usize]) -> Tensor {
@@ -53,15 +53,9 @@ fn text_is_really_drawn() {
 #[test]
 fn a_map_keeps_the_colours_of_its_cells() {
     let map = Tensor::new(&[[0f32, 1.0], [2.0, 4.0]], &Device::Cpu).unwrap();
-    let picture = Figure::new("")
-        .panel(Heatmap::new(&map).unwrap())
-        .render()
-        .unwrap();
+    let picture = Figure::new("").panel(Heatmap::new(&map).unwrap()).render().unwrap();
     for value in [0f32, 0.25, 0.5, 1.0] {
-        assert!(
-            has(&picture, Colormap::Viridis.rgb(value)),
-            "no cell for {value}"
-        );
+        assert!(has(&picture, Colormap::Viridis.rgb(value)), "no cell for {value}");
     }
 }
 
@@ -69,10 +63,7 @@ fn a_map_keeps_the_colours_of_its_cells() {
 fn nan_is_drawn_in_its_own_colour_and_constants_do_not_divide_by_zero() {
     let broken = Tensor::new(&[[f32::NAN, 1.0], [2.0, f32::INFINITY]], &Device::Cpu).unwrap();
     assert!(has(
-        &Figure::new("")
-            .panel(Heatmap::new(&broken).unwrap())
-            .render()
-            .unwrap(),
+        &Figure::new("").panel(Heatmap::new(&broken).unwrap()).render().unwrap(),
         Colormap::NAN
     ));
     let constant = Tensor::full(5f32, (3, 3), &Device::Cpu).unwrap();
@@ -153,13 +144,7 @@ fn no_size_is_too_small_or_too_odd() {
 #[test]
 fn nothing_is_drawn_into_the_margin() {
     for panels in [1, 3, 64] {
-        let maps = || {
-            (0..panels).map(|i| {
-                Heatmap::new(&ramp(&[3, 4]))
-                    .unwrap()
-                    .title(format!("map {i}"))
-            })
-        };
+        let maps = || (0..panels).map(|i| Heatmap::new(&ramp(&[3, 4])).unwrap().title(format!("map {i}")));
         for figure in [
             Figure::new("many").panels(maps()),
             Figure::new("many").panels(maps()).height(500),
@@ -168,9 +153,7 @@ fn nothing_is_drawn_into_the_margin() {
             let (width, height) = picture.dimensions();
             let stray = picture
                 .enumerate_pixels()
-                .filter(|(x, y, p)| {
-                    (*x < 20 || *y < 20 || *x >= width - 20 || *y >= height - 20) && p.0 != [255; 3]
-                })
+                .filter(|(x, y, p)| (*x < 20 || *y < 20 || *x >= width - 20 || *y >= height - 20) && p.0 != [255; 3])
                 .count();
             assert_eq!(stray, 0, "{panels} panels on {width}×{height}");
         }
@@ -181,10 +164,7 @@ fn nothing_is_drawn_into_the_margin() {
 fn wrong_shapes_and_empty_figures_are_refused() {
     refuses(Figure::new("empty").render(), "at least one panel");
     refuses(
-        Figure::new("huge")
-            .width(10_000)
-            .panel(PixelGrid::square(2))
-            .render(),
+        Figure::new("huge").width(10_000).panel(PixelGrid::square(2)).render(),
         "10000",
     );
     refuses(Heatmap::new(&ramp(&[3])), "[3]");
@@ -205,9 +185,7 @@ fn wrong_shapes_and_empty_figures_are_refused() {
             .render(),
         "got 2",
     );
-    let lost = Diagram::new()
-        .node(Node::new("a", "A"))
-        .arrow(Arrow::new("a", "z"));
+    let lost = Diagram::new().node(Node::new("a", "A")).arrow(Arrow::new("a", "z"));
     refuses(Figure::new("").panel(lost).render(), "\"z\"");
 }
 
@@ -217,10 +195,7 @@ fn a_saved_figure_is_the_drawn_one_and_a_bad_path_is_named() {
     let figure = Figure::new("saved").panel(ImagePanel::new(&ramp(&[3, 9, 9])).unwrap());
     let path = figure.save(folder.join("deep/er/figure.png")).unwrap();
     assert_eq!(open(&path).unwrap().to_rgb8(), figure.render().unwrap());
-    let message = figure
-        .save(path.join("below_a_file.png"))
-        .unwrap_err()
-        .to_string();
+    let message = figure.save(path.join("below_a_file.png")).unwrap_err().to_string();
     std::fs::remove_dir_all(&folder).unwrap();
     assert!(message.contains("below_a_file.png"), "{message}");
 }
@@ -233,10 +208,7 @@ fn a_table_shows_every_cell_and_refuses_a_row_of_another_length() {
         picture.pixels().filter(|p| p.0[0] < 120).count()
     };
     let (empty, full) = (dark(table("")), dark(table("0.25")));
-    assert!(
-        full > empty + 20,
-        "a cell added {empty} to {full} dark pixels"
-    );
+    assert!(full > empty + 20, "a cell added {empty} to {full} dark pixels");
     refuses(
         Figure::new("").panel(table("1").row(["bn1"])).render(),
         "cells in a row",

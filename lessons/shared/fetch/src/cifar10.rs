@@ -22,10 +22,7 @@ use crate::{Fetch, find, verify};
 /// Where the hub client keeps what candle-datasets asks for: repository `cifar10`, this reference, these files.
 const REPOSITORY: &str = "datasets--cifar10";
 const REFERENCE: &str = "refs/convert/parquet";
-const PARQUET: [&str; 2] = [
-    "plain_text/train/0000.parquet",
-    "plain_text/test/0000.parquet",
-];
+const PARQUET: [&str; 2] = ["plain_text/train/0000.parquet", "plain_text/test/0000.parquet"];
 /// An address at which nothing answers.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
@@ -43,15 +40,8 @@ impl Fetch {
         match from {
             None => {
                 let download = |file| self.download(item, file);
-                let files = item
-                    .files
-                    .iter()
-                    .map(download)
-                    .collect::<Result<Vec<_>>>()?;
-                let source = format!(
-                    "{}/{} at revision {}",
-                    item.owner, item.repository, item.revision
-                );
+                let files = item.files.iter().map(download).collect::<Result<Vec<_>>>()?;
+                let source = format!("{}/{} at revision {}", item.owner, item.repository, item.revision);
                 self.take_parquet(item, &files, &source)?;
                 for path in files {
                     std::fs::remove_file(path)?;
@@ -73,17 +63,11 @@ impl Fetch {
                 verify(&find(folder, file, &[])?, file)?;
             }
             let images = images(files.split_last().map(|(test, train)| (train, test)))?;
-            return self.run_loader(
-                &["--batches".as_ref(), folder.as_os_str()],
-                None,
-                images,
-                &source,
-            );
+            return self.run_loader(&["--batches".as_ref(), folder.as_os_str()], None, images, &source);
         }
         let found = |file: &RemoteFile| {
-            let path = find(folder, file, &[]).context(
-                "it has no binary batches (test_batch.bin and its kin) and not both parquet files",
-            )?;
+            let path = find(folder, file, &[])
+                .context("it has no binary batches (test_batch.bin and its kin) and not both parquet files")?;
             verify(&path, file)?;
             Ok(path)
         };

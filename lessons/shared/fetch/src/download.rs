@@ -56,10 +56,7 @@ impl Fetch {
                 )));
             }
             // What was there may have been the fault: once more from the beginning.
-            println!(
-                "what was there of {} was damaged: from the beginning",
-                file.path
-            );
+            println!("what was there of {} was damaged: from the beginning", file.path);
             return self.download(item, file);
         }
         std::fs::rename(&partial, &complete)?;
@@ -159,9 +156,7 @@ impl Fetch {
                  to go on",
                 file.size
             ),
-            HFError::EntryNotFound { .. }
-            | HFError::RepoNotFound { .. }
-            | HFError::RevisionNotFound { .. } => anyhow!(
+            HFError::EntryNotFound { .. } | HFError::RepoNotFound { .. } | HFError::RevisionNotFound { .. } => anyhow!(
                 "{endpoint} has no {} in {}/{} at revision {}",
                 file.path,
                 item.owner,
@@ -201,8 +196,7 @@ fn piece(
 }
 
 fn bar(size: u64, done: u64) -> ProgressBar {
-    const TEMPLATE: &str =
-        "{bar:30} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}, {eta} left";
+    const TEMPLATE: &str = "{bar:30} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}, {eta} left";
     let style = ProgressStyle::with_template(TEMPLATE).expect("a valid template");
     let bar = ProgressBar::new(size).with_style(style);
     bar.set_position(done);

@@ -66,8 +66,7 @@ impl Fetch {
     /// Held while something is fetched.
     fn lock(&self) -> Result<File> {
         let folder = self.cache.downloads();
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("{} cannot be made", folder.display()))?;
+        std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let path = folder.join("lock");
         let file = File::create(&path).with_context(|| path.display().to_string())?;
         match file.try_lock() {
@@ -115,10 +114,7 @@ fn find(folder: &Path, file: &RemoteFile, others: &[&str]) -> Result<PathBuf> {
     }
     let name = file.path.rsplit('/').next().expect("a name");
     let names = [&[file.path.as_str(), name], others].concat();
-    let found = names
-        .iter()
-        .map(|name| folder.join(name))
-        .find(|path| path.is_file());
+    let found = names.iter().map(|name| folder.join(name)).find(|path| path.is_file());
     found.with_context(|| format!("{}: expected {name}, found none", folder.display()))
 }
 
@@ -165,13 +161,7 @@ mod tests {
 
     #[test]
     fn the_estimate_is_size_over_speed() {
-        assert_eq!(
-            estimate(143_646_105),
-            "144 MB, 2 min at 10 Mbit/s, 11 s at 100 Mbit/s"
-        );
-        assert_eq!(
-            estimate(20_000),
-            "20 kB, a second at 10 Mbit/s, a second at 100 Mbit/s"
-        );
+        assert_eq!(estimate(143_646_105), "144 MB, 2 min at 10 Mbit/s, 11 s at 100 Mbit/s");
+        assert_eq!(estimate(20_000), "20 kB, a second at 10 Mbit/s, a second at 100 Mbit/s");
     }
 }

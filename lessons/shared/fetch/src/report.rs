@@ -40,12 +40,7 @@ pub fn status(cache: &Cache, catalogue: &Catalogue) -> String {
 }
 
 fn state(cache: &Cache, item: &Item) -> String {
-    let again = || {
-        format!(
-            "DAMAGED; `cargo run -p fetch -- {}` fetches it again",
-            item.name
-        )
-    };
+    let again = || format!("DAMAGED; `cargo run -p fetch -- {}` fetches it again", item.name);
     let Some(place) = place(cache, item) else {
         let partials = item.files.iter().map(|file| {
             let paths = [
@@ -59,10 +54,7 @@ fn state(cache: &Cache, item: &Item) -> String {
                 .sum::<u64>()
         });
         return match partials.sum() {
-            0 => format!(
-                "not fetched, {} to download",
-                megabytes(item.download_size())
-            ),
+            0 => format!("not fetched, {} to download", megabytes(item.download_size())),
             some => format!(
                 "{} of {} downloaded; `cargo run -p fetch -- {}` goes on",
                 megabytes(some),
@@ -87,11 +79,11 @@ fn state(cache: &Cache, item: &Item) -> String {
 /// Whether what lies there has the checksum that it should have.
 pub(crate) fn is_whole(cache: &Cache, item: &Item) -> bool {
     match item.kind {
-        Kind::Weights => std::fs::read(cache.weights_file(&item.name))
-            .is_ok_and(|bytes| checksum(&bytes) == item.files[0].sha256),
+        Kind::Weights => {
+            std::fs::read(cache.weights_file(&item.name)).is_ok_and(|bytes| checksum(&bytes) == item.files[0].sha256)
+        }
         Kind::Data => About::read(cache).is_some_and(|about| {
-            let is_whole =
-                |split| Cifar10::open(cache, split).is_ok_and(|data| data.is_whole(&about));
+            let is_whole = |split| Cifar10::open(cache, split).is_ok_and(|data| data.is_whole(&about));
             [Split::Train, Split::Test].into_iter().all(is_whole)
         }),
     }
@@ -114,9 +106,7 @@ pub fn remove(cache: &Cache, catalogue: &Catalogue, what: &str) -> Result<u64> {
         ("trained", _) => vec![cache.trained()],
         ("downloads", _) => vec![cache.downloads()],
         ("all", _) => all(),
-        _ => bail!(
-            "nothing called {what:?} is fetched; `cargo run -p fetch -- status` lists what is"
-        ),
+        _ => bail!("nothing called {what:?} is fetched; `cargo run -p fetch -- status` lists what is"),
     };
     let mut freed = 0;
     for place in places {

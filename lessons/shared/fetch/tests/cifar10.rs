@@ -38,14 +38,8 @@ fn parquet_from_the_hub_is_unpacked_upright() {
     let fetch = fetch(catalogue.clone(), &cache, &hub.endpoint);
 
     fetch.item("cifar10", None).unwrap();
-    assert!(
-        stored(&fetch.cache, "train") == train,
-        "the images to train on"
-    );
-    assert!(
-        stored(&fetch.cache, "test") == test,
-        "the images to test on"
-    );
+    assert!(stored(&fetch.cache, "train") == train, "the images to train on");
+    assert!(stored(&fetch.cache, "test") == test, "the images to test on");
     let about = About::read(&fetch.cache).unwrap();
     assert_eq!((about.train, about.test), (23, 7));
     assert!(about.source.contains(common::REVISION), "{about:?}");
@@ -61,9 +55,7 @@ fn parquet_from_the_hub_is_unpacked_upright() {
     hub.take_requests();
     fetch.item("cifar10", None).unwrap();
     assert!(hub.take_requests().is_empty(), "nothing is contacted");
-    let left: Vec<_> = std::fs::read_dir(fetch.cache.downloads())
-        .unwrap()
-        .collect();
+    let left: Vec<_> = std::fs::read_dir(fetch.cache.downloads()).unwrap().collect();
     assert_eq!(left.len(), 1, "the lock only: {left:?}");
     let status = fetch::status(&fetch.cache, &catalogue);
     assert!(status.contains("whole, 23 and 7 images"), "{status}");
@@ -93,11 +85,7 @@ fn binary_batches_are_read_upright() {
             train.extend(rows);
         }
     }
-    let fetch = fetch(
-        catalogue,
-        &folder.path().join("cache"),
-        "http://127.0.0.1:9",
-    );
+    let fetch = fetch(catalogue, &folder.path().join("cache"), "http://127.0.0.1:9");
 
     // One byte is another: refused before anything is read.
     let path = from.join("data_batch_3.bin");
@@ -114,15 +102,9 @@ fn binary_batches_are_read_upright() {
 
     std::fs::write(&path, good).unwrap();
     fetch.item("cifar10", Some(folder.path())).unwrap();
-    assert!(
-        stored(&fetch.cache, "train") == train,
-        "the images to train on"
-    );
+    assert!(stored(&fetch.cache, "train") == train, "the images to train on");
     let test = common::rows(60_000..70_000);
-    assert!(
-        stored(&fetch.cache, "test") == test,
-        "the images to test on"
-    );
+    assert!(stored(&fetch.cache, "test") == test, "the images to test on");
 }
 
 /// What candle-datasets would panic on or pass over, behind a checksum that is right.
@@ -142,19 +124,9 @@ fn broken_parquet_leaves_nothing() {
     };
     let cases: [(&str, &[u8], usize, &str); 4] = [
         ("an image that is none", &no_image, 4, "cannot read"),
-        (
-            "a label that is none",
-            &bad_label,
-            4,
-            "expected labels 0 to 9, got 10",
-        ),
+        ("a label that is none", &bad_label, 4, "expected labels 0 to 9, got 10"),
         ("fewer rows", &good, 5, "expected 5 rows, got 4"),
-        (
-            "no parquet",
-            b"PAR1 and then nothing",
-            4,
-            "not a parquet file",
-        ),
+        ("no parquet", b"PAR1 and then nothing", 4, "not a parquet file"),
     ];
     for (what, train, rows, reason) in cases {
         let catalogue = common::cifar10((train, rows), (&good, 4));
@@ -200,11 +172,7 @@ fn the_program_ends_with_one_sentence_and_status_1_where_there_is_no_network() {
             .output()
             .unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (
-            output.status.code(),
-            text(output.stdout),
-            text(output.stderr),
-        )
+        (output.status.code(), text(output.stdout), text(output.stderr))
     };
     for name in ["cifar10", "resnet18", "resnet50"] {
         let (code, _, error) = run(&[name]);
@@ -237,9 +205,6 @@ fn the_programs_commands_are_the_catalogues() {
         .unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     for Item { name, kind, .. } in real_data::catalogue::shipped().items {
-        assert!(
-            help.contains(&format!("  {name} ")),
-            "{name} ({kind:?}): {help}"
-        );
+        assert!(help.contains(&format!("  {name} ")), "{name} ({kind:?}): {help}");
     }
 }

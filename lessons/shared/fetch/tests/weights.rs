@@ -57,10 +57,7 @@ fn a_complete_download_is_the_file_and_is_not_asked_for_again() {
     assert!(std::fs::read(&place).unwrap() == bytes, "the same bytes");
     assert_eq!(ResNet::load(&place).unwrap().config().width, 32);
     let gets: Vec<_> = hub.take_requests();
-    let gets: Vec<_> = gets
-        .iter()
-        .filter(|request| request.starts_with("GET"))
-        .collect();
+    let gets: Vec<_> = gets.iter().filter(|request| request.starts_with("GET")).collect();
     assert_eq!(gets.len(), bytes.len().div_ceil(4 << 20), "{gets:?}");
     assert!(fetch::status(&fetch.cache, &catalogue).contains("resnet18  whole, "));
 
@@ -71,9 +68,7 @@ fn a_complete_download_is_the_file_and_is_not_asked_for_again() {
     std::fs::create_dir(fetch.cache.downloads().join("left by a killed run")).unwrap();
     fetch.item("resnet18", None).unwrap();
     assert!(std::fs::read(&place).unwrap() == bytes, "fetched again");
-    let left: Vec<_> = std::fs::read_dir(fetch.cache.downloads())
-        .unwrap()
-        .collect();
+    let left: Vec<_> = std::fs::read_dir(fetch.cache.downloads()).unwrap().collect();
     assert_eq!(left.len(), 1, "the lock only: {left:?}");
 }
 
@@ -88,10 +83,7 @@ fn an_interrupted_download_goes_on_where_it_stopped() {
     hub.break_after(Some(6_000_000));
     let error = refusal(&fetch);
     assert!(error.contains("broke off after 4194304 of"), "{error}");
-    assert!(
-        error.contains("run `cargo run -p fetch -- resnet18` again"),
-        "{error}"
-    );
+    assert!(error.contains("run `cargo run -p fetch -- resnet18` again"), "{error}");
     assert_nothing_is_taken_for_whole(&fetch);
     let status = fetch::status(&fetch.cache, &catalogue);
     assert!(status.contains("4 MB of 11 MB downloaded"), "{status}");
@@ -123,10 +115,7 @@ fn a_program_that_was_killed_within_a_piece_goes_on_too() {
     fetch.item("resnet18", None).unwrap();
     let place = fetch.cache.weights_file("resnet18");
     assert!(std::fs::read(place).unwrap() == bytes, "the same bytes");
-    assert!(
-        hub.take_requests()
-            .contains(&"GET bytes=5000001-9194304".to_string())
-    );
+    assert!(hub.take_requests().contains(&"GET bytes=5000001-9194304".to_string()));
 }
 
 #[test]
@@ -141,11 +130,7 @@ fn a_damaged_beginning_is_noticed_and_fetched_again() {
         .downloads()
         .join(format!("{}.partial", item.files[0].sha256));
     std::fs::create_dir_all(fetch.cache.downloads()).unwrap();
-    for damaged in [
-        vec![7; 5_000_000],
-        vec![7; bytes.len()],
-        vec![7; bytes.len() + 9],
-    ] {
+    for damaged in [vec![7; 5_000_000], vec![7; bytes.len()], vec![7; bytes.len() + 9]] {
         std::fs::write(&partial, damaged).unwrap();
         fetch.item("resnet18", None).unwrap();
         let place = fetch.cache.weights_file("resnet18");
@@ -170,9 +155,7 @@ fn another_file_than_the_pinned_one_is_refused() {
     );
     assert!(error.contains("expected SHA-256"), "{error}");
     assert_nothing_is_taken_for_whole(&fetch);
-    let left: Vec<_> = std::fs::read_dir(fetch.cache.downloads())
-        .unwrap()
-        .collect();
+    let left: Vec<_> = std::fs::read_dir(fetch.cache.downloads()).unwrap().collect();
     assert_eq!(left.len(), 1, "the lock only: {left:?}");
 }
 
@@ -199,18 +182,10 @@ fn without_a_network_one_sentence_says_what_to_do() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let fetch = fetch(
-        &common::weights(&bytes),
-        folder.path(),
-        &format!("http://{port}"),
-    );
+    let fetch = fetch(&common::weights(&bytes), folder.path(), &format!("http://{port}"));
     let start = Instant::now();
     let error = refusal(&fetch);
-    assert!(
-        start.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     assert!(
         error.contains("cannot be reached: run `cargo run -p fetch -- resnet18` where"),
         "{error}"
@@ -236,11 +211,7 @@ fn a_server_without_ranges_is_refused() {
 fn weights_from_a_folder_are_checked_like_downloaded_ones() {
     let (folder, bytes) = (tempfile::tempdir().unwrap(), network());
     let catalogue = common::weights(&bytes);
-    let fetch = fetch(
-        &catalogue,
-        &folder.path().join("cache"),
-        "http://127.0.0.1:9",
-    );
+    let fetch = fetch(&catalogue, &folder.path().join("cache"), "http://127.0.0.1:9");
     let from = folder.path().join("from");
     std::fs::create_dir_all(&from).unwrap();
     let take = || {
@@ -248,11 +219,7 @@ fn weights_from_a_folder_are_checked_like_downloaded_ones() {
             .item("resnet18", Some(&from))
             .map_err(|error| format!("{error:#}"))
     };
-    assert!(
-        take()
-            .unwrap_err()
-            .contains("expected model.safetensors, found none")
-    );
+    assert!(take().unwrap_err().contains("expected model.safetensors, found none"));
     let path = from.join("resnet18.safetensors");
     std::fs::write(&path, &bytes[1..]).unwrap();
     assert!(take().unwrap_err().contains("bytes, got"));

@@ -46,9 +46,7 @@ impl Cache {
 
     /// The cache in this folder, which need not exist.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
-        Self {
-            folder: folder.into(),
-        }
+        Self { folder: folder.into() }
     }
 
     /// The folder itself.
@@ -153,9 +151,6 @@ mod tests {
         std::fs::write(&path, b"half a file").unwrap();
         let error = cache.weights("resnet18").unwrap_err().to_string();
         assert!(error.contains("not the file that was fetched"), "{error}");
-        assert!(
-            error.contains("fetch -- resnet18` fetches it again"),
-            "{error}"
-        );
+        assert!(error.contains("fetch -- resnet18` fetches it again"), "{error}");
     }
 }

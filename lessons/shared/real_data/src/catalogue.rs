@@ -187,10 +187,7 @@ pub fn weights(name: &str) -> Option<Item> {
 
 /// What weights there are.
 pub fn names_of_weights() -> Vec<String> {
-    let weights = shipped()
-        .items
-        .into_iter()
-        .filter(|item| item.kind == Kind::Weights);
+    let weights = shipped().items.into_iter().filter(|item| item.kind == Kind::Weights);
     weights.map(|item| item.name).collect()
 }
 

@@ -89,10 +89,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// PyTorch's median over the same number of runs, if it is installed.
 fn pytorch(python: &str, mode: &str, batch: usize) -> Option<f64> {
     let output = Command::new(python)
-        .arg(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/examples/pytorch_reference.py"
-        ))
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/pytorch_reference.py"))
         .args([
             "--mode",
             mode,

@@ -29,13 +29,7 @@ pub fn shipped(name: &str) -> Result<ResNet> {
     let path = folder().join(format!("{name}.safetensors"));
     let restore = || format!("restore it with `git checkout -- {}`", path.display());
     let read = |path: &PathBuf| {
-        std::fs::read(path).map_err(|e| {
-            Error::Msg(format!(
-                "{}: cannot be read ({e}); {}",
-                path.display(),
-                restore()
-            ))
-        })
+        std::fs::read(path).map_err(|e| Error::Msg(format!("{}: cannot be read ({e}); {}", path.display(), restore())))
     };
     let sums = String::from_utf8_lossy(&read(&folder().join("SHA256SUMS"))?).into_owned();
     let file = format!("{name}.safetensors");
@@ -62,8 +56,5 @@ pub fn shipped(name: &str) -> Result<ResNet> {
 
 /// SHA-256 of some bytes, in hexadecimal.
 pub fn checksum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -162,29 +162,22 @@ impl Config {
     /// Name and shape of everything a checkpoint holds, batch norm's running statistics included, in forward order.
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         let mut tensors = Vec::new();
-        let mut convolution =
-            |name: String, out: usize, input: usize, side: usize, norm: String| {
-                tensors.push((format!("{name}.weight"), vec![out, input, side, side]));
-                for part in ["weight", "bias", "running_mean", "running_var"] {
-                    tensors.push((format!("{norm}.{part}"), vec![out]));
-                }
-            };
+        let mut convolution = |name: String, out: usize, input: usize, side: usize, norm: String| {
+            tensors.push((format!("{name}.weight"), vec![out, input, side, side]));
+            for part in ["weight", "bias", "running_mean", "running_var"] {
+                tensors.push((format!("{norm}.{part}"), vec![out]));
+            }
+        };
         let side = self.stem.convolution().kernel;
         convolution("conv1".into(), self.width, 3, side, "bn1".into());
         for plan in self.plan() {
             let path = plan.path();
             for (index, conv) in plan.convolutions(self.block).into_iter().enumerate() {
-                let (name, norm) = (
-                    format!("{path}.conv{}", index + 1),
-                    format!("{path}.bn{}", index + 1),
-                );
+                let (name, norm) = (format!("{path}.conv{}", index + 1), format!("{path}.bn{}", index + 1));
                 convolution(name, conv.outputs, conv.inputs, conv.window.kernel, norm);
             }
             if plan.projects {
-                let (name, norm) = (
-                    format!("{path}.downsample.0"),
-                    format!("{path}.downsample.1"),
-                );
+                let (name, norm) = (format!("{path}.downsample.0"), format!("{path}.downsample.1"));
                 convolution(name, plan.outputs, plan.inputs, 1, norm);
             }
         }
@@ -199,9 +192,7 @@ impl Config {
             .tensors()
             .into_iter()
             .filter(|(name, _)| !name.contains("running_"));
-        trainable
-            .map(|(_, shape)| shape.iter().product::<usize>())
-            .sum()
+        trainable.map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
 
     /// The architecture that a set of weights belongs to, read off the names and shapes.
@@ -231,11 +222,7 @@ impl Config {
                 .count()
         };
         Ok(Self {
-            block: if is_bottleneck {
-                Block::Bottleneck
-            } else {
-                Block::Basic
-            },
+            block: if is_bottleneck { Block::Bottleneck } else { Block::Basic },
             blocks: [count(1), count(2), count(3), count(4)],
             width: conv1[0],
             stem: if conv1.last() == Some(&7) {

@@ -79,14 +79,7 @@ impl BatchNorm {
             }
         };
         let from_this_batch = mode == Mode::Training;
-        ops::batch_norm(
-            x,
-            &self.weight,
-            &self.bias,
-            &statistics,
-            Self::EPSILON,
-            from_this_batch,
-        )
+        ops::batch_norm(x, &self.weight, &self.bias, &statistics, Self::EPSILON, from_this_batch)
     }
 
     /// Moves the stored statistics a tenth of the way to the batch's; the stored variance is the unbiased one.

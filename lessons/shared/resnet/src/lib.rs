@@ -84,10 +84,7 @@ pub fn by_image(images: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor> + Sync) -
         Some(1) => f(images),
         Some(&batch) => {
             let part = |index| f(&images.narrow(0, index, 1)?);
-            let parts = (0..batch)
-                .into_par_iter()
-                .map(part)
-                .collect::<Result<Vec<_>>>()?;
+            let parts = (0..batch).into_par_iter().map(part).collect::<Result<Vec<_>>>()?;
             Tensor::cat(&parts, 0)
         }
     }

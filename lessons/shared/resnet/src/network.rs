@@ -138,9 +138,7 @@ impl ResNet {
 
     fn trace(&self, images: &Tensor, wanted: &[&str], with_taps: bool) -> Result<Trace> {
         let known = self.sites();
-        wanted
-            .iter()
-            .try_for_each(|site| sites::find(&known, site))?;
+        wanted.iter().try_for_each(|site| sites::find(&known, site))?;
         let (mut activations, mut taps) = (HashMap::new(), HashMap::new());
         let logits = self.forward_visit(images, &mut |site, activation| {
             if !wanted.contains(&site) {
@@ -154,10 +152,7 @@ impl ResNet {
             } else {
                 None
             };
-            activations.insert(
-                site.to_string(),
-                tapped.as_ref().unwrap_or(activation).clone(),
-            );
+            activations.insert(site.to_string(), tapped.as_ref().unwrap_or(activation).clone());
             Ok(tapped)
         })?;
         Ok(Trace::new(logits, activations, taps))
@@ -245,11 +240,7 @@ impl ResidualBlock {
                 .projects
                 .then(|| {
                     let window = ops::Window::new(1).stride(plan.stride);
-                    pair(
-                        format!("{path}.downsample.0"),
-                        format!("{path}.downsample.1"),
-                        window,
-                    )
+                    pair(format!("{path}.downsample.0"), format!("{path}.downsample.1"), window)
                 })
                 .transpose()?,
             layer: plan.is_last.then(|| format!("layer{}", plan.layer)),
@@ -266,10 +257,7 @@ impl ResidualBlock {
         let name = |site: &str| format!("{}.{site}", self.path);
         let mut x = input.clone();
         for (index, (convolution, norm)) in self.branch.iter().enumerate() {
-            x = at(
-                &name(&format!("conv{}", index + 1)),
-                convolution.forward(&x)?,
-            )?;
+            x = at(&name(&format!("conv{}", index + 1)), convolution.forward(&x)?)?;
             x = at(&name(&format!("bn{}", index + 1)), norm.forward(&x, mode)?)?;
             if index + 1 < self.branch.len() {
                 x = at(&name(&relu_site(index)), ops::relu(&x)?)?;
@@ -302,17 +290,10 @@ impl ResidualBlock {
             }
         }
         if self.downsample.is_some() {
-            parts.extend([
-                "downsample.0".into(),
-                "downsample.1".into(),
-                "downsample".into(),
-            ]);
+            parts.extend(["downsample.0".into(), "downsample.1".into(), "downsample".into()]);
         }
         parts.extend(["add".into(), relu_site(self.branch.len() - 1)]);
-        let mut sites: Vec<_> = parts
-            .into_iter()
-            .map(|part| format!("{}.{part}", self.path))
-            .collect();
+        let mut sites: Vec<_> = parts.into_iter().map(|part| format!("{}.{part}", self.path)).collect();
         sites.push(self.path.clone());
         sites.extend(self.layer.clone());
         sites

@@ -26,18 +26,12 @@ pub fn initialize(config: &Config, seed: u64) -> Result<Parameters> {
         let length = shape.iter().product();
         let mut normal = |variance: f64| {
             let normal = Normal::new(0.0, variance.sqrt()).map_err(Error::wrap)?;
-            Ok::<_, Error>(
-                (0..length)
-                    .map(|_| normal.sample(&mut random) as f32)
-                    .collect(),
-            )
+            Ok::<_, Error>((0..length).map(|_| normal.sample(&mut random) as f32).collect())
         };
         let values: Vec<f32> = match *shape.as_slice() {
             [out, _, height, width] => normal(2.0 / (out * height * width) as f64)?,
             [_, features] => normal(1.0 / features as f64)?,
-            _ if name.ends_with("running_var")
-                || (name.ends_with("weight") && name != "fc.weight") =>
-            {
+            _ if name.ends_with("running_var") || (name.ends_with("weight") && name != "fc.weight") => {
                 vec![1.0; length]
             }
             _ => vec![0.0; length],
@@ -57,17 +51,10 @@ pub fn read(path: impl AsRef<Path>) -> Result<Parameters> {
     if !path.is_file() {
         return Err(explain("expected a file with weights, found none".into()));
     }
-    let extension = path
-        .extension()
-        .and_then(|e| e.to_str())
-        .unwrap_or_default();
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     let parameters: Parameters = match extension {
-        "safetensors" => candle_core::safetensors::load(path, &Device::Cpu).map_err(|e| {
-            explain(format!(
-                "not a complete safetensors file ({})",
-                first_line(&e)
-            ))
-        })?,
+        "safetensors" => candle_core::safetensors::load(path, &Device::Cpu)
+            .map_err(|e| explain(format!("not a complete safetensors file ({})", first_line(&e))))?,
         "pth" | "pt" | "bin" => state_dict(path)
             .map_err(|e| explain(format!("not a PyTorch state dict ({})", first_line(&e))))?
             .into_iter()
@@ -99,12 +86,7 @@ fn state_dict(path: &Path) -> Result<Vec<(String, Tensor)>> {
 }
 
 fn first_line(error: &Error) -> String {
-    error
-        .to_string()
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_string()
+    error.to_string().lines().next().unwrap_or_default().to_string()
 }
 
 /// Writes named tensors to a `.safetensors` file: first beside it, then renamed, so that an interruption leaves the
@@ -113,8 +95,7 @@ pub fn save(parameters: &Parameters, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     let partial = path.with_extension("safetensors.partial");
     candle_core::safetensors::save(parameters, &partial)?;
-    std::fs::rename(&partial, path)
-        .map_err(|e| Error::Msg(format!("{}: cannot be written ({e})", path.display())))
+    std::fs::rename(&partial, path).map_err(|e| Error::Msg(format!("{}: cannot be written ({e})", path.display())))
 }
 
 /// Checks that `parameters` are exactly those of `config`: every name, every shape, every value finite.
@@ -129,14 +110,9 @@ pub fn verify(config: &Config, parameters: &Parameters) -> Result<()> {
         match parameters.get(&name) {
             None => faults.push(format!("{name} is missing")),
             Some(tensor) if tensor.dims() != shape => {
-                faults.push(format!(
-                    "{name}: expected shape {shape:?}, got {:?}",
-                    tensor.dims()
-                ));
+                faults.push(format!("{name}: expected shape {shape:?}, got {:?}", tensor.dims()));
             }
-            Some(tensor) if !is_finite(tensor)? => {
-                faults.push(format!("{name} holds NaN or infinity"))
-            }
+            Some(tensor) if !is_finite(tensor)? => faults.push(format!("{name} holds NaN or infinity")),
             Some(_) => {}
         }
     }

@@ -47,11 +47,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    pub(crate) fn new(
-        logits: Tensor,
-        activations: HashMap<String, Tensor>,
-        taps: HashMap<String, Var>,
-    ) -> Self {
+    pub(crate) fn new(logits: Tensor, activations: HashMap<String, Tensor>, taps: HashMap<String, Var>) -> Self {
         Self {
             logits,
             activations,
@@ -71,10 +67,7 @@ impl Trace {
     /// **Errors** if `objective` is not a scalar: a sum over images must be yours to choose.
     pub fn gradients(&self, objective: &Tensor) -> Result<Gradients> {
         if objective.elem_count() != 1 {
-            bail!(
-                "expected a scalar objective, got shape {:?}",
-                objective.dims()
-            );
+            bail!("expected a scalar objective, got shape {:?}", objective.dims());
         }
         Ok(Gradients {
             store: objective.backward()?,
@@ -89,10 +82,7 @@ fn captured<'a, T>(by_site: &'a HashMap<String, T>, site: &str) -> Result<&'a T>
         None => {
             let mut sites: Vec<_> = by_site.keys().map(String::as_str).collect();
             sites.sort_unstable();
-            bail!(
-                "site {site:?} was not asked for; this pass has {}",
-                sites.join(", ")
-            )
+            bail!("site {site:?} was not asked for; this pass has {}", sites.join(", "))
         }
     }
 }

@@ -22,25 +22,16 @@ fn distinct(shape: &[usize], random: &mut ChaCha8Rng) -> Result<Tensor> {
 
 /// Compares the gradients of `Σ f(inputs) · c`, with a fixed random c, with central differences at every coordinate.
 #[track_caller]
-fn assert_gradients(
-    f: impl Fn(&[Tensor]) -> Result<Tensor>,
-    inputs: &[Tensor],
-    random: &mut ChaCha8Rng,
-) {
+fn assert_gradients(f: impl Fn(&[Tensor]) -> Result<Tensor>, inputs: &[Tensor], random: &mut ChaCha8Rng) {
     let mut check = || -> Result<()> {
-        let variables = inputs
-            .iter()
-            .map(Var::from_tensor)
-            .collect::<Result<Vec<_>>>()?;
+        let variables = inputs.iter().map(Var::from_tensor).collect::<Result<Vec<_>>>()?;
         let tensors: Vec<_> = variables.iter().map(|v| v.as_tensor().clone()).collect();
         let y = f(&tensors)?;
         let coefficients = distinct(y.dims(), random)?;
         let objective = |y: &Tensor| -> Result<Tensor> { (y * &coefficients)?.sum_all() };
         let gradients = objective(&y)?.backward()?;
         for (which, input) in inputs.iter().enumerate() {
-            let gradient = gradients
-                .get(&tensors[which])
-                .expect("a gradient for every input");
+            let gradient = gradients.get(&tensors[which]).expect("a gradient for every input");
             assert_eq!(gradient.dims(), input.dims());
             let gradient = gradient.flatten_all()?.to_vec1::<f64>()?;
             let values = input.flatten_all()?.to_vec1::<f64>()?;
@@ -71,9 +62,7 @@ fn assert_gradients(
 fn slow_convolution(x: &Tensor, kernel: &Tensor, window: Window) -> Result<Tensor> {
     let (batch, inputs, height, width) = x.dims4()?;
     let outputs = kernel.dim(0)?;
-    let size = |n: usize| {
-        (n + 2 * window.padding - window.dilation * (window.kernel - 1) - 1) / window.stride + 1
-    };
+    let size = |n: usize| (n + 2 * window.padding - window.dilation * (window.kernel - 1) - 1) / window.stride + 1;
     let (out_height, out_width) = (size(height), size(width));
     let (xs, ks) = (
         x.flatten_all()?.to_vec1::<f64>()?,
@@ -88,20 +77,11 @@ fn slow_convolution(x: &Tensor, kernel: &Tensor, window: Window) -> Result<Tenso
                     for c in 0..inputs {
                         for ky in 0..window.kernel {
                             for kx in 0..window.kernel {
-                                let iy = (oy * window.stride + ky * window.dilation) as isize
-                                    - window.padding as isize;
-                                let ix = (ox * window.stride + kx * window.dilation) as isize
-                                    - window.padding as isize;
-                                if iy >= 0
-                                    && ix >= 0
-                                    && (iy as usize) < height
-                                    && (ix as usize) < width
-                                {
-                                    let at = ((b * inputs + c) * height + iy as usize) * width
-                                        + ix as usize;
-                                    let tap = ((o * inputs + c) * window.kernel + ky)
-                                        * window.kernel
-                                        + kx;
+                                let iy = (oy * window.stride + ky * window.dilation) as isize - window.padding as isize;
+                                let ix = (ox * window.stride + kx * window.dilation) as isize - window.padding as isize;
+                                if iy >= 0 && ix >= 0 && (iy as usize) < height && (ix as usize) < width {
+                                    let at = ((b * inputs + c) * height + iy as usize) * width + ix as usize;
+                                    let tap = ((o * inputs + c) * window.kernel + ky) * window.kernel + kx;
                                     sum += xs[at] * ks[tap];
                                 }
                             }
@@ -141,14 +121,7 @@ fn convolutions() -> Vec<(usize, usize, usize, usize, usize, Window)> {
         (2, 3, 5, 5, 6, Window::new(1)),
         (2, 3, 2, 5, 6, Window::new(1).stride(2)),
         (1, 2, 2, 9, 8, Window::new(3).dilation(2).padding(1)),
-        (
-            1,
-            2,
-            2,
-            11,
-            8,
-            Window::new(3).dilation(2).stride(3).padding(2),
-        ),
+        (1, 2, 2, 11, 8, Window::new(3).dilation(2).stride(3).padding(2)),
         (2, 2, 2, 3, 4, Window::new(2).padding(3)),
         (5, 1, 2, 2, 3, Window::new(2).stride(2)),
     ]
@@ -166,11 +139,7 @@ fn convolution_equals_its_definition() {
     ];
     for (batch, inputs, outputs, height, width, window) in convolutions().into_iter().chain(large) {
         let x = distinct(&[batch, inputs, height, width], &mut random).unwrap();
-        let kernel = distinct(
-            &[outputs, inputs, window.kernel, window.kernel],
-            &mut random,
-        )
-        .unwrap();
+        let kernel = distinct(&[outputs, inputs, window.kernel, window.kernel], &mut random).unwrap();
         let expected = slow_convolution(&x, &kernel, window).unwrap();
         assert_close(&conv2d(&x, &kernel, window).unwrap(), &expected, 1e-9);
         let single = |t: &Tensor| t.to_dtype(DType::F32);
@@ -184,11 +153,7 @@ fn gradients_of_a_convolution() {
     let mut random = ChaCha8Rng::seed_from_u64(2);
     for (batch, inputs, outputs, height, width, window) in convolutions() {
         let x = distinct(&[batch, inputs, height, width], &mut random).unwrap();
-        let kernel = distinct(
-            &[outputs, inputs, window.kernel, window.kernel],
-            &mut random,
-        )
-        .unwrap();
+        let kernel = distinct(&[outputs, inputs, window.kernel, window.kernel], &mut random).unwrap();
         assert_gradients(|t| conv2d(&t[0], &t[1], window), &[x, kernel], &mut random);
     }
 }
@@ -203,8 +168,7 @@ fn gradients_of_a_large_convolution_are_its_adjoint() {
         (9, 33, 20, 5, 4, Window::new(3).stride(2).padding(1)),
         (2, 40, 24, 31, 30, Window::new(1).stride(2)),
     ] {
-        let x = Var::from_tensor(&distinct(&[batch, inputs, height, width], &mut random).unwrap())
-            .unwrap();
+        let x = Var::from_tensor(&distinct(&[batch, inputs, height, width], &mut random).unwrap()).unwrap();
         let shape = [outputs, inputs, window.kernel, window.kernel];
         let kernel = Var::from_tensor(&distinct(&shape, &mut random).unwrap()).unwrap();
         let y = conv2d(&x, &kernel, window).unwrap();
@@ -214,14 +178,7 @@ fn gradients_of_a_large_convolution_are_its_adjoint() {
         // y is linear in x and in the kernel, so ⟨x, ∂/∂x⟩ = ⟨kernel, ∂/∂kernel⟩ = ⟨y, g⟩; and along any direction d,
         // ⟨d, ∂/∂x⟩ = ⟨conv(d), g⟩.
         let product = product.to_scalar::<f64>().unwrap();
-        let along = |a: &Tensor, b: &Tensor| {
-            (a * b)
-                .unwrap()
-                .sum_all()
-                .unwrap()
-                .to_scalar::<f64>()
-                .unwrap()
-        };
+        let along = |a: &Tensor, b: &Tensor| (a * b).unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap();
         let size = along(&y, &y).sqrt() * along(&g, &g).sqrt();
         assert!((along(&x, gradients.get(&x).unwrap()) - product).abs() < 1e-10 * size);
         assert!((along(&kernel, gradients.get(&kernel).unwrap()) - product).abs() < 1e-10 * size);
@@ -278,20 +235,14 @@ fn of_equal_maxima_the_first_receives_the_gradient() {
         .unwrap()
         .to_vec2::<f64>()
         .unwrap();
-    assert_eq!(
-        gradient,
-        [[1., 0., 1., 0.], [0.; 4], [1., 0., 1., 0.], [0.; 4]]
-    );
+    assert_eq!(gradient, [[1., 0., 1., 0.], [0.; 4], [1., 0., 1., 0.], [0.; 4]]);
 }
 
 #[test]
 fn the_border_of_a_pool_is_no_zero() {
     let x = Tensor::full(-3f32, (1, 1, 4, 4), &Device::Cpu).unwrap();
     let y = max_pool2d(&x, Window::new(3).stride(2).padding(1)).unwrap();
-    assert_eq!(
-        y.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
-        [-3f32; 4]
-    );
+    assert_eq!(y.flatten_all().unwrap().to_vec1::<f32>().unwrap(), [-3f32; 4]);
 }
 
 #[test]
@@ -309,10 +260,7 @@ fn nan_is_not_hidden() {
             .count()
     };
     assert_eq!(nans(relu(&x).unwrap()), 1);
-    assert_eq!(
-        nans(max_pool2d(&x, Window::new(3).stride(2).padding(1)).unwrap()),
-        4
-    );
+    assert_eq!(nans(max_pool2d(&x, Window::new(3).stride(2).padding(1)).unwrap()), 4);
 }
 
 #[test]
@@ -325,10 +273,7 @@ fn gradients_of_relu_and_its_value_at_zero() {
     );
     let x = Var::new(&[-1f32, 0., 2.], &Device::Cpu).unwrap();
     let gradients = relu(&x).unwrap().sum_all().unwrap().backward().unwrap();
-    assert_eq!(
-        gradients.get(&x).unwrap().to_vec1::<f32>().unwrap(),
-        [0., 0., 1.]
-    );
+    assert_eq!(gradients.get(&x).unwrap().to_vec1::<f32>().unwrap(), [0., 0., 1.]);
 }
 
 #[test]
@@ -344,8 +289,7 @@ fn gradients_of_batch_norm() {
         &inputs,
         &mut random,
     );
-    let training =
-        |t: &[Tensor]| batch_norm(&t[0], &t[1], &t[2], &batch_statistics(&t[0])?, 1e-5, true);
+    let training = |t: &[Tensor]| batch_norm(&t[0], &t[1], &t[2], &batch_statistics(&t[0])?, 1e-5, true);
     assert_gradients(training, &inputs, &mut random);
     // What training mode is for: each channel leaves with mean `bias` and deviation `weight`.
     let y = batch_statistics(&training(&inputs).unwrap()).unwrap();
@@ -403,14 +347,8 @@ fn gradients_through_a_network() {
         };
         let assert_along = |gradient: &Tensor, d: &Tensor, score_at: &dyn Fn(&Tensor) -> f64| {
             let step = 1e-7; // small, for a network of ReLUs and maxima has many kinks
-            let difference =
-                (score_at(&(d * step).unwrap()) - score_at(&(d * -step).unwrap())) / (2.0 * step);
-            let slope = (gradient * d)
-                .unwrap()
-                .sum_all()
-                .unwrap()
-                .to_scalar::<f64>()
-                .unwrap();
+            let difference = (score_at(&(d * step).unwrap()) - score_at(&(d * -step).unwrap())) / (2.0 * step);
+            let slope = (gradient * d).unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap();
             assert!(
                 (slope - difference).abs() < 1e-5 * difference.abs().max(1e-3),
                 "{slope} against {difference}"
@@ -425,8 +363,6 @@ fn gradients_through_a_network() {
         let d = distinct(image.dims(), &mut random).unwrap();
         let zero = Tensor::zeros(1, DType::F64, &Device::Cpu).unwrap();
         let gradient = gradients.of(&input).unwrap();
-        assert_along(&gradient, &d, &|d| {
-            score_with(&(&image + d).unwrap(), "none", &zero)
-        });
+        assert_along(&gradient, &d, &|d| score_with(&(&image + d).unwrap(), "none", &zero));
     }
 }

@@ -19,14 +19,7 @@ fn images(count: usize) -> Tensor {
 }
 
 fn distance(a: &Tensor, b: &Tensor) -> f32 {
-    (a - b)
-        .unwrap()
-        .abs()
-        .unwrap()
-        .max_all()
-        .unwrap()
-        .to_scalar()
-        .unwrap()
+    (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap()
 }
 
 /// The message of the error that was expected.
@@ -57,10 +50,7 @@ fn the_visitor_sees_every_site_once_and_in_order() {
             seen.len(),
             "a name stands for one place only"
         );
-        assert_eq!(
-            distance(&logits.unwrap(), &network.forward(&images(1)).unwrap()),
-            0.0
-        );
+        assert_eq!(distance(&logits.unwrap(), &network.forward(&images(1)).unwrap()), 0.0);
     }
 }
 
@@ -78,10 +68,7 @@ fn a_replaced_activation_is_what_the_rest_of_the_network_gets() {
     };
     // With nothing left of the images, both get the same scores.
     let logits = silence("layer3").unwrap();
-    assert_eq!(
-        distance(&logits.get(0).unwrap(), &logits.get(1).unwrap()),
-        0.0
-    );
+    assert_eq!(distance(&logits.get(0).unwrap(), &logits.get(1).unwrap()), 0.0);
     // Silencing the class scores themselves gives zeros.
     assert_eq!(
         distance(
@@ -129,9 +116,7 @@ fn looking_changes_nothing() {
     let captured = network
         .capture(&images(2), &["relu", "layer1.1.add", "layer4"])
         .unwrap();
-    let tapped = network
-        .tap(&images(2), &["relu", "layer1.1.add", "layer4"])
-        .unwrap();
+    let tapped = network.tap(&images(2), &["relu", "layer1.1.add", "layer4"]).unwrap();
     assert_eq!(distance(&plain, &captured.logits), 0.0);
     assert_eq!(distance(&plain, &tapped.logits), 0.0);
     assert_eq!(tapped.activation("layer4").unwrap().dims(), [2, 32, 2, 2]);
@@ -181,14 +166,10 @@ fn images_of_another_rank_or_with_other_channels_are_refused() {
         let wrong = Tensor::zeros(shape.clone(), DType::F32, &Device::Cpu).unwrap();
         let message = refusal(network.forward(&wrong));
         assert!(
-            message.contains("[batch, 3, height, width]")
-                && message.contains(&format!("{shape:?}")),
+            message.contains("[batch, 3, height, width]") && message.contains(&format!("{shape:?}")),
             "{message}"
         );
-        assert!(
-            shape[0] == 3
-                || refusal(resnet::normalize(&wrong)).contains("[batch, 3, height, width]")
-        );
+        assert!(shape[0] == 3 || refusal(resnet::normalize(&wrong)).contains("[batch, 3, height, width]"));
     }
 }
 
@@ -221,10 +202,7 @@ fn the_same_seed_gives_the_same_weights() {
     assert_ne!(bytes(3), bytes(4));
     // He's initialization: variance 2 / (out · side²).
     let variance = bytes(3).iter().map(|w| w * w).sum::<f32>() / bytes(3).len() as f32;
-    assert!(
-        (variance / (2.0 / (8.0 * 9.0)) - 1.0).abs() < 0.2,
-        "{variance}"
-    );
+    assert!((variance / (2.0 / (8.0 * 9.0)) - 1.0).abs() < 0.2, "{variance}");
 }
 
 #[test]
@@ -249,18 +227,11 @@ fn a_saved_network_comes_back_and_a_damaged_file_is_refused() {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         let message = refusal(ResNet::load(&path));
-        assert!(
-            message.contains(name),
-            "the error names the file: {message}"
-        );
+        assert!(message.contains(name), "the error names the file: {message}");
         message
     };
-    assert!(
-        refusal_of("cut.safetensors", &whole[..whole.len() / 2]).contains("complete safetensors")
-    );
-    assert!(
-        refusal_of("text.safetensors", b"these are no weights").contains("complete safetensors")
-    );
+    assert!(refusal_of("cut.safetensors", &whole[..whole.len() / 2]).contains("complete safetensors"));
+    assert!(refusal_of("text.safetensors", b"these are no weights").contains("complete safetensors"));
     assert!(refusal_of("text.pth", b"these are no weights").contains("state dict"));
     assert!(refusal_of("weights.onnx", &whole).contains("ending in .safetensors"));
     assert!(refusal(ResNet::load(folder.path().join("none.pth"))).contains("found none"));
@@ -269,10 +240,7 @@ fn a_saved_network_comes_back_and_a_damaged_file_is_refused() {
 #[test]
 fn weights_of_another_network_are_refused_by_name() {
     let weights = parameters::initialize(&small(), 5).unwrap();
-    let deeper = refusal(ResNet::new(
-        &Config::resnet34().width(4).classes(5),
-        &weights,
-    ));
+    let deeper = refusal(ResNet::new(&Config::resnet34().width(4).classes(5), &weights));
     assert!(
         deeper.contains("layer1.2.conv1.weight is missing") && deeper.contains("ResNet-34"),
         "{deeper}"
@@ -289,10 +257,7 @@ fn weights_of_another_network_are_refused_by_name() {
         "head.weight".into(),
         Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap(),
     );
-    assert!(
-        refusal(ResNet::new(&small(), &foreign))
-            .contains("head.weight is not part of this network")
-    );
+    assert!(refusal(ResNet::new(&small(), &foreign)).contains("head.weight is not part of this network"));
     let mut counted = weights.clone();
     counted.insert(
         "bn1.num_batches_tracked".into(),
@@ -300,10 +265,7 @@ fn weights_of_another_network_are_refused_by_name() {
     );
     assert!(ResNet::new(&small(), &counted).is_ok());
     let mut poisoned = weights.clone();
-    poisoned.insert(
-        "fc.bias".into(),
-        Tensor::full(f32::NAN, 5, &Device::Cpu).unwrap(),
-    );
+    poisoned.insert("fc.bias".into(), Tensor::full(f32::NAN, 5, &Device::Cpu).unwrap());
     assert!(refusal(ResNet::new(&small(), &poisoned)).contains("fc.bias holds NaN"));
     poisoned.insert(
         "fc.bias".into(),
@@ -364,17 +326,11 @@ fn relatives_of_a_resnet_are_refused_with_what_differs() {
 #[test]
 fn image_by_image_gives_what_the_batch_gives() {
     let network = ResNet::untrained(&small(), 0).unwrap();
-    let batch = network
-        .forward_visit(&images(3), &mut |_, _| Ok(None))
-        .unwrap();
+    let batch = network.forward_visit(&images(3), &mut |_, _| Ok(None)).unwrap();
     assert!(distance(&network.forward(&images(3)).unwrap(), &batch) < 1e-5);
-    let seen =
-        resnet::by_image(&images(3), |image| image.flatten_from(1)?.narrow(1, 0, 2)).unwrap();
+    let seen = resnet::by_image(&images(3), |image| image.flatten_from(1)?.narrow(1, 0, 2)).unwrap();
     assert_eq!(
-        distance(
-            &seen,
-            &images(3).flatten_from(1).unwrap().narrow(1, 0, 2).unwrap()
-        ),
+        distance(&seen, &images(3).flatten_from(1).unwrap().narrow(1, 0, 2).unwrap()),
         0.0,
         "order is kept"
     );

@@ -22,11 +22,7 @@ fn a_state_dict_is_read_whatever_else_lies_beside_it() {
     for name in ["state_dict", "training", "half", "command_inside"] {
         let found = parameters::read(file(name)).unwrap();
         assert_eq!(found["conv1.weight"].dims(), [2, 3, 1, 1], "{name}");
-        assert_eq!(
-            values(&found["conv1.weight"]),
-            [0., 1., 2., 3., 4., 5.],
-            "{name}"
-        );
+        assert_eq!(values(&found["conv1.weight"]), [0., 1., 2., 3., 4., 5.], "{name}");
         assert_eq!(found["fc.weight"].dims(), [3, 2], "{name}");
         assert_eq!(
             values(&found["fc.weight"]),

@@ -27,9 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn covariance(scenes: u64, seed: u64) -> candle_core::Result<[[f64; 3]; 3]> {
     let (mut count, mut sum, mut products) = (0.0, [0.0; 3], [[0.0; 3]; 3]);
     for index in 0..scenes {
-        let image = Scene::sample(&Sampler::default(), seed, index)?
-            .render()
-            .image;
+        let image = Scene::sample(&Sampler::default(), seed, index)?.render().image;
         for pixel in image.pixels.chunks_exact(3) {
             let colour = [pixel[0], pixel[1], pixel[2]].map(|byte| f64::from(byte) / 255.0);
             count += 1.0;
@@ -58,9 +56,7 @@ fn axes(covariance: [[f64; 3]; 3]) -> [[f64; 3]; 3] {
     let largest = values[order[0]].sqrt();
     let column = |k: usize| {
         let vector = vectors.map(|row| row[order[k]]);
-        let strongest = vector
-            .into_iter()
-            .max_by(|a, b| a.abs().total_cmp(&b.abs()));
+        let strongest = vector.into_iter().max_by(|a, b| a.abs().total_cmp(&b.abs()));
         let sign = strongest.unwrap_or(1.0).signum(); // an axis has no sign of its own
         vector.map(|x| x * sign * values[order[k]].sqrt() / largest)
     };

@@ -14,9 +14,7 @@ const PAPER: u8 = 250;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let path = arguments
-        .next()
-        .ok_or("expected the path of a PNG file to write")?;
+    let path = arguments.next().ok_or("expected the path of a PNG file to write")?;
     let kind = arguments.next().unwrap_or_else(|| "classes".into());
     let seed = arguments.next().map_or(Ok(1), |seed| seed.parse())?;
 
@@ -63,11 +61,7 @@ fn pairs(seed: u64, rows: usize, columns: usize) -> candle_core::Result<Vec<Vec<
     let sampler = Sampler::two_figures();
     let scene = |index| Ok(Scene::sample(&sampler, seed, index as u64)?.render().image);
     (0..rows)
-        .map(|row| {
-            (0..columns)
-                .map(|column| scene(row * columns + column))
-                .collect()
-        })
+        .map(|row| (0..columns).map(|column| scene(row * columns + column)).collect())
         .collect()
 }
 
@@ -78,19 +72,12 @@ fn factors(seed: u64, rows: usize) -> candle_core::Result<Vec<Vec<Image>>> {
         .map(|row| {
             let scene = Scene::sample(&Sampler::default(), seed, row as u64)?;
             let figure = scene.figures[0];
-            let Background {
-                from,
-                to,
-                direction,
-            } = scene.background;
+            let Background { from, to, direction } = scene.background;
             let changed = [
                 scene.clone(),
                 scene.with_shape(0, Shape::ALL[next(figure.shape.index(), Shape::COUNT)])?,
                 scene.with_colour(0, Colour::ALL[next(figure.colour.index(), Colour::COUNT)])?,
-                scene.with_texture(
-                    0,
-                    Texture::ALL[next(figure.texture.index(), Texture::COUNT)],
-                )?,
+                scene.with_texture(0, Texture::ALL[next(figure.texture.index(), Texture::COUNT)])?,
                 scene.with_rotation(0, figure.rotation + 0.6)?,
                 scene.with_size(0, 0.75 * figure.radius)?,
                 scene.with_badge(Some(Badge::ALL[row % Badge::COUNT])),

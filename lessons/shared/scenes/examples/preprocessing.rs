@@ -19,11 +19,7 @@ fn main() -> Result<()> {
         let reference = root.join("target/photos").join(format!("{name}.png"));
         let expected = photo::load(&reference, photo::IMAGENET_SIDE)?.pixels;
         let found = photo::load_for_imagenet(&path)?.pixels;
-        let differences: Vec<u8> = found
-            .iter()
-            .zip(&expected)
-            .map(|(a, b)| a.abs_diff(*b))
-            .collect();
+        let differences: Vec<u8> = found.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).collect();
         let count = differences.len() as f64;
         let largest = differences.iter().max().unwrap_or(&0);
         let mean = differences.iter().map(|&d| f64::from(d)).sum::<f64>() / count;

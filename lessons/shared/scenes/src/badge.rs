@@ -33,10 +33,7 @@ impl Badge {
         let (short, long) = (x.min(y), x.max(y));
         let (inside, light) = match self {
             Badge::Cross => (short <= 2.3 && long <= 5.5, short <= 1.1 && long <= 4.3),
-            Badge::Ring => (
-                squared <= 5.5 * 5.5,
-                (2.2 * 2.2..=4.4 * 4.4).contains(&squared),
-            ),
+            Badge::Ring => (squared <= 5.5 * 5.5, (2.2 * 2.2..=4.4 * 4.4).contains(&squared)),
             Badge::Dot => (squared <= 5.5 * 5.5, squared <= 4.2 * 4.2),
             Badge::Square => (long <= 4.5, long <= 3.2),
         };

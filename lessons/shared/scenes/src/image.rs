@@ -38,11 +38,7 @@ impl Image {
             self.height
         );
         let start = 3 * (row * self.width + column);
-        [
-            self.pixels[start],
-            self.pixels[start + 1],
-            self.pixels[start + 2],
-        ]
+        [self.pixels[start], self.pixels[start + 1], self.pixels[start + 2]]
     }
 
     /// As `[3, height, width]`, f32, RGB in [0, 1].

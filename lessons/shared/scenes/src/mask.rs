@@ -21,13 +21,7 @@ pub struct Mask {
 /// Its size and area only: a failed assertion should not print every pixel.
 impl fmt::Debug for Mask {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "Mask({}×{}, area {})",
-            self.width,
-            self.height,
-            self.area()
-        )
+        write!(formatter, "Mask({}×{}, area {})", self.width, self.height, self.area())
     }
 }
 

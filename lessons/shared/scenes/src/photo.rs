@@ -5,9 +5,7 @@ use std::path::Path;
 
 use candle_core::{Error, Result, bail};
 use image::imageops::FilterType;
-use image::{
-    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage, Rgba,
-};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage, Rgba};
 
 use crate::image::Image;
 use crate::resample;
@@ -65,12 +63,7 @@ pub fn load_for_imagenet(path: impl AsRef<Path>) -> Result<Image> {
         height,
         pixels: photo.into_raw(),
     };
-    Ok(resample::resize(
-        &picture,
-        size,
-        centre(size.0),
-        centre(size.1),
-    ))
+    Ok(resample::resize(&picture, size, centre(size.0), centre(size.1)))
 }
 
 /// Half of a number, rounded to the even neighbour as Python's `round` does.

@@ -37,10 +37,7 @@ impl Scene {
                 badge.colour_at(x, y)
             });
         }
-        let image = painting.finish(
-            &mut Draw::new(self.grain.seed, 0),
-            self.grain.strength as f32,
-        );
+        let image = painting.finish(&mut Draw::new(self.grain.seed, 0), self.grain.strength as f32);
         Rendered {
             scene: self.clone(),
             image,
@@ -60,24 +57,15 @@ impl Painting {
     fn new(canvas: Canvas, background: &Background) -> Self {
         let (width, height) = (canvas.width as f64, canvas.height as f64);
         // One step right and one step down, as shares of the way from edge to edge.
-        let (right, down) = (
-            libm::cos(background.direction),
-            -libm::sin(background.direction),
-        );
+        let (right, down) = (libm::cos(background.direction), -libm::sin(background.direction));
         let span = width * right.abs() + height * down.abs();
         let mut colours = Vec::with_capacity(canvas.width * canvas.height);
         for row in 0..canvas.height {
             for column in 0..canvas.width {
-                let (x, y) = (
-                    column as f64 + 0.5 - width / 2.0,
-                    row as f64 + 0.5 - height / 2.0,
-                );
+                let (x, y) = (column as f64 + 0.5 - width / 2.0, row as f64 + 0.5 - height / 2.0);
                 let share = ((x * right + y * down) / span + 0.5) as f32;
                 colours.push(std::array::from_fn(|channel| {
-                    let (from, to) = (
-                        f32::from(background.from[channel]),
-                        f32::from(background.to[channel]),
-                    );
+                    let (from, to) = (f32::from(background.from[channel]), f32::from(background.to[channel]));
                     from + (to - from) * share
                 }));
             }
@@ -92,37 +80,17 @@ impl Painting {
     fn figure(&mut self, index: usize, figure: &Figure) {
         let (cos, sin) = (libm::cos(figure.rotation), libm::sin(figure.rotation));
         let (main, deep) = (figure.colour.main(), figure.colour.deep());
-        self.layer(
-            figure.place,
-            figure.radius,
-            Owner::Figure(index as u8),
-            |x, y| {
-                let y = -y; // up
-                // Turning the point back is turning the shape forward.
-                let (u, v) = (
-                    (x * cos + y * sin) / figure.radius,
-                    (y * cos - x * sin) / figure.radius,
-                );
-                let inside = figure.shape.contains(u, v);
-                inside.then(|| {
-                    if figure.texture.is_deep(x, y) {
-                        deep
-                    } else {
-                        main
-                    }
-                })
-            },
-        );
+        self.layer(figure.place, figure.radius, Owner::Figure(index as u8), |x, y| {
+            let y = -y; // up
+            // Turning the point back is turning the shape forward.
+            let (u, v) = ((x * cos + y * sin) / figure.radius, (y * cos - x * sin) / figure.radius);
+            let inside = figure.shape.contains(u, v);
+            inside.then(|| if figure.texture.is_deep(x, y) { deep } else { main })
+        });
     }
 
     /// Paints what `colour_at` says, in pixels right of and below `centre`, within `radius` of it.
-    fn layer(
-        &mut self,
-        centre: Point,
-        radius: f64,
-        owner: Owner,
-        colour_at: impl Fn(f64, f64) -> Option<Rgb>,
-    ) {
+    fn layer(&mut self, centre: Point, radius: f64, owner: Owner, colour_at: impl Fn(f64, f64) -> Option<Rgb>) {
         let Canvas { width, height } = self.canvas;
         let range = |middle: f64, end: usize| {
             let first = libm::floor(middle - radius - 1.0).max(0.0) as usize;

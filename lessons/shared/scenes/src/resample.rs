@@ -31,10 +31,7 @@ fn mixes(input: usize, output: usize, window: Range<usize>) -> Vec<Mix> {
         let sum: f64 = weights.iter().sum();
         Mix {
             start,
-            weights: weights
-                .iter()
-                .map(|weight| (0.5 + weight / sum * ONE) as i32)
-                .collect(),
+            weights: weights.iter().map(|weight| (0.5 + weight / sum * ONE) as i32).collect(),
         }
     };
     window.map(mix).collect()

@@ -65,9 +65,7 @@ impl Sampler {
             bail!("expected 1 or 2 figures, got {}", self.figures)
         }
         if !(smallest > 0.0 && smallest <= largest && largest <= room) {
-            bail!(
-                "expected radii 0 < smallest ≤ largest ≤ {room} on {width}×{height}, got {smallest} and {largest}"
-            )
+            bail!("expected radii 0 < smallest ≤ largest ≤ {room} on {width}×{height}, got {smallest} and {largest}")
         }
         if !(0.0..=1.0).contains(&self.badge_probability) {
             bail!(
@@ -93,10 +91,7 @@ impl Scene {
             seed: draw.seed(),
         };
         // The kind is drawn even where no badge shows, so that the rest does not depend on the probability.
-        let (shows, kind) = (
-            draw.unit() < sampler.badge_probability,
-            draw.one_of(&Badge::ALL),
-        );
+        let (shows, kind) = (draw.unit() < sampler.badge_probability, draw.one_of(&Badge::ALL));
 
         if !place_figures(sampler, &mut figures, draw) {
             bail!("expected a canvas with room for the figures, got {sampler:?}")

@@ -149,10 +149,7 @@ impl Scene {
 
     /// Another badge at the place reserved for it, or none.
     pub fn with_badge(&self, badge: Option<Badge>) -> Self {
-        Self {
-            badge,
-            ..self.clone()
-        }
+        Self { badge, ..self.clone() }
     }
 
     /// Another place for the badge.
@@ -175,19 +172,13 @@ impl Scene {
 
     /// Other grain.
     pub fn with_grain(&self, grain: Grain) -> Self {
-        Self {
-            grain,
-            ..self.clone()
-        }
+        Self { grain, ..self.clone() }
     }
 
     fn change(&self, figure: usize, change: impl FnOnce(&mut Figure)) -> Result<Self> {
         let mut scene = self.clone();
         let Some(changed) = scene.figures.get_mut(figure) else {
-            bail!(
-                "expected a figure below {}, got figure {figure}",
-                self.figures.len()
-            )
+            bail!("expected a figure below {}, got figure {figure}", self.figures.len())
         };
         change(changed);
         scene.check()?;
@@ -220,9 +211,7 @@ impl Scene {
             for (other_name, other_place, other_radius) in &circles[..index] {
                 let (distance, least) = (place.distance(*other_place), radius + other_radius);
                 if distance < least {
-                    bail!(
-                        "expected {other_name} and {name} at least {least:.1} pixels apart, got {distance:.1}"
-                    )
+                    bail!("expected {other_name} and {name} at least {least:.1} pixels apart, got {distance:.1}")
                 }
             }
         }

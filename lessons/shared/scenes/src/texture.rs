@@ -43,8 +43,7 @@ impl Texture {
             Texture::Stripes60 => is_stripe(HALF * y - HEIGHT * x),
             Texture::Stripes120 => is_stripe(HALF * y + HEIGHT * x),
             Texture::Checker => {
-                let cell =
-                    libm::floor(x / Self::CHECKER_SIDE) + libm::floor(y / Self::CHECKER_SIDE);
+                let cell = libm::floor(x / Self::CHECKER_SIDE) + libm::floor(y / Self::CHECKER_SIDE);
                 cell - 2.0 * libm::floor(cell / 2.0) == 1.0
             }
             Texture::Dots => {

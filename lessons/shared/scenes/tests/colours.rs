@@ -18,9 +18,7 @@ fn covariance(scenes: u64) -> [[f64; 3]; 3] {
     let mean = [0, 1, 2].map(|c| pixels.iter().map(|pixel| pixel[c]).sum::<f64>() / count);
     [0, 1, 2].map(|i| {
         [0, 1, 2].map(|j| {
-            let products = pixels
-                .iter()
-                .map(|pixel| (pixel[i] - mean[i]) * (pixel[j] - mean[j]));
+            let products = pixels.iter().map(|pixel| (pixel[i] - mean[i]) * (pixel[j] - mean[j]));
             products.sum::<f64>() / count
         })
     })
@@ -36,12 +34,8 @@ fn product(i: usize, j: usize) -> f64 {
 #[test]
 fn the_axes_give_the_covariance() {
     let measured = covariance(400);
-    let factor = measured
-        .iter()
-        .enumerate()
-        .map(|(i, row)| row[i])
-        .sum::<f64>()
-        / (0..3).map(|i| product(i, i)).sum::<f64>();
+    let factor =
+        measured.iter().enumerate().map(|(i, row)| row[i]).sum::<f64>() / (0..3).map(|i| product(i, i)).sum::<f64>();
     for (i, row) in measured.iter().enumerate() {
         for (j, value) in row.iter().enumerate() {
             let expected = factor * product(i, j);
@@ -58,13 +52,7 @@ fn the_axes_give_the_covariance() {
 #[test]
 fn the_axes_are_principal_axes() {
     let column = |k: usize| [0, 1, 2].map(|row| f64::from(COLOUR_AXES[row][k]));
-    let dot = |k: usize, l: usize| {
-        column(k)
-            .iter()
-            .zip(column(l))
-            .map(|(a, b)| a * b)
-            .sum::<f64>()
-    };
+    let dot = |k: usize, l: usize| column(k).iter().zip(column(l)).map(|(a, b)| a * b).sum::<f64>();
     assert!((dot(0, 0) - 1.0).abs() < 1e-3);
     assert!(dot(0, 0) > dot(1, 1) && dot(1, 1) > dot(2, 2));
     for (k, l) in [(0, 1), (0, 2), (1, 2)] {

@@ -70,10 +70,7 @@ fn one_factor_changes_its_own_pixels_only() {
                 );
             }
             // A disc may be turned without a trace, so only its surroundings are checked.
-            assert_rest_untouched(
-                &scene,
-                &scene.with_rotation(0, figure.rotation + 1.0).unwrap(),
-            );
+            assert_rest_untouched(&scene, &scene.with_rotation(0, figure.rotation + 1.0).unwrap());
         }
     }
 }
@@ -93,13 +90,9 @@ fn the_grain_is_the_same_under_a_changed_figure() {
     for row in 0..128 {
         for column in 0..128 {
             if outline.hits(column, row) == 9 {
-                let (a, b) = (
-                    first.image.pixel(column, row),
-                    second.image.pixel(column, row),
-                );
+                let (a, b) = (first.image.pixel(column, row), second.image.pixel(column, row));
                 for channel in 0..3 {
-                    let expected = i32::from(Colour::Purple.main()[channel])
-                        - i32::from(Colour::Green.main()[channel]);
+                    let expected = i32::from(Colour::Purple.main()[channel]) - i32::from(Colour::Green.main()[channel]);
                     assert_eq!(i32::from(b[channel]) - i32::from(a[channel]), expected);
                 }
                 values.insert(a[0]);
@@ -115,16 +108,8 @@ fn colour_and_texture_leave_the_masks_alone() {
     let area = scene.render().masks.figure(0);
     for colour in Colour::ALL {
         for texture in Texture::ALL {
-            let changed = scene
-                .with_colour(0, colour)
-                .unwrap()
-                .with_texture(0, texture)
-                .unwrap();
-            assert_eq!(
-                changed.render().masks.figure(0),
-                area,
-                "{colour}, {texture}"
-            );
+            let changed = scene.with_colour(0, colour).unwrap().with_texture(0, texture).unwrap();
+            assert_eq!(changed.render().masks.figure(0), area, "{colour}, {texture}");
         }
     }
 }
@@ -133,41 +118,17 @@ fn colour_and_texture_leave_the_masks_alone() {
 fn changing_there_and_back_is_the_same_scene() {
     let scene = Scene::sample(&Sampler::two_figures(), 24, 0).unwrap();
     let shape = scene.figures[1].shape;
-    let back = scene
-        .with_shape(1, Shape::Heart)
-        .unwrap()
-        .with_shape(1, shape)
-        .unwrap();
+    let back = scene.with_shape(1, Shape::Heart).unwrap().with_shape(1, shape).unwrap();
     assert_eq!(back.render(), scene.render());
 }
 
 /// The grain has the strength it says and changes with its seed.
 #[test]
 fn grain_has_its_strength_and_its_seed() {
-    let scene = Scene::sample(&Sampler::default(), 25, 0)
-        .unwrap()
-        .with_badge(None);
-    let smooth = scene
-        .with_grain(Grain {
-            strength: 0.0,
-            seed: 1,
-        })
-        .render()
-        .image;
-    let grainy = scene
-        .with_grain(Grain {
-            strength: 4.0,
-            seed: 1,
-        })
-        .render()
-        .image;
-    let other = scene
-        .with_grain(Grain {
-            strength: 4.0,
-            seed: 2,
-        })
-        .render()
-        .image;
+    let scene = Scene::sample(&Sampler::default(), 25, 0).unwrap().with_badge(None);
+    let smooth = scene.with_grain(Grain { strength: 0.0, seed: 1 }).render().image;
+    let grainy = scene.with_grain(Grain { strength: 4.0, seed: 1 }).render().image;
+    let other = scene.with_grain(Grain { strength: 4.0, seed: 2 }).render().image;
     assert_ne!(grainy, other);
     let differences: Vec<f64> = smooth
         .pixels
@@ -177,21 +138,14 @@ fn grain_has_its_strength_and_its_seed() {
         .map(|(&a, &b)| f64::from(b) - f64::from(a))
         .collect();
     let mean = differences.iter().sum::<f64>() / differences.len() as f64;
-    let deviation = (differences.iter().map(|d| (d - mean).powi(2)).sum::<f64>()
-        / differences.len() as f64)
-        .sqrt();
+    let deviation = (differences.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / differences.len() as f64).sqrt();
     assert!(mean.abs() < 0.15, "expected mean 0, got {mean}");
-    assert!(
-        (deviation - 4.0).abs() < 0.15,
-        "expected 4, got {deviation}"
-    );
+    assert!((deviation - 4.0).abs() < 0.15, "expected 4, got {deviation}");
 }
 
 #[test]
 fn an_impossible_change_says_why() {
-    let scene = Scene::sample(&Sampler::two_figures(), 26, 0)
-        .unwrap()
-        .with_badge(None);
+    let scene = Scene::sample(&Sampler::two_figures(), 26, 0).unwrap().with_badge(None);
     let expect = |result: candle_core::Result<Scene>, words: &str| {
         let error = result.unwrap_err().to_string();
         assert!(error.contains(words), "expected {words:?} in {error:?}");
@@ -208,10 +162,7 @@ fn an_impossible_change_says_why() {
         scene.with_size(0, f64::NAN),
         "expected figure 0 inside the 224×224 canvas",
     );
-    expect(
-        scene.with_place(1, Point::new(1.0, 100.0)),
-        "expected figure 1 inside",
-    );
+    expect(scene.with_place(1, Point::new(1.0, 100.0)), "expected figure 1 inside");
     expect(
         scene.with_place(1, scene.figures[0].place),
         "expected figure 0 and figure 1 at least",

@@ -7,18 +7,9 @@ use sha2::{Digest, Sha256};
 fn digest(sampler: &Sampler, count: u64) -> String {
     let mut hash = Sha256::new();
     for index in 0..count {
-        hash.update(
-            Scene::sample(sampler, 2026, index)
-                .unwrap()
-                .render()
-                .image
-                .pixels,
-        );
+        hash.update(Scene::sample(sampler, 2026, index).unwrap().render().image.pixels);
     }
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The digests were printed by this test on x86-64 Linux. They may differ elsewhere only if a draw, a float operation or
@@ -26,10 +17,7 @@ fn digest(sampler: &Sampler, count: u64) -> String {
 /// pictures on purpose copies the new digests from the failure and trains the checkpoints again.
 #[test]
 fn the_pictures_of_a_seed_never_change() {
-    let digests = [
-        digest(&Sampler::default(), 64),
-        digest(&Sampler::two_figures(), 16),
-    ];
+    let digests = [digest(&Sampler::default(), 64), digest(&Sampler::two_figures(), 16)];
     assert_eq!(
         digests,
         [
@@ -47,22 +35,13 @@ fn a_scene_does_not_depend_on_the_scenes_before_it() {
         .collect();
     for index in [19, 3, 11, 0] {
         let alone = Scene::sample(&sampler, 3, index).unwrap();
-        assert_eq!(
-            alone.render(),
-            forward[index as usize].render(),
-            "scene {index}"
-        );
+        assert_eq!(alone.render(), forward[index as usize].render(), "scene {index}");
     }
 }
 
 #[test]
 fn indices_and_seeds_give_different_scenes() {
-    let sample = |seed, index| {
-        Scene::sample(&Sampler::default(), seed, index)
-            .unwrap()
-            .render()
-            .image
-    };
+    let sample = |seed, index| Scene::sample(&Sampler::default(), seed, index).unwrap().render().image;
     let mut pictures = vec![
         sample(0, 0),
         sample(0, 1),
@@ -72,9 +51,5 @@ fn indices_and_seeds_give_different_scenes() {
     ];
     pictures.sort_by(|a, b| a.pixels.cmp(&b.pixels));
     pictures.dedup();
-    assert_eq!(
-        pictures.len(),
-        5,
-        "every seed and index has a picture of its own"
-    );
+    assert_eq!(pictures.len(), 5, "every seed and index has a picture of its own");
 }

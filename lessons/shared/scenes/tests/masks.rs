@@ -6,9 +6,7 @@ use std::f64::consts::{PI, TAU};
 
 use candle_core::Device;
 use oracle::Outline;
-use scenes::{
-    Background, Canvas, Colour, Concept, Figure, Grain, Mask, Point, Sampler, Scene, Shape, Texture,
-};
+use scenes::{Background, Canvas, Colour, Concept, Figure, Grain, Mask, Point, Sampler, Scene, Shape, Texture};
 
 #[track_caller]
 fn assert_mask(mask: &Mask, outline: &Outline, what: &str) {
@@ -65,10 +63,7 @@ fn every_concept_is_masked_where_it_was_drawn_and_nowhere_else() {
                 _ => (0..2)
                     .filter(|&figure| {
                         let Figure {
-                            shape,
-                            colour,
-                            texture,
-                            ..
+                            shape, colour, texture, ..
                         } = scene.figures[figure];
                         let concepts = [
                             Concept::Shape(shape),
@@ -83,10 +78,7 @@ fn every_concept_is_masked_where_it_was_drawn_and_nowhere_else() {
             let expected: Vec<bool> = (0..224 * 224)
                 .map(|pixel| drawn.iter().any(|mask| mask.pixels[pixel]))
                 .collect();
-            assert!(
-                masks.get(concept).pixels == expected,
-                "scene {index}: {concept}"
-            );
+            assert!(masks.get(concept).pixels == expected, "scene {index}: {concept}");
         }
     }
 }
@@ -144,10 +136,7 @@ fn plain(figure: Figure) -> Scene {
             to: [210, 210, 210],
             direction: 0.0,
         },
-        grain: Grain {
-            strength: 0.0,
-            seed: 0,
-        },
+        grain: Grain { strength: 0.0, seed: 0 },
         badge: None,
         badge_place: Point::new(10.0, 10.0),
     }
@@ -168,11 +157,7 @@ fn areas_match_the_formulas() {
                 place: Point::new(64.0 + (0.37 * step) % 1.0, 64.0 + (0.73 * step) % 1.0),
                 rotation: TAU * step / 36.0,
             };
-            plain(figure)
-                .render()
-                .masks
-                .get(Concept::Shape(shape))
-                .area() as f64
+            plain(figure).render().masks.get(Concept::Shape(shape)).area() as f64
         });
         let mean = areas.sum::<f64>() / 36.0;
         let expected = analytic_area(shape) * radius * radius;
@@ -197,10 +182,7 @@ fn every_shape_fills_its_circle() {
                 farthest = farthest.max(u.hypot(v));
             }
         }
-        assert!(
-            (0.98..=1.0).contains(&farthest),
-            "{shape} reaches {farthest}"
-        );
+        assert!((0.98..=1.0).contains(&farthest), "{shape} reaches {farthest}");
     }
 }
 
@@ -208,12 +190,7 @@ fn every_shape_fills_its_circle() {
 #[test]
 fn no_two_shapes_coincide_under_a_rotation() {
     let grid: Vec<(f64, f64)> = (0..1600)
-        .map(|step| {
-            (
-                f64::from(step % 40) / 20.0 - 0.975,
-                f64::from(step / 40) / 20.0 - 0.975,
-            )
-        })
+        .map(|step| (f64::from(step % 40) / 20.0 - 0.975, f64::from(step / 40) / 20.0 - 0.975))
         .collect();
     for (index, first) in Shape::ALL.into_iter().enumerate() {
         for &second in &Shape::ALL[..index] {
@@ -243,10 +220,7 @@ fn no_two_shapes_coincide_under_a_rotation() {
 fn the_picture_shows_what_the_mask_says() {
     for index in 0..30 {
         let scene = Scene::sample(&Sampler::default(), 14, index).unwrap();
-        let scene = scene
-            .with_texture(0, Texture::Solid)
-            .unwrap()
-            .with_badge(None);
+        let scene = scene.with_texture(0, Texture::Solid).unwrap().with_badge(None);
         let scene = scene.with_grain(Grain {
             strength: 0.0,
             ..scene.grain
@@ -265,10 +239,7 @@ fn the_picture_shows_what_the_mask_says() {
                     ),
                     0 => {
                         for channel in 0..3 {
-                            let (low, high) = (
-                                from[channel].min(to[channel]),
-                                from[channel].max(to[channel]),
-                            );
+                            let (low, high) = (from[channel].min(to[channel]), from[channel].max(to[channel]));
                             assert!(
                                 (low..=high).contains(&pixel[channel]),
                                 "outside, column {column}, row {row}"
@@ -293,19 +264,12 @@ fn the_gradient_runs_in_its_direction() {
     };
     let image = scene
         .with_background(background)
-        .with_grain(Grain {
-            strength: 0.0,
-            seed: 0,
-        })
+        .with_grain(Grain { strength: 0.0, seed: 0 })
         .render()
         .image;
     assert_eq!(image.pixel(0, 127), [100, 150, 200]);
     assert_eq!(image.pixel(0, 0), [200, 150, 100]);
-    assert_eq!(
-        image.pixel(127, 0),
-        image.pixel(0, 0),
-        "nothing changes across"
-    );
+    assert_eq!(image.pixel(127, 0), image.pixel(0, 0), "nothing changes across");
 }
 
 /// Along its own direction a stripe keeps its tone; the turn of the figure does not matter.
@@ -341,18 +305,12 @@ fn stripes_run_at_their_angle_in_the_picture_however_the_figure_turns() {
         };
         for step in -25..=25 {
             let along = f64::from(step);
-            assert!(
-                green(along, 0.0) > 80,
-                "main tone in the middle, {texture} at {along}"
-            );
+            assert!(green(along, 0.0) > 80, "main tone in the middle, {texture} at {along}");
             assert!(
                 green(along, 4.0) < 56,
                 "deep tone half a period on, {texture} at {along}"
             );
-            assert!(
-                green(along, 8.0) > 80,
-                "main tone a period on, {texture} at {along}"
-            );
+            assert!(green(along, 8.0) > 80, "main tone a period on, {texture} at {along}");
         }
     }
 }
@@ -385,24 +343,15 @@ fn textures_have_the_share_of_deep_tone_they_should() {
 
 #[test]
 fn tensors_hold_the_picture_in_planes() {
-    let rendered = [0, 1].map(|index| {
-        Scene::sample(&Sampler::default(), 16, index)
-            .unwrap()
-            .render()
-    });
+    let rendered = [0, 1].map(|index| Scene::sample(&Sampler::default(), 16, index).unwrap().render());
     let batch = scenes::batch(&rendered, &Device::Cpu).unwrap();
     assert_eq!(batch.dims(), [2, 3, 128, 128]);
-    let values: Vec<Vec<Vec<Vec<f32>>>> = (0..2)
-        .map(|n| batch.get(n).unwrap().to_vec3().unwrap())
-        .collect();
+    let values: Vec<Vec<Vec<Vec<f32>>>> = (0..2).map(|n| batch.get(n).unwrap().to_vec3().unwrap()).collect();
     for (n, channel, row, column) in [(0, 0, 0, 0), (0, 2, 5, 100), (1, 1, 127, 3)] {
         let byte = rendered[n].image.pixel(column, row)[channel];
         assert_eq!(values[n][channel][row][column], f32::from(byte) / 255.0);
     }
-    let labels: Vec<u32> = scenes::labels(&rendered, &Device::Cpu)
-        .unwrap()
-        .to_vec1()
-        .unwrap();
+    let labels: Vec<u32> = scenes::labels(&rendered, &Device::Cpu).unwrap().to_vec1().unwrap();
     assert_eq!(
         labels,
         rendered
@@ -424,12 +373,8 @@ fn tensors_hold_the_picture_in_planes() {
 #[test]
 fn a_batch_refuses_what_it_cannot_stack() {
     let small = Scene::sample(&Sampler::default(), 17, 0).unwrap().render();
-    let large = Scene::sample(&Sampler::two_figures(), 17, 0)
-        .unwrap()
-        .render();
-    let error = scenes::batch(&[small, large], &Device::Cpu)
-        .unwrap_err()
-        .to_string();
+    let large = Scene::sample(&Sampler::two_figures(), 17, 0).unwrap().render();
+    let error = scenes::batch(&[small, large], &Device::Cpu).unwrap_err().to_string();
     assert!(
         error.contains("expected 128×128 like the first image, got 224×224"),
         "{error}"
@@ -440,8 +385,7 @@ fn a_batch_refuses_what_it_cannot_stack() {
 
 #[test]
 fn names_and_indices_lead_back_and_are_unique() {
-    let names: std::collections::BTreeSet<String> =
-        Concept::all().iter().map(Concept::to_string).collect();
+    let names: std::collections::BTreeSet<String> = Concept::all().iter().map(Concept::to_string).collect();
     assert_eq!(names.len(), 10 + 8 + 6 + 4 + 1, "{names:?}");
     for shape in Shape::ALL {
         assert_eq!(Shape::from_index(shape.index()), Some(shape));

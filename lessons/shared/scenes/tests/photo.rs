@@ -30,19 +30,12 @@ const BLUE: [u8; 3] = [30, 60, 210];
 
 /// Three bands: red, green, blue from left to right.
 fn bands(width: u32, height: u32) -> RgbImage {
-    RgbImage::from_fn(width, height, |x, _| {
-        Rgb([RED, GREEN, BLUE][(3 * x / width) as usize])
-    })
+    RgbImage::from_fn(width, height, |x, _| Rgb([RED, GREEN, BLUE][(3 * x / width) as usize]))
 }
 
 #[track_caller]
 fn assert_near(pixel: [u8; 3], expected: [u8; 3]) {
-    let far = pixel
-        .iter()
-        .zip(expected)
-        .map(|(&a, b)| a.abs_diff(b))
-        .max()
-        .unwrap();
+    let far = pixel.iter().zip(expected).map(|(&a, b)| a.abs_diff(b)).max().unwrap();
     assert!(far <= 6, "expected about {expected:?}, got {pixel:?}");
 }
 
@@ -54,10 +47,7 @@ fn the_central_square_is_kept_in_every_format() {
         ("bands.webp", ImageFormat::WebP),
     ] {
         let image = photo::load(save(name, bands(300, 100), format), 50).unwrap();
-        assert_eq!(
-            (image.width, image.height, image.pixels.len()),
-            (50, 50, 7500)
-        );
+        assert_eq!((image.width, image.height, image.pixels.len()), (50, 50, 7500));
         for place in [(3, 3), (25, 25), (46, 46)] {
             assert_near(image.pixel(place.0, place.1), GREEN);
         }
@@ -141,10 +131,7 @@ fn what_is_no_photograph_is_refused_with_its_reason() {
         write("animation.gif", b"GIF89a\x01\0\x01\0\0\0\0;"),
         "its content is Gif",
     );
-    assert_refused(
-        PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
-        "it is not a file",
-    );
+    assert_refused(PathBuf::from(env!("CARGO_TARGET_TMPDIR")), "it is not a file");
 }
 
 #[test]
@@ -182,11 +169,7 @@ fn a_picture_too_large_is_refused_before_it_is_decoded() {
 fn crc(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| {
-            if crc & 1 == 1 {
-                crc >> 1 ^ 0xedb8_8320
-            } else {
-                crc >> 1
-            }
+            if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 }
         })
     })
 }
@@ -245,13 +228,9 @@ fn formula(width: u32, height: u32) -> RgbImage {
 
 fn samples(image: &Image, step: usize) -> Vec<u8> {
     let rows = (0..image.height).step_by(step);
-    rows.flat_map(|row| {
-        (0..image.width)
-            .step_by(step)
-            .map(move |column| (column, row))
-    })
-    .flat_map(|(column, row)| image.pixel(column, row))
-    .collect()
+    rows.flat_map(|row| (0..image.width).step_by(step).map(move |column| (column, row)))
+        .flat_map(|(column, row)| image.pixel(column, row))
+        .collect()
 }
 
 fn largest_difference(a: &[u8], b: &[u8]) -> u8 {
@@ -310,10 +289,7 @@ fn what_lies_outside_the_crop_is_never_made() {
         let path = save(&name, bands(width, height), ImageFormat::Png);
         let image = photo::load_for_imagenet(path).unwrap();
         assert_eq!((image.width, image.height), (224, 224));
-        assert_near(
-            image.pixel(112, 112),
-            if width > height { GREEN } else { RED },
-        );
+        assert_near(image.pixel(112, 112), if width > height { GREEN } else { RED });
     }
 }
 
@@ -321,23 +297,14 @@ fn what_lies_outside_the_crop_is_never_made() {
 fn every_kind_of_pixel_reaches_imagenets_network() {
     let deep = image::ImageBuffer::from_pixel(300, 260, Rgb([0x8080u16, 0x1010, 0xffff]));
     let path = save("deep_colour.png", deep, ImageFormat::Png);
-    assert_eq!(
-        photo::load_for_imagenet(path).unwrap().pixel(5, 5),
-        [0x80, 0x10, 0xff]
-    );
+    assert_eq!(photo::load_for_imagenet(path).unwrap().pixel(5, 5), [0x80, 0x10, 0xff]);
     let grey = GrayImage::from_pixel(260, 300, Luma([77]));
     let path = save("grey.png", grey, ImageFormat::Png);
     assert_eq!(photo::load_for_imagenet(path).unwrap().pixel(9, 9), [77; 3]);
     let half = RgbaImage::from_pixel(256, 256, Rgba([200, 0, 0, 128]));
     let path = save("half_large.png", half, ImageFormat::Png);
-    assert_eq!(
-        photo::load_for_imagenet(path).unwrap().pixel(9, 9),
-        [227, 127, 127]
-    );
+    assert_eq!(photo::load_for_imagenet(path).unwrap().pixel(9, 9), [227, 127, 127]);
     let dot = RgbImage::from_pixel(1, 1, Rgb([1, 2, 3]));
     let path = save("dot.png", dot, ImageFormat::Png);
-    assert_eq!(
-        photo::load_for_imagenet(path).unwrap().pixel(223, 223),
-        [1, 2, 3]
-    );
+    assert_eq!(photo::load_for_imagenet(path).unwrap().pixel(223, 223), [1, 2, 3]);
 }

@@ -55,10 +55,7 @@ fn from_independence(a: &[usize], b: &[usize]) -> f64 {
 
 /// Which of `bins` equal parts of [low, high) a value falls into.
 fn bin(value: f64, low: f64, high: f64, bins: usize) -> usize {
-    assert!(
-        (low..=high).contains(&value),
-        "expected {low} to {high}, got {value}"
-    );
+    assert!((low..=high).contains(&value), "expected {low} to {high}, got {value}");
     (((value - low) / (high - low) * bins as f64) as usize).min(bins - 1)
 }
 
@@ -67,27 +64,13 @@ type Factor = (&'static str, usize, fn(&Scene) -> usize);
 /// Every factor of a scene with one figure that is drawn uniformly, as a level below the count beside its name.
 const UNIFORM: [Factor; 9] = [
     ("shape", Shape::COUNT, |scene| scene.class().index()),
-    ("colour", Colour::COUNT, |scene| {
-        scene.figures[0].colour.index()
-    }),
-    ("texture", Texture::COUNT, |scene| {
-        scene.figures[0].texture.index()
-    }),
-    ("radius", 6, |scene| {
-        bin(scene.figures[0].radius, 20.0, 40.0, 6)
-    }),
-    ("rotation", 8, |scene| {
-        bin(scene.figures[0].rotation, 0.0, TAU, 8)
-    }),
-    ("relative x", 6, |scene| {
-        relative(scene.figures[0].place.x, scene)
-    }),
-    ("relative y", 6, |scene| {
-        relative(scene.figures[0].place.y, scene)
-    }),
-    ("direction", 8, |scene| {
-        bin(scene.background.direction, 0.0, TAU, 8)
-    }),
+    ("colour", Colour::COUNT, |scene| scene.figures[0].colour.index()),
+    ("texture", Texture::COUNT, |scene| scene.figures[0].texture.index()),
+    ("radius", 6, |scene| bin(scene.figures[0].radius, 20.0, 40.0, 6)),
+    ("rotation", 8, |scene| bin(scene.figures[0].rotation, 0.0, TAU, 8)),
+    ("relative x", 6, |scene| relative(scene.figures[0].place.x, scene)),
+    ("relative y", 6, |scene| relative(scene.figures[0].place.y, scene)),
+    ("direction", 8, |scene| bin(scene.background.direction, 0.0, TAU, 8)),
     ("grain", 5, |scene| bin(scene.grain.strength, 2.0, 5.0, 5)),
 ];
 
@@ -103,9 +86,7 @@ fn badge(scene: &Scene) -> usize {
 
 /// The strongest channel of the darker background colour: its hue, in thirds.
 fn background_hue(scene: &Scene) -> usize {
-    (0..3)
-        .max_by_key(|&channel| scene.background.from[channel])
-        .unwrap()
+    (0..3).max_by_key(|&channel| scene.background.from[channel]).unwrap()
 }
 
 #[test]
@@ -130,10 +111,7 @@ fn a_badge_shows_in_a_fifth_of_the_scenes_and_its_kind_is_uniform() {
         .collect();
     let share = badges.len() as f64 / SCENES as f64;
     let deviation = (0.2f64 * 0.8 / SCENES as f64).sqrt();
-    assert!(
-        (share - 0.2).abs() < CRITICAL * deviation,
-        "expected 0.2, got {share}"
-    );
+    assert!((share - 0.2).abs() < CRITICAL * deviation, "expected 0.2, got {share}");
     assert!(
         from_uniform(&badges, Badge::COUNT) < CRITICAL,
         "expected four kinds in equal shares"
@@ -148,10 +126,7 @@ fn every_two_factors_are_independent() {
         .map(|&(name, _, level)| (name, scenes.iter().map(level).collect()))
         .collect();
     factors.push(("badge", scenes.iter().map(badge).collect()));
-    factors.push((
-        "background hue",
-        scenes.iter().map(background_hue).collect(),
-    ));
+    factors.push(("background hue", scenes.iter().map(background_hue).collect()));
     for (index, (name, levels)) in factors.iter().enumerate() {
         for (other_name, other_levels) in &factors[..index] {
             let deviations = from_independence(levels, other_levels);
@@ -168,15 +143,8 @@ fn every_two_factors_are_independent() {
 fn a_planted_dependence_is_noticed() {
     let scenes = sample(&Sampler::default(), 1);
     let shapes: Vec<usize> = scenes.iter().map(|scene| scene.class().index()).collect();
-    let mut colours: Vec<usize> = scenes
-        .iter()
-        .map(|scene| scene.figures[0].colour.index())
-        .collect();
-    for (index, colour) in colours
-        .iter_mut()
-        .enumerate()
-        .filter(|(index, _)| index % 20 == 0)
-    {
+    let mut colours: Vec<usize> = scenes.iter().map(|scene| scene.figures[0].colour.index()).collect();
+    for (index, colour) in colours.iter_mut().enumerate().filter(|(index, _)| index % 20 == 0) {
         *colour = shapes[index] % Colour::COUNT;
     }
     assert!(from_independence(&shapes, &colours) > CRITICAL);
@@ -207,14 +175,8 @@ fn pairs_of_shapes_are_uniform_and_differ() {
     let pairs: Vec<usize> = scenes
         .iter()
         .map(|scene| {
-            let (first, second) = (
-                scene.figures[0].shape.index(),
-                scene.figures[1].shape.index(),
-            );
-            assert_ne!(
-                first, second,
-                "two figures of one scene have different shapes"
-            );
+            let (first, second) = (scene.figures[0].shape.index(), scene.figures[1].shape.index());
+            assert_ne!(first, second, "two figures of one scene have different shapes");
             9 * first + second - usize::from(second > first)
         })
         .collect();
@@ -224,12 +186,7 @@ fn pairs_of_shapes_are_uniform_and_differ() {
         |scene: &Scene, figure: usize| scene.figures[figure].texture.index(),
         |scene: &Scene, figure: usize| bin(scene.figures[figure].radius, 30.0, 42.0, 6),
     ] {
-        let of = |figure| {
-            scenes
-                .iter()
-                .map(|scene| factor(scene, figure))
-                .collect::<Vec<usize>>()
-        };
+        let of = |figure| scenes.iter().map(|scene| factor(scene, figure)).collect::<Vec<usize>>();
         assert!(from_independence(&of(0), &of(1)) < CRITICAL);
     }
 }
@@ -261,10 +218,7 @@ fn nothing_leaves_the_canvas_or_overlaps() {
                 );
                 for (other, other_radius) in &circles[..index] {
                     let distance = (place.x - other.x).hypot(place.y - other.y);
-                    assert!(
-                        distance >= radius + other_radius + 2.999,
-                        "3 pixels of gap: {scene:?}"
-                    );
+                    assert!(distance >= radius + other_radius + 2.999, "3 pixels of gap: {scene:?}");
                 }
             }
         }
@@ -274,17 +228,11 @@ fn nothing_leaves_the_canvas_or_overlaps() {
 #[test]
 fn a_canvas_of_any_proportions_works() {
     let sampler = Sampler {
-        canvas: Canvas {
-            width: 200,
-            height: 90,
-        },
+        canvas: Canvas { width: 200, height: 90 },
         ..Sampler::default()
     };
     let image = Scene::sample(&sampler, 1, 0).unwrap().render().image;
-    assert_eq!(
-        (image.width, image.height, image.pixels.len()),
-        (200, 90, 3 * 200 * 90)
-    );
+    assert_eq!((image.width, image.height, image.pixels.len()), (200, 90, 3 * 200 * 90));
 }
 
 #[test]
@@ -294,14 +242,8 @@ fn a_sampler_out_of_range_says_what_it_expected() {
         let error = Scene::sample(&sampler, 0, 0).unwrap_err().to_string();
         assert!(error.contains(words), "expected {words:?} in {error:?}");
     };
-    expect(
-        Sampler { figures: 3, ..good },
-        "expected 1 or 2 figures, got 3",
-    );
-    expect(
-        Sampler { figures: 0, ..good },
-        "expected 1 or 2 figures, got 0",
-    );
+    expect(Sampler { figures: 3, ..good }, "expected 1 or 2 figures, got 3");
+    expect(Sampler { figures: 0, ..good }, "expected 1 or 2 figures, got 0");
     expect(
         Sampler {
             radius: (30.0, 20.0),

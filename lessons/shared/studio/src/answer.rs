@@ -60,9 +60,6 @@ mod tests {
     #[test]
     fn softmax_of_large_logits_is_finite() {
         assert_eq!(softmax(&[1000.0, 1000.0]), [0.5, 0.5]);
-        assert!(
-            (softmax(&[0.0, 3f32.ln()])[1] - 0.75).abs() < 1e-6,
-            "odds of 3 to 1"
-        );
+        assert!((softmax(&[0.0, 3f32.ln()])[1] - 0.75).abs() < 1e-6, "odds of 3 to 1");
     }
 }

@@ -142,9 +142,7 @@ impl Material {
 
     /// The name of one of the network's classes.
     pub fn class_name(&self, class: usize) -> &str {
-        self.class_names
-            .get(class)
-            .map_or("no such class", String::as_str)
+        self.class_names.get(class).map_or("no such class", String::as_str)
     }
 
     /// The image that a picture is of: the learner's photo if there is one, otherwise image `index` of the data.
@@ -175,10 +173,7 @@ impl Material {
                 let label = data.label(index as usize)?;
                 Ok(Sample {
                     pixels: enlarged(&data.batch(&[index as usize])?, *side)?.squeeze(0)?,
-                    name: format!(
-                        "CIFAR-10 test image {index} ({})",
-                        real_data::CLASSES[label]
-                    ),
+                    name: format!("CIFAR-10 test image {index} ({})", real_data::CLASSES[label]),
                     label: Some(label),
                     rendered: None,
                 })
@@ -195,11 +190,7 @@ impl Material {
     }
 
     /// Images of the data in batches of `size`, the last one smaller if need be; each is made when it is asked for.
-    pub fn batches(
-        &self,
-        images: Range<u64>,
-        size: usize,
-    ) -> impl Iterator<Item = Result<Batch>> + '_ {
+    pub fn batches(&self, images: Range<u64>, size: usize) -> impl Iterator<Item = Result<Batch>> + '_ {
         let (start, end) = (images.start, images.end);
         images.step_by(size).map(move |first| {
             self.batch(first..end.min(first + size as u64))
@@ -214,10 +205,7 @@ impl Material {
                 let rendered = range.map(render).collect::<Result<Vec<_>>>()?;
                 Ok(Batch {
                     pixels: scenes::batch(&rendered, &Device::Cpu)?,
-                    labels: rendered
-                        .iter()
-                        .map(|one| one.scene.class().index())
-                        .collect(),
+                    labels: rendered.iter().map(|one| one.scene.class().index()).collect(),
                     rendered,
                 })
             }
@@ -248,10 +236,7 @@ impl Material {
         if self.is_shipped && self.photo.is_none() {
             return Ok(());
         }
-        Err(LeftOut(format!(
-            "it needs the shipped network and generated scenes: {why}"
-        ))
-        .into())
+        Err(LeftOut(format!("it needs the shipped network and generated scenes: {why}")).into())
     }
 }
 
@@ -295,14 +280,9 @@ impl Loaded {
 /// The names of the network's classes as far as they are known.
 fn class_names(config: &Config, choice: &Choice) -> Vec<String> {
     match (config.classes, choice.data) {
-        (Shape::COUNT, Data::Scenes) if choice.weights.is_none() => {
-            Shape::ALL.map(|shape| shape.name().into()).into()
-        }
+        (Shape::COUNT, Data::Scenes) if choice.weights.is_none() => Shape::ALL.map(|shape| shape.name().into()).into(),
         (10, Data::Cifar10) => real_data::CLASSES.map(String::from).into(),
-        (imagenet::CLASSES, _) => imagenet::class_names()
-            .into_iter()
-            .map(String::from)
-            .collect(),
+        (imagenet::CLASSES, _) => imagenet::class_names().into_iter().map(String::from).collect(),
         (classes, _) => (0..classes).map(|class| format!("class {class}")).collect(),
     }
 }
@@ -360,13 +340,7 @@ mod tests {
         assert_eq!(batches[2].labels, [last.label.unwrap()]);
         let difference = (batches[2].pixels.get(0).unwrap() - last.pixels).unwrap();
         assert_eq!(
-            difference
-                .abs()
-                .unwrap()
-                .max_all()
-                .unwrap()
-                .to_scalar::<f32>()
-                .unwrap(),
+            difference.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap(),
             0.0
         );
     }
@@ -413,10 +387,7 @@ mod tests {
         assert_eq!(material.network_name(), "ResNet-18 `cifar10`");
         assert_eq!(material.side(), 32);
         assert_eq!(material.data_name(), "CIFAR-10 test images");
-        assert_eq!(
-            (material.class_name(9), material.image_count()),
-            ("truck", Some(12))
-        );
+        assert_eq!((material.class_name(9), material.image_count()), ("truck", Some(12)));
         let batches: Vec<_> = material.batches(7..12, 3).map(|b| b.unwrap()).collect();
         let labels: Vec<_> = batches.iter().flat_map(|batch| &batch.labels).collect();
         assert_eq!(labels, [&7, &8, &9, &0, &1]);
@@ -449,10 +420,7 @@ mod tests {
         let answer = material.answer(&sample).unwrap();
         assert_eq!(answer.len(), 5);
         assert!(answer.is_sorted_by(|a, b| a.probability >= b.probability));
-        let logits = material
-            .network()
-            .forward(&sample.input().unwrap())
-            .unwrap();
+        let logits = material.network().forward(&sample.input().unwrap()).unwrap();
         let softmax = candle_core::Tensor::exp(&logits).unwrap();
         let share = softmax.broadcast_div(&softmax.sum_all().unwrap()).unwrap();
         let expected = share.squeeze(0).unwrap().to_vec1::<f32>().unwrap();
@@ -482,13 +450,9 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = Material::new(Some(Path::new("no.pth")), None)
-            .err()
-            .unwrap();
+        let error = Material::new(Some(Path::new("no.pth")), None).err().unwrap();
         assert!(error.to_string().contains("no.pth"), "{error}");
-        let error = Material::new(None, Some(Path::new("no.jpg")))
-            .err()
-            .unwrap();
+        let error = Material::new(None, Some(Path::new("no.jpg"))).err().unwrap();
         assert!(error.to_string().contains("no.jpg"), "{error}");
     }
 }

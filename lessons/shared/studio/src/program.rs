@@ -47,13 +47,10 @@ fn default_folder(package: &str) -> PathBuf {
 /// drawn for another reason.
 pub fn main(package: &'static str, pictures: &[(&'static str, Draw)]) -> ExitCode {
     let names = pictures.iter().map(|(name, _)| *name);
-    let command = Arguments::command()
-        .name(package)
-        .mut_arg("pictures", |argument| {
-            argument.value_parser(PossibleValuesParser::new(names))
-        });
-    let arguments =
-        Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
+    let command = Arguments::command().name(package).mut_arg("pictures", |argument| {
+        argument.value_parser(PossibleValuesParser::new(names))
+    });
+    let arguments = Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
 
     let choice = Choice {
         data: arguments.data,

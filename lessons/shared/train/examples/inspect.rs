@@ -20,19 +20,9 @@ fn main() -> anyhow::Result<()> {
         anyhow::bail!("expected a checkpoint and a folder for the pictures");
     };
     let network = ResNet::load(checkpoint)?;
-    println!(
-        "{}",
-        maps(&network)?
-            .save(format!("{folder}/maps.png"))?
-            .display()
-    );
+    println!("{}", maps(&network)?.save(format!("{folder}/maps.png"))?.display());
     dissect(&network)?;
-    println!(
-        "{}",
-        optima(&network)?
-            .save(format!("{folder}/optima.png"))?
-            .display()
-    );
+    println!("{}", optima(&network)?.save(format!("{folder}/optima.png"))?.display());
     Ok(())
 }
 
@@ -50,10 +40,7 @@ fn maps(network: &ResNet) -> Result<Figure> {
     let mut figure = Figure::new("Grad-CAM for both figures of a scene").columns(5);
     let mut by_figure = Vec::new();
     for which in 0..2 {
-        let classes: Vec<u32> = rendered
-            .iter()
-            .map(|r| r.scene.figures[which].shape as u32)
-            .collect();
+        let classes: Vec<u32> = rendered.iter().map(|r| r.scene.figures[which].shape as u32).collect();
         by_figure.push(train::class_activation_maps(
             network,
             &images,
@@ -79,8 +66,7 @@ const GRID: usize = 32;
 fn interpolation(from: usize) -> Result<Tensor> {
     let mut weights = vec![0f32; GRID * from];
     for (to, row) in weights.chunks_exact_mut(from).enumerate() {
-        let at =
-            ((to as f32 + 0.5) * from as f32 / GRID as f32 - 0.5).clamp(0.0, from as f32 - 1.0);
+        let at = ((to as f32 + 0.5) * from as f32 / GRID as f32 - 0.5).clamp(0.0, from as f32 - 1.0);
         let (low, share) = (at.floor() as usize, at.fract());
         row[low] += 1.0 - share;
         row[(low + 1).min(from - 1)] += share;
@@ -97,8 +83,7 @@ fn dissect(network: &ResNet) -> Result<()> {
         let step = rendered.image.width / GRID;
         for (concept, masks) in concepts.iter().zip(&mut masks) {
             let mask = rendered.masks.get(*concept);
-            let cells =
-                (0..GRID * GRID).map(|i| (i % GRID * step + step / 2, i / GRID * step + step / 2));
+            let cells = (0..GRID * GRID).map(|i| (i % GRID * step + step / 2, i / GRID * step + step / 2));
             masks.extend(cells.map(|(column, row)| mask.contains(column, row)));
         }
     }
@@ -114,10 +99,7 @@ fn dissect(network: &ResNet) -> Result<()> {
                 let maps = weights
                     .broadcast_matmul(&activation.get(image)?)?
                     .broadcast_matmul(&weights.t()?)?;
-                for (unit, map) in units
-                    .iter_mut()
-                    .zip(maps.flatten_from(1)?.to_vec2::<f32>()?)
-                {
+                for (unit, map) in units.iter_mut().zip(maps.flatten_from(1)?.to_vec2::<f32>()?) {
                     unit.extend(map);
                 }
             }
@@ -140,17 +122,11 @@ fn dissect(network: &ResNet) -> Result<()> {
                     });
                     (both as f64 / either.max(1) as f64, *concept)
                 });
-            found.extend(
-                best.max_by(|a, b| a.0.total_cmp(&b.0))
-                    .filter(|(iou, _)| *iou > 0.04),
-            );
+            found.extend(best.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(iou, _)| *iou > 0.04));
         }
         let mut line = format!("{site}: {} units;", units.len());
         for factor in ["shape", "colour", "texture", "badge"] {
-            let of: Vec<_> = found
-                .iter()
-                .filter(|(_, concept)| concept.factor() == factor)
-                .collect();
+            let of: Vec<_> = found.iter().filter(|(_, concept)| concept.factor() == factor).collect();
             line += &format!(" {factor} {}", of.len());
         }
         found.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -174,10 +150,7 @@ fn optima(network: &ResNet) -> Result<Figure> {
             let start = (0..3 * 128 * 128).map(|_| random.random_range(-0.1f32..0.1));
             let mut image = Tensor::from_iter(start, &Device::Cpu)?.reshape((1, 3, 128, 128))?;
             for _ in 0..150 {
-                let (dx, dy) = (
-                    random.random_range(0..8usize),
-                    random.random_range(0..8usize),
-                );
+                let (dx, dy) = (random.random_range(0..8usize), random.random_range(0..8usize));
                 let shifted = Var::from_tensor(&image.roll(dx as i32, 3)?.roll(dy as i32, 2)?)?;
                 let trace = network.tap(&shifted, &[site])?;
                 let score = trace.activation(site)?.narrow(1, unit * 3, 1)?.mean_all()?;
@@ -197,18 +170,11 @@ fn optima(network: &ResNet) -> Result<Figure> {
                     .to_scalar::<f32>()?;
                 let step = (gradient * (0.05 / (size as f64 + 1e-12)))?;
                 let moved = (shifted.as_tensor() + step)?.detach();
-                image = moved
-                    .roll(-(dx as i32), 3)?
-                    .roll(-(dy as i32), 2)?
-                    .clamp(-2.1, 2.6)?;
+                image = moved.roll(-(dx as i32), 3)?.roll(-(dy as i32), 2)?.clamp(-2.1, 2.6)?;
             }
             images.push(resnet::denormalize(&image)?.clamp(0.0, 1.0)?);
         }
-        figure = figure.panel(
-            MapGrid::images(&Tensor::cat(&images, 0)?)?
-                .columns(4)
-                .title(site),
-        );
+        figure = figure.panel(MapGrid::images(&Tensor::cat(&images, 0)?)?.columns(4).title(site));
     }
     Ok(figure)
 }

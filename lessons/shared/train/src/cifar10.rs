@@ -83,10 +83,7 @@ impl Task for Cifar10Recipe {
         let mut targets = vec![0f32; chosen.len() * CLASSES.len()];
         for (position, &index) in chosen.iter().enumerate() {
             let image = self.train.image(index)?.flatten_all()?.to_vec1()?;
-            let by = [
-                random.random_range(-SHIFT..=SHIFT),
-                random.random_range(-SHIFT..=SHIFT),
-            ];
+            let by = [random.random_range(-SHIFT..=SHIFT), random.random_range(-SHIFT..=SHIFT)];
             values.extend(changed(&image, by, random.random()));
             targets[position * CLASSES.len() + self.train.label(index)?] = 1.0;
         }
@@ -122,11 +119,7 @@ fn random(seed: u64, purpose: u64, index: usize) -> ChaCha8Rng {
 fn changed(image: &[f32], [right, down]: [i32; 2], is_mirrored: bool) -> Vec<f32> {
     let side = SIDE as i32;
     let at = |channel: usize, row: i32, column: i32| -> f32 {
-        let column = if is_mirrored {
-            side - 1 - column
-        } else {
-            column
-        };
+        let column = if is_mirrored { side - 1 - column } else { column };
         let is_inside = (0..side).contains(&row) && (0..side).contains(&column);
         match is_inside {
             true => image[(channel * SIDE + row as usize) * SIDE + column as usize],
@@ -134,10 +127,8 @@ fn changed(image: &[f32], [right, down]: [i32; 2], is_mirrored: bool) -> Vec<f32
         }
     };
     let rows = (0..3).flat_map(|channel| (0..side).map(move |row| (channel, row)));
-    rows.flat_map(|(channel, row)| {
-        (0..side).map(move |column| at(channel, row - down, column - right))
-    })
-    .collect()
+    rows.flat_map(|(channel, row)| (0..side).map(move |column| at(channel, row - down, column - right)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -167,19 +158,12 @@ mod tests {
             let of = |step| {
                 let (images, targets) = recipe.examples(0, step).unwrap();
                 assert_eq!(targets.sum_all().unwrap().to_scalar::<f32>().unwrap(), 64.0);
-                let pixels = resnet::denormalize(&images)
-                    .unwrap()
-                    .flatten_from(1)
-                    .unwrap();
+                let pixels = resnet::denormalize(&images).unwrap().flatten_from(1).unwrap();
                 let classes = targets.argmax(1).unwrap().to_vec1::<u32>().unwrap();
                 let largest = pixels.max(1).unwrap().to_vec1::<f32>().unwrap();
                 let indices: Vec<_> = largest.iter().map(|v| (255.0 * v).round() as i64).collect();
                 for (index, class) in indices.iter().zip(classes) {
-                    assert_eq!(
-                        index % 10,
-                        i64::from(class),
-                        "labels stay with their images"
-                    );
+                    assert_eq!(index % 10, i64::from(class), "labels stay with their images");
                 }
                 indices
             };

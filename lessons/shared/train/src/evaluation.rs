@@ -18,11 +18,7 @@ pub fn predictions(network: &ResNet, images: &Tensor) -> Result<Vec<u32>> {
 }
 
 /// Predicted and true class of each held-out scene of a recipe.
-fn held_out(
-    network: &ResNet,
-    recipe: &Recipe,
-    change: impl Fn(Scene) -> Scene + Sync,
-) -> Result<Vec<(u32, u32)>> {
+fn held_out(network: &ResNet, recipe: &Recipe, change: impl Fn(Scene) -> Scene + Sync) -> Result<Vec<(u32, u32)>> {
     let mut pairs = Vec::new();
     for start in (0..recipe.held_out_count).step_by(BATCH) {
         let end = recipe.held_out_count.min(start + BATCH);
@@ -55,11 +51,7 @@ impl Scores {
     pub(crate) fn new(pairs: &[(u32, u32)], classes: usize) -> Self {
         let share = |of: &dyn Fn(u32, u32) -> bool, among: &dyn Fn(u32) -> bool| {
             let chosen: Vec<_> = pairs.iter().filter(|(_, truth)| among(*truth)).collect();
-            chosen
-                .iter()
-                .filter(|(guess, truth)| of(*guess, *truth))
-                .count() as f64
-                / chosen.len().max(1) as f64
+            chosen.iter().filter(|(guess, truth)| of(*guess, *truth)).count() as f64 / chosen.len().max(1) as f64
         };
         let classes = 0..classes as u32;
         Self {
@@ -76,11 +68,7 @@ impl Scores {
 }
 
 /// Scores on a recipe's held-out scenes, each changed by `change` first.
-pub fn accuracy(
-    network: &ResNet,
-    recipe: &Recipe,
-    change: impl Fn(Scene) -> Scene + Sync,
-) -> Result<Scores> {
+pub fn accuracy(network: &ResNet, recipe: &Recipe, change: impl Fn(Scene) -> Scene + Sync) -> Result<Scores> {
     let pairs = held_out(network, recipe, change)?;
     Ok(Scores::new(&pairs, Shape::ALL.len()))
 }
@@ -122,12 +110,7 @@ pub fn class_activation_maps(
     let gradients = trace.gradients(&scores)?;
     let map = |site: &&str| {
         let weights = gradients.at(site)?.mean_keepdim((2, 3))?;
-        trace
-            .activation(site)?
-            .detach()
-            .broadcast_mul(&weights)?
-            .sum(1)?
-            .relu()
+        trace.activation(site)?.detach().broadcast_mul(&weights)?.sum(1)?.relu()
     };
     sites.iter().map(map).collect()
 }
@@ -148,23 +131,13 @@ pub fn pointing(
     for start in (0..count).step_by(BATCH) {
         let end = count.min(start + BATCH);
         let draw = |index| Ok(Scene::sample(&sampler, seed, index as u64)?.render());
-        let rendered = (start..end)
-            .into_par_iter()
-            .map(draw)
-            .collect::<Result<Vec<_>>>()?;
+        let rendered = (start..end).into_par_iter().map(draw).collect::<Result<Vec<_>>>()?;
         let images = resnet::normalize(&scenes::batch(&rendered, &Device::Cpu)?)?;
-        for (rendered, logits) in rendered
-            .iter()
-            .zip(network.forward(&images)?.to_vec2::<f32>()?)
-        {
+        for (rendered, logits) in rendered.iter().zip(network.forward(&images)?.to_vec2::<f32>()?) {
             let mut order: Vec<_> = (0..logits.len()).collect();
             order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
             let is_first = |class: usize| order[..2].contains(&class);
-            top_two += rendered
-                .scene
-                .figures
-                .iter()
-                .all(|f| is_first(f.shape.index())) as usize;
+            top_two += rendered.scene.figures.iter().all(|f| is_first(f.shape.index())) as usize;
         }
         for figure in 0..2 {
             let classes: Vec<u32> = rendered
@@ -211,15 +184,11 @@ struct Hits {
 impl Hits {
     fn add(&mut self, map: &[Vec<f32>], figure: &Mask) {
         let (rows, columns) = (map.len(), map[0].len());
-        let centre =
-            |cell: usize, cells: usize, pixels: usize| (2 * cell + 1) * pixels / (2 * cells);
+        let centre = |cell: usize, cells: usize, pixels: usize| (2 * cell + 1) * pixels / (2 * cells);
         let (mut near, mut on, mut best) = (0, 0, (0.0, false, false));
         for (y, row) in map.iter().enumerate() {
             for (x, &value) in row.iter().enumerate() {
-                let (column, line) = (
-                    centre(x, columns, figure.width),
-                    centre(y, rows, figure.height),
-                );
+                let (column, line) = (centre(x, columns, figure.width), centre(y, rows, figure.height));
                 let is_on = figure.contains(column, line);
                 let is_near = is_on || is_within(figure, column, line);
                 near += is_near as usize;

@@ -17,9 +17,7 @@ mod run;
 mod task;
 
 pub use cifar10::Cifar10Recipe;
-pub use evaluation::{
-    Pointing, Scores, TOLERANCE, accuracy, class_activation_maps, pointing, predictions,
-};
+pub use evaluation::{Pointing, Scores, TOLERANCE, accuracy, class_activation_maps, pointing, predictions};
 pub use optimizer::AdamW;
 pub use recipe::{Draw, Recipe, Stage};
 pub use run::{Card, run};

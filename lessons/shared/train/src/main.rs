@@ -52,19 +52,16 @@ fn main() -> Result<()> {
     let card = match data {
         Data::Scenes => {
             let epochs = epochs.unwrap_or(8);
-            let command =
-                format!("cargo run -p train -- --epochs {epochs} --scenes {scenes} --seed {seed}");
+            let command = format!("cargo run -p train -- --epochs {epochs} --scenes {scenes} --seed {seed}");
             let out = out.unwrap_or_else(|| "target/checkpoints".into());
             train::run(&Recipe::scenes(epochs, scenes, seed), &out, &command, None)?
         }
         Data::Cifar10 => {
             let epochs = epochs.unwrap_or(10);
-            let command = format!(
-                "cargo run -p train -- --data cifar10 --epochs {epochs} --width {width} --seed {seed}"
-            );
+            let command =
+                format!("cargo run -p train -- --data cifar10 --epochs {epochs} --width {width} --seed {seed}");
             let cache = Cache::locate()?;
-            let [train, test] =
-                [Split::Train, Split::Test].map(|split| Cifar10::open(&cache, split));
+            let [train, test] = [Split::Train, Split::Test].map(|split| Cifar10::open(&cache, split));
             let recipe = Cifar10Recipe::new(train?, test?, width, epochs, seed);
             let out = out.unwrap_or_else(|| cache.trained());
             train::run(&recipe, &out, &command, None)?

@@ -43,12 +43,7 @@ impl AdamW {
     }
 
     /// One step down the gradients. Weight decay applies to matrices and kernels, not to biases and batch norm.
-    pub fn step(
-        &mut self,
-        gradients: &GradStore,
-        learning_rate: f64,
-        weight_decay: f64,
-    ) -> Result<()> {
+    pub fn step(&mut self, gradients: &GradStore, learning_rate: f64, weight_decay: f64) -> Result<()> {
         self.steps += 1;
         let correction1 = 1.0 - BETA1.powi(self.steps as i32);
         let correction2 = 1.0 - BETA2.powi(self.steps as i32);
@@ -60,15 +55,9 @@ impl AdamW {
             moments.second = ((&moments.second * BETA2)? + (gradient.sqr()? * (1.0 - BETA2))?)?;
             let deviation = ((&moments.second / correction2)?.sqrt()? + EPSILON)?;
             let update = ((&moments.first / correction1)? / deviation)?;
-            let decay = if moments.variable.rank() > 1 {
-                weight_decay
-            } else {
-                0.0
-            };
+            let decay = if moments.variable.rank() > 1 { weight_decay } else { 0.0 };
             let kept = (moments.variable.as_tensor() * (1.0 - learning_rate * decay))?;
-            moments
-                .variable
-                .set(&(kept - (update * learning_rate)?)?.detach())?;
+            moments.variable.set(&(kept - (update * learning_rate)?)?.detach())?;
         }
         Ok(())
     }
@@ -94,10 +83,7 @@ impl AdamW {
             None => candle_core::bail!("the saved training state lacks {name}"),
         };
         for moments in &mut self.moments {
-            for (kind, target) in [
-                ("first", &mut moments.first),
-                ("second", &mut moments.second),
-            ] {
+            for (kind, target) in [("first", &mut moments.first), ("second", &mut moments.second)] {
                 let saved = get(format!("{kind}.{}", moments.name))?;
                 if saved.dims() != target.dims() {
                     candle_core::bail!(
@@ -110,9 +96,7 @@ impl AdamW {
                 *target = saved;
             }
         }
-        self.steps = get("steps".into())?
-            .to_dtype(DType::U32)?
-            .to_scalar::<u32>()? as usize;
+        self.steps = get("steps".into())?.to_dtype(DType::U32)?.to_scalar::<u32>()? as usize;
         Ok(())
     }
 }

@@ -74,20 +74,10 @@ impl Stage {
     pub fn learning_rate(&self, step: usize) -> f64 {
         let progress = step as f64 / self.steps().max(1) as f64;
         let rise = 0.25;
-        let between = |from: f64, to: f64, t: f64| {
-            to + (from - to) * (1.0 + (std::f64::consts::PI * t).cos()) / 2.0
-        };
+        let between = |from: f64, to: f64, t: f64| to + (from - to) * (1.0 + (std::f64::consts::PI * t).cos()) / 2.0;
         match progress < rise {
-            true => between(
-                self.peak_learning_rate / 25.0,
-                self.peak_learning_rate,
-                progress / rise,
-            ),
-            false => between(
-                self.peak_learning_rate,
-                0.0,
-                (progress - rise) / (1.0 - rise),
-            ),
+            true => between(self.peak_learning_rate / 25.0, self.peak_learning_rate, progress / rise),
+            false => between(self.peak_learning_rate, 0.0, (progress - rise) / (1.0 - rise)),
         }
     }
 }
@@ -178,10 +168,7 @@ fn render(draw: Draw, seed: u64, indices: std::ops::Range<u64>) -> Result<Vec<Re
 /// What the network should say about each scene: the classes of its figures in equal shares, `[scenes, classes]`.
 fn targets(rendered: &[Rendered]) -> Result<Tensor> {
     let mut shares = vec![0f32; rendered.len() * Shape::ALL.len()];
-    for (scene, shares) in rendered
-        .iter()
-        .zip(shares.chunks_exact_mut(Shape::ALL.len()))
-    {
+    for (scene, shares) in rendered.iter().zip(shares.chunks_exact_mut(Shape::ALL.len())) {
         for figure in &scene.scene.figures {
             shares[figure.shape.index()] += 1.0 / scene.scene.figures.len() as f32;
         }

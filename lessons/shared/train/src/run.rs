@@ -39,12 +39,7 @@ pub struct Card {
 ///
 /// After each epoch the state goes to `NAME.state.safetensors`, where an interrupted run goes on; it is removed at the
 /// end. `stop_after` ends the run early, after so many epochs of this call, and returns `None`.
-pub fn run(
-    recipe: &impl Task,
-    folder: &Path,
-    command: &str,
-    stop_after: Option<usize>,
-) -> Result<Option<Card>> {
+pub fn run(recipe: &impl Task, folder: &Path, command: &str, stop_after: Option<usize>) -> Result<Option<Card>> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let state_path = folder.join(format!("{}.state.safetensors", recipe.name()));
     let mut training = Training::new(recipe)?;
@@ -79,14 +74,7 @@ pub fn run(
         }
         training.epoch(stage, epoch, &progress)?;
         training.save(&state_path, index + 1)?;
-        progress.suspend(|| {
-            println!(
-                "epoch {} of {}: {}",
-                index + 1,
-                epochs.len(),
-                training.summary()
-            )
-        });
+        progress.suspend(|| println!("epoch {} of {}: {}", index + 1, epochs.len(), training.summary()));
     }
     progress.finish_and_clear();
 
@@ -98,11 +86,7 @@ pub fn run(
     measuring.finish_and_clear();
     let card = Card {
         name: recipe.name().into(),
-        network: format!(
-            "{}, width {}",
-            network.config().name(),
-            network.config().width
-        ),
+        network: format!("{}, width {}", network.config().name(), network.config().width),
         parameters: network.config().parameter_count(),
         command: command.into(),
         data: recipe.data().into(),
@@ -124,8 +108,7 @@ const LINE_EVERY: usize = 50;
 
 fn bar(steps: u64) -> ProgressBar {
     let template = "{bar:30} step {pos}/{len}  {msg}  {elapsed} so far, {eta} left";
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(steps).with_style(style);
     bar.enable_steady_tick(Duration::from_secs(1));
     bar
@@ -133,10 +116,7 @@ fn bar(steps: u64) -> ProgressBar {
 
 /// Fresh moments for all that is trained: weights and biases, not batch norm's stored statistics.
 fn optimizer(variables: &[(String, Var)]) -> Result<AdamW> {
-    let trainable = variables
-        .iter()
-        .filter(|(name, _)| !name.contains("running_"))
-        .cloned();
+    let trainable = variables.iter().filter(|(name, _)| !name.contains("running_")).cloned();
     Ok(AdamW::new(trainable)?)
 }
 
@@ -185,11 +165,8 @@ impl<'a, T: Task> Training<'a, T> {
             let logits = self.network.forward_training(&images)?;
             let scores = candle_nn::ops::log_softmax(&logits, D::Minus1)?;
             let loss = ((scores * &targets)?.sum_all()? * (-1.0 / plan.batch as f64))?; // cross entropy
-            self.optimizer.step(
-                &loss.backward()?,
-                plan.learning_rate(step),
-                plan.weight_decay,
-            )?;
+            self.optimizer
+                .step(&loss.backward()?, plan.learning_rate(step), plan.weight_decay)?;
             // Right is the class of any figure in the scene.
             let guesses = logits.argmax_keepdim(D::Minus1)?;
             let right = targets
@@ -197,10 +174,7 @@ impl<'a, T: Task> Training<'a, T> {
                 .gt(0f32)?
                 .to_dtype(DType::F32)?
                 .mean_all()?;
-            self.remember(
-                loss.to_scalar::<f32>()?.into(),
-                right.to_scalar::<f32>()?.into(),
-            );
+            self.remember(loss.to_scalar::<f32>()?.into(), right.to_scalar::<f32>()?.into());
             progress.set_message(self.summary());
             progress.inc(1);
             if progress.is_hidden() && (index + 1) % LINE_EVERY == 0 {
@@ -218,38 +192,24 @@ impl<'a, T: Task> Training<'a, T> {
     /// Running means over about the last fifty steps.
     fn remember(&mut self, loss: f64, accuracy: f64) {
         let blend = |old: f64, new: f64| {
-            if old.is_nan() {
-                new
-            } else {
-                0.98 * old + 0.02 * new
-            }
+            if old.is_nan() { new } else { 0.98 * old + 0.02 * new }
         };
         (self.loss, self.accuracy) = (blend(self.loss, loss), blend(self.accuracy, accuracy));
     }
 
     fn summary(&self) -> String {
-        format!(
-            "loss {:.3}, accuracy {:.1} %",
-            self.loss,
-            100.0 * self.accuracy
-        )
+        format!("loss {:.3}, accuracy {:.1} %", self.loss, 100.0 * self.accuracy)
     }
 
     fn parameters(&self) -> Result<Parameters> {
-        let copies = self
-            .variables
-            .iter()
-            .map(|(name, var)| Ok((name.clone(), var.copy()?)));
+        let copies = self.variables.iter().map(|(name, var)| Ok((name.clone(), var.copy()?)));
         copies.collect()
     }
 
     fn save(&self, path: &Path, epochs_done: usize) -> Result<()> {
         let mut state = self.optimizer.state()?;
         state.extend(self.parameters()?);
-        state.insert(
-            "epochs".into(),
-            Tensor::new(epochs_done as u32, &Device::Cpu)?,
-        );
+        state.insert("epochs".into(), Tensor::new(epochs_done as u32, &Device::Cpu)?);
         Ok(parameters::save(&state, path)?)
     }
 
@@ -257,11 +217,7 @@ impl<'a, T: Task> Training<'a, T> {
     fn resume(&mut self, path: &Path) -> Result<usize> {
         let state = parameters::read(path)?;
         for (name, variable) in &self.variables {
-            variable.set(
-                state
-                    .get(name)
-                    .with_context(|| format!("{name} is missing"))?,
-            )?;
+            variable.set(state.get(name).with_context(|| format!("{name} is missing"))?)?;
         }
         self.optimizer.restore(&state)?;
         Ok(state

@@ -36,15 +36,10 @@ fn an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one() {
         !resumed.path().join("scenes.safetensors").exists(),
         "no half-trained network is taken for a whole one"
     );
-    let other = train::run(&recipe(), resumed.path(), "a test", None)
-        .unwrap()
-        .unwrap();
+    let other = train::run(&recipe(), resumed.path(), "a test", None).unwrap().unwrap();
 
     assert_eq!(weights(straight.path()), weights(resumed.path()));
-    assert_eq!(
-        card.sha256,
-        resnet::checkpoints::checksum(&weights(straight.path()))
-    );
+    assert_eq!(card.sha256, resnet::checkpoints::checksum(&weights(straight.path())));
     assert_eq!(card.held_out, other.held_out);
     // What the run leaves: a network that loads, moved away from where it began, and no state.
     let network = ResNet::load(straight.path().join("scenes.safetensors")).unwrap();
@@ -58,10 +53,7 @@ fn an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one() {
             .unwrap()
             .sum_all()
             .unwrap();
-        assert!(
-            moved.to_scalar::<f32>().unwrap() > 0.0,
-            "{name} has not moved"
-        );
+        assert!(moved.to_scalar::<f32>().unwrap() > 0.0, "{name} has not moved");
     }
     assert!(!straight.path().join("scenes.state.safetensors").exists());
 }
@@ -106,10 +98,7 @@ fn a_state_that_does_not_fit_is_refused_and_kept() {
     let state = folder.path().join("scenes.state.safetensors");
     std::fs::write(&state, b"interrupted while writing").unwrap();
     let error = train::run(&recipe(), folder.path(), "a test", None).unwrap_err();
-    assert!(
-        format!("{error:#}").contains("remove it to start afresh"),
-        "{error:#}"
-    );
+    assert!(format!("{error:#}").contains("remove it to start afresh"), "{error:#}");
     assert!(state.exists());
 }
 

@@ -53,11 +53,7 @@ impl Hub {
     /// Serves these bytes as a file of an item.
     pub fn serve(&self, item: &Item, file: &RemoteFile, bytes: &[u8]) {
         let path = path_of(item, file);
-        self.state
-            .lock()
-            .unwrap()
-            .files
-            .insert(path, bytes.to_vec());
+        self.state.lock().unwrap().files.insert(path, bytes.to_vec());
     }
 
     /// Breaks connections once so many bytes of content were sent.
@@ -87,10 +83,7 @@ fn path_of(item: &Item, file: &RemoteFile) -> String {
         revision,
         ..
     } = item;
-    format!(
-        "/{kind}{owner}/{repository}/resolve/{revision}/{}",
-        file.path
-    )
+    format!("/{kind}{owner}/{repository}/resolve/{revision}/{}", file.path)
 }
 
 fn answer(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
@@ -150,9 +143,7 @@ fn answer(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     );
     stream.write_all(head.as_bytes()).ok()?;
     if method == "GET" {
-        let sent = state
-            .budget
-            .map_or(content.len(), |left| left.min(content.len()));
+        let sent = state.budget.map_or(content.len(), |left| left.min(content.len()));
         stream.write_all(&content[..sent]).ok()?;
         state.budget = state.budget.map(|left| left - sent);
     }
@@ -160,14 +151,9 @@ fn answer(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
 }
 
 fn send(stream: &mut TcpStream, status: &str, headers: &[String], body: &[u8]) -> Option<()> {
-    let headers: String = headers
-        .iter()
-        .map(|header| format!("{header}\r\n"))
-        .collect();
+    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
     let length = body.len();
-    let head = format!(
-        "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n"
-    );
+    let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).ok()?;
     stream.write_all(body).ok()?;
     stream.flush().ok()
@@ -260,14 +246,10 @@ pub fn write_parquet(images: Vec<Vec<u8>>, labels: Vec<i64>, path: &Path) -> Vec
                     Some(images) => (images.into_iter().map(ByteArray::from).collect(), 2),
                     None => (vec![], 1), // no path
                 };
-                writer
-                    .write_batch(&values, Some(&vec![present; count]), None)
-                    .unwrap();
+                writer.write_batch(&values, Some(&vec![present; count]), None).unwrap();
             }
             ColumnWriter::Int64ColumnWriter(writer) => {
-                writer
-                    .write_batch(&labels, Some(&vec![1; count]), None)
-                    .unwrap();
+                writer.write_batch(&labels, Some(&vec![1; count]), None).unwrap();
             }
             _ => unreachable!("the schema has no other columns"),
         }

@@ -1,6 +1,4 @@
-use candle_core::{
-    CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, WithDType, bail,
-};
+use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, WithDType, bail};
 use rayon::prelude::*;
 
 use super::element::{Element, for_each_piece, for_float, slice};
@@ -47,18 +45,12 @@ pub fn batch_norm(
         ("variance", statistics.variance.len()),
     ] {
         if length != channels {
-            bail!(
-                "batch_norm: expected {channels} values of {name}, one per channel, got {length}"
-            );
+            bail!("batch_norm: expected {channels} values of {name}, one per channel, got {length}");
         }
     }
     let op = BatchNorm {
         mean: statistics.mean.clone(),
-        inverse_deviation: statistics
-            .variance
-            .iter()
-            .map(|v| 1.0 / (v + epsilon).sqrt())
-            .collect(),
+        inverse_deviation: statistics.variance.iter().map(|v| 1.0 / (v + epsilon).sqrt()).collect(),
         from_this_batch,
     };
     x.contiguous()?
@@ -75,10 +67,7 @@ pub fn batch_statistics(x: &Tensor) -> Result<BatchStatistics> {
     if count < 2 {
         bail!("batch_norm: expected at least two values per channel in training mode, got {count}");
     }
-    let packed = x
-        .contiguous()?
-        .apply_op1_no_bwd(&Moments)?
-        .to_vec1::<f64>()?;
+    let packed = x.contiguous()?.apply_op1_no_bwd(&Moments)?.to_vec1::<f64>()?;
     let (mean, variance) = packed.split_at(channels);
     Ok(BatchStatistics {
         mean: mean.to_vec(),
@@ -105,10 +94,7 @@ fn sum_with<T: Element>(plane: &[T], term: impl Fn(usize, f64) -> f64) -> f64 {
             *sum += term(start + lane, to_f64(plane[start + lane]));
         }
     }
-    lanes.iter().sum::<f64>()
-        + (whole..plane.len())
-            .map(|i| term(i, to_f64(plane[i])))
-            .sum::<f64>()
+    lanes.iter().sum::<f64>() + (whole..plane.len()).map(|i| term(i, to_f64(plane[i]))).sum::<f64>()
 }
 
 struct Moments;
@@ -126,10 +112,7 @@ impl CustomOp1 for Moments {
             let (mean, variance): (Vec<f64>, Vec<f64>) = (0..channels)
                 .into_par_iter()
                 .map(|c| {
-                    let mean = planes(x, c, channels, area)
-                        .map(|p| sum_with(p, |_, v| v))
-                        .sum::<f64>()
-                        / count;
+                    let mean = planes(x, c, channels, area).map(|p| sum_with(p, |_, v| v)).sum::<f64>() / count;
                     let squares: f64 = planes(x, c, channels, area)
                         .map(|p| sum_with(p, |_, v| (v - mean) * (v - mean)))
                         .sum();
@@ -165,10 +148,7 @@ impl CustomOp3 for BatchNorm {
             (bias, bias_layout): (&CpuStorage, &Layout),
         ) -> Result<CpuStorage> {
             let x = slice::<T>(x, x_layout)?;
-            let (weight, bias) = (
-                slice::<T>(weight, weight_layout)?,
-                slice::<T>(bias, bias_layout)?,
-            );
+            let (weight, bias) = (slice::<T>(weight, weight_layout)?, slice::<T>(bias, bias_layout)?);
             let (_, channels, height, width) = x_layout.shape().dims4()?;
             let area = height * width;
             let mut y = vec![T::zero(); x.len()];
@@ -186,12 +166,7 @@ impl CustomOp3 for BatchNorm {
         let y = for_float!(
             x,
             "batch_norm",
-            forward(
-                self,
-                (x, x_layout),
-                (weight, weight_layout),
-                (bias, bias_layout)
-            )
+            forward(self, (x, x_layout), (weight, weight_layout), (bias, bias_layout))
         )?;
         Ok((y, x_layout.shape().clone()))
     }
@@ -254,18 +229,14 @@ impl candle_core::CustomOp2 for GradientSums {
             (x, layout): (&CpuStorage, &Layout),
             (gradient, gradient_layout): (&CpuStorage, &Layout),
         ) -> Result<Vec<f64>> {
-            let (x, gradient) = (
-                slice::<T>(x, layout)?,
-                slice::<T>(gradient, gradient_layout)?,
-            );
+            let (x, gradient) = (slice::<T>(x, layout)?, slice::<T>(gradient, gradient_layout)?);
             let (_, channels, height, width) = layout.shape().dims4()?;
             let area = height * width;
             let (plain, weighted): (Vec<f64>, Vec<f64>) = (0..channels)
                 .into_par_iter()
                 .map(|c| {
                     let (mean, inverse) = (norm.mean[c], norm.inverse_deviation[c]);
-                    let pairs =
-                        planes(x, c, channels, area).zip(planes(gradient, c, channels, area));
+                    let pairs = planes(x, c, channels, area).zip(planes(gradient, c, channels, area));
                     pairs.fold((0.0, 0.0), |(plain, weighted), (x, g)| {
                         (
                             plain + sum_with(g, |_, g| g),
@@ -276,11 +247,7 @@ impl candle_core::CustomOp2 for GradientSums {
                 .unzip();
             Ok([plain, weighted].concat())
         }
-        let packed = for_float!(
-            x,
-            "batch_norm",
-            sums(&self.0, (x, layout), (gradient, gradient_layout))
-        )?;
+        let packed = for_float!(x, "batch_norm", sums(&self.0, (x, layout), (gradient, gradient_layout)))?;
         let length = packed.len();
         Ok((f64::to_cpu_storage_owned(packed), Shape::from(length)))
     }
@@ -311,10 +278,7 @@ impl CustomOp3 for InputGradient {
             (weight, weight_layout): (&CpuStorage, &Layout),
             (gradient, gradient_layout): (&CpuStorage, &Layout),
         ) -> Result<CpuStorage> {
-            let (x, gradient) = (
-                slice::<T>(x, layout)?,
-                slice::<T>(gradient, gradient_layout)?,
-            );
+            let (x, gradient) = (slice::<T>(x, layout)?, slice::<T>(gradient, gradient_layout)?);
             let weight = slice::<T>(weight, weight_layout)?;
             let (batch, channels, height, width) = layout.shape().dims4()?;
             let (area, count) = (height * width, (batch * height * width) as f64);
@@ -325,11 +289,9 @@ impl CustomOp3 for InputGradient {
                 let g = &gradient[plane * area..];
                 if op.norm.from_this_batch {
                     // scale · (g − mean(g) − x̂ · mean(g·x̂)), written as a·g + b·x + c.
-                    let slope =
-                        -scale * op.norm.inverse_deviation[c] * op.sums[channels + c] / count;
+                    let slope = -scale * op.norm.inverse_deviation[c] * op.sums[channels + c] / count;
                     let offset = -scale * op.sums[c] / count - slope * op.norm.mean[c];
-                    let (scale, slope, offset) =
-                        (T::from_f64(scale), T::from_f64(slope), T::from_f64(offset));
+                    let (scale, slope, offset) = (T::from_f64(scale), T::from_f64(slope), T::from_f64(offset));
                     for ((dx, &g), &x) in dx.iter_mut().zip(g).zip(&x[plane * area..]) {
                         *dx = scale * g + slope * x + offset;
                     }
@@ -345,12 +307,7 @@ impl CustomOp3 for InputGradient {
         let dx = for_float!(
             x,
             "batch_norm",
-            backward(
-                self,
-                (x, layout),
-                (weight, weight_layout),
-                (gradient, gradient_layout)
-            )
+            backward(self, (x, layout), (weight, weight_layout), (gradient, gradient_layout))
         )?;
         Ok((dx, layout.shape().clone()))
     }

@@ -39,8 +39,7 @@ pub fn conv2d(x: &Tensor, kernel: &Tensor, window: Window) -> Result<Tensor> {
             kernel.dtype()
         );
     }
-    x.contiguous()?
-        .apply_op2(&kernel.contiguous()?, Conv2d(window))
+    x.contiguous()?.apply_op2(&kernel.contiguous()?, Conv2d(window))
 }
 
 /// All sizes of one convolution.
@@ -104,12 +103,7 @@ impl Geometry {
     }
 
     fn out_shape(&self) -> Shape {
-        Shape::from((
-            self.batch,
-            self.out_channels,
-            self.out_height,
-            self.out_width,
-        ))
+        Shape::from((self.batch, self.out_channels, self.out_height, self.out_width))
     }
 
     /// A 1×1 convolution with stride 1 and no padding: the image already is its column matrix.
@@ -163,11 +157,7 @@ impl Geometry {
     }
 
     /// For each of a tile's output rows: its image and its row there.
-    fn rows(
-        &self,
-        start: usize,
-        count: usize,
-    ) -> impl Iterator<Item = (usize, usize)> + Clone + use<> {
+    fn rows(&self, start: usize, count: usize) -> impl Iterator<Item = (usize, usize)> + Clone + use<> {
         let out_height = self.out_height;
         (start..start + count).map(move |row| (row / out_height, row % out_height))
     }
@@ -182,8 +172,7 @@ impl Geometry {
     /// The taps of the window over all channels, in the order of the kernel's memory.
     fn taps(&self) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
         let (channels, side) = (self.in_channels, self.window.kernel);
-        (0..channels)
-            .flat_map(move |c| (0..side).flat_map(move |ky| (0..side).map(move |kx| (c, ky, kx))))
+        (0..channels).flat_map(move |c| (0..side).flat_map(move |ky| (0..side).map(move |kx| (c, ky, kx))))
     }
 }
 
@@ -272,9 +261,7 @@ fn pad<'a, T: Element>(x: &'a [T], g: &Geometry) -> std::borrow::Cow<'a, [T]> {
     let (area, width) = (g.padded_height() * g.padded_width(), g.padded_width());
     let mut padded = vec![T::zero(); g.batch * g.in_channels * area];
     for_each_piece(&mut padded, area, |plane, padded| {
-        let rows = x[plane * g.height * g.width..]
-            .chunks_exact(g.width)
-            .take(g.height);
+        let rows = x[plane * g.height * g.width..].chunks_exact(g.width).take(g.height);
         for (row, target) in rows.zip(padded.chunks_exact_mut(width).skip(padding)) {
             target[padding..padding + g.width].copy_from_slice(row);
         }
@@ -283,13 +270,7 @@ fn pad<'a, T: Element>(x: &'a [T], g: &Geometry) -> std::borrow::Cow<'a, [T]> {
 }
 
 /// Writes the column matrix of some output rows, `[depth, rows · out_width]`.
-fn columns_of<T: Element>(
-    padded: &[T],
-    g: &Geometry,
-    start: usize,
-    rows: usize,
-    columns: &mut Vec<T>,
-) {
+fn columns_of<T: Element>(padded: &[T], g: &Geometry, start: usize, rows: usize, columns: &mut Vec<T>) {
     columns.clear();
     columns.reserve(g.depth() * rows * g.out_width);
     let row_starts: Vec<usize> = g
@@ -314,10 +295,7 @@ fn columns_of<T: Element>(
 fn extend_every<T: Element>(target: &mut Vec<T>, source: &[T], stride: usize, count: usize) {
     let start = target.len();
     target.resize(start + count, T::zero());
-    for (target, &value) in target[start..]
-        .iter_mut()
-        .zip(source.iter().step_by(stride))
-    {
+    for (target, &value) in target[start..].iter_mut().zip(source.iter().step_by(stride)) {
         *target = value;
     }
 }
@@ -363,11 +341,7 @@ impl<'a> RowColumns<'a> {
 
     /// For each run of `out_width` elements, in order: where it begins in the padded images of `channels` channels,
     /// `None` for a row below the image, which no output reads.
-    fn runs(
-        &self,
-        image: usize,
-        channels: std::ops::Range<usize>,
-    ) -> impl Iterator<Item = Option<usize>> + use<> {
+    fn runs(&self, image: usize, channels: std::ops::Range<usize>) -> impl Iterator<Item = Option<usize>> + use<> {
         let (g, first, rows) = (*self.g, self.first, self.rows);
         let taps = channels.flat_map(move |c| (0..g.window.kernel).map(move |kx| (c, kx)));
         taps.flat_map(move |(channel, kx)| {
@@ -469,22 +443,12 @@ fn forward<T: Element>(x: &[T], kernel: &[T], g: &Geometry) -> Vec<T> {
             of_row.fill(&padded, columns);
             for ky in 0..g.window.kernel {
                 let depth = of_row.depth();
-                let left = matrix(
-                    &sorted[(ky * g.out_channels + channels.start) * depth..],
-                    depth,
-                    1,
-                );
+                let left = matrix(&sorted[(ky * g.out_channels + channels.start) * depth..], depth, 1);
                 let right = matrix(&columns[of_row.offset(ky)..], of_row.stride(), 1);
                 // SAFETY: these rows and channels of this image belong to this task alone.
                 #[allow(unsafe_code)]
                 unsafe {
-                    multiply(
-                        (channels.len(), depth, count),
-                        left,
-                        right,
-                        target(first),
-                        ky > 0,
-                    )
+                    multiply((channels.len(), depth, count), left, right, target(first), ky > 0)
                 }
             }
             return;
@@ -576,9 +540,9 @@ fn input_gradient_by_scatter<T: Element>(gradient: &[T], kernel: &[T], g: &Geome
         tasks.extend(blocks.map(|(index, planes)| (image, index * block, planes)));
     }
     let most_rows = g.tile_rows().min(g.out_height);
-    tasks.into_par_iter().for_each_init(
-        Vec::new,
-        |columns: &mut Vec<T>, (image, first_channel, planes)| {
+    tasks
+        .into_par_iter()
+        .for_each_init(Vec::new, |columns: &mut Vec<T>, (image, first_channel, planes)| {
             let channels = planes.len() / padded_area;
             let depth = channels * g.window.kernel;
             for oy in (0..g.out_height).step_by(most_rows) {
@@ -587,8 +551,7 @@ fn input_gradient_by_scatter<T: Element>(gradient: &[T], kernel: &[T], g: &Geome
                 columns.clear();
                 columns.resize(depth * of_row.stride(), T::zero());
                 for ky in 0..g.window.kernel {
-                    let first =
-                        ky * g.out_channels * of_row.depth() + first_channel * g.window.kernel;
+                    let first = ky * g.out_channels * of_row.depth() + first_channel * g.window.kernel;
                     let left = matrix(&sorted[first..], 1, of_row.depth()); // transposed
                     let offset = image * g.out_channels * g.out_area() + oy * g.out_width;
                     let right = matrix(&gradient[offset..], g.out_area(), 1);
@@ -601,30 +564,17 @@ fn input_gradient_by_scatter<T: Element>(gradient: &[T], kernel: &[T], g: &Geome
                     // SAFETY: the last row's last column lies inside `columns`, which is exclusively borrowed.
                     #[allow(unsafe_code)]
                     unsafe {
-                        multiply(
-                            (depth, g.out_channels, rows * g.out_width),
-                            left,
-                            right,
-                            target,
-                            true,
-                        )
+                        multiply((depth, g.out_channels, rows * g.out_width), left, right, target, true)
                     }
                 }
-                let runs = of_row
-                    .runs(0, 0..channels)
-                    .zip(columns.chunks_exact(g.out_width));
+                let runs = of_row.runs(0, 0..channels).zip(columns.chunks_exact(g.out_width));
                 for (start, source) in runs.filter_map(|(start, source)| Some((start?, source))) {
-                    for (target, &value) in planes[start..]
-                        .iter_mut()
-                        .step_by(g.window.stride)
-                        .zip(source)
-                    {
+                    for (target, &value) in planes[start..].iter_mut().step_by(g.window.stride).zip(source) {
                         *target += value;
                     }
                 }
             }
-        },
-    );
+        });
     unpad(padded, g)
 }
 
@@ -667,13 +617,7 @@ fn kernel_gradient<T: Element>(x: &[T], gradient: &[T], g: &Geometry) -> Vec<T> 
                     let offset = image * g.out_channels * g.out_area() + start * g.out_width;
                     let left = matrix(&gradient[offset..], g.out_area(), 1);
                     let right = matrix(&columns, 1, count); // the columns, transposed
-                    multiply_into(
-                        (g.out_channels, count, g.depth()),
-                        left,
-                        right,
-                        &mut sum,
-                        true,
-                    );
+                    multiply_into((g.out_channels, count, g.depth()), left, right, &mut sum, true);
                 }
             }
             sum
@@ -681,10 +625,7 @@ fn kernel_gradient<T: Element>(x: &[T], gradient: &[T], g: &Geometry) -> Vec<T> 
         .collect();
     let mut total = vec![T::zero(); g.out_channels * g.depth()];
     for part in parts {
-        total
-            .iter_mut()
-            .zip(part)
-            .for_each(|(total, value)| *total += value);
+        total.iter_mut().zip(part).for_each(|(total, value)| *total += value);
     }
     total
 }
@@ -796,26 +737,14 @@ impl CustomOp2 for KernelGradient {
             (gradient, gradient_layout): (&CpuStorage, &Layout),
             g: &Geometry,
         ) -> Result<CpuStorage> {
-            let (x, gradient) = (
-                slice::<T>(x, x_layout)?,
-                slice::<T>(gradient, gradient_layout)?,
-            );
+            let (x, gradient) = (slice::<T>(x, x_layout)?, slice::<T>(gradient, gradient_layout)?);
             Ok(T::to_cpu_storage_owned(kernel_gradient(x, gradient, g)))
         }
         let g = &self.0;
-        let dk = for_float!(
-            x,
-            "conv2d",
-            run((x, x_layout), (gradient, gradient_layout), g)
-        )?;
+        let dk = for_float!(x, "conv2d", run((x, x_layout), (gradient, gradient_layout), g))?;
         Ok((
             dk,
-            Shape::from((
-                g.out_channels,
-                g.in_channels,
-                g.window.kernel,
-                g.window.kernel,
-            )),
+            Shape::from((g.out_channels, g.in_channels, g.window.kernel, g.window.kernel)),
         ))
     }
 }

@@ -29,10 +29,7 @@ pub(crate) use for_float;
 pub(crate) fn slice<'a, T: Element>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&storage.as_slice::<T>()?[start..end]),
-        None => bail!(
-            "expected a contiguous tensor, got strides {:?}",
-            layout.stride()
-        ),
+        None => bail!("expected a contiguous tensor, got strides {:?}", layout.stride()),
     }
 }
 
@@ -40,11 +37,7 @@ pub(crate) fn slice<'a, T: Element>(storage: &'a CpuStorage, layout: &Layout) ->
 const PARALLEL_FROM: usize = 1 << 17;
 
 /// Fills `output` piece by piece, `piece` elements at a time, on all cores when there is enough to do.
-pub(crate) fn for_each_piece<T: Send>(
-    output: &mut [T],
-    piece: usize,
-    fill: impl Fn(usize, &mut [T]) + Sync + Send,
-) {
+pub(crate) fn for_each_piece<T: Send>(output: &mut [T], piece: usize, fill: impl Fn(usize, &mut [T]) + Sync + Send) {
     if output.is_empty() {
         return;
     }

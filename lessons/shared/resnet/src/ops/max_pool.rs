@@ -61,10 +61,7 @@ impl Plane {
 fn covered(window: Window, position: usize, length: usize) -> impl Iterator<Item = usize> + Clone {
     let start = position * window.stride;
     // The first tap at or after the border, and the first one beyond the input.
-    let first = window
-        .padding
-        .saturating_sub(start)
-        .div_ceil(window.dilation);
+    let first = window.padding.saturating_sub(start).div_ceil(window.dilation);
     let end = (length + window.padding - start).div_ceil(window.dilation);
     (first..end.min(window.kernel)).map(move |tap| start + tap * window.dilation - window.padding)
 }
@@ -106,21 +103,13 @@ fn largest_of_every<T: Element>(y: &mut [T], row: &[T], stride: usize) {
     }
 }
 
-fn unpool_plane<T: Element>(
-    x: &[T],
-    y: &[T],
-    gradient: &[T],
-    dx: &mut [T],
-    plane: Plane,
-    window: Window,
-) {
+fn unpool_plane<T: Element>(x: &[T], y: &[T], gradient: &[T], dx: &mut [T], plane: Plane, window: Window) {
     for oy in 0..plane.out_height {
         for ox in 0..plane.out_width {
             let out = oy * plane.out_width + ox;
             let is_maximum = |at: &usize| x[*at] == y[out] || y[out].is_nan() && x[*at].is_nan();
-            let under = covered(window, oy, plane.height).flat_map(|iy| {
-                covered(window, ox, plane.width).map(move |ix| iy * plane.width + ix)
-            });
+            let under = covered(window, oy, plane.height)
+                .flat_map(|iy| covered(window, ox, plane.width).map(move |ix| iy * plane.width + ix));
             if let Some(first) = under.into_iter().find(is_maximum) {
                 dx[first] += gradient[out];
             }
@@ -134,11 +123,7 @@ impl CustomOp1 for MaxPool {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        fn forward<T: Element>(
-            x: &CpuStorage,
-            layout: &Layout,
-            window: Window,
-        ) -> Result<(CpuStorage, Shape)> {
+        fn forward<T: Element>(x: &CpuStorage, layout: &Layout, window: Window) -> Result<(CpuStorage, Shape)> {
             let x = slice::<T>(x, layout)?;
             let (plane, shape) = Plane::new(layout, window)?;
             let mut y = vec![T::zero(); shape.elem_count()];
@@ -196,12 +181,7 @@ impl CustomOp3 for MaxPoolGradient {
         let dx = for_float!(
             x,
             "max_pool2d",
-            backward(
-                (x, x_layout),
-                (y, y_layout),
-                (gradient, gradient_layout),
-                self.0
-            )
+            backward((x, x_layout), (y, y_layout), (gradient, gradient_layout), self.0)
         )?;
         Ok((dx, x_layout.shape().clone()))
     }

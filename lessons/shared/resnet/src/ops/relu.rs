@@ -37,10 +37,7 @@ impl CustomOp1 for Relu {
     }
 
     fn bwd(&self, _x: &Tensor, y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        gradient
-            .contiguous()?
-            .apply_op2_no_bwd(y, &ReluGradient)
-            .map(Some)
+        gradient.contiguous()?.apply_op2_no_bwd(y, &ReluGradient).map(Some)
     }
 }
 
@@ -60,27 +57,16 @@ impl CustomOp2 for ReluGradient {
             (gradient, gradient_layout): (&CpuStorage, &Layout),
             (y, y_layout): (&CpuStorage, &Layout),
         ) -> Result<CpuStorage> {
-            let (gradient, y) = (
-                slice::<T>(gradient, gradient_layout)?,
-                slice::<T>(y, y_layout)?,
-            );
+            let (gradient, y) = (slice::<T>(gradient, gradient_layout)?, slice::<T>(y, y_layout)?);
             let mut dx = vec![T::zero(); y.len()];
             for_each_piece(&mut dx, PIECE, |i, dx| {
-                for ((dx, &y), &g) in dx
-                    .iter_mut()
-                    .zip(&y[i * PIECE..])
-                    .zip(&gradient[i * PIECE..])
-                {
+                for ((dx, &y), &g) in dx.iter_mut().zip(&y[i * PIECE..]).zip(&gradient[i * PIECE..]) {
                     *dx = if y > T::zero() { g } else { T::zero() };
                 }
             });
             Ok(T::to_cpu_storage_owned(dx))
         }
-        let dx = for_float!(
-            y,
-            "relu",
-            backward((gradient, gradient_layout), (y, y_layout))
-        )?;
+        let dx = for_float!(y, "relu", backward((gradient, gradient_layout), (y, y_layout)))?;
         Ok((dx, y_layout.shape().clone()))
     }
 }

@@ -11,9 +11,7 @@ enum Piece {
 impl Piece {
     fn holds(&self, point: Point) -> bool {
         match self {
-            Piece::Disc { centre, radius } => {
-                (point.x - centre.x).hypot(point.y - centre.y) <= *radius
-            }
+            Piece::Disc { centre, radius } => (point.x - centre.x).hypot(point.y - centre.y) <= *radius,
             Piece::Convex(corners) => {
                 // On the same side of every edge, whichever way round the corners go.
                 let (mut left, mut right) = (true, true);
@@ -38,16 +36,12 @@ pub struct Outline {
 
 impl Outline {
     fn holds(&self, point: Point) -> bool {
-        self.solid.iter().any(|piece| piece.holds(point))
-            && !self.holes.iter().any(|piece| piece.holds(point))
+        self.solid.iter().any(|piece| piece.holds(point)) && !self.holes.iter().any(|piece| piece.holds(point))
     }
 
     /// How many of a pixel's 9 samples it holds.
     pub fn hits(&self, column: usize, row: usize) -> usize {
-        let (x, y) = (
-            column as f64 + 0.5 - self.centre.x,
-            row as f64 + 0.5 - self.centre.y,
-        );
+        let (x, y) = (column as f64 + 0.5 - self.centre.x, row as f64 + 0.5 - self.centre.y);
         if x.hypot(y) > self.radius + 1.0 {
             return 0;
         }
@@ -73,9 +67,7 @@ impl Outline {
             centre: place(u, v),
             radius: radius * figure.radius,
         };
-        let polygon = |corners: &[(f64, f64)]| {
-            Piece::Convex(corners.iter().map(|&(u, v)| place(u, v)).collect())
-        };
+        let polygon = |corners: &[(f64, f64)]| Piece::Convex(corners.iter().map(|&(u, v)| place(u, v)).collect());
         let bar = |u: f64, v: f64| polygon(&[(u, v), (-u, v), (-u, -v), (u, -v)]);
         let on_circle = |degrees: f64, radius: f64| {
             let (sin, cos) = degrees.to_radians().sin_cos();
@@ -84,19 +76,13 @@ impl Outline {
         let (solid, holes) = match figure.shape {
             Shape::Disc => (vec![disc(0.0, 0.0, 1.0)], vec![]),
             Shape::Ring => (vec![disc(0.0, 0.0, 1.0)], vec![disc(0.0, 0.0, 0.55)]),
-            Shape::Triangle => (
-                vec![polygon(&[(0.0, 1.0), (-0.866, -0.5), (0.866, -0.5)])],
-                vec![],
-            ),
+            Shape::Triangle => (vec![polygon(&[(0.0, 1.0), (-0.866, -0.5), (0.866, -0.5)])], vec![]),
             Shape::Square => (vec![bar(0.5f64.sqrt(), 0.5f64.sqrt())], vec![]),
             Shape::Star => {
                 // Five kites, each from the centre over two inner corners to a tip.
                 let kite = |tip: usize| {
                     let degrees = 90.0 + 72.0 * tip as f64;
-                    let inner = [
-                        on_circle(degrees - 36.0, 0.46),
-                        on_circle(degrees + 36.0, 0.46),
-                    ];
+                    let inner = [on_circle(degrees - 36.0, 0.46), on_circle(degrees + 36.0, 0.46)];
                     polygon(&[(0.0, 0.0), inner[0], on_circle(degrees, 1.0), inner[1]])
                 };
                 ((0..5).map(kite).collect(), vec![])
@@ -125,14 +111,7 @@ impl Outline {
                 (vec![head, shaft], vec![])
             }
             Shape::Hourglass => {
-                let half = |up: f64| {
-                    polygon(&[
-                        (-0.68, 0.73 * up),
-                        (0.68, 0.73 * up),
-                        (0.13, 0.0),
-                        (-0.13, 0.0),
-                    ])
-                };
+                let half = |up: f64| polygon(&[(-0.68, 0.73 * up), (0.68, 0.73 * up), (0.13, 0.0), (-0.13, 0.0)]);
                 (vec![half(1.0), half(-1.0)], vec![])
             }
         };
@@ -162,10 +141,7 @@ impl Outline {
         let solid = match scene.badge {
             None => vec![],
             Some(Badge::Cross) => vec![bar(2.3, 5.5), bar(5.5, 2.3)],
-            Some(Badge::Ring | Badge::Dot) => vec![Piece::Disc {
-                centre,
-                radius: 5.5,
-            }],
+            Some(Badge::Ring | Badge::Dot) => vec![Piece::Disc { centre, radius: 5.5 }],
             Some(Badge::Square) => vec![bar(4.5, 4.5)],
         };
         Outline {
