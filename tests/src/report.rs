@@ -198,7 +198,7 @@ fn style(verdict: Verdict) -> Style {
     match verdict {
         Verdict::Passed => Style::new().green(),
         Verdict::NotStarted | Verdict::Waiting => Style::new().dimmed(),
-        Verdict::Close | Verdict::Mistake => Style::new().yellow(),
+        Verdict::Begun | Verdict::Understood | Verdict::Close | Verdict::Mistake => Style::new().yellow(),
         _ => Style::new().red(),
     }
 }

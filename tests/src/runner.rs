@@ -291,14 +291,14 @@ fn wait_for_required(
     needed: &[&course::Exercise],
     graded: &[Option<(Grade, String, f64)>],
 ) -> Grade {
-    if matches!(grade.verdict, Verdict::Passed | Verdict::NotStarted | Verdict::Broken) {
+    if grade.verdict.is_understood() || matches!(grade.verdict, Verdict::NotStarted | Verdict::Broken) {
         return grade.clone();
     }
     let failed = |required: &&String| {
         let place = needed.iter().position(|other| other.id == **required);
         place
             .and_then(|place| graded[place].as_ref())
-            .is_some_and(|(grade, _, _)| !grade.is_pass())
+            .is_some_and(|(grade, _, _)| !grade.verdict.is_understood())
     };
     match exercise.requires.iter().find(failed) {
         Some(required) => Grade::waiting(required),
@@ -318,12 +318,13 @@ fn exercise_seed(run: u64, id: &str) -> u64 {
 fn totals(outcomes: &[Outcome], filtered_out: usize) -> Totals {
     let count = |verdict: Verdict| outcomes.iter().filter(|outcome| outcome.verdict == verdict).count();
     let (passed, not_started) = (count(Verdict::Passed), count(Verdict::NotStarted));
-    let exercises = outcomes.len();
+    let (exercises, understood) = (outcomes.len(), count(Verdict::Understood));
     Totals {
         exercises,
         passed,
         not_started,
-        failed: exercises - passed - not_started,
+        understood,
+        failed: exercises - passed - not_started - understood,
         filtered_out,
     }
 }

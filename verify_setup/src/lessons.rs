@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use course::report::{Report, Verdict};
+use course::report::Report;
 use course::{Exercise, Lesson};
 
 /// Root of the workspace, whatever folder the command was started in.
@@ -186,12 +186,12 @@ fn without_epilogue(said: &str) -> &str {
     &said[..line]
 }
 
-/// Whether an exercise of a report passed.
+/// Whether an exercise of a report is understood: it passed, or nothing but an error for bad input is missing.
 pub fn passed(report: &Report, exercise: &Exercise) -> bool {
     report
         .exercises
         .iter()
-        .any(|outcome| outcome.id == exercise.id && outcome.verdict == Verdict::Passed)
+        .any(|outcome| outcome.id == exercise.id && outcome.verdict.is_understood())
 }
 
 #[cfg(test)]

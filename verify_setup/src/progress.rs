@@ -58,9 +58,9 @@ fn ids(report: &Report) -> Option<String> {
             .collect();
         (!ids.is_empty()).then(|| format!("{words} {}", ids.join(" ")))
     };
-    let passed = of("passed", |verdict| *verdict == Verdict::Passed);
+    let passed = of("passed", |verdict| verdict.is_understood());
     let failing = of("failing", |verdict| {
-        !matches!(verdict, Verdict::Passed | Verdict::NotStarted)
+        !verdict.is_understood() && *verdict != Verdict::NotStarted
     });
     let parts: Vec<_> = passed.into_iter().chain(failing).collect();
     (!parts.is_empty()).then(|| parts.join(", "))
@@ -79,7 +79,7 @@ impl Tally {
         let mut tally = Self::default();
         for outcome in report.exercises.iter().filter(|outcome| outcome.core == core) {
             match outcome.verdict {
-                Verdict::Passed => tally.passed += 1,
+                verdict if verdict.is_understood() => tally.passed += 1,
                 Verdict::NotStarted => tally.not_started += 1,
                 _ => tally.failing += 1,
             }
@@ -176,7 +176,7 @@ mod tests {
             lesson: "lesson01".into(),
             seed: 1,
             exercises: vec![
-                outcome(true, Verdict::Passed),
+                outcome(true, Verdict::Understood),
                 outcome(true, Verdict::Waiting),
                 outcome(true, Verdict::Mistake),
                 outcome(false, Verdict::NotStarted),

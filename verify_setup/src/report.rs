@@ -141,6 +141,7 @@ impl Course {
             "passed": totals.passed,
             "not_started": totals.not_started,
             "failed": totals.failed,
+            "understood": totals.understood,
             "points": self.outcomes().map(points).sum::<u32>(),
             "max_points": self.outcomes().map(max_points).sum::<u32>(),
         })
@@ -196,7 +197,7 @@ impl Course {
 }
 
 fn gradescope_test(lesson: &Report, outcome: &Outcome, visibility: &str) -> Value {
-    let passed = outcome.verdict == Verdict::Passed;
+    let passed = outcome.verdict.is_understood();
     let kind = if outcome.core { "core" } else { "further" };
     json!({
         "number": outcome.id,
@@ -217,14 +218,14 @@ fn gradescope_test(lesson: &Report, outcome: &Outcome, visibility: &str) -> Valu
     })
 }
 
-/// An exercise is worth its difficulty, all or nothing.
+/// An exercise is worth its difficulty, all or nothing; errors for bad input cost nothing.
 fn max_points(outcome: &Outcome) -> u32 {
     course::exercise(&outcome.id).map_or(1, |(_, exercise)| exercise.difficulty.into())
 }
 
 fn points(outcome: &Outcome) -> u32 {
     match outcome.verdict {
-        Verdict::Passed => max_points(outcome),
+        verdict if verdict.is_understood() => max_points(outcome),
         _ => 0,
     }
 }
@@ -238,6 +239,7 @@ fn totals<'a>(outcomes: impl Iterator<Item = &'a Outcome>, filtered_out: usize) 
         totals.exercises += 1;
         match outcome.verdict {
             Verdict::Passed => totals.passed += 1,
+            Verdict::Understood => totals.understood += 1,
             Verdict::NotStarted => totals.not_started += 1,
             _ => totals.failed += 1,
         }

@@ -47,8 +47,11 @@ pub struct Totals {
     pub passed: usize,
     /// Of these, not started.
     pub not_started: usize,
-    /// Of these, started and not yet passed (or waiting for an earlier one).
+    /// Of these, started and not yet understood (or waiting for an earlier one).
     pub failed: usize,
+    /// Of these, right except that some bad input is not refused.
+    #[serde(default)]
+    pub understood: usize,
     /// Exercises of the lesson that a filter left out.
     pub filtered_out: usize,
 }
@@ -59,6 +62,8 @@ pub struct Totals {
 pub enum Verdict {
     /// The stub's `todo!` is still there.
     NotStarted,
+    /// Some of the exercise's functions are right, the `todo!` of another one is still there.
+    Begun,
     /// It calls an earlier exercise that does not pass yet.
     Waiting,
     /// The function panicked.
@@ -87,6 +92,8 @@ pub enum Verdict {
     Broken,
     /// No check ran: the lesson does not compile.
     Ungraded,
+    /// All values are right; some inputs that should be refused are not.
+    Understood,
     /// Right.
     Passed,
 }
@@ -96,6 +103,7 @@ impl Verdict {
     pub fn words(self) -> &'static str {
         match self {
             Self::NotStarted => "not started",
+            Self::Begun => "begun",
             Self::Waiting => "waiting",
             Self::Panicked => "panicked",
             Self::Hung => "hung",
@@ -110,7 +118,14 @@ impl Verdict {
             Self::Wrong => "wrong",
             Self::Broken => "the check is broken",
             Self::Ungraded => "does not compile",
+            Self::Understood => "right, errors missing",
             Self::Passed => "passed",
         }
+    }
+
+    /// The idea of the exercise is understood: what the function returns is right, whether or not it refuses bad input.
+    /// One may go on to the next exercise, and it is worth all its points.
+    pub fn is_understood(self) -> bool {
+        matches!(self, Self::Passed | Self::Understood)
     }
 }
