@@ -1,20 +1,10 @@
 //! An exam: the experiments an attempt goes through, and the answers, right and wrong, known beforehand.
 
-use crate::{
-    compare::{Tolerance, compare},
-    grade::Grade,
-    observed::Observed,
-    panics::{self, Panic},
-    snapshot,
-};
-use course::report::Verdict;
-use std::{
-    cell::OnceCell,
-    time::{Duration, Instant},
-};
+use crate::{compare::Tolerance, grade::Grade, observed::Observed, panics::Panic};
+use std::cell::OnceCell;
 
 /// What running an experiment gave: a value, or a panic.
-type Outcome = Result<Observed, Panic>;
+pub(crate) type Outcome = Result<Observed, Panic>;
 
 /// The check of one exercise. `F` is the exercise's function-pointer type, or a struct of such pointers.
 ///
@@ -36,53 +26,37 @@ type Outcome = Result<Observed, Panic>;
 /// assert_eq!(exam.grade(|n| n * n).mistake.as_deref(), Some("square"));
 /// ```
 pub struct Exam<F> {
-    id: String,
-    reference: F,
-    mistakes: Vec<Mistake<F>>,
-    alternatives: Vec<(String, F)>,
-    experiments: Vec<Experiment<F>>,
+    pub(crate) id: String,
+    pub(crate) reference: F,
+    pub(crate) mistakes: Vec<Mistake<F>>,
+    pub(crate) alternatives: Vec<(String, F)>,
+    pub(crate) experiments: Vec<Experiment<F>>,
 }
 
-struct Mistake<F> {
-    id: String,
-    sentence: String,
-    attempt: F,
+pub(crate) struct Mistake<F> {
+    pub(crate) id: String,
+    pub(crate) sentence: String,
+    pub(crate) attempt: F,
     /// What it gives on each experiment, once it was asked.
-    outcomes: Vec<OnceCell<Outcome>>,
+    pub(crate) outcomes: Vec<OnceCell<Outcome>>,
 }
 
-struct Experiment<F> {
-    label: String,
-    run: Box<dyn Fn(F) -> Observed>,
-    expectation: Expectation,
-    tolerance: Tolerance,
-    because: Option<String>,
-    expected: OnceCell<Outcome>,
+pub(crate) struct Experiment<F> {
+    pub(crate) label: String,
+    pub(crate) run: Box<dyn Fn(F) -> Observed>,
+    pub(crate) expectation: Expectation,
+    pub(crate) tolerance: Tolerance,
+    pub(crate) because: Option<String>,
+    pub(crate) expected: OnceCell<Outcome>,
 }
 
-enum Expectation {
+pub(crate) enum Expectation {
     /// What the solution gives.
     Reference,
     /// Known without the solution: by hand, by analysis, by planting it.
     Known(Observed),
     /// The text kept in `tests/snapshots/NAME.snap`.
     Snapshot(String),
-}
-
-/// How far grading has come; a watcher can stop an attempt that takes too long.
-#[derive(Clone, Debug)]
-pub enum Step {
-    /// The attempt now runs on this input and has this long.
-    Trying {
-        /// The input.
-        label: String,
-        /// How long the solution took on it.
-        solution: Duration,
-    },
-    /// The attempt came back.
-    Returned,
-    /// The attempt failed like this; what follows only looks for a known mistake.
-    Failed(Grade),
 }
 
 impl<F: Copy + 'static> Exam<F> {
@@ -183,144 +157,6 @@ impl<F: Copy + 'static> Exam<F> {
             expected: OnceCell::new(),
         });
         self
-    }
-
-    /// Grades an attempt.
-    pub fn grade(&self, attempt: F) -> Grade {
-        self.grade_watched(attempt, &mut |_| {})
-    }
-
-    /// Grades an attempt and tells `watch` before and after each run of it.
-    pub fn grade_watched(&self, attempt: F, watch: &mut dyn FnMut(Step)) -> Grade {
-        let answer = |i: usize| self.experiments[i].run(attempt);
-        self.examine(&answer, true, watch)
-    }
-
-    /// Grades answers given per experiment, however they came about.
-    fn examine(&self, answer: &dyn Fn(usize) -> Outcome, recognise: bool, watch: &mut dyn FnMut(Step)) -> Grade {
-        let mut outcomes = vec![];
-        for (i, experiment) in self.experiments.iter().enumerate() {
-            let (expected, solution) = match self.expected(experiment) {
-                Ok(expected) => expected,
-                Err(why) => return Grade::broken(why).input(&experiment.label),
-            };
-            watch(Step::Trying {
-                label: experiment.label.clone(),
-                solution,
-            });
-            outcomes.push(answer(i));
-            watch(Step::Returned);
-            let grade = match &outcomes[outcomes.len() - 1] {
-                Err(panic) => Grade::panicked(&self.id, panic),
-                Ok(yours) => match compare(yours, expected, experiment.tolerance) {
-                    None => continue,
-                    Some(difference) => Grade::differs(&difference, yours, expected, experiment.because.as_deref()),
-                },
-            };
-            let grade = grade.input(&experiment.label);
-            if matches!(grade.verdict, Verdict::NotStarted | Verdict::Waiting) {
-                return grade;
-            }
-            watch(Step::Failed(grade.clone()));
-            if !recognise {
-                return grade;
-            }
-            return match self.recognise(answer, outcomes, watch) {
-                Some(mistake) => Grade {
-                    verdict: Verdict::Mistake,
-                    mistake: Some(mistake.id.clone()),
-                    sentence: mistake.sentence.clone(),
-                    ..grade
-                },
-                None => grade,
-            };
-        }
-        Grade::passed()
-    }
-
-    /// The mistake that gives what the attempt gave: on every experiment up to the first failing one, and then on all
-    /// others; or, for an attempt with a second fault, on most of them. One agreement alone may be chance.
-    fn recognise(
-        &self,
-        answer: &dyn Fn(usize) -> Outcome,
-        mut outcomes: Vec<Outcome>,
-        watch: &mut dyn FnMut(Step),
-    ) -> Option<&Mistake<F>> {
-        let failing = outcomes.len();
-        let agrees = |mistake: &Mistake<F>, i: usize, outcome: &Outcome| {
-            let experiment = &self.experiments[i];
-            let known = mistake.outcomes[i].get_or_init(|| experiment.run(mistake.attempt));
-            same(known, outcome, experiment.tolerance)
-        };
-        let mut suspects: Vec<&Mistake<F>> = self.mistakes.iter().collect();
-        // The failing experiment first: it clears most of them.
-        for i in (0..failing).rev() {
-            suspects.retain(|mistake| agrees(mistake, i, &outcomes[i]));
-        }
-        if suspects.is_empty() {
-            return None;
-        }
-        for (i, experiment) in self.experiments.iter().enumerate().skip(failing) {
-            let solution = self.expected(experiment).ok()?.1;
-            watch(Step::Trying {
-                label: experiment.label.clone(),
-                solution,
-            });
-            outcomes.push(answer(i));
-            watch(Step::Returned);
-        }
-        let mut explained = vec![];
-        for mistake in suspects {
-            let agreeing: Vec<_> = (0..outcomes.len())
-                .filter(|&i| agrees(mistake, i, &outcomes[i]))
-                .collect();
-            if agreeing.len() == outcomes.len() {
-                return Some(mistake);
-            }
-            let failed = |i: &&usize| match (&self.experiments[**i].expected.get(), &outcomes[**i]) {
-                (Some(expected), outcome) => !same(expected, outcome, self.experiments[**i].tolerance),
-                _ => false,
-            };
-            explained.push((agreeing.iter().filter(failed).count(), mistake));
-        }
-        let most = explained.iter().map(|(count, _)| *count).max()?;
-        let mut best = explained.iter().filter(|(count, _)| *count == most);
-        let (first, second) = (best.next()?, best.next());
-        (most >= 2 && second.is_none()).then_some(first.1)
-    }
-
-    /// The expected value of an experiment and how long the solution took to give it (nothing if it was not asked).
-    ///
-    /// **Errors** if there is none, which is a fault of the check.
-    fn expected<'a>(&self, experiment: &'a Experiment<F>) -> Result<(&'a Observed, Duration), String> {
-        let start = Instant::now();
-        let expected = experiment.expected.get_or_init(|| match &experiment.expectation {
-            Expectation::Reference => experiment.run(self.reference),
-            Expectation::Known(value) => Ok(value.clone()),
-            Expectation::Snapshot(name) => Ok(snapshot::read(name).into()),
-        });
-        match (expected, &experiment.expectation) {
-            (Err(panic), _) => Err(format!("the solution panicked at {}: {}", panic.at, panic.message)),
-            (Ok(Observed::Refused(error)), Expectation::Reference | Expectation::Snapshot(_)) => {
-                Err(format!("no expected value: {error}"))
-            }
-            (Ok(value), _) => Ok((value, start.elapsed())),
-        }
-    }
-}
-
-impl<F: Copy + 'static> Experiment<F> {
-    fn run(&self, attempt: F) -> Outcome {
-        panics::catch(|| (self.run)(attempt))
-    }
-}
-
-/// Did two answers do the same?
-fn same(a: &Outcome, b: &Outcome, tolerance: Tolerance) -> bool {
-    match (a, b) {
-        (Ok(a), Ok(b)) => compare(a, b, tolerance).is_none(),
-        (Err(a), Err(b)) => a.message == b.message,
-        _ => false,
     }
 }
 

@@ -7,7 +7,8 @@
 //! |---|---|
 //! | [`observed`] | what a function gave, as a value of one type |
 //! | [`mod@compare`] | shape, then dtype, then finiteness, then values |
-//! | [`exam`] | experiments, mistakes, alternatives; grading an attempt |
+//! | [`exam`] | experiments, mistakes, alternatives |
+//! | [`judging`] | what an attempt gave, judged |
 //! | [`grade`] | the verdict and its words |
 //! | [`runner`] | `cargo test -p lesson01`: a child process per exercise |
 //! | [`report`] | what the runner prints |
@@ -20,6 +21,7 @@ pub mod compare;
 pub mod exam;
 pub mod grade;
 mod inputs;
+pub mod judging;
 pub mod lesson01;
 pub mod lesson02;
 pub mod lesson03;

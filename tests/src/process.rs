@@ -2,7 +2,7 @@
 //!
 //! The child writes what happens into a file as it happens; whatever ends it, the parent finds how far it came.
 
-use crate::{exam::Step, grade::Grade, panics, runner::Exercise};
+use crate::{grade::Grade, judging::Step, panics, runner::Exercise};
 use course::report::Verdict;
 use process_control::{ChildExt, Control, Output};
 use serde::{Deserialize, Serialize};

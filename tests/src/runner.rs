@@ -4,7 +4,7 @@
 
 use crate::{
     Exam, Grade,
-    exam::Step,
+    judging::Step,
     process::{self, Limits},
     report::Printer,
 };
