@@ -5,7 +5,10 @@ use crate::{
     observed::{Observed, first_lines},
     panics::Panic,
 };
-use course::report::Verdict;
+use course::{
+    panics::{self, Todo},
+    report::Verdict,
+};
 use serde::{Deserialize, Serialize};
 
 /// A verdict with what a learner needs to act on it.
@@ -79,12 +82,10 @@ impl Grade {
 
     /// The attempt at exercise `id` panicked; a stub's `todo!` is "not started".
     pub(crate) fn panicked(id: &str, panic: &Panic) -> Self {
-        let todo = panic.message.strip_prefix("not yet implemented");
-        let stub = todo.and_then(|rest| rest.strip_prefix(": exercise "));
-        let grade = match stub.map(|rest| rest.split_once(": ").unwrap_or((rest, ""))) {
-            Some((stub, step)) if stub == id => Self::new(Verdict::NotStarted, step),
-            Some((stub, _)) => Self::waiting(stub),
-            None if todo.is_some() => Self::new(Verdict::Panicked, "A todo!() is still reached."),
+        let grade = match panics::todo(&panic.message) {
+            Some(Todo::Stub { exercise, step }) if exercise == id => Self::new(Verdict::NotStarted, step),
+            Some(Todo::Stub { exercise, .. }) => Self::waiting(exercise),
+            Some(Todo::Other) => Self::new(Verdict::Panicked, "A todo!() is still reached."),
             None => Self::new(
                 Verdict::Panicked,
                 format!("Your function panicked: {}", first_lines(&panic.message, 4)),

@@ -1,5 +1,6 @@
 //! Catching panics without their noise.
 
+use course::panics::message;
 use std::{
     cell::{Cell, RefCell},
     panic::{self, AssertUnwindSafe, PanicHookInfo},
@@ -35,7 +36,7 @@ pub fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
     result.map_err(|payload| {
         // A panic that crossed a thread (rayon) left its record on the other thread.
         caught.unwrap_or_else(|| Panic {
-            message: message(payload.as_ref()),
+            message: message(payload.as_ref()).to_string(),
             at: "a thread your function started".into(),
         })
     })
@@ -66,13 +67,7 @@ fn record(info: &PanicHookInfo) -> Panic {
         .location()
         .map_or(String::new(), |at| format!("{}:{}", at.file(), at.line()));
     Panic {
-        message: message(info.payload()),
+        message: message(info.payload()).to_string(),
         at,
     }
-}
-
-fn message(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|s| s.to_string());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "(no message)".into())
 }

@@ -11,7 +11,7 @@ use crate::{
 use clap::Parser;
 use course::{
     Lesson,
-    report::{Outcome, Report, Totals, Verdict},
+    report::{Report, Totals, Verdict},
 };
 use std::{
     path::PathBuf,
@@ -258,7 +258,7 @@ fn grade_all(lesson: &Lesson, selected: &[&course::Exercise], how: How, mut prin
             }
         }
     });
-    let totals = totals(&outcomes, lesson.exercises.len() - selected.len());
+    let totals = Totals::of(&outcomes, lesson.exercises.len() - selected.len());
     let report = Report {
         lesson: lesson.package.clone(),
         seed,
@@ -313,18 +313,4 @@ fn exercise_seed(run: u64, id: &str) -> u64 {
     id.bytes().fold(start, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
-}
-
-fn totals(outcomes: &[Outcome], filtered_out: usize) -> Totals {
-    let count = |verdict: Verdict| outcomes.iter().filter(|outcome| outcome.verdict == verdict).count();
-    let (passed, not_started) = (count(Verdict::Passed), count(Verdict::NotStarted));
-    let (exercises, understood) = (outcomes.len(), count(Verdict::Understood));
-    Totals {
-        exercises,
-        passed,
-        not_started,
-        understood,
-        failed: exercises - passed - not_started - understood,
-        filtered_out,
-    }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
 use resnet::ops::{self, Window};
-use resnet::{Config, Parameters, ResNet, Stem, Visitor, checkpoints, parameters};
+use resnet::{Config, Parameters, ResNet, Stem, Visitor, parameters};
 use serde::Deserialize;
 
 use formula::{formula, parameter, tensor};

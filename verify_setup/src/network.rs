@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
-use resnet::{ResNet, checkpoints};
+use resnet::ResNet;
 use scenes::{Rendered, Sampler, Scene};
 use serde::{Deserialize, Serialize};
 
@@ -18,9 +18,6 @@ const SEED: u64 = 1912;
 const GOLDEN_TOLERANCE: f64 = 1e-4;
 /// Finite differences of a function in f32 with kinks (ReLU) agree no better than this.
 const SLOPE_TOLERANCE: f64 = 2e-2;
-
-/// Where the checkpoints lie, as seen from the root.
-const FOLDER: &str = "lessons/shared/train/checkpoints";
 
 const TODO: &str = "see whether `git status lessons/shared` lists a changed file; if not, please report this";
 
@@ -40,7 +37,10 @@ pub fn checkpoint(name: &'static str) -> (Check, Option<ResNet>) {
         "scenes" => "network `scenes`",
         _ => "network `case`",
     };
-    match checkpoints::shipped(name) {
+    if let Err(fault) = checkpoints::shipped(name) {
+        return (Check::failed(check_name, fault.what, fault.todo), None);
+    }
+    match resnet::checkpoints::shipped(name) {
         Ok(network) => {
             let config = network.config();
             let found = format!(
@@ -51,14 +51,7 @@ pub fn checkpoint(name: &'static str) -> (Check, Option<ResNet>) {
             );
             (Check::ok(check_name, found), Some(network))
         }
-        Err(error) => {
-            let folder = checkpoints::folder();
-            let error = error.to_string().replace(&*folder.to_string_lossy(), FOLDER);
-            // The loader says what to do as well; here it stands in a line of its own.
-            let found = error.split("; restore it").next().unwrap_or(&error).to_string();
-            let todo = format!("restore the files with `git checkout -- {FOLDER}`");
-            (Check::failed(check_name, found, todo), None)
-        }
+        Err(error) => (Check::failed(check_name, message(error), TODO), None),
     }
 }
 
@@ -120,10 +113,9 @@ impl Golden {
             .fold(f64::MIN_POSITIVE, |scale, logit| scale.max(logit.abs()));
         let pairs = self.logits.iter().zip(&other.logits);
         // `max` of the standard library drops NaN; a NaN must show.
-        let worst =
-            pairs
-                .map(|(a, b)| (a - b).abs())
-                .fold(0.0, |worst, d| if d > worst || d.is_nan() { d } else { worst });
+        let worst = pairs
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, |worst, d| if d > worst || d.is_nan() { d } else { worst });
         Ok(worst / scale)
     }
 }

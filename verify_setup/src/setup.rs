@@ -9,7 +9,7 @@ use studio::Material;
 use crate::check::{Check, Outcome};
 use crate::show::{self, Input, Showing, Shown};
 use crate::term::{BAD, GOOD, TITLE};
-use crate::{lessons, machine, network};
+use crate::{machine, network};
 
 /// The whole report, for machines.
 #[derive(Debug, Serialize)]
@@ -23,7 +23,7 @@ struct Summary {
 
 /// Checks, shows the network at work on `input`, the learner's if there is one, and says what is next. `true` if nothing
 /// failed.
-pub fn check(input: &Input, theirs: Option<&Material>, figure: &Path, json: bool) -> Result<bool> {
+pub fn check(root: &Path, input: &Input, theirs: Option<&Material>, figure: &Path, json: bool) -> Result<bool> {
     let mut checks = Vec::new();
     let mut add = |check: Check| {
         if !json {
@@ -34,7 +34,7 @@ pub fn check(input: &Input, theirs: Option<&Material>, figure: &Path, json: bool
     if !json {
         anstream::println!("{TITLE}The set-up{TITLE:#}");
     }
-    add(machine::rust(lessons::root()));
+    add(machine::rust(root));
     add(machine::cores());
     add(machine::simd());
     add(machine::memory());
@@ -63,7 +63,7 @@ pub fn check(input: &Input, theirs: Option<&Material>, figure: &Path, json: bool
         Some(shown) => Some(show::show(&shown, input, figure)?),
         None => None,
     };
-    let next = next(ok);
+    let next = next(root, ok);
     if json {
         println!(
             "{}",
@@ -89,23 +89,18 @@ pub fn check(input: &Input, theirs: Option<&Material>, figure: &Path, json: bool
 }
 
 /// What to do now, from the sources alone: grading would compile the lessons.
-fn next(ok: bool) -> String {
+fn next(root: &Path, ok: bool) -> String {
     if !ok {
         return "Do what the lines marked -> say, then run this again.".into();
     }
-    match lessons::first_stub() {
-        Some((lesson, exercise))
-            if lessons::core_exercises()
-                .next()
-                .is_some_and(|first| first.1 == exercise) =>
-        {
-            format!(
-                "Next: read lessons/PRIMER.md and lessons/{0}/README.md, then run `cargo test -p {0}`.",
-                lesson.package
-            )
-        }
+    match course::source::first_stub(root) {
+        Some((lesson, exercise)) if exercise.id == "1.1" => format!(
+            "Next: read lessons/PRIMER.md and {}, then run `cargo test -p {}`.",
+            lesson.text(),
+            lesson.package
+        ),
         Some((lesson, exercise)) => {
-            let place = lessons::place(lesson, exercise);
+            let place = lesson.place(root, exercise);
             format!(
                 "Next: exercise {}, {} ({place}). `cargo lesson next` says more.",
                 exercise.id, exercise.title

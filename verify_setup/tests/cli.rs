@@ -6,14 +6,10 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// The program, with a folder of its own for the hints it remembers.
-fn lesson(state: &Path, arguments: &[&str]) -> Command {
+/// The program, with a folder of its own for what it writes.
+fn verify(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_verify_setup"));
-    command
-        .args(arguments)
-        .env("LESSON_STATE", state)
-        .env("NO_COLOR", "1")
-        .env_remove("LESSON_GRADER");
+    command.args(arguments).env("NO_COLOR", "1");
     command
 }
 
@@ -52,18 +48,8 @@ fn fails(output: &Output) -> String {
 
 #[test]
 fn help_names_every_command() {
-    let state = folder("help");
-    let help = succeeds(&lesson(&state, &["--help"]).output().unwrap());
-    for word in [
-        "next",
-        "progress",
-        "hint",
-        "watch",
-        "quiz",
-        "--image",
-        "--json",
-        "Exit status",
-    ] {
+    let help = succeeds(&verify(&["--help"]).output().unwrap());
+    for word in ["--image", "--json", "Exit status"] {
         assert!(help.contains(word), "{word} is missing in\n{help}");
     }
     assert!(
@@ -76,9 +62,7 @@ fn help_names_every_command() {
 fn the_setup_check_ends_well_and_shows_the_network_at_work() {
     let folder = folder("setup");
     let figure = folder.join("figures/setup.png");
-    let output = lesson(&folder, &["--figure", figure.to_str().unwrap()])
-        .output()
-        .unwrap();
+    let output = verify(&["--figure", figure.to_str().unwrap()]).output().unwrap();
     let report = succeeds(&output);
     for words in [
         "Rust",
@@ -107,7 +91,7 @@ fn the_setup_check_ends_well_and_shows_the_network_at_work() {
 fn json_is_one_object_that_agrees_with_the_exit_status() {
     let folder = folder("json");
     let figure = folder.join("setup.png");
-    let output = lesson(&folder, &["check", "--json", "--figure", figure.to_str().unwrap()])
+    let output = verify(&["--json", "--figure", figure.to_str().unwrap()])
         .output()
         .unwrap();
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -126,7 +110,7 @@ fn a_figure_that_cannot_be_written_is_a_failed_check() {
     let folder = folder("no_figure");
     fs::write(folder.join("file"), "in the way").unwrap();
     let figure = folder.join("file/setup.png");
-    let output = lesson(&folder, &["--json", "--figure", figure.to_str().unwrap()])
+    let output = verify(&["--json", "--figure", figure.to_str().unwrap()])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -147,7 +131,7 @@ fn a_photo_is_shown_and_called_out_of_the_networks_world() {
         .save(&photo)
         .unwrap();
     let arguments = ["--image", photo.to_str().unwrap(), "--figure", figure.to_str().unwrap()];
-    let report = text(&lesson(&folder, &arguments).output().unwrap().stdout);
+    let report = text(&verify(&arguments).output().unwrap().stdout);
     assert!(report.contains("holiday.png (301×200"), "{report}");
     assert!(report.contains("trained on drawn shapes only"), "{report}");
 }
@@ -172,7 +156,7 @@ fn another_network_is_shown_with_its_own_classes() {
         figure.to_str().unwrap(),
         "--json",
     ];
-    let output = lesson(&folder, &arguments).output().unwrap();
+    let output = verify(&arguments).output().unwrap();
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     let network = &summary["network"];
     assert_eq!(network["network"], "ResNet-18 of wide.safetensors");
@@ -183,10 +167,10 @@ fn another_network_is_shown_with_its_own_classes() {
     assert!(network["input"].as_str().unwrap().contains("made 224×224"));
 
     fs::write(&weights, b"these are no weights").unwrap();
-    let error = fails(&lesson(&folder, &arguments[..4]).output().unwrap());
+    let error = fails(&verify(&arguments[..4]).output().unwrap());
     assert!(error.contains("wide.safetensors"), "{error}");
     let error = fails(
-        &lesson(&folder, &["--weights", "resnet18"])
+        &verify(&["--weights", "resnet18"])
             .env("LESSON_CACHE", &folder)
             .output()
             .unwrap(),
@@ -215,7 +199,7 @@ fn a_bad_image_is_an_error_that_names_the_file() {
     ];
     for (name, reason) in cases {
         let path = folder.join(name);
-        let error = fails(&lesson(&folder, &["--image", path.to_str().unwrap()]).output().unwrap());
+        let error = fails(&verify(&["--image", path.to_str().unwrap()]).output().unwrap());
         assert!(error.contains(name), "the file {name} is named: {error}");
         // What the system calls a missing file differs between systems.
         assert!(
@@ -224,133 +208,4 @@ fn a_bad_image_is_an_error_that_names_the_file() {
         );
         assert_eq!(error.lines().count(), 1, "one line: {error}");
     }
-}
-
-#[test]
-fn hints_come_one_at_a_time_and_are_remembered() {
-    let state = folder("hints");
-    let exercise = course::exercise("1.2").unwrap().1;
-    // Line breaks are the terminal's business.
-    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let shown = |arguments: &[&str]| {
-        let printed = words(&succeeds(&lesson(&state, arguments).output().unwrap()));
-        exercise
-            .hints
-            .iter()
-            .filter(|hint| printed.contains(&words(hint)))
-            .count()
-    };
-    let total = exercise.hints.len();
-    for call in 1..=total {
-        assert_eq!(shown(&["hint", "1.2"]), call, "call {call} shows one more");
-    }
-    assert_eq!(shown(&["hint", "1.2"]), total, "after the last all stay");
-    assert_eq!(shown(&["hint", "1.2", "--reset"]), 0);
-    assert_eq!(shown(&["hint", "1.2"]), 1, "after a reset it begins anew");
-    assert_eq!(shown(&["hint", "1.2", "--all"]), total);
-    assert_eq!(shown(&["hint", "--reset"]), 0);
-    assert_eq!(shown(&["hint", "1.2"]), 1, "a reset of all resets this one");
-}
-
-#[test]
-fn a_damaged_memory_of_hints_begins_anew() {
-    let state = folder("damaged_hints");
-    fs::write(state.join("hints.json"), "{ not json").unwrap();
-    let printed = succeeds(&lesson(&state, &["hint", "1.1"]).output().unwrap());
-    assert!(
-        printed.contains("hint 1 of") && !printed.contains("hint 2 of"),
-        "{printed}"
-    );
-}
-
-#[test]
-fn an_unknown_exercise_or_lesson_is_answered_with_the_known_ones() {
-    let state = folder("unknown");
-    let error = fails(&lesson(&state, &["hint", "1.22"]).output().unwrap());
-    assert!(error.contains("1.22") && error.contains("  1.2 "), "{error}");
-    let error = fails(&lesson(&state, &["hint", "output size"]).output().unwrap());
-    assert!(error.contains("an id looks like 1.2"), "{error}");
-    let error = fails(&lesson(&state, &["watch", "lesson99"]).output().unwrap());
-    assert!(error.contains("lesson01"), "{error}");
-}
-
-/// What a quiz prints when these lines are typed, with its exit status.
-fn quiz(arguments: &[&str], typed: &str) -> (String, Option<i32>) {
-    let state = folder("quiz");
-    let mut command = lesson(&state, &["quiz"]);
-    command.args(arguments);
-    let pipe = std::process::Stdio::piped;
-    let mut child = command.stdin(pipe()).stdout(pipe()).spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    std::io::Write::write_all(&mut stdin, typed.as_bytes()).unwrap();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    (text(&output.stdout), output.status.code())
-}
-
-#[test]
-fn a_quiz_reads_a_pipe_and_its_exit_status_says_whether_all_was_right() {
-    let question = &course::questions::questions()[7];
-    let arguments = [question.id.as_str(), "--seed", "3"];
-    let (shown, _) = quiz(&arguments, "");
-    let letter = |text: &str| {
-        let line = shown.lines().find(|line| line.ends_with(&format!(") {text}")));
-        line.unwrap_or_else(|| panic!("{text} is not offered in\n{shown}"))
-            .trim()[..1]
-            .to_string()
-    };
-    for (index, choice) in question.choices.iter().enumerate() {
-        let (said, status) = quiz(&arguments, &format!("{}\n", letter(&choice.en.text)));
-        let is_right = index == 0;
-        assert_eq!(status, Some(i32::from(!is_right)), "{said}");
-        assert_eq!(said.contains("1 of 1 right."), is_right, "{said}");
-        assert!(
-            said.contains("cargo test -p lesson01 ex1_5"),
-            "it says what to practise: {said}"
-        );
-    }
-}
-
-#[test]
-fn a_seed_replays_the_order_of_the_choices() {
-    let run = |seed: &str| quiz(&["--level", "basic", "--seed", seed], &"s\n".repeat(11)).0;
-    assert_eq!(run("11"), run("11"));
-    assert_ne!(run("11").replace("11", ""), run("12").replace("12", ""));
-    assert!(run("11").contains("--seed 11"), "{}", run("11"));
-}
-
-#[test]
-fn the_quiz_lists_what_its_options_choose() {
-    let (all, status) = quiz(&["--list"], "");
-    assert_eq!(status, Some(0));
-    for question in course::questions::questions() {
-        assert!(
-            all.contains(&format!("  {} ", question.id)),
-            "{} is not listed",
-            question.id
-        );
-    }
-    let (some, _) = quiz(&["--list", "--lang", "es", "--lesson", "1", "--level", "basic"], "");
-    assert!(
-        some.contains("básico") && some.contains("¿Qué es un filtro convolucional"),
-        "{some}"
-    );
-    assert!(!some.contains("intermedio") && !some.contains(" 2."), "{some}");
-}
-
-#[test]
-fn an_unknown_question_or_an_empty_choice_is_an_error() {
-    let state = folder("unknown_question");
-    let error = fails(&lesson(&state, &["quiz", "B99"]).output().unwrap());
-    assert!(error.contains("B99") && error.contains("B1 B2"), "{error}");
-    let error = fails(&lesson(&state, &["quiz", "B1", "--lesson", "5"]).output().unwrap());
-    assert!(error.contains("no question is left"), "{error}");
-}
-
-#[test]
-fn it_works_from_any_folder() {
-    let state = folder("any_folder");
-    let deep = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut command = lesson(&state, &["hint", "1.1"]);
-    succeeds(&command.current_dir(deep).output().unwrap());
 }

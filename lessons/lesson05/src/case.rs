@@ -8,7 +8,7 @@ use scenes::{Sampler, Scene, Shape};
 ///
 /// They are scenes of the ordinary generator. Which ones stands in `case.test.txt` beside the checkpoint.
 pub fn test_scenes() -> Result<Vec<Scene>> {
-    const FILE: &str = include_str!("../../../lessons/shared/train/checkpoints/case.test.txt");
+    const FILE: &str = include_str!("../../../lessons/shared/checkpoints/case.test.txt");
     let mut numbers = FILE.split_whitespace().map(|word| {
         let number = word.parse::<u64>();
         number.map_err(|_| Error::Msg(format!("case.test.txt: expected a number, got {word:?}")))

@@ -1,4 +1,5 @@
-//! The catalogue of lessons and exercises, and the report of a graded run.
+//! The catalogue of lessons and exercises, and what graders, companion and page share: the report of a graded run, the
+//! words of stubs and panics, and the repository's root.
 //!
 //! Each lesson keeps its list in `lessons/lessonNN/exercises.toml`, beside its code. The lists are built into this
 //! crate, so a program that knows `course` knows every exercise without reading a file:
@@ -18,7 +19,7 @@
 //! [[exercises]]
 //! id = "1.1"
 //! name = "output_size"              # the function the learner writes
-//! test = "ex1_1_output_size"        # begins with ex1_1_; `cargo test -p lesson01 ex1_1` selects it
+//! test = "ex1_1_output_size"        # begins with ex1_1_; `cargo test -p lesson01 -- ex1_1` selects it
 //! title = "Output size of a convolution"
 //! file = "src/shapes.rs"            # relative to the lesson's folder
 //! difficulty = 1                    # 1 to 3
@@ -28,8 +29,13 @@
 //! hints = ["a nudge", "a second", "the line"]
 //! ```
 
+pub mod panics;
 pub mod questions;
 pub mod report;
+mod root;
+pub mod source;
+
+pub use root::{NoRoot, root};
 
 use serde::Deserialize;
 use std::{collections::HashSet, fmt, sync::LazyLock};
@@ -117,6 +123,65 @@ pub fn exercise(id: &str) -> Option<(&'static Lesson, &'static Exercise)> {
     lessons().iter().find_map(|lesson| Some((lesson, lesson.exercise(id)?)))
 }
 
+/// The lessons that have exercises.
+pub fn written() -> impl Iterator<Item = &'static Lesson> {
+    lessons().iter().filter(|lesson| !lesson.exercises.is_empty())
+}
+
+/// All exercises with their lessons, in order.
+pub fn exercises() -> impl Iterator<Item = (&'static Lesson, &'static Exercise)> {
+    let of = |lesson: &'static Lesson| lesson.exercises.iter().map(move |exercise| (lesson, exercise));
+    lessons().iter().flat_map(of)
+}
+
+/// The lesson that a person means by `lesson02`, `02` or `2`.
+///
+/// **Errors** list the lessons.
+pub fn find_lesson(name: &str) -> Result<&'static Lesson, NotFound> {
+    let number = name.trim_start_matches("lesson").trim_start_matches('0');
+    let found = lessons().iter().find(|lesson| lesson.number.to_string() == number);
+    found.ok_or_else(|| {
+        let known: Vec<_> = lessons().iter().map(|lesson| lesson.package.as_str()).collect();
+        NotFound(format!(
+            "there is no lesson {name:?}; the lessons are {}",
+            known.join(", ")
+        ))
+    })
+}
+
+/// The exercise with this id, for a person who may have mistyped it.
+///
+/// **Errors** list the ids of the lesson it would belong to, or the lessons.
+pub fn find_exercise(id: &str) -> Result<(&'static Lesson, &'static Exercise), NotFound> {
+    if let Some(found) = exercise(id) {
+        return Ok(found);
+    }
+    let Ok(lesson) = find_lesson(id.split('.').next().unwrap_or(id)) else {
+        let what = format!("there is no exercise {id:?}; an id looks like 1.2, the second of lesson 1");
+        return Err(NotFound(what));
+    };
+    let package = &lesson.package;
+    if lesson.exercises.is_empty() {
+        let what = format!("there is no exercise {id:?}: {package} is still to be written");
+        return Err(NotFound(what));
+    }
+    let known = lesson.exercises.iter().map(|e| format!("\n  {} {}", e.id, e.title));
+    let known: String = known.collect();
+    Err(NotFound(format!("there is no exercise {id:?}; {package} has{known}")))
+}
+
+/// There is no lesson or exercise of this name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotFound(String);
+
+impl fmt::Display for NotFound {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotFound {}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -157,6 +222,22 @@ impl Lesson {
     /// The file with the exercise's stub, relative to the root of the repository.
     pub fn path(&self, exercise: &Exercise) -> String {
         format!("lessons/{}/{}", self.package, exercise.file)
+    }
+
+    /// The file with the reference, relative to the root of the repository.
+    pub fn solution_path(&self, exercise: &Exercise) -> String {
+        format!("solutions/{}/{}", self.package, exercise.file)
+    }
+
+    /// The lesson's text, relative to the root of the repository.
+    pub fn text(&self) -> String {
+        format!("lessons/{}/README.md", self.package)
+    }
+
+    /// What grades one of its exercises. The filter stands behind `--`: before it cargo would build and run the tests of
+    /// every target of the lesson, and there are none.
+    pub fn command(&self, exercise: &Exercise) -> String {
+        format!("cargo test -p {} -- {}", self.package, exercise.filter())
     }
 }
 
@@ -245,6 +326,8 @@ mod tests {
         let lesson = Lesson::parse(1, VALID).unwrap();
         let exercise = lesson.exercise("1.1").unwrap();
         assert_eq!(lesson.path(exercise), "lessons/lesson01/src/toys.rs");
+        assert_eq!(lesson.solution_path(exercise), "solutions/lesson01/src/toys.rs");
+        assert_eq!(lesson.command(exercise), "cargo test -p lesson01 -- ex1_1");
         assert_eq!(exercise.filter(), "ex1_1");
         assert!(exercise.requires.is_empty());
     }
@@ -263,6 +346,22 @@ mod tests {
         assert!(error(", \"n + n\"", "").contains("at least two hints, got 1"));
         assert!(error("\"n + n\"", "\" \"").contains("a hint is empty"));
         assert!(error("\"Doubling\"", "\"\"").contains("title is empty"));
+    }
+
+    #[test]
+    fn a_lesson_and_an_exercise_are_found_as_people_write_them() {
+        for name in ["2", "02", "lesson02", "lesson2"] {
+            assert_eq!(find_lesson(name).unwrap().number, 2);
+        }
+        for name in ["", "0", "9", "lesson", "two"] {
+            let error = find_lesson(name).unwrap_err().to_string();
+            assert!(error.contains("lesson01, lesson02"), "{error}");
+        }
+        assert_eq!(find_exercise("1.2").unwrap().1.id, "1.2");
+        let of_lesson = find_exercise("2.99").unwrap_err().to_string();
+        assert!(of_lesson.contains("lesson02 has\n  2.1 "), "{of_lesson}");
+        let no_id = find_exercise("window").unwrap_err().to_string();
+        assert!(no_id.contains("an id looks like 1.2"), "{no_id}");
     }
 
     #[test]

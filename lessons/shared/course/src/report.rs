@@ -56,6 +56,38 @@ pub struct Totals {
     pub filtered_out: usize,
 }
 
+impl Totals {
+    /// Counts outcomes; `filtered_out` more were left out.
+    pub fn of<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>, filtered_out: usize) -> Self {
+        let mut totals = Self {
+            filtered_out,
+            ..Self::default()
+        };
+        for outcome in outcomes {
+            totals.exercises += 1;
+            match outcome.verdict {
+                Verdict::Passed => totals.passed += 1,
+                Verdict::Understood => totals.understood += 1,
+                Verdict::NotStarted => totals.not_started += 1,
+                _ => totals.failed += 1,
+            }
+        }
+        totals
+    }
+}
+
+impl Report {
+    /// What became of an exercise; `None` if it was not graded.
+    pub fn outcome(&self, id: &str) -> Option<&Outcome> {
+        self.exercises.iter().find(|outcome| outcome.id == id)
+    }
+
+    /// Whether an exercise was graded and is understood; see [`Verdict::is_understood`].
+    pub fn is_understood(&self, id: &str) -> bool {
+        self.outcome(id).is_some_and(|outcome| outcome.verdict.is_understood())
+    }
+}
+
 /// The kinds of verdict, from "nothing there yet" to "right". In JSON `passed`, `not_started`, …
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -127,5 +159,50 @@ impl Verdict {
     /// One may go on to the next exercise, and it is worth all its points.
     pub fn is_understood(self) -> bool {
         matches!(self, Self::Passed | Self::Understood)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_are_counted_by_what_became_of_them() {
+        let outcome = |id: &str, verdict| Outcome {
+            id: id.into(),
+            name: "double".into(),
+            test: "ex1_1_double".into(),
+            title: "Doubling".into(),
+            core: true,
+            verdict,
+            mistake: None,
+            message: String::new(),
+            seconds: 0.0,
+        };
+        let exercises = vec![
+            outcome("1.1", Verdict::Passed),
+            outcome("1.2", Verdict::NotStarted),
+            outcome("1.3", Verdict::Waiting),
+            outcome("1.4", Verdict::Mistake),
+            outcome("1.5", Verdict::Understood),
+        ];
+        let totals = Totals::of(&exercises, 5);
+        let Totals {
+            exercises: all,
+            passed,
+            not_started,
+            failed,
+            understood,
+            filtered_out,
+        } = totals;
+        assert_eq!((all, passed, not_started, failed), (5, 1, 1, 2));
+        assert_eq!((understood, filtered_out), (1, 5));
+        let report = Report {
+            lesson: "lesson01".into(),
+            seed: 1,
+            exercises,
+            totals,
+        };
+        assert!(report.is_understood("1.1") && !report.is_understood("1.2") && !report.is_understood("1.9"));
     }
 }

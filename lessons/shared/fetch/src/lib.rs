@@ -19,10 +19,10 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use checkpoints::checksum;
 use real_data::Cache;
 use real_data::catalogue::{Catalogue, Item, Kind, RemoteFile, megabytes};
 use resnet::ResNet;
-use resnet::checkpoints::checksum;
 
 pub use cifar10::{Source, convert};
 pub use report::{remove, status};

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use checkpoints::checksum;
 use real_data::catalogue::{Catalogue, Item, Kind, megabytes};
 use real_data::{About, Cache, Cifar10, Split, files_of};
-use resnet::checkpoints::checksum;
 
 use crate::download;
 

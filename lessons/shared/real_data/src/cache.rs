@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{Error, Result};
-use resnet::checkpoints::checksum;
+use checkpoints::checksum;
 
 use crate::catalogue::{self, Item, megabytes};
 

@@ -188,7 +188,7 @@ impl Cifar10 {
     }
 
     fn sha256(&self) -> String {
-        resnet::checkpoints::checksum(&self.rows)
+        checkpoints::checksum(&self.rows)
     }
 
     /// Which part this is.

@@ -1,7 +1,7 @@
 use candle_core::{Result, Tensor, bail};
 
-use crate::Parameters;
 use crate::ops::Window;
+use crate::parameters::{self, Parameters};
 
 /// What a residual block holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -191,7 +191,7 @@ impl Config {
         let trainable = self
             .tensors()
             .into_iter()
-            .filter(|(name, _)| !name.contains("running_"));
+            .filter(|(name, _)| parameters::is_trained(name));
         trainable.map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
 

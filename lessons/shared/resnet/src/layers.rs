@@ -1,9 +1,9 @@
 //! The parts that hold weights.
 
-use candle_core::{Result, Tensor, Var, bail};
+use candle_core::{Result, Tensor, Var};
 
-use crate::Parameters;
 use crate::ops::{self, BatchStatistics, Window};
+use crate::parameters::{self, Parameters};
 
 /// Whether batch norm uses the statistics it has stored, or those of the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,13 +12,6 @@ pub enum Mode {
     Evaluation,
     /// The batch's statistics, which also update the stored ones: images influence each other.
     Training,
-}
-
-pub(crate) fn parameter(parameters: &Parameters, name: &str) -> Result<Tensor> {
-    match parameters.get(name) {
-        Some(tensor) => Ok(tensor.clone()),
-        None => bail!("{name} is missing"),
-    }
 }
 
 /// A convolution without bias: batch norm follows and has one.
@@ -31,7 +24,7 @@ pub(crate) struct Convolution {
 impl Convolution {
     pub fn new(parameters: &Parameters, path: &str, window: Window) -> Result<Self> {
         Ok(Self {
-            kernel: parameter(parameters, &format!("{path}.weight"))?,
+            kernel: parameters::find(parameters, &format!("{path}.weight"))?.clone(),
             window,
         })
     }
@@ -56,7 +49,7 @@ impl BatchNorm {
     const MOMENTUM: f64 = 0.1;
 
     pub fn new(parameters: &Parameters, path: &str) -> Result<Self> {
-        let part = |name: &str| parameter(parameters, &format!("{path}.{name}"));
+        let part = |name: &str| parameters::find(parameters, &format!("{path}.{name}")).cloned();
         Ok(Self {
             weight: part("weight")?,
             bias: part("bias")?,

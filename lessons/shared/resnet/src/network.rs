@@ -4,7 +4,7 @@ use std::path::Path;
 use candle_core::{Result, Tensor, Var, bail};
 
 use crate::config::{Block, BlockPlan};
-use crate::layers::{BatchNorm, Convolution, Mode, parameter};
+use crate::layers::{BatchNorm, Convolution, Mode};
 use crate::ops;
 use crate::sites::{self, Trace, Visitor};
 use crate::{Config, Parameters, parameters};
@@ -31,9 +31,9 @@ impl ResNet {
         parameters::verify(config, parameters)?;
         // The layers share these tensors; those that training moves become variables, so that both see it.
         let shared = |(name, tensor): (&String, &Tensor)| {
-            let tensor = match name.contains("running_") {
-                true => Var::from_tensor(tensor)?.into_inner(),
-                false => tensor.clone(),
+            let tensor = match parameters::is_trained(name) {
+                true => tensor.clone(),
+                false => Var::from_tensor(tensor)?.into_inner(),
             };
             Ok((name.clone(), tensor))
         };
@@ -48,8 +48,8 @@ impl ResNet {
                 .iter()
                 .map(|plan| ResidualBlock::new(config.block, plan, parameters))
                 .collect::<Result<_>>()?,
-            fc_weight: parameter(parameters, "fc.weight")?,
-            fc_bias: parameter(parameters, "fc.bias")?,
+            fc_weight: parameters::find(parameters, "fc.weight")?.clone(),
+            fc_bias: parameters::find(parameters, "fc.bias")?.clone(),
         })
     }
 
@@ -85,13 +85,7 @@ impl ResNet {
     ///
     /// **Errors** if there is none; the error lists near names.
     pub fn parameter(&self, name: &str) -> Result<&Tensor> {
-        self.parameters.get(name).ok_or_else(|| {
-            let known: Vec<_> = self.parameters.keys().cloned().collect();
-            candle_core::Error::Msg(format!(
-                "there is no parameter {name:?}; the nearest names are {}",
-                sites::nearest(&known, name)
-            ))
-        })
+        parameters::find(&self.parameters, name)
     }
 
     /// Class scores before the softmax, `[batch, classes]`, of normalized images, `[batch, 3, height, width]`.

@@ -8,10 +8,27 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 
-use crate::Config;
+use crate::{Config, sites};
 
 /// Tensors by torchvision's parameter names: `layer1.0.conv1.weight`.
 pub type Parameters = HashMap<String, Tensor>;
+
+/// Whether training moves this parameter: a weight or a bias, and no statistic or counter that batch norm stores.
+pub fn is_trained(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    !matches!(last, "running_mean" | "running_var" | "num_batches_tracked")
+}
+
+/// The tensor of this name.
+///
+/// **Errors** if there is none; the error lists near names.
+pub fn find<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a Tensor> {
+    parameters.get(name).ok_or_else(|| {
+        let known: Vec<_> = parameters.keys().cloned().collect();
+        let near = sites::nearest(&known, name);
+        Error::Msg(format!("there is no parameter {name:?}; the nearest names are {near}"))
+    })
+}
 
 /// Fresh weights, the same for the same seed.
 ///

@@ -1,6 +1,5 @@
 //! The command line of a lesson's pictures.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,6 +7,7 @@ use std::process::ExitCode;
 use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory, FromArgMatches, Parser};
 
+use course::panics::{self, Todo, first_line};
 use real_data::Cache;
 
 use crate::{Choice, Data, Draw, LeftOut, Material};
@@ -35,10 +35,8 @@ struct Arguments {
     data: Data,
 }
 
-fn default_folder(package: &str) -> PathBuf {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../..");
-    let folder = root.canonicalize().unwrap_or(root);
-    folder.join("target/pictures").join(package)
+fn default_folder(package: &str) -> anyhow::Result<PathBuf> {
+    Ok(course::root()?.join("target/pictures").join(package))
 }
 
 /// The main function of `package`: draws every picture it can and prints the paths of the files.
@@ -64,7 +62,13 @@ pub fn main(package: &'static str, pictures: &[(&'static str, Draw)]) -> ExitCod
             return ExitCode::FAILURE;
         }
     };
-    let folder = arguments.out.unwrap_or_else(|| default_folder(package));
+    let folder = match arguments.out.map_or_else(|| default_folder(package), Ok) {
+        Ok(folder) => folder,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
     // What went wrong is said below, in one line.
     set_hook(Box::new(|_| {}));
     let mut exit = ExitCode::SUCCESS;
@@ -88,12 +92,12 @@ pub fn main(package: &'static str, pictures: &[(&'static str, Draw)]) -> ExitCod
                 }
                 None => first_line(&format!("{error:#}")).to_string(),
             },
-            Err(panic) => match exercise_to_do(&message(&*panic)) {
-                Some(exercise) => {
+            Err(panic) => match panics::todo(panics::message(&*panic)) {
+                Some(Todo::Stub { exercise, .. }) => {
                     println!("{exercise} not started: no {name}.png");
                     continue;
                 }
-                None => format!("panicked, {}", first_line(&message(&*panic))),
+                _ => format!("panicked, {}", first_line(panics::message(&*panic))),
             },
         };
         exit = ExitCode::FAILURE;
@@ -109,32 +113,4 @@ fn open(choice: &Choice) -> anyhow::Result<Material> {
         print!("{}", material.answer_text(&material.image(SHOWN_IMAGE)?)?);
     }
     Ok(material)
-}
-
-/// The `1.8` of a stub's "not yet implemented: exercise 1.8: …".
-fn exercise_to_do(message: &str) -> Option<&str> {
-    let stub = message.strip_prefix("not yet implemented: exercise ")?;
-    stub.split(':').next()
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string()))
-        .unwrap_or_default()
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stub_is_told_from_other_panics() {
-        let stub = "not yet implemented: exercise 1.8: start with one pixel";
-        assert_eq!(exercise_to_do(stub), Some("1.8"));
-        assert_eq!(exercise_to_do("index out of bounds"), None);
-    }
 }

@@ -94,7 +94,7 @@ pub fn run(recipe: &impl Task, folder: &Path, command: &str, stop_after: Option<
         seed: recipe.seed(),
         held_out,
         pointing,
-        sha256: resnet::checkpoints::checksum(&std::fs::read(&path)?),
+        sha256: checkpoints::checksum(&std::fs::read(&path)?),
     };
     let card_path: PathBuf = folder.join(format!("{}.card.json", recipe.name()));
     std::fs::write(&card_path, serde_json::to_string_pretty(&card)? + "\n")
@@ -116,7 +116,10 @@ fn bar(steps: u64) -> ProgressBar {
 
 /// Fresh moments for all that is trained: weights and biases, not batch norm's stored statistics.
 fn optimizer(variables: &[(String, Var)]) -> Result<AdamW> {
-    let trainable = variables.iter().filter(|(name, _)| !name.contains("running_")).cloned();
+    let trainable = variables
+        .iter()
+        .filter(|(name, _)| parameters::is_trained(name))
+        .cloned();
     Ok(AdamW::new(trainable)?)
 }
 

@@ -39,7 +39,7 @@ fn an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one() {
     let other = train::run(&recipe(), resumed.path(), "a test", None).unwrap().unwrap();
 
     assert_eq!(weights(straight.path()), weights(resumed.path()));
-    assert_eq!(card.sha256, resnet::checkpoints::checksum(&weights(straight.path())));
+    assert_eq!(card.sha256, checkpoints::checksum(&weights(straight.path())));
     assert_eq!(card.held_out, other.held_out);
     // What the run leaves: a network that loads, moved away from where it began, and no state.
     let network = ResNet::load(straight.path().join("scenes.safetensors")).unwrap();

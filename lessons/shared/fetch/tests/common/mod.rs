@@ -9,12 +9,12 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use checkpoints::checksum;
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use real_data::catalogue::{Catalogue, Item, Kind, RemoteFile};
-use resnet::checkpoints::checksum;
 
 pub const REVISION: &str = "00000000000000000000000000000000c0ffee00";
 

@@ -23,7 +23,7 @@ fn lesson(folder: &Path, script: &str, arguments: &[&str]) -> Command {
     let grader = folder.join("grader.sh");
     fs::write(&grader, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(&grader, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_verify_setup"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lesson"));
     command
         .args(arguments)
         .env("LESSON_GRADER", &grader)
@@ -97,7 +97,7 @@ fn next_is_the_first_core_exercise_that_does_not_pass() {
         "with the line: {printed}"
     );
     assert!(
-        printed.contains(&format!("cargo test -p lesson01 {}", core[1].filter())),
+        printed.contains(&format!("cargo test -p lesson01 -- {}", core[1].filter())),
         "{printed}"
     );
 }

@@ -9,7 +9,7 @@ use crate::{lessons, report};
 
 /// Prints a table of all lessons, core and further exercises apart.
 pub fn progress(json: bool) -> Result<()> {
-    let written: Vec<_> = report::written().collect();
+    let written: Vec<_> = course::written().collect();
     if json {
         println!("{:#}", report::Course::grade(&written, None)?.json());
         return Ok(());
@@ -108,7 +108,7 @@ impl std::fmt::Display for Tally {
 /// Prints the first exercise that does not pass: core ones of all lessons first, then the further ones.
 pub fn next() -> Result<()> {
     let mut reports = Vec::new();
-    for lesson in report::written() {
+    for lesson in course::written() {
         let report = lessons::grade(lesson, None)?.report(lesson)?;
         if let Some(exercise) = first_open(lesson, &report, true) {
             return print_next(lesson, exercise, &report);
@@ -129,7 +129,7 @@ fn first_open<'a>(lesson: &'a Lesson, report: &Report, core: bool) -> Option<&'a
     lesson
         .exercises
         .iter()
-        .find(|exercise| exercise.core == core && !lessons::passed(report, exercise))
+        .find(|exercise| exercise.core == core && !report.is_understood(&exercise.id))
 }
 
 fn print_next(lesson: &Lesson, exercise: &Exercise, report: &Report) -> Result<()> {
@@ -142,15 +142,15 @@ fn print_next(lesson: &Lesson, exercise: &Exercise, report: &Report) -> Result<(
     } = exercise;
     anstream::println!("{TITLE}{id} {title}{TITLE:#}");
     anstream::println!("  about {minutes} minutes, difficulty {difficulty} of 3");
-    let outcome = report.exercises.iter().find(|outcome| outcome.id == *id);
+    let outcome = report.outcome(id);
     if let Some(Outcome { verdict, .. }) = outcome {
         anstream::println!("  now    {}", verdict.words());
     }
     if !exercise.requires.is_empty() {
         anstream::println!("  uses   {}", exercise.requires.join(", "));
     }
-    anstream::println!("  write  {}", lessons::place(lesson, exercise));
-    anstream::println!("  check  cargo test -p {} {}", lesson.package, exercise.filter());
+    anstream::println!("  write  {}", lesson.place(course::root()?, exercise));
+    anstream::println!("  check  {}", lesson.command(exercise));
     anstream::println!("  stuck  cargo lesson hint {id}");
     Ok(())
 }

@@ -20,20 +20,22 @@ pub struct Shown(BTreeMap<String, usize>);
 
 impl Shown {
     /// `$LESSON_STATE` if set, else `target/` of the workspace.
-    fn file() -> PathBuf {
-        let folder =
-            std::env::var_os("LESSON_STATE").map_or_else(|| crate::lessons::root().join("target"), PathBuf::from);
-        folder.join("hints.json")
+    fn file() -> Result<PathBuf> {
+        let folder = match std::env::var_os("LESSON_STATE") {
+            Some(folder) => PathBuf::from(folder),
+            None => course::root()?.join("target"),
+        };
+        Ok(folder.join("hints.json"))
     }
 
     /// What is on disk. No file, or one that cannot be read, means that nothing was shown: hints can be asked for again.
-    pub fn load() -> Self {
-        let text = std::fs::read_to_string(Self::file()).unwrap_or_default();
-        serde_json::from_str(&text).unwrap_or_default()
+    pub fn load() -> Result<Self> {
+        let text = std::fs::read_to_string(Self::file()?).unwrap_or_default();
+        Ok(serde_json::from_str(&text).unwrap_or_default())
     }
 
     fn save(&self) -> Result<()> {
-        let file = Self::file();
+        let file = Self::file()?;
         let write = || {
             std::fs::create_dir_all(file.parent().expect("the file is in a folder"))?;
             std::fs::write(&file, serde_json::to_string_pretty(self)?)?;
@@ -73,7 +75,8 @@ impl Shown {
         } else {
             anstream::println!(
                 "\nThat was the last one. The reference: {}",
-                crate::lessons::solution(exercise)
+                course::exercise(&exercise.id)
+                    .map_or(String::new(), |(lesson, exercise)| lesson.solution_path(exercise))
             );
         }
         self.0.insert(exercise.id.clone(), now);

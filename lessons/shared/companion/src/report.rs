@@ -58,12 +58,12 @@ pub struct Options {
 /// Grades and writes the report. Failed exercises are no error: the report says what they are.
 pub fn report(options: &Options) -> Result<()> {
     let chosen = match options.lessons.is_empty() {
-        true => written().collect(),
+        true => course::written().collect(),
         false => {
             let names = options.lessons.iter();
             names
-                .map(|name| lessons::find_lesson(name))
-                .collect::<Result<Vec<_>>>()?
+                .map(|name| course::find_lesson(name))
+                .collect::<Result<Vec<_>, _>>()?
         }
     };
     let mut graded = Course::grade(&chosen, options.seed)?;
@@ -80,11 +80,6 @@ pub fn report(options: &Options) -> Result<()> {
         None => print!("{text}"),
     }
     Ok(())
-}
-
-/// The lessons that have exercises.
-pub fn written() -> impl Iterator<Item = &'static Lesson> {
-    course::lessons().iter().filter(|lesson| !lesson.exercises.is_empty())
 }
 
 fn pretty(value: &Value) -> String {
@@ -126,7 +121,7 @@ impl Course {
             let all = lesson.exercises.len();
             lesson.exercises.retain(|outcome| outcome.core);
             let filtered_out = lesson.totals.filtered_out + all - lesson.exercises.len();
-            lesson.totals = totals(lesson.exercises.iter(), filtered_out);
+            lesson.totals = Totals::of(&lesson.exercises, filtered_out);
         }
     }
 
@@ -135,7 +130,7 @@ impl Course {
     }
 
     fn totals(&self) -> Value {
-        let totals = totals(self.outcomes(), 0);
+        let totals = Totals::of(self.outcomes(), 0);
         json!({
             "exercises": totals.exercises,
             "passed": totals.passed,
@@ -230,23 +225,6 @@ fn points(outcome: &Outcome) -> u32 {
     }
 }
 
-fn totals<'a>(outcomes: impl Iterator<Item = &'a Outcome>, filtered_out: usize) -> Totals {
-    let mut totals = Totals {
-        filtered_out,
-        ..Totals::default()
-    };
-    for outcome in outcomes {
-        totals.exercises += 1;
-        match outcome.verdict {
-            Verdict::Passed => totals.passed += 1,
-            Verdict::Understood => totals.understood += 1,
-            Verdict::NotStarted => totals.not_started += 1,
-            _ => totals.failed += 1,
-        }
-    }
-    totals
-}
-
 /// The report of a lesson whose grader did not come to report: each exercise carries what the compiler said.
 fn ungraded(lesson: &Lesson, seed: u64, said: &str) -> Report {
     let outcome = |exercise: &Exercise| Outcome {
@@ -264,7 +242,7 @@ fn ungraded(lesson: &Lesson, seed: u64, said: &str) -> Report {
     Report {
         lesson: lesson.package.clone(),
         seed,
-        totals: totals(exercises.iter(), 0),
+        totals: Totals::of(&exercises, 0),
         exercises,
     }
 }

@@ -98,7 +98,7 @@ fn choose(options: &Options) -> Result<Vec<&'static Question>> {
         let ids: Vec<_> = questions().iter().map(|question| question.id.as_str()).collect();
         bail!("there is no question {unknown:?}; the questions are {}", ids.join(" "));
     }
-    let lesson = options.lesson.as_deref().map(crate::lessons::find_lesson).transpose()?;
+    let lesson = options.lesson.as_deref().map(course::find_lesson).transpose()?;
     let level = options.level.map(|level| match level {
         LevelName::Basic => Level::Basic,
         LevelName::Intermediate => Level::Intermediate,
@@ -257,13 +257,10 @@ impl Run {
         }
         indented("", &question.text(self.language).answer, output)?;
         writeln!(output, "  {DIM}{read:<9} {}{DIM:#}", question.read)?;
-        let number = question.lesson();
-        let filter = question.exercise.replace('.', "_");
-        writeln!(
-            output,
-            "  {DIM}{practise:<9} {}: cargo test -p lesson{number:02} ex{filter}{DIM:#}",
-            question.exercise
-        )?;
+        if let Some((lesson, exercise)) = course::exercise(&question.exercise) {
+            let command = lesson.command(exercise);
+            writeln!(output, "  {DIM}{practise:<9} {}: {command}{DIM:#}", exercise.id)?;
+        }
         Ok(if is_right { Outcome::Right } else { Outcome::Wrong })
     }
 
