@@ -15,7 +15,7 @@ fn root() -> PathBuf {
         .to_path_buf()
 }
 
-/// The Rust files below `folder`, relative to it, but for the program that draws, which the two packages share.
+/// The Rust files below `folder`, relative to it, but for a solution's `main.rs`, which draws by the lesson's files.
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![];
     let mut folders = vec![folder.to_path_buf()];
@@ -31,7 +31,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
             }
         }
     }
-    found.retain(|path| !["main.rs", "figures.rs"].map(Path::new).contains(&path.as_path()));
+    found.retain(|path| path != Path::new("main.rs"));
     found
 }
 

@@ -2,7 +2,7 @@
 
 extern crate solution01 as lesson01;
 
-#[path = "../../../lessons/lesson01/src/main.rs"]
+#[path = "../../../lessons/lesson01/pictures/main.rs"]
 mod pictures;
 
 fn main() -> std::process::ExitCode {

@@ -2,7 +2,7 @@
 
 extern crate solution02 as lesson02;
 
-#[path = "../../../lessons/lesson02/src/main.rs"]
+#[path = "../../../lessons/lesson02/pictures/main.rs"]
 mod pictures;
 
 fn main() -> std::process::ExitCode {

@@ -2,7 +2,7 @@
 
 extern crate solution03 as lesson03;
 
-#[path = "../../../lessons/lesson03/src/main.rs"]
+#[path = "../../../lessons/lesson03/pictures/main.rs"]
 mod pictures;
 
 fn main() -> std::process::ExitCode {

@@ -2,7 +2,7 @@
 
 extern crate solution04 as lesson04;
 
-#[path = "../../../lessons/lesson04/src/main.rs"]
+#[path = "../../../lessons/lesson04/pictures/main.rs"]
 mod pictures;
 
 fn main() -> std::process::ExitCode {

@@ -2,7 +2,7 @@
 
 extern crate solution05 as lesson05;
 
-#[path = "../../../lessons/lesson05/src/main.rs"]
+#[path = "../../../lessons/lesson05/pictures/main.rs"]
 mod pictures;
 
 fn main() -> std::process::ExitCode {

@@ -1,12 +1,14 @@
 //! The program behind `cargo run -p lesson01` and its kin: options, the network and the images that pictures are made
 //! from, and what to say when a picture cannot be drawn.
 //!
-//! A lesson lists its pictures; each is a function from [`Material`] to a [`Figure`]:
+//! A lesson lists its pictures in `pictures/main.rs`; `pictures/NAME.rs` draws `pictures/NAME.png` with a function from
+//! [`Material`] to a [`Figure`]:
 //!
 //! ```ignore
-//! pub const ALL: [(&str, studio::Draw); 1] = [("input", input)];
+//! const ALL: [Picture; 1] = [Picture::new("input", "what goes in", input::draw)];
 //!
-//! fn input(material: &Material) -> anyhow::Result<Figure> {
+//! // input.rs
+//! pub fn draw(material: &Material) -> anyhow::Result<Figure> {
 //!     let image = material.image(7)?;
 //!     Ok(Figure::new("What goes in").caption(&image.name).panel(ImagePanel::new(&image.pixels)?))
 //! }
@@ -30,8 +32,23 @@ use std::fmt;
 use draw::Figure;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Draws one picture.
-pub type Draw = fn(&Material) -> anyhow::Result<Figure>;
+/// A picture of a lesson.
+#[derive(Clone, Copy, Debug)]
+pub struct Picture {
+    /// Its file without `.png`, and the file that draws it without `.rs`.
+    pub name: &'static str,
+    /// What it shows, in a few words.
+    pub shows: &'static str,
+    /// Draws it.
+    pub draw: fn(&Material) -> anyhow::Result<Figure>,
+}
+
+impl Picture {
+    /// A picture with this name, which shows this, and is drawn by this function.
+    pub const fn new(name: &'static str, shows: &'static str, draw: fn(&Material) -> anyhow::Result<Figure>) -> Self {
+        Self { name, shows, draw }
+    }
+}
 
 /// Why a picture makes no sense for this material. It is left out, and that is no failure.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use course::panics::{self, Todo, first_line};
 use real_data::Cache;
 
-use crate::{Choice, Data, Draw, LeftOut, Material};
+use crate::{Choice, Data, LeftOut, Material, Picture};
 
 /// The image whose classes are printed where there is no photo.
 const SHOWN_IMAGE: u64 = 7;
@@ -21,6 +21,9 @@ struct Arguments {
     /// Draw only these pictures
     #[arg(value_name = "PICTURE")]
     pictures: Vec<String>,
+    /// Say what there is to draw, and draw nothing
+    #[arg(long)]
+    list: bool,
     /// Where the PNG files go [default: target/pictures/PACKAGE of the workspace]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -43,13 +46,20 @@ fn default_folder(package: &str) -> anyhow::Result<PathBuf> {
 ///
 /// A picture whose exercise is not done yet is named and left out. The exit status is a failure if one could not be
 /// drawn for another reason.
-pub fn main(package: &'static str, pictures: &[(&'static str, Draw)]) -> ExitCode {
-    let names = pictures.iter().map(|(name, _)| *name);
+pub fn main(package: &'static str, pictures: &[Picture]) -> ExitCode {
+    let names = pictures.iter().map(|picture| picture.name);
     let command = Arguments::command().name(package).mut_arg("pictures", |argument| {
         argument.value_parser(PossibleValuesParser::new(names))
     });
     let arguments = Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
 
+    if arguments.list {
+        let width = pictures.iter().map(|picture| picture.name.len()).max().unwrap_or(0);
+        for Picture { name, shows, .. } in pictures {
+            println!("{name:width$}  {shows}");
+        }
+        return ExitCode::SUCCESS;
+    }
     let choice = Choice {
         data: arguments.data,
         weights: arguments.weights,
@@ -72,7 +82,7 @@ pub fn main(package: &'static str, pictures: &[(&'static str, Draw)]) -> ExitCod
     // What went wrong is said below, in one line.
     set_hook(Box::new(|_| {}));
     let mut exit = ExitCode::SUCCESS;
-    for (name, draw) in pictures {
+    for Picture { name, draw, .. } in pictures {
         if !arguments.pictures.is_empty() && !arguments.pictures.iter().any(|one| one == name) {
             continue;
         }

@@ -1,0 +1,80 @@
+//! 1.9: four designs at two scales of the first weights.
+
+use anyhow::Result;
+use draw::{Figure, LineChart, Series};
+use lesson01::{Design, gradient_norms};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use studio::Material;
+
+use super::random::normal;
+
+pub fn draw(_: &Material) -> Result<Figure> {
+    const BLOCKS: usize = 50;
+    const SHAPE: [usize; 4] = [4, 16, 8, 8];
+    let [_, channels, _, _] = SHAPE;
+    let designs = [
+        (
+            "plain",
+            Design {
+                skip: false,
+                batch_norm: false,
+            },
+        ),
+        (
+            "plain, batch norm",
+            Design {
+                skip: false,
+                batch_norm: true,
+            },
+        ),
+        (
+            "residual",
+            Design {
+                skip: true,
+                batch_norm: false,
+            },
+        ),
+        (
+            "residual, batch norm",
+            Design {
+                skip: true,
+                batch_norm: true,
+            },
+        ),
+    ];
+    let mut figure = Figure::new("The gradient on its way back through 100 layers").caption(
+        "Your gradient_norms (1.9): 50 blocks of two 3×3 convolutions, 16 channels, 8×8, 4 random images, before any \
+         training. Norm of the loss's gradient after each block, divided by that after the last. Kernels are normal with \
+         variance 2 / (9·16) on the left (He), half of that on the right.",
+    );
+    for (title, gain) in [("variance 2 / fan-in", 2.0), ("variance 1 / fan-in", 1.0)] {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let deviation = (gain / (9 * channels) as f64).sqrt();
+        let mut kernel = || normal(&mut random, [channels, channels, 3, 3], deviation);
+        let kernels = (0..BLOCKS)
+            .map(|_| Ok((kernel()?, kernel()?)))
+            .collect::<Result<Vec<_>>>()?;
+        let input = normal(&mut random, SHAPE, 1.0)?;
+        let output_gradient = normal(&mut random, SHAPE, 1.0)?;
+        let mut chart = LineChart::new()
+            .title(title)
+            .x_label("block, from the image (1) to the loss (50)")
+            .y_label("gradient norm, relative to the last block")
+            .log_y()
+            .y_range(1e-19..=1e9);
+        for (name, design) in designs {
+            let norms = gradient_norms(&input, &output_gradient, &kernels, design)?;
+            let last = norms[BLOCKS - 1];
+            chart = chart.series(Series::new(
+                name,
+                norms
+                    .iter()
+                    .zip(1..)
+                    .map(|(norm, block)| (f64::from(block), norm / last)),
+            ));
+        }
+        figure = figure.panel(chart);
+    }
+    Ok(figure.width(1200))
+}

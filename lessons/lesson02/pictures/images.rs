@@ -1,0 +1,41 @@
+//! The images of the pictures, one by one and many at a time.
+
+use anyhow::Result;
+use candle_core::Tensor;
+use resnet::ResNet;
+use studio::Material;
+
+/// The image in the pictures.
+pub const IMAGE: u64 = 7;
+
+/// Images that go through the network together.
+pub const BATCH: usize = 8;
+
+/// How many images the statistics are of: fewer for a network that takes long.
+pub fn many(material: &Material) -> u64 {
+    let wanted = match material.network().config().width {
+        ..=32 => 2000,
+        _ => 200,
+    };
+    material.image_count().unwrap_or(wanted).min(wanted)
+}
+
+/// Sends images through the network, batch by batch, and shows `look` the place in `sites` and the activation there.
+pub fn each_batch(
+    material: &Material,
+    network: &ResNet,
+    images: u64,
+    sites: &[&str],
+    mut look: impl FnMut(usize, &Tensor) -> Result<()>,
+) -> Result<()> {
+    let bar = studio::progress(images, "images");
+    for batch in material.batches(0..images, BATCH) {
+        let pixels = batch?.pixels;
+        let trace = network.capture(&resnet::normalize(&pixels)?, sites)?;
+        for (index, site) in sites.iter().enumerate() {
+            look(index, trace.activation(site)?)?;
+        }
+        bar.inc(pixels.dim(0)? as u64);
+    }
+    Ok(())
+}

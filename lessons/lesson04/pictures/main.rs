@@ -1,0 +1,52 @@
+//! Draws the pictures of lesson 04 from the functions in `src/`: `cargo run -p lesson04`.
+//!
+//! `NAME.rs` draws `NAME.png`, which lies beside it; the other files hold what several pictures need.
+
+mod ablation;
+mod averaging;
+mod depth;
+mod dissected;
+mod images;
+mod leak;
+mod null;
+mod probes;
+mod question;
+mod selectivity;
+mod unit;
+mod units;
+
+use studio::Picture;
+
+/// The pictures in the order of the lesson, and what each shows.
+const ALL: [Picture; 9] = [
+    Picture::new(
+        "question",
+        "what a linear probe can tell from each layer",
+        question::draw,
+    ),
+    Picture::new(
+        "depth",
+        "what can be read at which depth, and from an untrained network",
+        depth::draw,
+    ),
+    Picture::new("averaging", "what averaging over the map hides", averaging::draw),
+    Picture::new(
+        "leak",
+        "the same probes with views of one scene on both sides, and on one",
+        leak::draw,
+    ),
+    Picture::new("selectivity", "tasks and control tasks over depth", selectivity::draw),
+    Picture::new("units", "how many units stand for which concept", units::draw),
+    Picture::new("unit", "the scenes that drive a few units most", unit::draw),
+    Picture::new("null", "what chance and other axes give", null::draw),
+    Picture::new(
+        "ablation",
+        "units and directions taken away: what can be read and is not used",
+        ablation::draw,
+    ),
+];
+
+/// Draws every picture it can.
+pub fn main() -> std::process::ExitCode {
+    studio::main(env!("CARGO_PKG_NAME"), &ALL)
+}

@@ -1,0 +1,68 @@
+//! 5.6: the channels that are most active, and those that matter.
+
+use anyhow::Result;
+use draw::{BarChart, Figure};
+use lesson05::{class_score, contributions};
+use studio::Material;
+
+use super::view::View;
+
+pub fn draw(material: &Material) -> Result<Figure> {
+    const SHOWN: usize = 8;
+    let network = material.network();
+    let view = View::new(material, 5)?;
+    let input = view.input()?;
+    let activations = network.capture(&input, &["layer4"])?.activation("layer4")?.clone();
+    let activity = activations.mean((2, 3))?.get(0)?.to_vec1::<f32>()?;
+    let parts = view.classes.iter().map(|(class, _)| {
+        let trace = network.tap(&input, &["layer4"])?;
+        let gradients = trace.gradients(&class_score(&trace.logits, &[*class])?)?;
+        let parts = contributions(&activations, &gradients.at("layer4")?)?;
+        Ok(parts.get(0)?.to_vec1::<f32>()?)
+    });
+    let parts = parts.collect::<Result<Vec<_>>>()?;
+    let largest = |values: &[f32]| {
+        let mut order: Vec<usize> = (0..values.len()).collect();
+        order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
+        order.truncate(SHOWN);
+        order
+    };
+    let chart = |channels: &[usize], title: &str| {
+        let of = |values: &[f32]| -> Vec<f64> { channels.iter().map(|&channel| f64::from(values[channel])).collect() };
+        BarChart::new(channels.iter().map(usize::to_string))
+            .group("mean activation", of(&activity))
+            .group(format!("contribution to {}", view.classes[0].1), of(&parts[0]))
+            .group(format!("contribution to {}", view.classes[1].1), of(&parts[1]))
+            .x_label("channel")
+            .title(title)
+    };
+    let by_class = parts.iter().map(|parts| largest(parts)).collect::<Vec<_>>();
+    let by_activity = largest(&activity);
+    let map = |channel: usize| activations.get(0)?.get(channel);
+    let (first, second) = (&view.classes[0].1, &view.classes[1].1);
+    Ok(Figure::new("Active is not important")
+        .caption(format!(
+            "{}, layer4, {}. Maps: single channels as they are, magma. Bars: mean activation of a channel, and your \
+             contributions (5.6) to two logits.",
+            material.network_name(),
+            view.name
+        ))
+        .panel(view.image()?)
+        .panel(view.under(
+            &map(by_activity[0])?,
+            format!("most active: channel {}", by_activity[0]),
+        )?)
+        .panel(view.under(
+            &map(by_class[0][0])?,
+            format!("most for {first}: channel {}", by_class[0][0]),
+        )?)
+        .panel(view.under(
+            &map(by_class[1][0])?,
+            format!("most for {second}: channel {}", by_class[1][0]),
+        )?)
+        .next_row()
+        .panel(chart(&by_activity, "the eight most active channels"))
+        .panel(chart(&by_class[0], &format!("the eight that matter most for {first}")))
+        .columns(4)
+        .width(1150))
+}

@@ -1,0 +1,26 @@
+//! The methods that are compared.
+
+use anyhow::Result;
+use candle_core::Tensor;
+use lesson05::{edges, grad_cam, grad_cam_plus_plus, guided_backprop, saliency};
+use resnet::ResNet;
+
+pub const SITES: [&str; 4] = ["layer1", "layer2", "layer3", "layer4"];
+
+pub type Cam = fn(&ResNet, &Tensor, &[u32], &str) -> candle_core::Result<Tensor>;
+
+pub const METHODS: [(&str, Cam); 2] = [("Grad-CAM", grad_cam), ("Grad-CAM++", grad_cam_plus_plus)];
+
+/// Maps of a batch, `[batch, height, width]`, by method.
+pub fn all_maps(network: &ResNet, images: &Tensor, classes: &[u32]) -> Result<Vec<(&'static str, Tensor)>> {
+    Ok(vec![
+        ("Grad-CAM, layer4", grad_cam(network, images, classes, "layer4")?),
+        ("Grad-CAM, layer3", grad_cam(network, images, classes, "layer3")?),
+        ("saliency", saliency(network, images, classes)?),
+        (
+            "guided backprop",
+            guided_backprop(network, images, classes)?.abs()?.max(1)?,
+        ),
+        ("edges", edges(images)?),
+    ])
+}
