@@ -221,7 +221,9 @@ fn command_complaint(command: &str, packages: &BTreeSet<String>) -> Option<Strin
     let cargo = words.iter().position(|word| *word == "cargo")?;
     let is_placeholder = |word: &str| word.contains("NN") || word.contains("N_M") || word.contains('…');
     if words.get(cargo + 1) == Some(&"lesson") {
-        const KNOWN: [&str; 7] = ["check", "next", "progress", "hint", "watch", "quiz", "report"];
+        const KNOWN: [&str; 11] = [
+            "check", "next", "list", "progress", "hint", "open", "diff", "reset", "watch", "quiz", "report",
+        ];
         return match words.get(cargo + 2) {
             Some(word) if !KNOWN.contains(word) && !is_placeholder(word) => Some("no such command".into()),
             Some(&"hint") => words
@@ -245,7 +247,13 @@ fn command_complaint(command: &str, packages: &BTreeSet<String>) -> Option<Strin
         return Some(format!("no package {package}"));
     }
     let lesson = course::lesson(package)?;
-    let filter = words.iter().find(|word| word.starts_with("ex") && word.contains('_'))?;
+    let at = words
+        .iter()
+        .position(|word| word.starts_with("ex") && word.contains('_'))?;
+    if words.get(cargo + 1) == Some(&"test") && own.is_none_or(|own| own > at) {
+        return Some("a filter before -- builds and runs tests that are not there".into());
+    }
+    let filter = &words[at];
     let exists = lesson.exercises.is_empty()
         || is_placeholder(filter)
         || lesson
@@ -280,9 +288,10 @@ fn every_command_names_a_package_and_an_exercise_that_exist() {
 fn a_wrong_command_is_noticed() {
     let packages = BTreeSet::from(["lesson01".to_string()]);
     let wrong = |command: &str| command_complaint(command, &packages);
-    assert_eq!(wrong("cargo test -p lesson01 ex1_1   # grades"), None);
+    assert_eq!(wrong("cargo test -p lesson01 -- ex1_1   # grades"), None);
     assert_eq!(wrong("cargo lesson quiz --lang es"), None);
-    assert!(wrong("cargo test -p lesson01 ex1_99").is_some());
+    assert!(wrong("cargo test -p lesson01 -- ex1_99").is_some());
+    assert!(wrong("cargo test -p lesson01 ex1_1").is_some());
     assert!(wrong("cargo run -p lesson77").is_some());
     assert_eq!(wrong("cargo run -p lesson01 -- shapes --image photo.jpg"), None);
     assert!(wrong("cargo run -p lesson01 shapes -- --image photo.jpg").is_some());

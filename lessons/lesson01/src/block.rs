@@ -20,7 +20,7 @@ use resnet::{Parameters, Window, ops};
 /// **Trap** candle's `+ - * /` do not broadcast, and `[channels]` lines up with the *last* dimension, width. Reshape to
 /// `(1, channels, 1, 1)` and use `broadcast_sub`, `broadcast_mul` and their kin.
 /// **Source** Ioffe and Szegedy 2015, algorithm 2.
-/// **Accepted by** `cargo test -p lesson01 ex1_5`
+/// **Accepted by** `cargo test -p lesson01 -- ex1_5`
 pub fn batch_norm(x: &Tensor, weights: &Parameters, name: &str) -> Result<Tensor> {
     todo!("exercise 1.5: reshape the four weights to (1, channels, 1, 1), then the formula")
 }

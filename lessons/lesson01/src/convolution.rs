@@ -27,7 +27,7 @@ use crate::window::output_size;
 /// sides of `kernels` are not `window.kernel`, if `bias` has another length than `out_channels`, or if 1.1 refuses.
 /// **Trap** The mathematician's convolution flips the filter; deep learning's (a cross-correlation) does not.
 /// **Source** Goodfellow, Bengio and Courville 2016, equation 9.6; PyTorch, `Conv2d`.
-/// **Accepted by** `cargo test -p lesson01 ex1_2`
+/// **Accepted by** `cargo test -p lesson01 -- ex1_2`
 pub fn convolve(image: &Tensor, kernels: &Tensor, bias: Option<&Tensor>, window: Window) -> Result<Tensor> {
     todo!("exercise 1.2: get the sizes with dims3 and dims4, then loop over out_channels, out_height, out_width")
 }

@@ -28,7 +28,7 @@ pub struct ReceptiveField {
 ///
 /// **Trap** The stride that counts is that of the layers *before*, not the layer's own.
 /// **Source** Araujo, Norris and Sim 2019, "Computing receptive fields of convolutional neural networks", Distill.
-/// **Accepted by** `cargo test -p lesson01 ex1_8`
+/// **Accepted by** `cargo test -p lesson01 -- ex1_8`
 pub fn receptive_field(windows: &[Window]) -> ReceptiveField {
     todo!("exercise 1.8: start from size 1 and stride 1, and take the windows one by one")
 }

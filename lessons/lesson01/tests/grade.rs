@@ -1,4 +1,4 @@
-//! Grades lesson 01: `cargo test -p lesson01`, or one exercise: `cargo test -p lesson01 ex1_2`.
+//! Grades lesson 01: `cargo test -p lesson01`, or one exercise: `cargo test -p lesson01 -- ex1_2`.
 
 use graders::{exercise, lesson01 as check};
 

@@ -66,7 +66,7 @@ pub const PAPER: Rgb = [1.0, 1.0, 1.0];
 ///
 /// **Errors** if `map` is not of rank 2 or there are fewer than two colours.
 /// **Trap** At v = 1 there is no colour i + 1.
-/// **Accepted by** `cargo test -p lesson02 ex2_8`
+/// **Accepted by** `cargo test -p lesson02 -- ex2_8`
 pub fn colorize(map: &Tensor, colors: &[Rgb]) -> Result<Tensor> {
     todo!("exercise 2.8: a colour for each value, then red plane, green plane, blue plane")
 }

@@ -30,7 +30,7 @@ pub struct Scaling {
 ///
 /// **Errors** if `maps` is not of rank 3.
 /// **Trap** The map of a dead unit is 0 everywhere, and 0/0 is NaN.
-/// **Accepted by** `cargo test -p lesson02 ex2_7`
+/// **Accepted by** `cargo test -p lesson02 -- ex2_7`
 pub fn for_display(maps: &Tensor, scaling: Scaling) -> Result<Tensor> {
     todo!("exercise 2.7: low and high of one map or of all, then (x − low) / (high − low)")
 }

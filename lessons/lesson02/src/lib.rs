@@ -39,3 +39,8 @@ pub use hooks::{Handle, Hook, Hooks, capture};
 pub use sparsity::{Sparsity, sparsity};
 pub use statistics::{Statistics, Summary};
 pub use taps::gradients;
+
+/// A filter before `--`, as in `cargo test -p lesson02 ex2_1`, makes cargo run the tests of this file too. There are none,
+/// and this keeps cargo from saying that none of them passed.
+#[cfg(test)]
+fn main() {}

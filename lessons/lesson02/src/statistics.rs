@@ -46,7 +46,7 @@ pub struct Summary {
 /// **Trap** Σx²/n − mean² is the same on paper. Where the mean is large and the spread small it subtracts two numbers
 /// that agree in all digits, and what is left is rounding.
 /// **Source** Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance".
-/// **Accepted by** `cargo test -p lesson02 ex2_3`
+/// **Accepted by** `cargo test -p lesson02 -- ex2_3`
 impl Statistics {
     /// No value seen yet.
     ///

@@ -28,7 +28,7 @@ use resnet::ResNet;
 /// **Trap** `Var::from_tensor(activation)` has the same values and cuts the network there: no site before it gets a
 /// gradient.
 /// **Source** PyTorch has `Module.register_full_backward_hook` for this.
-/// **Accepted by** `cargo test -p lesson02 ex2_2`
+/// **Accepted by** `cargo test -p lesson02 -- ex2_2`
 pub fn gradients(
     network: &ResNet,
     images: &Tensor,

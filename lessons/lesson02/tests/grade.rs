@@ -1,4 +1,4 @@
-//! Grades lesson 02: `cargo test -p lesson02`, or one exercise: `cargo test -p lesson02 ex2_2`.
+//! Grades lesson 02: `cargo test -p lesson02`, or one exercise: `cargo test -p lesson02 -- ex2_2`.
 
 use graders::{exercise, lesson02 as check};
 

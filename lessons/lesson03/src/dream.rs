@@ -33,7 +33,7 @@ pub struct Dream {
 ///
 /// **Errors** if `octaves` is 0, `ratio` is not above 1, or a side comes out as 0.
 /// **Trap** An octave is a ratio, not a difference: each size follows from the picture's own, without rounding twice.
-/// **Accepted by** `cargo test -p lesson03 ex3_7`
+/// **Accepted by** `cargo test -p lesson03 -- ex3_7`
 pub fn octave_sizes(height: usize, width: usize, octaves: usize, ratio: f64) -> Result<Vec<(usize, usize)>> {
     todo!("exercise 3.7: divide both sides by ratio to the power of octaves − 1 − octave, and round")
 }

@@ -75,7 +75,7 @@ pub struct Settings {
 /// projection comes after the step.
 /// **Source** Erhan et al. 2009, "Visualizing higher-layer features of a deep network"; Kingma and Ba 2015, algorithm 1,
 /// with the sign turned.
-/// **Accepted by** `cargo test -p lesson03 ex3_5`
+/// **Accepted by** `cargo test -p lesson03 -- ex3_5`
 pub fn maximize(start: &Tensor, problem: &Problem, settings: &Settings) -> Result<Tensor> {
     todo!("exercise 3.5: write f, then the loop with the normalized gradient; Adam comes last")
 }

@@ -31,7 +31,7 @@ pub enum Target {
 /// **Trap** Class scores are taken as they are, before the softmax. A probability also rises when the *other* classes
 /// sink, and an image can get there without looking any more like its class.
 /// **Source** Olah, Mordvintsev and Schubert 2017, "Feature visualization", section "Optimization objectives".
-/// **Accepted by** `cargo test -p lesson03 ex3_1`
+/// **Accepted by** `cargo test -p lesson03 -- ex3_1`
 pub fn objective(activation: &Tensor, target: Target) -> Result<Tensor> {
     todo!("exercise 3.1: one target at a time: narrow picks a channel, mean takes its mean")
 }

@@ -17,7 +17,7 @@ use rand_chacha::ChaCha8Rng;
 ///
 /// **Errors** if `images` is not of rank 4.
 /// **Source** Mordvintsev, Olah and Tyka 2015, "Inceptionism"; Olah et al. 2017, section "Transformation robustness".
-/// **Accepted by** `cargo test -p lesson03 ex3_4`
+/// **Accepted by** `cargo test -p lesson03 -- ex3_4`
 pub fn roll(images: &Tensor, down: i32, right: i32) -> Result<Tensor> {
     todo!("exercise 3.4: take the last `down` rows off with narrow and put them on top with cat; the columns likewise")
 }

@@ -1,4 +1,4 @@
-//! Grades lesson 03: `cargo test -p lesson03`, or one exercise: `cargo test -p lesson03 ex3_2`.
+//! Grades lesson 03: `cargo test -p lesson03`, or one exercise: `cargo test -p lesson03 -- ex3_2`.
 
 use graders::{exercise, lesson03 as check};
 

@@ -18,7 +18,7 @@ use resnet::ResNet;
 /// **Errors** if there is no such site, or a unit is not below the number of channels.
 /// **Trap** A site whose name is misspelt never comes by. Nothing is removed, nothing changes, and "the network does not
 /// use it" is the wrong conclusion.
-/// **Accepted by** `cargo test -p lesson04 ex4_9`
+/// **Accepted by** `cargo test -p lesson04 -- ex4_9`
 pub fn without_units(network: &ResNet, images: &Tensor, site: &str, units: &[usize]) -> Result<Tensor> {
     todo!("exercise 4.9: check the site, then forward_visit with a closure that changes one activation")
 }

@@ -32,7 +32,7 @@ pub struct Task {
 /// `Tensor::cat(&parts, 0)?` puts the features of the batches under each other.
 ///
 /// **Errors** if a task has not as many labels as there are images, or as [`score`] does.
-/// **Accepted by** `cargo test -p lesson04 ex4_7`
+/// **Accepted by** `cargo test -p lesson04 -- ex4_7`
 pub fn depth_curve(
     network: &ResNet,
     batches: &mut dyn Iterator<Item = Result<Tensor>>,

@@ -19,7 +19,7 @@ use resnet::ResNet;
 ///
 /// **Errors** if `maps` is not of rank 4, and unless 1 ≤ `grid` ≤ height and width.
 /// **Source** PyTorch's `AdaptiveAvgPool2d` cuts in the same way.
-/// **Accepted by** `cargo test -p lesson04 ex4_1`
+/// **Accepted by** `cargo test -p lesson04 -- ex4_1`
 pub fn pool(maps: &Tensor, grid: usize) -> Result<Tensor> {
     todo!("exercise 4.1: grid 1 first: flatten_from(2), then the mean over dimension 2")
 }

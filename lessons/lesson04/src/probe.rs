@@ -46,7 +46,7 @@ impl Probe {
     /// **Errors** if the shapes do not fit.
     /// **Trap** e^100 is infinite in f32. `candle_nn::ops::softmax(&z, D::Minus1)` subtracts each row's maximum first.
     /// **Source** Bishop 2006, "Pattern Recognition and Machine Learning", section 4.3.4.
-    /// **Accepted by** `cargo test -p lesson04 ex4_4`
+    /// **Accepted by** `cargo test -p lesson04 -- ex4_4`
     pub fn gradients(&self, features: &Tensor, targets: &Tensor, penalty: f64) -> Result<(Tensor, Tensor)> {
         todo!("exercise 4.4: P from candle_nn::ops::softmax, then P − Y over the number of rows")
     }

@@ -37,7 +37,7 @@ pub struct Score {
 ///
 /// **Errors** if `total` is 0 or less than `correct`.
 /// **Source** Wilson 1927, "Probable inference, the law of succession, and statistical inference".
-/// **Accepted by** `cargo test -p lesson04 ex4_5`
+/// **Accepted by** `cargo test -p lesson04 -- ex4_5`
 pub fn interval(correct: usize, total: usize) -> Result<(f64, f64)> {
     todo!("exercise 4.5: refuse what cannot be, then p, centre and half")
 }

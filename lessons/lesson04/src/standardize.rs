@@ -27,7 +27,7 @@ impl Standardizer {
     ///
     /// **Errors** if `train` is not of rank 2.
     /// **Trap** candle's `Tensor::var` divides by n − 1.
-    /// **Accepted by** `cargo test -p lesson04 ex4_3`
+    /// **Accepted by** `cargo test -p lesson04 -- ex4_3`
     pub fn fit(train: &Tensor) -> Result<Self> {
         todo!("exercise 4.3: train.mean(0), then the mean of the squared differences from it")
     }

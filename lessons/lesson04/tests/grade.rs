@@ -1,4 +1,4 @@
-//! Grades lesson 04: `cargo test -p lesson04`, or one exercise: `cargo test -p lesson04 ex4_4`.
+//! Grades lesson 04: `cargo test -p lesson04`, or one exercise: `cargo test -p lesson04 -- ex4_4`.
 
 use candle_core::Result;
 use graders::lesson04::{Fitted, Scored};

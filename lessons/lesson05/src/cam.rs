@@ -20,7 +20,7 @@ use candle_core::{Result, Tensor, bail};
 /// **Errors** if a rank or the number of channels does not fit, or there is no such class.
 /// **Trap** The map has a sign. Cut at zero it would no longer add up to the logit.
 /// **Source** Zhou et al. 2016, "Learning deep features for discriminative localization", section 2.
-/// **Accepted by** `cargo test -p lesson05 ex5_1`
+/// **Accepted by** `cargo test -p lesson05 -- ex5_1`
 pub fn class_activation_map(activations: &Tensor, fc_weight: &Tensor, class: usize) -> Result<Tensor> {
     todo!("exercise 5.1: multiply each channel by its weight for the class, add the channels up")
 }

@@ -135,7 +135,7 @@ pub fn repaired(network: &ResNet, repair: &Repair, images: &Tensor) -> Result<Te
 /// and the same without it. `resnet::by_image` and `network.capture` give their features at a site.
 ///
 /// **Errors** as its parts do.
-/// **Accepted by** `cargo test -p lesson05 ex5_9`
+/// **Accepted by** `cargo test -p lesson05 -- ex5_9`
 pub fn repair(network: &ResNet) -> Result<Repair> {
     todo!("exercise 5.9: a direction or some units, at a site of your choice")
 }

@@ -54,7 +54,7 @@ pub fn relative(maps: &Tensor) -> Result<Tensor> {
 /// `Colormap::Magma.rgb(t)` of the crate `draw` gives three bytes for t from 0 to 1; a byte b is the value b / 255.
 ///
 /// **Errors** if a rank does not fit.
-/// **Accepted by** `cargo test -p lesson05 ex5_4`
+/// **Accepted by** `cargo test -p lesson05 -- ex5_4`
 pub fn overlay(image: &Tensor, map: &Tensor, opacity: f64) -> Result<Tensor> {
     todo!("exercise 5.4: enlarge, make relative, colour, mix")
 }

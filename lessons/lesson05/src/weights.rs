@@ -15,7 +15,7 @@ use candle_core::{Result, Tensor};
 ///
 /// **Errors** if `gradients` is not of rank 4.
 /// **Source** Selvaraju et al. 2017, "Grad-CAM", equation 1.
-/// **Accepted by** `cargo test -p lesson05 ex5_2`
+/// **Accepted by** `cargo test -p lesson05 -- ex5_2`
 pub fn channel_weights(gradients: &Tensor) -> Result<Tensor> {
     todo!("exercise 5.2: average over height and width")
 }

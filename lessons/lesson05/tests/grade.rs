@@ -1,4 +1,4 @@
-//! Grades lesson 05: `cargo test -p lesson05`, or one exercise: `cargo test -p lesson05 ex5_3`.
+//! Grades lesson 05: `cargo test -p lesson05`, or one exercise: `cargo test -p lesson05 -- ex5_3`.
 
 use graders::{exercise, lesson05 as check};
 

@@ -27,7 +27,7 @@ use crate::window::output_size;
 /// sides of `kernels` are not `window.kernel`, if `bias` has another length than `out_channels`, or if 1.1 refuses.
 /// **Trap** The mathematician's convolution flips the filter; deep learning's (a cross-correlation) does not.
 /// **Source** Goodfellow, Bengio and Courville 2016, equation 9.6; PyTorch, `Conv2d`.
-/// **Accepted by** `cargo test -p lesson01 ex1_2`
+/// **Accepted by** `cargo test -p lesson01 -- ex1_2`
 pub fn convolve(image: &Tensor, kernels: &Tensor, bias: Option<&Tensor>, window: Window) -> Result<Tensor> {
     let (channels, height, width) = image.dims3()?;
     let (out_channels, kernel_channels, kernel_height, kernel_width) = kernels.dims4()?;

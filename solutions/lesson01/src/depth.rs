@@ -47,7 +47,7 @@ pub fn batch_normalize(x: &Tensor) -> Result<Tensor> {
 /// **Trap** `Var::from_tensor(&x)` looks like the same thing and cuts the network there: all that lies before it gets
 /// no gradient, without a word.
 /// **Source** He et al. 2015, sections 3 and 4.1; Glorot and Bengio 2010 for the measurement.
-/// **Accepted by** `cargo test -p lesson01 ex1_9`
+/// **Accepted by** `cargo test -p lesson01 -- ex1_9`
 pub fn gradient_norms(
     input: &Tensor,
     output_gradient: &Tensor,

@@ -20,7 +20,7 @@ use crate::convolution::convolve;
 /// the same names would pass, and teach nothing.
 ///
 /// **Source** Nair and Hinton 2010.
-/// **Accepted by** `cargo test -p lesson01 ex1_4`
+/// **Accepted by** `cargo test -p lesson01 -- ex1_4`
 pub fn relu(x: &Tensor) -> Result<Tensor> {
     x.maximum(0.0)
 }

@@ -29,7 +29,7 @@ use resnet::{Block, Config};
 ///
 /// **Trap** The first block of stage 1 has a projection in ResNet-50 (64 → 256) and none in ResNet-18 (64 → 64).
 /// **Source** He et al. 2015, table 1 and figure 5; the counts are torchvision's.
-/// **Accepted by** `cargo test -p lesson01 ex1_7`
+/// **Accepted by** `cargo test -p lesson01 -- ex1_7`
 pub fn parameter_count(config: &Config) -> usize {
     let conv = |input: usize, output: usize, kernel: usize| {
         let batch_norm = 2 * output;

@@ -21,7 +21,7 @@ use crate::window::output_size;
 /// alone), or if 1.1 refuses.
 /// **Trap** The padding is −∞, not 0: a 0 would win against every negative pixel at the border.
 /// **Source** PyTorch, `MaxPool2d`. ResNet's stem has one: kernel 3, stride 2, padding 1.
-/// **Accepted by** `cargo test -p lesson01 ex1_3`
+/// **Accepted by** `cargo test -p lesson01 -- ex1_3`
 pub fn max_pool(image: &Tensor, window: Window) -> Result<Tensor> {
     pool(image, window, f32::NEG_INFINITY, |patch| {
         patch.iter().copied().fold(f32::NEG_INFINITY, f32::max)

@@ -31,7 +31,7 @@ use crate::window::output_size;
 /// **Errors** if the images do not have 3 channels, or if 1.1 refuses.
 /// **Trap** Sizes round up here: 7 pixels become 4 (stride 2, padding 1), not 3. Let 1.1 count.
 /// **Source** He et al. 2015, table 1; torchvision, `resnet.py`.
-/// **Accepted by** `cargo test -p lesson01 ex1_6`
+/// **Accepted by** `cargo test -p lesson01 -- ex1_6`
 pub fn shape_table(config: &Config, images: [usize; 4]) -> Result<Vec<(String, Vec<usize>)>> {
     let [batch, channels, height, width] = images;
     if channels != 3 {

@@ -20,7 +20,7 @@ use resnet::Window;
 /// **Errors** if n, k, s or d is 0, or if the window, d·(k − 1) + 1 pixels long, is longer than the padded side.
 /// **Trap** `usize` has no negative numbers: `5 - 7` panics. Test before you subtract.
 /// **Source** Dumoulin and Visin 2016, "A guide to convolution arithmetic", relationship 15; PyTorch, `Conv2d`, "Shape".
-/// **Accepted by** `cargo test -p lesson01 ex1_1`
+/// **Accepted by** `cargo test -p lesson01 -- ex1_1`
 pub fn output_size(input: usize, window: Window) -> Result<usize> {
     let Window {
         kernel,

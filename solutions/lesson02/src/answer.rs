@@ -41,7 +41,7 @@ pub struct Answer {
 ///
 /// **Errors** if a shape does not fit or `window.dilation` is not 1.
 /// **Trap** Row and column count windows, not pixels. The patch begins at pixel row·stride of the *padded* image.
-/// **Accepted by** `cargo test -p lesson02 ex2_9`
+/// **Accepted by** `cargo test -p lesson02 -- ex2_9`
 pub fn strongest_answer(images: &Tensor, filter: &Tensor, window: Window) -> Result<Answer> {
     if window.dilation != 1 {
         bail!("expected a dilation of 1, got {}", window.dilation);

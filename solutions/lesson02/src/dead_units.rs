@@ -20,7 +20,7 @@ pub struct Peaks {
 /// ```
 /// **Trap** One batch proves that a unit is alive. It never proves that a unit is dead.
 /// **Source** the guide's topic 2.3.
-/// **Accepted by** `cargo test -p lesson02 ex2_5`
+/// **Accepted by** `cargo test -p lesson02 -- ex2_5`
 impl Peaks {
     /// No image seen yet.
     #[allow(clippy::new_without_default, reason = "one way to begin is enough")]

@@ -31,7 +31,7 @@ pub struct Histogram {
 ///
 /// **Trap** In Rust `-0.3 as usize` is 0, and so is `f64::NAN as usize`: both would land in the first bin.
 /// **Source** numpy's `histogram`, for the closed last bin.
-/// **Accepted by** `cargo test -p lesson02 ex2_6`
+/// **Accepted by** `cargo test -p lesson02 -- ex2_6`
 impl Histogram {
     /// Empty bins between `low` and `high`.
     ///

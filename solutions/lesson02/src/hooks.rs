@@ -59,7 +59,7 @@ impl<'a> Hooks<'a> {
     /// **Errors** if the network has no such site.
     /// **Trap** An id must never be used twice, not even after a hook is gone; `next_id` counts up and never down.
     /// **Source** PyTorch, `Module.register_forward_hook`.
-    /// **Accepted by** `cargo test -p lesson02 ex2_1`
+    /// **Accepted by** `cargo test -p lesson02 -- ex2_1`
     pub fn register(
         &self,
         site: &str,

@@ -28,7 +28,7 @@ pub struct Sparsity {
 /// candle's own `relu` would turn it into a 0.
 /// **Source** the guide's topic 2.3; Willmore and Tolhurst 2001 for the two ways, "population" (by image) and
 /// "lifetime" (by channel).
-/// **Accepted by** `cargo test -p lesson02 ex2_4`
+/// **Accepted by** `cargo test -p lesson02 -- ex2_4`
 pub fn sparsity(activations: &Tensor) -> Result<Sparsity> {
     activations.dims4()?;
     if activations.elem_count() == 0 {

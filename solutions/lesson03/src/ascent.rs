@@ -24,7 +24,7 @@ pub type Function<'a> = dyn Fn(&Tensor) -> Result<Tensor> + 'a;
 ///
 /// **Errors** if `f` gives anything but one number per image.
 /// **Trap** The sum over the batch is what makes each image's gradient its own; a mean would shrink it with the batch.
-/// **Accepted by** `cargo test -p lesson03 ex3_2`
+/// **Accepted by** `cargo test -p lesson03 -- ex3_2`
 pub fn value_and_gradient(x: &Tensor, f: &Function) -> Result<(Tensor, Tensor)> {
     let variable = Var::from_tensor(&x.detach())?;
     let values = f(variable.as_tensor())?;

@@ -20,7 +20,7 @@ use candle_core::{Result, Tensor, bail};
 /// **Errors** if `activations` is not of rank 4, or there are fewer than two images.
 /// **Trap** An image is always like itself: pairs with n = m do not count.
 /// **Source** Olah et al. 2017, section "Diversity"; they take the sum over pairs.
-/// **Accepted by** `cargo test -p lesson03 ex3_8`
+/// **Accepted by** `cargo test -p lesson03 -- ex3_8`
 pub fn similarity(activations: &Tensor) -> Result<Tensor> {
     let (batch, ..) = activations.dims4()?;
     if batch < 2 {

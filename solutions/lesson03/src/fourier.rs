@@ -29,7 +29,7 @@ use candle_nn::ops::sigmoid;
 /// images of those that are written down; v = W/2 is its own mirror image, and so is there once, but only where W is even.
 /// **Source** Olah et al. 2017, section "Preconditioning and parameterization". The sum without s is
 /// `torch.fft.irfft2(z, s=(H, W), norm="ortho")`.
-/// **Accepted by** `cargo test -p lesson03 ex3_6`
+/// **Accepted by** `cargo test -p lesson03 -- ex3_6`
 pub fn from_spectrum(spectrum: &Tensor, width: usize) -> Result<Tensor> {
     let [_, _, height, waves, 2] = *spectrum.dims() else {
         bail!(

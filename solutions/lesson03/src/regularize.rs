@@ -23,7 +23,7 @@ const SOFTNESS: f64 = 1e-3;
 /// natural start, is such a place.
 /// **Source** Mahendran and Vedaldi 2015, "Understanding deep image representations by inverting them", section 2.1; they
 /// take the sum of a power of the same expression.
-/// **Accepted by** `cargo test -p lesson03 ex3_3`
+/// **Accepted by** `cargo test -p lesson03 -- ex3_3`
 pub fn total_variation(images: &Tensor) -> Result<Tensor> {
     let (_, _, height, width) = images.dims4()?;
     if height < 2 || width < 2 {

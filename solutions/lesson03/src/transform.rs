@@ -17,7 +17,7 @@ use rand_chacha::ChaCha8Rng;
 ///
 /// **Errors** if `images` is not of rank 4.
 /// **Source** Mordvintsev, Olah and Tyka 2015, "Inceptionism"; Olah et al. 2017, section "Transformation robustness".
-/// **Accepted by** `cargo test -p lesson03 ex3_4`
+/// **Accepted by** `cargo test -p lesson03 -- ex3_4`
 pub fn roll(images: &Tensor, down: i32, right: i32) -> Result<Tensor> {
     images.dims4()?;
     images.roll(down, 2)?.roll(right, 3)

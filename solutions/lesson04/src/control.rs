@@ -25,7 +25,7 @@ use crate::score::{Score, score};
 /// **Trap** A fresh label for every row is no control task but noise: nobody can learn it, so it shows nothing about the
 /// probe.
 /// **Source** Hewitt and Liang 2019, "Designing and interpreting probes with control tasks", section 2.
-/// **Accepted by** `cargo test -p lesson04 ex4_6`
+/// **Accepted by** `cargo test -p lesson04 -- ex4_6`
 pub fn control_labels(types: &[usize], classes: usize, seed: u64) -> Result<Vec<usize>> {
     if classes == 0 {
         bail!("expected at least one class, got 0")

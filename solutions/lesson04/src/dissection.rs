@@ -27,7 +27,7 @@ impl Thresholds {
     ///
     /// **Errors** unless `values` is at least 1 and 0 < `share` < 1.
     /// **Source** Bau et al. 2017, "Network Dissection", section 2.2: P(a > T) = 0.005.
-    /// **Accepted by** `cargo test -p lesson04 ex4_8`
+    /// **Accepted by** `cargo test -p lesson04 -- ex4_8`
     pub fn new(values: usize, share: f64) -> Result<Self> {
         if values == 0 || !(share > 0.0 && share < 1.0) {
             bail!("expected at least one value and a share between 0 and 1, got {values} and {share}")

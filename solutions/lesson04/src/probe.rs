@@ -47,7 +47,7 @@ impl Probe {
     /// **Errors** if the shapes do not fit.
     /// **Trap** e^100 is infinite in f32. `candle_nn::ops::softmax(&z, D::Minus1)` subtracts each row's maximum first.
     /// **Source** Bishop 2006, "Pattern Recognition and Machine Learning", section 4.3.4.
-    /// **Accepted by** `cargo test -p lesson04 ex4_4`
+    /// **Accepted by** `cargo test -p lesson04 -- ex4_4`
     pub fn gradients(&self, features: &Tensor, targets: &Tensor, penalty: f64) -> Result<(Tensor, Tensor)> {
         let rows = features.dims2()?.0 as f64;
         let beliefs = candle_nn::ops::softmax(&self.logits(features)?, D::Minus1)?;

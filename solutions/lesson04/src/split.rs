@@ -22,7 +22,7 @@ use rand_chacha::ChaCha8Rng;
 ///
 /// **Errors** if there are fewer than two groups, or the share is not between 0 and 1.
 /// **Trap** The order in which a `HashSet` gives its elements changes from run to run. A `BTreeSet` is sorted.
-/// **Accepted by** `cargo test -p lesson04 ex4_2`
+/// **Accepted by** `cargo test -p lesson04 -- ex4_2`
 pub fn split(groups: &[usize], test_share: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>)> {
     let distinct: BTreeSet<usize> = groups.iter().copied().collect();
     let mut distinct: Vec<usize> = distinct.into_iter().collect();

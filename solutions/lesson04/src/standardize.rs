@@ -27,7 +27,7 @@ impl Standardizer {
     ///
     /// **Errors** if `train` is not of rank 2.
     /// **Trap** candle's `Tensor::var` divides by n − 1.
-    /// **Accepted by** `cargo test -p lesson04 ex4_3`
+    /// **Accepted by** `cargo test -p lesson04 -- ex4_3`
     pub fn fit(train: &Tensor) -> Result<Self> {
         train.dims2()?;
         let mean = train.mean(0)?;

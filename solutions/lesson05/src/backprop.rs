@@ -94,7 +94,7 @@ pub fn guided_backprop(network: &ResNet, images: &Tensor, classes: &[u32]) -> Re
 /// - returns `[batch, channels]`, signed. At `layer4` of a ResNet they add up to the logit without its bias
 ///
 /// **Errors** if the shapes differ or are not of rank 4.
-/// **Accepted by** `cargo test -p lesson05 ex5_6`
+/// **Accepted by** `cargo test -p lesson05 -- ex5_6`
 pub fn contributions(activations: &Tensor, gradients: &Tensor) -> Result<Tensor> {
     activations.dims4()?;
     (activations * gradients)?.sum((2, 3))

@@ -193,7 +193,7 @@ pub fn repaired(network: &ResNet, repair: &Repair, images: &Tensor) -> Result<Te
 /// and the same without it. `resnet::by_image` and `network.capture` give their features at a site.
 ///
 /// **Errors** as its parts do.
-/// **Accepted by** `cargo test -p lesson05 ex5_9`
+/// **Accepted by** `cargo test -p lesson05 -- ex5_9`
 pub fn repair(network: &ResNet) -> Result<Repair> {
     const SITE: &str = "layer4";
     const SCENES: u64 = 60;

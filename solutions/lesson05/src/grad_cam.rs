@@ -60,7 +60,7 @@ pub fn weighted_map(activations: &Tensor, weights: &Tensor) -> Result<Tensor> {
 /// **Trap** The score is the logit. The probability saturates: at p = 0.999 its gradient is a thousandth of the logit's,
 /// and it also asks what speaks against the other classes.
 /// **Source** Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2.
-/// **Accepted by** `cargo test -p lesson05 ex5_3`
+/// **Accepted by** `cargo test -p lesson05 -- ex5_3`
 pub fn grad_cam(network: &ResNet, images: &Tensor, classes: &[u32], site: &str) -> Result<Tensor> {
     let trace = network.tap(images, &[site])?;
     let gradients = trace.gradients(&class_score(&trace.logits, classes)?)?;

@@ -69,7 +69,7 @@ pub struct Localization {
 /// - returns the means over all maps
 ///
 /// **Errors** if the shapes differ or there is no map.
-/// **Accepted by** `cargo test -p lesson05 ex5_7`
+/// **Accepted by** `cargo test -p lesson05 -- ex5_7`
 pub fn localization(maps: &Tensor, masks: &Tensor) -> Result<Localization> {
     let (count, _, _) = maps.dims3()?;
     if count == 0 || maps.dims() != masks.dims() {

@@ -25,7 +25,7 @@ use resnet::ResNet;
 /// **Errors** if the ranks are not 4 or the shapes differ.
 /// **Trap** Where g is 0, α is 0/0. Divide both by g² on paper first.
 /// **Source** Chattopadhay et al. 2018, "Grad-CAM++", section 3.
-/// **Accepted by** `cargo test -p lesson05 ex5_5`
+/// **Accepted by** `cargo test -p lesson05 -- ex5_5`
 pub fn plus_plus_weights(activations: &Tensor, gradients: &Tensor) -> Result<Tensor> {
     gradients.dims4()?;
     if activations.dims() != gradients.dims() {

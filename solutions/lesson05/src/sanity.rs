@@ -50,7 +50,7 @@ pub fn randomized(network: &ResNet, modules: &[&str], seed: u64) -> Result<ResNe
 /// **Errors** as `randomized` does.
 /// **Trap** One layer at random at a time is another experiment, and an easier one to pass.
 /// **Source** Adebayo et al. 2018, "Sanity checks for saliency maps", section 3.1.
-/// **Accepted by** `cargo test -p lesson05 ex5_8`
+/// **Accepted by** `cargo test -p lesson05 -- ex5_8`
 pub fn cascade(network: &ResNet, seed: u64) -> Result<Vec<ResNet>> {
     (0..=TOP_DOWN.len())
         .map(|count| randomized(network, &TOP_DOWN[..count], seed))
