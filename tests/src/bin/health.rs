@@ -118,8 +118,8 @@ impl Bill {
         };
         for (package, exams) in catalogue::lessons() {
             let lesson = course::lesson(package).context("a lesson of the course")?;
-            let stubs = graded(lesson, package, "grade")?;
-            let solutions = graded(lesson, "solutions", package)?;
+            let stubs = graded(lesson, &["--package", package, "--examples"])?;
+            let solutions = graded(lesson, &["--package", "solutions", "--test", package])?;
             let results = mutants::read(package)?;
             let source = mutants::code_hash(lesson)?;
             for exam in exams(SEED) {
@@ -334,21 +334,20 @@ impl Row {
 }
 
 /// The verdicts of a test program on a lesson's exercises, one after the other, so that the times are their own.
-fn graded(lesson: &Lesson, package: &str, test: &str) -> Result<Vec<Outcome>> {
-    eprintln!(
-        "grading {} with {package} --test {test} (compiles what changed) ...",
-        lesson.package
-    );
+fn graded(lesson: &Lesson, program: &[&str]) -> Result<Vec<Outcome>> {
+    let shown = program.join(" ");
+    eprintln!("grading {} with {shown} (compiles what changed) ...", lesson.package);
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["test", "--quiet", "--package", package, "--test", test, "--"])
-        .args(["--json", "--test-threads", "1", "--seed", &SEED.to_string()])
+        .args(["test", "--quiet"])
+        .args(program)
+        .args(["--", "--json", "--test-threads", "1", "--seed", &SEED.to_string()])
         .current_dir(mutants::root())
         .output()
         .context("cargo does not run")?;
     let report: Report = serde_json::from_slice(&output.stdout).with_context(|| {
         let said = String::from_utf8_lossy(&output.stderr);
-        format!("{said}\n{package} --test {test} gave no report")
+        format!("{said}\n{shown} gave no report")
     })?;
     Ok(report.exercises)
 }

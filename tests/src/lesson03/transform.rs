@@ -254,7 +254,7 @@ pub fn transformations(seed: u64) -> Exam<Transformations> {
     .truth(
         "the same rolled (−3, 5)",
         tensor(&[5., 6., 4., 2., 3., 1.], (1, 1, 2, 3)),
-        { move |f| (f.roll)(&six, -3, 5) },
+        move |f| (f.roll)(&six, -3, 5),
     )
     .because("−3 on 2 rows is 1 down, 5 on 3 columns is 2 to the right.");
     let (images_1, upstream_1) = (images.clone(), upstream.clone());

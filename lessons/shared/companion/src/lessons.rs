@@ -10,7 +10,7 @@ use course::report::Report;
 /// A program to run instead of `cargo test`, for tests: it gets the lesson's name and the grader's options.
 const OTHER_GRADER: &str = "LESSON_GRADER";
 
-/// The command that grades a lesson: `cargo test -q -p lesson01 --test grade -- options`.
+/// The command that grades a lesson: `cargo test -q -p lesson01 -- options`.
 fn grader(lesson: &Lesson, options: &[&str]) -> Result<Command> {
     if let Some(program) = std::env::var_os(OTHER_GRADER) {
         let mut command = Command::new(program);
@@ -19,7 +19,7 @@ fn grader(lesson: &Lesson, options: &[&str]) -> Result<Command> {
     }
     let mut command = cargo();
     command
-        .args(["test", "--quiet", "--package", &lesson.package, "--test", "grade", "--"])
+        .args(["test", "--quiet", "--package", &lesson.package, "--"])
         .args(options);
     command.current_dir(course::root()?);
     Ok(command)
