@@ -1,6 +1,6 @@
 //! An exam: the experiments an attempt goes through, and the answers, right and wrong, known beforehand.
 
-use crate::{compare::Tolerance, grade::Grade, observed::Observed, panics::Panic};
+use crate::{compare::Tolerance, grade::Grade, judging::Judged, observed::Observed, panics::Panic};
 use std::cell::OnceCell;
 
 /// What running an experiment gave: a value, or a panic.
@@ -161,7 +161,7 @@ impl<F: Copy + 'static> Exam<F> {
 }
 
 /// An exam without its function type, so that one workspace test can go through the exams of all lessons.
-pub trait AnyExam {
+pub trait AnyExam: Judged {
     /// The exercise.
     fn id(&self) -> &str;
     /// The verdict on the solution.

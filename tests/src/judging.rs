@@ -170,3 +170,38 @@ fn same(a: &Outcome, b: &Outcome, tolerance: Tolerance) -> bool {
         _ => false,
     }
 }
+
+/// An exam that judges an attempt by what it gave, wherever it ran.
+pub trait Judged {
+    /// The verdict. `answer` gives what the attempt gave on the experiment of this number; `watch` is told before and after.
+    fn judge(&self, answer: &dyn Fn(usize) -> Outcome, watch: &mut dyn FnMut(Step)) -> Grade;
+}
+
+impl<F: Copy + 'static> Judged for Exam<F> {
+    fn judge(&self, answer: &dyn Fn(usize) -> Outcome, watch: &mut dyn FnMut(Step)) -> Grade {
+        self.examine(answer, true, watch)
+    }
+}
+
+/// An attempt and the inputs for it, without a judge.
+pub trait Observe {
+    /// The number of experiments.
+    fn experiments(&self) -> usize;
+    /// What the attempt gives on the experiment of this number; `None` if that has another label.
+    fn observe(&self, i: usize, label: &str) -> Option<Outcome>;
+}
+
+impl<F: Copy + 'static> Observe for (Exam<F>, F) {
+    fn experiments(&self) -> usize {
+        self.0.experiments.len()
+    }
+
+    fn observe(&self, i: usize, label: &str) -> Option<Outcome> {
+        let experiment = self
+            .0
+            .experiments
+            .get(i)
+            .filter(|experiment| experiment.label == label)?;
+        Some(experiment.run(self.1))
+    }
+}

@@ -16,7 +16,9 @@
 //! | [`perturbation`] | systematic faults that every exam must reject |
 //! | [`mutants`] | what became of the mutants of the solutions |
 
+mod attempt;
 pub mod catalogue;
+mod channel;
 pub mod compare;
 pub mod exam;
 pub mod grade;
@@ -28,7 +30,9 @@ pub mod lesson03;
 pub mod lesson04;
 pub mod lesson05;
 pub mod mutants;
+mod observe;
 pub mod observed;
+mod output;
 mod panics;
 pub mod perturbation;
 mod process;

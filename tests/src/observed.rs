@@ -1,20 +1,22 @@
 //! What a function gave, as a value that can be compared and shown whatever its type was.
 
+use crate::channel::bits;
 use candle_core::{DType, Tensor};
+use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 
 /// The result of an experiment.
 ///
 /// Anything an exercise returns converts into it: counts, numbers, tensors, lists of dimensions, texts, tuples, and
 /// `Result`s of these. A result with named parts is built with [`Observed::fields`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Observed {
     /// Yes or no.
     Flag(bool),
     /// An exact whole number.
     Count(i64),
     /// A real number.
-    Number(f64),
+    Number(#[serde(with = "bits::one")] f64),
     /// A tensor or a list of numbers.
     Array(Array),
     /// Named parts, each compared on its own.
@@ -26,14 +28,32 @@ pub enum Observed {
 }
 
 /// Numbers with a shape.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Array {
     /// The shape.
     pub dims: Vec<usize>,
     /// The element type; `None` for a list of whole numbers such as a shape.
+    #[serde(with = "dtype")]
     pub dtype: Option<DType>,
     /// The elements in row-major order.
+    #[serde(with = "bits")]
     pub values: Vec<f64>,
+}
+
+/// A dtype by its name.
+mod dtype {
+    use candle_core::DType;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(dtype: &Option<DType>, to: S) -> Result<S::Ok, S::Error> {
+        dtype.map(|dtype| dtype.as_str()).serialize(to)
+    }
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Option<DType>, D::Error> {
+        let name = Option::<String>::deserialize(from)?;
+        let parsed = |name: String| name.parse().map_err(|_| D::Error::custom(name));
+        name.map(parsed).transpose()
+    }
 }
 
 impl Array {

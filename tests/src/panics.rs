@@ -1,6 +1,7 @@
 //! Catching panics without their noise.
 
 use course::panics::message;
+use serde::{Deserialize, Serialize};
 use std::{
     cell::{Cell, RefCell},
     panic::{self, AssertUnwindSafe, PanicHookInfo},
@@ -11,7 +12,7 @@ use std::{
 };
 
 /// A panic that was caught.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Panic {
     /// What it said.
     pub message: String,

@@ -2,20 +2,16 @@
 //!
 //! It takes what cargo and nextest pass to a test program, and a few flags of its own; `-- --help` lists them.
 
-use crate::{
-    Exam, Grade,
-    judging::Step,
-    process::{self, Limits},
-    report::Printer,
-};
+use crate::{AnyExam, Exam, Grade, attempt::Limits, judging::Observe, observe, process, report::Printer};
 use clap::Parser;
 use course::{
     Lesson,
     report::{Report, Totals, Verdict},
 };
 use std::{
-    path::PathBuf,
-    process::ExitCode,
+    env,
+    ffi::OsString,
+    process::{Command, ExitCode},
     sync::{
         atomic::{AtomicUsize, Ordering},
         mpsc,
@@ -27,14 +23,10 @@ use std::{
 /// An exercise and the attempt at it that is to be graded.
 pub struct Exercise {
     pub(crate) id: String,
-    #[allow(clippy::type_complexity)] // one use
-    grade: Box<dyn Fn(u64, &mut dyn FnMut(Step)) -> Grade + Send + Sync>,
-}
-
-impl Exercise {
-    pub(crate) fn grade(&self, seed: u64, watch: &mut dyn FnMut(Step)) -> Grade {
-        (self.grade)(seed, watch)
-    }
+    /// The exam with the inputs of a seed.
+    exam: Box<dyn Fn(u64) -> Box<dyn AnyExam> + Send + Sync>,
+    /// The attempt on these inputs.
+    pub(crate) observe: Box<dyn Fn(u64) -> Box<dyn Observe> + Send + Sync>,
 }
 
 /// Pairs the check of an exercise with an attempt at it.
@@ -57,7 +49,8 @@ impl Exercise {
 pub fn exercise<F: Copy + Send + Sync + 'static>(id: &str, check: fn(u64) -> Exam<F>, attempt: F) -> Exercise {
     Exercise {
         id: id.into(),
-        grade: Box::new(move |seed, watch| check(seed).grade_watched(attempt, watch)),
+        exam: Box::new(move |seed| Box::new(check(seed))),
+        observe: Box::new(move |seed| Box::new((check(seed), attempt))),
     }
 }
 
@@ -110,11 +103,11 @@ struct Args {
     #[arg(long, hide = true)]
     format: Option<String>,
 
-    // A child that grades one exercise
-    #[arg(long, hide = true, requires = "to")]
-    child: Option<String>,
+    // The two processes that grade one exercise: see process.rs
     #[arg(long, hide = true)]
-    to: Option<PathBuf>,
+    judge: Option<String>,
+    #[arg(long, hide = true)]
+    observe: Option<String>,
 }
 
 /// What cargo expects from a test program that failed; any other status makes it print the command line.
@@ -131,50 +124,113 @@ pub fn main(package: &str, exercises: Vec<Exercise>) -> ExitCode {
     }
 }
 
-/// Grades the attempts at a lesson's exercises as the command line says.
+/// Grades the attempts at a lesson's exercises as the command line says. This program plays all three parts: it runs, it
+/// judges, and it holds the attempts.
 pub fn run(lesson: &Lesson, exercises: &[Exercise]) -> ExitCode {
     let args = Args::parse();
-    let limits = Limits {
-        time: Duration::try_from_secs_f64(args.time_limit).unwrap_or(Duration::from_secs(10)),
-        show_output: args.nocapture,
-    };
-    if let (Some(id), Some(to)) = (&args.child, &args.to) {
-        let exercise = exercises
+    let find = |id: &str| {
+        exercises
             .iter()
             .find(|exercise| exercise.id == *id)
-            .expect("the parent knows the exercise");
-        return process::child(exercise, args.seed.unwrap_or(0), limits, to);
+            .expect("the runner knows it")
+    };
+    if let Some(id) = &args.observe {
+        return observe::serve(find(id), args.seed());
+    }
+    if let Some(id) = &args.judge {
+        let program = env::current_exe().map(|path| observer(Command::new(path), id, args.seed()));
+        return match program {
+            Ok(program) => process::judge(|| (find(id).exam)(args.seed()), program, args.limits()),
+            Err(error) => failed(&format!("the program does not know its own place ({error})")),
+        };
     }
     if let Err(message) = same_exercises(lesson, exercises) {
-        eprintln!("error: {message}");
-        return ExitCode::from(FAILED);
+        return failed(&message);
     }
-    let selected: Vec<&course::Exercise> = lesson
-        .exercises
-        .iter()
-        .filter(|exercise| args.selects(exercise))
-        .collect();
-    if args.list {
-        selected.iter().for_each(|exercise| println!("{}: test", exercise.test));
-        return ExitCode::SUCCESS;
-    }
-    let seed = args.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
-    let printer = Printer::new(lesson, seed, &args.color, args.json);
-    let how = How {
-        seed,
-        limits,
-        jobs: args.test_threads,
-        fail_fast: args.fail_fast,
-    };
-    let report = grade_all(lesson, &selected, how, printer);
-    // Not the exercises of the report: with --fail-fast some are missing.
-    match report.totals.passed == selected.len() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(FAILED),
+    args.run(lesson, &[])
+}
+
+/// Grades attempts that another program holds: for one that must not trust them.
+pub struct Judge<'a> {
+    /// The lesson.
+    pub lesson: &'a Lesson,
+    /// Its exams with the inputs of a seed.
+    pub exams: fn(u64) -> Vec<Box<dyn AnyExam>>,
+    /// What starts the program with the attempts: the lesson's test program.
+    pub attempts: &'a dyn Fn() -> Command,
+    /// The arguments that make this program call [`Judge::run`] with the same lesson and attempts.
+    pub again: Vec<OsString>,
+}
+
+impl Judge<'_> {
+    /// Grades as these arguments say, which are those of a lesson's test program.
+    pub fn run(&self, args: &[OsString]) -> ExitCode {
+        let args = Args::parse_from([OsString::from("judge")].iter().chain(args));
+        match &args.judge {
+            None => args.run(self.lesson, &self.again),
+            Some(id) => {
+                let program = observer((self.attempts)(), id, args.seed());
+                let exam = || {
+                    let exam = (self.exams)(args.seed()).into_iter().find(|exam| exam.id() == id);
+                    exam.unwrap_or_else(|| panic!("there is no exam {id}"))
+                };
+                process::judge(exam, program, args.limits())
+            }
+        }
     }
 }
 
+fn observer(mut program: Command, id: &str, seed: u64) -> Command {
+    program.args(["--observe", id, "--seed", &seed.to_string()]);
+    program
+}
+
+fn failed(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(FAILED)
+}
+
 impl Args {
+    /// The runner: a judge for each exercise, started with these arguments.
+    fn run(&self, lesson: &Lesson, judge: &[OsString]) -> ExitCode {
+        let selected: Vec<&course::Exercise> = lesson
+            .exercises
+            .iter()
+            .filter(|exercise| self.selects(exercise))
+            .collect();
+        if self.list {
+            selected.iter().for_each(|exercise| println!("{}: test", exercise.test));
+            return ExitCode::SUCCESS;
+        }
+        let seed = self.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
+        let printer = Printer::new(lesson, seed, &self.color, self.json);
+        let how = How {
+            seed,
+            limits: self.limits(),
+            jobs: self.test_threads,
+            fail_fast: self.fail_fast,
+            judge,
+        };
+        let report = grade_all(lesson, &selected, how, printer);
+        // Not the exercises of the report: with --fail-fast some are missing.
+        match report.totals.passed == selected.len() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::from(FAILED),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            time: Duration::try_from_secs_f64(self.time_limit).unwrap_or(Duration::from_secs(10)),
+            show_output: self.nocapture,
+        }
+    }
+
+    /// Of one exercise; the runner gives it.
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or_default()
+    }
+
     fn selects(&self, exercise: &course::Exercise) -> bool {
         let matches = |filter: &String| {
             *filter == exercise.id
@@ -204,11 +260,12 @@ fn same_exercises(lesson: &Lesson, exercises: &[Exercise]) -> Result<(), String>
 }
 
 /// How a run goes.
-struct How {
+struct How<'a> {
     seed: u64,
     limits: Limits,
     jobs: Option<usize>,
     fail_fast: bool,
+    judge: &'a [OsString],
 }
 
 /// Grades the selected exercises and what they require, prints as they finish, in order.
@@ -234,7 +291,8 @@ fn grade_all(lesson: &Lesson, selected: &[&course::Exercise], how: How, mut prin
             scope.spawn(move || {
                 while let Some(exercise) = needed.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let start = Instant::now();
-                    let (grade, printed) = process::grade(&exercise.id, exercise_seed(seed, &exercise.id), limits);
+                    let seed = exercise_seed(seed, &exercise.id);
+                    let (grade, printed) = process::grade(&exercise.id, seed, limits, how.judge);
                     if how.fail_fast && !grade.is_pass() {
                         next.store(needed.len(), Ordering::Relaxed);
                     }
