@@ -19,18 +19,20 @@ pub enum Mode {
 pub(crate) struct Convolution {
     kernel: Tensor,
     window: Window,
+    groups: usize,
 }
 
 impl Convolution {
-    pub fn new(parameters: &Parameters, path: &str, window: Window) -> Result<Self> {
+    pub fn new(parameters: &Parameters, path: &str, window: Window, groups: usize) -> Result<Self> {
         Ok(Self {
             kernel: parameters::find(parameters, &format!("{path}.weight"))?.clone(),
             window,
+            groups,
         })
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::conv2d(x, &self.kernel, self.window)
+        ops::grouped_conv2d(x, &self.kernel, self.window, self.groups)
     }
 }
 

@@ -27,7 +27,7 @@ mod sites;
 use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
-pub use config::{Block, Config, Stem};
+pub use config::{Block, Config, Shortcut, Stem};
 pub use layers::Mode;
 pub use network::ResNet;
 pub use ops::Window;

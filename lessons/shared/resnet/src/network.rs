@@ -3,9 +3,9 @@ use std::path::Path;
 
 use candle_core::{Result, Tensor, Var, bail};
 
-use crate::config::{Block, BlockPlan};
+use crate::config::{Block, BlockPlan, Shortcut, StemPlan};
 use crate::layers::{BatchNorm, Convolution, Mode};
-use crate::ops;
+use crate::ops::{self, Window};
 use crate::sites::{self, Trace, Visitor};
 use crate::{Config, Parameters, parameters};
 
@@ -16,8 +16,7 @@ use crate::{Config, Parameters, parameters};
 pub struct ResNet {
     config: Config,
     parameters: Parameters,
-    conv1: Convolution,
-    bn1: BatchNorm,
+    stem: Vec<StemLayer>,
     blocks: Vec<ResidualBlock>,
     fc_weight: Tensor,
     fc_bias: Tensor,
@@ -28,6 +27,7 @@ impl ResNet {
     ///
     /// **Errors** if the weights are not exactly those of `config`; see [`parameters::verify`].
     pub fn new(config: &Config, parameters: &Parameters) -> Result<Self> {
+        config.check()?;
         parameters::verify(config, parameters)?;
         // The layers share these tensors; those that training moves become variables, so that both see it.
         let shared = |(name, tensor): (&String, &Tensor)| {
@@ -41,8 +41,12 @@ impl ResNet {
         Ok(Self {
             config: config.clone(),
             parameters: Parameters::clone(parameters),
-            conv1: Convolution::new(parameters, "conv1", config.stem.convolution())?,
-            bn1: BatchNorm::new(parameters, "bn1")?,
+            stem: config
+                .stem
+                .plan(config.width)
+                .into_iter()
+                .map(|plan| StemLayer::new(plan, parameters))
+                .collect::<Result<_>>()?,
             blocks: config
                 .plan()
                 .iter()
@@ -154,7 +158,7 @@ impl ResNet {
 
     /// The names of all sites, in forward order.
     pub fn sites(&self) -> Vec<String> {
-        let mut sites = vec!["conv1".to_string(), "bn1".into(), "relu".into()];
+        let mut sites: Vec<String> = self.stem.iter().flat_map(StemLayer::sites).map(String::from).collect();
         if self.config.stem.pool().is_some() {
             sites.push("maxpool".into());
         }
@@ -168,9 +172,10 @@ impl ResNet {
     fn run(&self, images: &Tensor, mode: Mode, visitor: &mut Visitor) -> Result<Tensor> {
         crate::check_images(images)?;
         let mut at = |site: &str, activation: Tensor| visit(visitor, site, activation);
-        let x = at("conv1", self.conv1.forward(images)?)?;
-        let x = at("bn1", self.bn1.forward(&x, mode)?)?;
-        let mut x = at("relu", ops::relu(&x)?)?;
+        let mut x = images.clone();
+        for layer in &self.stem {
+            x = layer.forward(&x, mode, &mut at)?;
+        }
         if let Some(window) = self.config.stem.pool() {
             x = at("maxpool", ops::max_pool2d(&x, window)?)?;
         }
@@ -200,6 +205,120 @@ fn visit(visitor: &mut Visitor, site: &str, activation: Tensor) -> Result<Tensor
     }
 }
 
+/// A convolution of the stem with what follows it.
+#[derive(Debug, Clone)]
+struct StemLayer {
+    names: [&'static str; 3],
+    convolution: Convolution,
+    norm: BatchNorm,
+}
+
+impl StemLayer {
+    fn new(plan: StemPlan, parameters: &Parameters) -> Result<Self> {
+        let [convolution, norm, _] = plan.names;
+        Ok(Self {
+            names: plan.names,
+            convolution: Convolution::new(parameters, convolution, plan.window, 1)?,
+            norm: BatchNorm::new(parameters, norm)?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor, mode: Mode, at: &mut impl FnMut(&str, Tensor) -> Result<Tensor>) -> Result<Tensor> {
+        let [convolution, norm, relu] = self.names;
+        let mut x = at(convolution, self.convolution.forward(x)?)?;
+        if self.ends_deep_stem() {
+            x = at("conv1", x)?;
+        }
+        let x = at(norm, self.norm.forward(&x, mode)?)?;
+        at(relu, ops::relu(&x)?)
+    }
+
+    /// The last part of the module `conv1` whose output is the module's.
+    fn ends_deep_stem(&self) -> bool {
+        self.names[0] == "conv1.6"
+    }
+
+    /// The sites of [`Self::forward`], in the same order.
+    fn sites(&self) -> Vec<&'static str> {
+        let [convolution, norm, relu] = self.names;
+        let module = self.ends_deep_stem().then_some("conv1");
+        [Some(convolution), module, Some(norm), Some(relu)]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}
+
+/// The way around a block's branch where the shapes on both sides differ.
+#[derive(Debug, Clone)]
+struct Skip {
+    shortcut: Shortcut,
+    stride: usize,
+    channels: usize,
+    /// Names, convolution and batch norm, if it has weights.
+    projection: Option<([String; 2], Convolution, BatchNorm)>,
+}
+
+impl Skip {
+    fn new(shortcut: Shortcut, plan: &BlockPlan, parameters: &Parameters) -> Result<Self> {
+        // Where pixels were averaged, no stride is left for the convolution.
+        let stride = if shortcut == Shortcut::Projection {
+            plan.stride
+        } else {
+            1
+        };
+        let projection = plan.projection().map(|[convolution, norm]| {
+            Ok::<_, candle_core::Error>((
+                [convolution.clone(), norm.clone()],
+                Convolution::new(parameters, &convolution, Window::new(1).stride(stride), 1)?,
+                BatchNorm::new(parameters, &norm)?,
+            ))
+        });
+        Ok(Self {
+            shortcut,
+            stride: plan.stride,
+            channels: plan.outputs,
+            projection: projection.transpose()?,
+        })
+    }
+
+    fn averages(&self) -> bool {
+        self.shortcut == Shortcut::AveragedProjection && self.stride == 2
+    }
+
+    fn forward(
+        &self,
+        input: Tensor,
+        path: &str,
+        mode: Mode,
+        at: &mut impl FnMut(&str, Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let mut x = input;
+        if self.averages() {
+            x = at(&format!("{path}.downsample.0"), ops::average_pairs(&x)?)?;
+        }
+        match &self.projection {
+            Some(([convolution_site, norm_site], convolution, norm)) => {
+                x = at(convolution_site, convolution.forward(&x)?)?;
+                x = at(norm_site, norm.forward(&x, mode)?)?;
+            }
+            None => x = ops::padded_identity(&x, self.channels, self.stride)?,
+        }
+        at(&format!("{path}.downsample"), x)
+    }
+
+    /// The sites of [`Self::forward`], in the same order.
+    fn sites(&self, path: &str) -> Vec<String> {
+        let mut sites = Vec::new();
+        if self.averages() {
+            sites.push(format!("{path}.downsample.0"));
+        }
+        sites.extend(self.projection.iter().flat_map(|(names, ..)| names.clone()));
+        sites.push(format!("{path}.downsample"));
+        sites
+    }
+}
+
 /// A branch of convolutions around which the input is carried and added: `relu(x + branch(x))`.
 #[derive(Debug, Clone)]
 struct ResidualBlock {
@@ -207,36 +326,23 @@ struct ResidualBlock {
     /// `layer1` too, if this block is the layer's last.
     layer: Option<String>,
     branch: Vec<(Convolution, BatchNorm)>,
-    downsample: Option<(Convolution, BatchNorm)>,
+    skip: Option<Skip>,
 }
 
 impl ResidualBlock {
     fn new(block: Block, plan: &BlockPlan, parameters: &Parameters) -> Result<Self> {
         let path = plan.path();
-        let pair = |conv: String, norm: String, window| {
-            Ok::<_, candle_core::Error>((
-                Convolution::new(parameters, &conv, window)?,
+        let branch = plan.convolutions(block).into_iter().enumerate().map(|(index, conv)| {
+            let (name, norm) = (format!("{path}.conv{}", index + 1), format!("{path}.bn{}", index + 1));
+            Ok((
+                Convolution::new(parameters, &name, conv.window, conv.groups)?,
                 BatchNorm::new(parameters, &norm)?,
             ))
-        };
-        let branch = plan.convolutions(block).into_iter().enumerate();
+        });
+        let skip = plan.shortcut.map(|shortcut| Skip::new(shortcut, plan, parameters));
         Ok(Self {
-            branch: branch
-                .map(|(i, conv)| {
-                    pair(
-                        format!("{path}.conv{}", i + 1),
-                        format!("{path}.bn{}", i + 1),
-                        conv.window,
-                    )
-                })
-                .collect::<Result<_>>()?,
-            downsample: plan
-                .projects
-                .then(|| {
-                    let window = ops::Window::new(1).stride(plan.stride);
-                    pair(format!("{path}.downsample.0"), format!("{path}.downsample.1"), window)
-                })
-                .transpose()?,
+            branch: branch.collect::<Result<_>>()?,
+            skip: skip.transpose()?,
             layer: plan.is_last.then(|| format!("layer{}", plan.layer)),
             path,
         })
@@ -257,13 +363,9 @@ impl ResidualBlock {
                 x = at(&name(&relu_site(index)), ops::relu(&x)?)?;
             }
         }
-        let skip = match &self.downsample {
+        let skip = match &self.skip {
             None => input,
-            Some((convolution, norm)) => {
-                let skip = at(&name("downsample.0"), convolution.forward(&input)?)?;
-                let skip = at(&name("downsample.1"), norm.forward(&skip, mode)?)?;
-                at(&name("downsample"), skip)?
-            }
+            Some(skip) => skip.forward(input, &self.path, mode, at)?,
         };
         let x = at(&name("add"), (x + skip)?)?;
         let x = at(&name(&relu_site(self.branch.len() - 1)), ops::relu(&x)?)?;
@@ -276,18 +378,16 @@ impl ResidualBlock {
 
     /// The sites of [`Self::forward`], in the same order.
     fn sites(&self) -> Vec<String> {
-        let mut parts = Vec::new();
+        let site = |part: &str| format!("{}.{part}", self.path);
+        let mut sites = Vec::new();
         for index in 0..self.branch.len() {
-            parts.extend([format!("conv{}", index + 1), format!("bn{}", index + 1)]);
+            sites.extend([site(&format!("conv{}", index + 1)), site(&format!("bn{}", index + 1))]);
             if index + 1 < self.branch.len() {
-                parts.push(relu_site(index));
+                sites.push(site(&relu_site(index)));
             }
         }
-        if self.downsample.is_some() {
-            parts.extend(["downsample.0".into(), "downsample.1".into(), "downsample".into()]);
-        }
-        parts.extend(["add".into(), relu_site(self.branch.len() - 1)]);
-        let mut sites: Vec<_> = parts.into_iter().map(|part| format!("{}.{part}", self.path)).collect();
+        sites.extend(self.skip.iter().flat_map(|skip| skip.sites(&self.path)));
+        sites.extend([site("add"), site(&relu_site(self.branch.len() - 1))]);
         sites.push(self.path.clone());
         sites.extend(self.layer.clone());
         sites

@@ -36,7 +36,10 @@ pub fn find<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a Tensor> {
 /// Batch norm: weight 1, bias 0, mean 0, variance 1. `fc`: normal with variance 1 / features, bias 0.
 ///
 /// **Source** He et al. 2015, "Delving deep into rectifiers", and torchvision's `resnet.py`.
+///
+/// **Errors** if there is no such architecture.
 pub fn initialize(config: &Config, seed: u64) -> Result<Parameters> {
+    config.check()?;
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut parameters = Parameters::new();
     for (name, shape) in config.tensors() {

@@ -298,11 +298,11 @@ fn relatives_of_a_resnet_are_refused_with_what_differs() {
     let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
     let bottleneck = Config::resnet50().width(4).classes(5);
 
-    // ResNeXt: grouped 3×3 convolutions have fewer inputs than channels.
+    // Groups in one convolution alone.
     let mut grouped = parameters::initialize(&bottleneck, 5).unwrap();
-    grouped.insert("layer1.0.conv2.weight".into(), zeros(&[4, 1, 3, 3]));
+    grouped.insert("layer2.0.conv2.weight".into(), zeros(&[8, 2, 3, 3]));
     let message = load(&grouped);
-    let expected = "layer1.0.conv2.weight: expected shape [4, 4, 3, 3], got [4, 1, 3, 3]";
+    let expected = "layer2.0.conv2.weight: expected shape [8, 8, 3, 3], got [8, 2, 3, 3]";
     assert!(message.contains(expected), "{message}");
 
     // Squeeze-and-excitation: parameters of its own.
@@ -314,7 +314,7 @@ fn relatives_of_a_resnet_are_refused_with_what_differs() {
         "{message}"
     );
 
-    // A first layer of another size, and a stem of three convolutions (timm's resnet18d).
+    // A first layer of another size, and a stem of which a part is missing.
     let mut stem = parameters::initialize(&small(), 5).unwrap();
     stem.insert("conv1.weight".into(), zeros(&[4, 3, 5, 5]));
     assert!(load(&stem).contains("conv1.weight: expected shape [4, 3, 3, 3], got [4, 3, 5, 5]"));

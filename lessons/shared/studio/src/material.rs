@@ -292,7 +292,7 @@ fn network_side(config: &Config, is_shipped: bool) -> usize {
     match config.stem {
         Stem::Cifar => real_data::SIDE,
         Stem::ImageNet if is_shipped => Sampler::default().canvas.width,
-        Stem::ImageNet => photo::IMAGENET_SIDE,
+        Stem::ImageNet | Stem::Deep => photo::IMAGENET_SIDE,
     }
 }
 

@@ -8,12 +8,16 @@
 mod batch_norm;
 mod convolution;
 mod element;
+mod groups;
 mod max_pool;
 mod relu;
+mod skip;
 mod window;
 
 pub use batch_norm::{BatchStatistics, batch_norm, batch_statistics};
 pub use convolution::conv2d;
+pub use groups::grouped_conv2d;
 pub use max_pool::max_pool2d;
 pub use relu::relu;
+pub use skip::{average_pairs, padded_identity};
 pub use window::Window;
