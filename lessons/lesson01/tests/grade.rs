@@ -2,7 +2,7 @@
 
 use graders::{exercise, lesson01 as check};
 
-fn main() -> std::process::ExitCode {
+pub fn main() -> std::process::ExitCode {
     graders::main(
         "lesson01",
         vec![

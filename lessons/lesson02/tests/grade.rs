@@ -2,7 +2,7 @@
 
 use graders::{exercise, lesson02 as check};
 
-fn main() -> std::process::ExitCode {
+pub fn main() -> std::process::ExitCode {
     graders::main(
         "lesson02",
         vec![

@@ -10,7 +10,7 @@ fn target(target: check::Target) -> lesson03::Target {
     }
 }
 
-fn main() -> std::process::ExitCode {
+pub fn main() -> std::process::ExitCode {
     graders::main(
         "lesson03",
         vec![

@@ -5,7 +5,7 @@ use graders::lesson04::{Fitted, Scored};
 use graders::{exercise, lesson04 as check};
 use lesson04::{Probe, Score};
 
-fn main() -> std::process::ExitCode {
+pub fn main() -> std::process::ExitCode {
     graders::main(
         "lesson04",
         vec![

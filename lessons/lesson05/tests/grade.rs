@@ -2,7 +2,7 @@
 
 use graders::{exercise, lesson05 as check};
 
-fn main() -> std::process::ExitCode {
+pub fn main() -> std::process::ExitCode {
     graders::main(
         "lesson05",
         vec![

@@ -118,7 +118,7 @@ impl Bill {
         };
         for (package, exams) in catalogue::lessons() {
             let lesson = course::lesson(package).context("a lesson of the course")?;
-            let stubs = graded(lesson, &["--package", package, "--examples"])?;
+            let stubs = graded(lesson, &["--package", package])?;
             let solutions = graded(lesson, &["--package", "solutions", "--test", package])?;
             let results = mutants::read(package)?;
             let source = mutants::code_hash(lesson)?;

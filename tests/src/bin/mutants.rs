@@ -280,7 +280,13 @@ impl Work {
         if let Some(shard) = &args.shard {
             command.args(["--shard", shard]);
         }
-        command.args(["--", "--examples", "--", "--fail-fast"]);
+        command.args([
+            "--",
+            "--bin",
+            &self.lesson.package.replace("lesson", "grade"),
+            "--",
+            "--fail-fast",
+        ]);
         let status = command.status().context("cargo mutants does not start")?;
         // 0 all caught, 2 some missed, 3 some timed out.
         match status.code() {
