@@ -7,7 +7,7 @@ use candle_core::Result;
 use resnet::ResNet;
 use scenes::{Badge, Sampler, Scene, Shape};
 use serde::{Deserialize, Serialize};
-use train::{Recipe, Stage, accuracy};
+use train::{Draw, Recipe, Stage, accuracy};
 
 /// The class that always carries the mark.
 pub const MARKED: Shape = Shape::Heart;
@@ -26,10 +26,11 @@ pub fn recipe(epochs: usize, scenes_per_epoch: usize) -> Recipe {
     Recipe {
         name: "case".into(),
         data: "scenes with one figure on 128×128 pixels; every heart carries a ring badge, no other figure any".into(),
-        stages: vec![Stage::from_scratch(draw, epochs, scenes_per_epoch)],
-        held_out: draw,
+        stages: vec![Stage::from_scratch(Draw::new(draw), epochs, scenes_per_epoch)],
+        held_out: Draw::new(draw),
         held_out_count: 1000,
         seed: 1,
+        attack: None,
     }
 }
 

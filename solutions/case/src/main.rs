@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Parser;
 use resnet::ResNet;
+use train::Folders;
 
 /// Train the network of exercise 5.9 (spoiler) and measure what is wrong with it
 #[derive(Debug, Parser)]
@@ -39,7 +40,7 @@ fn main() -> Result<()> {
     let checkpoint = match arguments.measure {
         Some(file) => file,
         None => {
-            train::run(&recipe, &arguments.out, &command, None)?;
+            train::run(&recipe, &Folders::one(&arguments.out), &command, None)?;
             arguments.out.join("case.safetensors")
         }
     };

@@ -17,7 +17,7 @@ const NAME: &str = "neuron-lessons";
 /// ```text
 /// cifar10/{train,test}.bin, about.json   rows in CIFAR's binary layout
 /// weights/NAME.safetensors               networks trained on ImageNet
-/// trained/cifar10.safetensors            what `cargo run -p train -- --data cifar10` made
+/// trained/cifar10.safetensors            what `cargo run -p train -- cifar10` made
 /// downloads/                             what is not complete yet
 /// ```
 #[derive(Debug, Clone)]

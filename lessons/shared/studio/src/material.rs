@@ -263,7 +263,7 @@ impl Loaded {
                 let path = cache.trained().join("cifar10.safetensors");
                 if !path.is_file() {
                     bail!(
-                        "there is no network trained on CIFAR-10 on this machine; `cargo run -p train -- --data cifar10` \
+                        "there is no network trained on CIFAR-10 on this machine; `cargo run -p train -- cifar10` \
                          makes one, `--weights FILE` takes another"
                     );
                 }
@@ -440,7 +440,7 @@ mod tests {
         assert!(refusal(&cifar10()).contains("`cargo run -p fetch -- cifar10`"));
         let rows = Cifar10::from_rows(Split::Test, vec![0; 3073]).unwrap();
         Cifar10::store(&empty, "a test", &rows, &rows).unwrap();
-        assert!(refusal(&cifar10()).contains("`cargo run -p train -- --data cifar10` makes one"));
+        assert!(refusal(&cifar10()).contains("`cargo run -p train -- cifar10` makes one"));
         let fetched = Choice {
             weights: Some("resnet18".into()),
             ..Choice::default()

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use candle_core::{Device, Result, Tensor};
 use indicatif::ProgressBar;
 use rand::seq::SliceRandom;
@@ -7,7 +9,7 @@ use real_data::{CLASSES, Cifar10, SIDE};
 use resnet::{Config, ResNet, Stem};
 
 use crate::evaluation::{BATCH, predictions};
-use crate::{Pointing, Scores, Stage, Task};
+use crate::{Measured, Scores, Stage, Task};
 
 /// Pixels by which an image is moved at most, each way.
 const SHIFT: i32 = 4;
@@ -38,6 +40,7 @@ impl Cifar10Recipe {
             batch: 64,
             peak_learning_rate: 4e-3,
             weight_decay: 0.05,
+            attack_rise: 0.0,
         };
         Self {
             train,
@@ -71,17 +74,17 @@ impl Task for Cifar10Recipe {
         self.seed
     }
 
-    fn examples(&self, stage: usize, step: usize) -> Result<(Tensor, Tensor)> {
+    fn examples(&self, stage: usize, step: usize, images: Range<usize>) -> Result<(Tensor, Tensor)> {
         let plan = &self.stages[stage];
         let (epoch, step_in_epoch) = (step / plan.steps_per_epoch(), step % plan.steps_per_epoch());
         let mut order: Vec<usize> = (0..self.train.len()).collect();
         order.shuffle(&mut random(self.seed, 0, epoch));
-        let chosen = &order[step_in_epoch * plan.batch..][..plan.batch];
+        let chosen = &order[step_in_epoch * plan.batch..][images.clone()];
 
-        let mut random = random(self.seed, 1, step);
         let mut values = Vec::with_capacity(chosen.len() * 3 * SIDE * SIDE);
         let mut targets = vec![0f32; chosen.len() * CLASSES.len()];
         for (position, &index) in chosen.iter().enumerate() {
+            let mut random = random(self.seed, 1, step * plan.batch + images.start + position);
             let image = self.train.image(index)?.flatten_all()?.to_vec1()?;
             let by = [random.random_range(-SHIFT..=SHIFT), random.random_range(-SHIFT..=SHIFT)];
             values.extend(changed(&image, by, random.random()));
@@ -90,10 +93,10 @@ impl Task for Cifar10Recipe {
         let shape = (chosen.len(), 3, SIDE, SIDE);
         let images = Tensor::from_vec(values, shape, &Device::Cpu)?;
         let targets = Tensor::from_vec(targets, (chosen.len(), CLASSES.len()), &Device::Cpu)?;
-        Ok((resnet::normalize(&images)?, targets))
+        Ok((images, targets))
     }
 
-    fn measure(&self, network: &ResNet, progress: &ProgressBar) -> Result<(Scores, Vec<Pointing>)> {
+    fn measure(&self, network: &ResNet, progress: &ProgressBar) -> Result<Measured> {
         progress.set_length(self.test.len() as u64);
         let mut pairs = Vec::with_capacity(self.test.len());
         let indices: Vec<usize> = (0..self.test.len()).collect();
@@ -104,11 +107,11 @@ impl Task for Cifar10Recipe {
             }
             progress.inc(indices.len() as u64);
         }
-        Ok((Scores::new(&pairs, CLASSES.len()), vec![]))
+        Ok(Measured::new(Scores::new(&pairs, CLASSES.len())))
     }
 }
 
-/// A generator of its own for each purpose and each epoch or step, so that a resumed run draws the same.
+/// A generator of its own for each purpose and each epoch or image, so that a resumed run draws the same.
 fn random(seed: u64, purpose: u64, index: usize) -> ChaCha8Rng {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(2 * index as u64 + purpose);
@@ -156,9 +159,9 @@ mod tests {
         let recipe = Cifar10Recipe::new(data.clone(), data, 4, 2, 7);
         let shown = |steps: std::ops::Range<usize>| -> Vec<i64> {
             let of = |step| {
-                let (images, targets) = recipe.examples(0, step).unwrap();
+                let (images, targets) = recipe.examples(0, step, 0..64).unwrap();
                 assert_eq!(targets.sum_all().unwrap().to_scalar::<f32>().unwrap(), 64.0);
-                let pixels = resnet::denormalize(&images).unwrap().flatten_from(1).unwrap();
+                let pixels = images.flatten_from(1).unwrap();
                 let classes = targets.argmax(1).unwrap().to_vec1::<u32>().unwrap();
                 let largest = pixels.max(1).unwrap().to_vec1::<f32>().unwrap();
                 let indices: Vec<_> = largest.iter().map(|v| (255.0 * v).round() as i64).collect();

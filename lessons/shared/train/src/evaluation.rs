@@ -7,7 +7,7 @@ use resnet::ResNet;
 use scenes::{Mask, Sampler, Scene, Shape};
 use serde::{Deserialize, Serialize};
 
-use crate::Recipe;
+use crate::{Attack, Recipe};
 
 /// Images per forward pass when nothing is learned.
 pub(crate) const BATCH: usize = 50;
@@ -24,7 +24,7 @@ fn held_out(network: &ResNet, recipe: &Recipe, change: impl Fn(Scene) -> Scene +
         let end = recipe.held_out_count.min(start + BATCH);
         let rendered = (start..end)
             .into_par_iter()
-            .map(|i| Ok(change((recipe.held_out)(recipe.held_out_seed(), i as u64)?).render()))
+            .map(|i| Ok(change(recipe.held_out.scene(recipe.held_out_seed(), i as u64)?).render()))
             .collect::<Result<Vec<_>>>()?;
         let images = resnet::normalize(&scenes::batch(&rendered, &Device::Cpu)?)?;
         let labels = scenes::labels(&rendered, &Device::Cpu)?
@@ -71,6 +71,69 @@ impl Scores {
 pub fn accuracy(network: &ResNet, recipe: &Recipe, change: impl Fn(Scene) -> Scene + Sync) -> Result<Scores> {
     let pairs = held_out(network, recipe, change)?;
     Ok(Scores::new(&pairs, Shape::ALL.len()))
+}
+
+/// What a trained network is measured by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Scores on images that it was not trained on.
+    pub held_out: Scores,
+    /// The same under attack, if it was trained against one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub under_attack: Option<UnderAttack>,
+    /// The pointing game on scenes with two figures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pointing: Vec<Pointing>,
+}
+
+impl Measured {
+    /// Scores alone.
+    pub fn new(held_out: Scores) -> Self {
+        Self {
+            held_out,
+            under_attack: None,
+            pointing: vec![],
+        }
+    }
+}
+
+/// How often a network is right about images that an adversary has changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnderAttack {
+    /// The adversary.
+    pub attack: Attack,
+    /// Held-out scenes.
+    pub scenes: usize,
+    /// Share of them that are classified rightly.
+    pub accuracy: f64,
+}
+
+impl UnderAttack {
+    /// Attacks each held-out scene of a recipe.
+    pub fn measure(network: &ResNet, recipe: &Recipe, attack: Attack, progress: &ProgressBar) -> Result<Self> {
+        let is_right = |index: usize| {
+            let scene = recipe.held_out.scene(recipe.held_out_seed(), index as u64)?;
+            let class = scene.class().index();
+            let pixels = scene.render().image.to_tensor(&Device::Cpu)?;
+            let (_, height, width) = pixels.dims3()?;
+            let image = pixels.flatten_all()?.to_vec1::<f32>()?;
+            let mut target = vec![0f32; Shape::COUNT];
+            target[class] = 1.0;
+            let changed = attack.on(network, &image, (height, width), &target, index as u64)?;
+            let changed = Tensor::from_vec(changed, (1, 3, height, width), &Device::Cpu)?;
+            progress.inc(1);
+            Ok(predictions(network, &resnet::normalize(&changed)?)? == [class as u32])
+        };
+        let right = (0..recipe.held_out_count)
+            .into_par_iter()
+            .map(is_right)
+            .collect::<Result<Vec<bool>>>()?;
+        Ok(Self {
+            attack,
+            scenes: right.len(),
+            accuracy: right.iter().filter(|&&right| right).count() as f64 / right.len().max(1) as f64,
+        })
+    }
 }
 
 /// How well class activation maps tell two figures apart.

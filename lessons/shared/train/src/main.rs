@@ -1,70 +1,115 @@
-//! Trains the network of the lessons, or one for CIFAR-10.
+//! Trains the networks of the lessons, or one for CIFAR-10.
 
 use std::path::PathBuf;
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Parser, ValueEnum};
 use real_data::{Cache, Cifar10, Split};
-use train::{Cifar10Recipe, Recipe};
+use train::{Cifar10Recipe, Folders, Recipe};
 
 /// Train a network and write it with its model card
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// What to train on
-    #[arg(long, value_enum, default_value_t)]
-    data: Data,
-    /// Folder for the checkpoint; an unfinished run there is continued [default: target/checkpoints; for cifar10 where
-    /// the lessons look for it, beside the fetched data]
+    /// Which network
+    #[arg(value_enum, default_value_t)]
+    network: Network,
+    /// Folder for the checkpoint and its card [default: target/checkpoints; for cifar10 where the lessons look for it,
+    /// beside the fetched data]
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Epochs; for scenes those of the first stage, with one figure per scene [default: 8; for cifar10 10]
+    /// Folder for the state, with which an interrupted run goes on when it is asked for again [default: that of the
+    /// checkpoint]
+    #[arg(long)]
+    state: Option<PathBuf>,
+    /// Epochs; for scenes those of the first stage, with one figure per scene [default: 8; robust 45, cifar10 10]
     #[arg(long)]
     epochs: Option<usize>,
     /// Scenes per epoch
     #[arg(long, default_value_t = 8000)]
     scenes: usize,
-    /// Channels of the stem, for cifar10; 64 in the paper
-    #[arg(long, default_value_t = 16)]
-    width: usize,
+    /// Largest distance by which the adversary of robust moves an image [default: 4]
+    #[arg(long)]
+    epsilon: Option<f64>,
+    /// Channels of the stem of cifar10; 64 in the paper [default: 16]
+    #[arg(long)]
+    width: Option<usize>,
     /// Seed of weights and data
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Data {
-    /// Generated scenes: the lessons' network
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+enum Network {
+    /// The lessons' network, on generated scenes
     #[default]
     Scenes,
-    /// CIFAR-10, fetched before by `cargo run -p fetch -- cifar10`
+    /// The same, trained against an adversary
+    Robust,
+    /// On CIFAR-10, fetched before by `cargo run -p fetch -- cifar10`
     Cifar10,
 }
 
+/// Runs this program again with candle's own threads switched off, unless that was done.
+///
+/// candle splits sums of large tensors over threads of its own, which serve one caller at a time and spin while they wait.
+/// Here every part of a batch has its own thread already: with them a step takes twice the processor time. candle reads
+/// the variable once, at its first sum.
+fn without_threads_of_candle() -> Result<()> {
+    const SWITCH: &str = "CANDLE_NUM_THREADS";
+    if std::env::var_os(SWITCH).is_some() {
+        return Ok(());
+    }
+    let mut again = Command::new(std::env::current_exe()?);
+    again.args(std::env::args_os().skip(1)).env(SWITCH, "1");
+    #[cfg(unix)]
+    return Err(std::os::unix::process::CommandExt::exec(&mut again).into()); // the same process; returns if it cannot
+    #[cfg(not(unix))]
+    std::process::exit(again.status()?.code().unwrap_or(1));
+}
+
 fn main() -> Result<()> {
-    let Arguments {
-        data,
-        out,
-        epochs,
-        scenes,
-        width,
-        seed,
-    } = Arguments::parse();
-    let card = match data {
-        Data::Scenes => {
-            let epochs = epochs.unwrap_or(8);
-            let command = format!("cargo run -p train -- --epochs {epochs} --scenes {scenes} --seed {seed}");
-            let out = out.unwrap_or_else(|| "target/checkpoints".into());
-            train::run(&Recipe::scenes(epochs, scenes, seed), &out, &command, None)?
+    without_threads_of_candle()?;
+    let arguments = Arguments::parse();
+    let Arguments { scenes, seed, .. } = arguments;
+    for (option, is_given, network) in [
+        ("--epsilon", arguments.epsilon.is_some(), Network::Robust),
+        ("--width", arguments.width.is_some(), Network::Cifar10),
+    ] {
+        if is_given && arguments.network != network {
+            bail!("{option} is for {} alone", format!("{network:?}").to_lowercase());
         }
-        Data::Cifar10 => {
-            let epochs = epochs.unwrap_or(10);
-            let command =
-                format!("cargo run -p train -- --data cifar10 --epochs {epochs} --width {width} --seed {seed}");
+    }
+    let folders = |default: PathBuf| {
+        let out = arguments.out.clone().unwrap_or(default);
+        let state = arguments.state.clone().unwrap_or_else(|| out.clone());
+        Folders { out, state }
+    };
+    let checkpoints = || folders("target/checkpoints".into());
+    let card = match arguments.network {
+        Network::Scenes => {
+            let epochs = arguments.epochs.unwrap_or(8);
+            let command = format!("cargo run -p train -- --epochs {epochs} --scenes {scenes} --seed {seed}");
+            train::run(&Recipe::scenes(epochs, scenes, seed), &checkpoints(), &command, None)?
+        }
+        Network::Robust => {
+            let (epochs, epsilon) = (arguments.epochs.unwrap_or(45), arguments.epsilon.unwrap_or(4.0));
+            if !(epsilon > 0.0 && epsilon.is_finite()) {
+                bail!("expected --epsilon above 0, got {epsilon}");
+            }
+            let command = format!(
+                "cargo run -p train -- robust --epochs {epochs} --scenes {scenes} --epsilon {epsilon} --seed {seed}"
+            );
+            let recipe = Recipe::robust(epochs, scenes, seed, epsilon);
+            train::run(&recipe, &checkpoints(), &command, None)?
+        }
+        Network::Cifar10 => {
+            let (epochs, width) = (arguments.epochs.unwrap_or(10), arguments.width.unwrap_or(16));
+            let command = format!("cargo run -p train -- cifar10 --epochs {epochs} --width {width} --seed {seed}");
             let cache = Cache::locate()?;
             let [train, test] = [Split::Train, Split::Test].map(|split| Cifar10::open(&cache, split));
             let recipe = Cifar10Recipe::new(train?, test?, width, epochs, seed);
-            let out = out.unwrap_or_else(|| cache.trained());
-            train::run(&recipe, &out, &command, None)?
+            train::run(&recipe, &folders(cache.trained()), &command, None)?
         }
     };
     if let Some(card) = card {

@@ -1,6 +1,7 @@
 //! AdamW whose moments can be saved: candle-nn's keeps them to itself, and a resumed run would differ.
 
 use candle_core::{DType, Result, Tensor, Var, backprop::GradStore};
+use rayon::prelude::*;
 use resnet::Parameters;
 
 /// Adam with decoupled weight decay.
@@ -42,24 +43,26 @@ impl AdamW {
         })
     }
 
-    /// One step down the gradients. Weight decay applies to matrices and kernels, not to biases and batch norm.
-    pub fn step(&mut self, gradients: &GradStore, learning_rate: f64, weight_decay: f64) -> Result<()> {
+    /// One step down the gradients, summed over the parts of a batch, in their order. Weight decay applies to matrices and
+    /// kernels, not to biases and batch norm.
+    pub fn step(&mut self, parts: &[GradStore], learning_rate: f64, weight_decay: f64) -> Result<()> {
         self.steps += 1;
         let correction1 = 1.0 - BETA1.powi(self.steps as i32);
         let correction2 = 1.0 - BETA2.powi(self.steps as i32);
-        for moments in &mut self.moments {
-            let Some(gradient) = gradients.get(&moments.variable) else {
-                continue;
+        self.moments.par_iter_mut().try_for_each(|moments| {
+            let mut gradients = parts.iter().filter_map(|part| part.get(&moments.variable));
+            let Some(first) = gradients.next() else {
+                return Ok(());
             };
+            let gradient = &gradients.try_fold(first.clone(), |sum, gradient| sum + gradient)?;
             moments.first = ((&moments.first * BETA1)? + (gradient * (1.0 - BETA1))?)?;
             moments.second = ((&moments.second * BETA2)? + (gradient.sqr()? * (1.0 - BETA2))?)?;
             let deviation = ((&moments.second / correction2)?.sqrt()? + EPSILON)?;
             let update = ((&moments.first / correction1)? / deviation)?;
             let decay = if moments.variable.rank() > 1 { weight_decay } else { 0.0 };
             let kept = (moments.variable.as_tensor() * (1.0 - learning_rate * decay))?;
-            moments.variable.set(&(kept - (update * learning_rate)?)?.detach())?;
-        }
-        Ok(())
+            moments.variable.set(&(kept - (update * learning_rate)?)?.detach())
+        })
     }
 
     /// The moments and the number of steps, by name.

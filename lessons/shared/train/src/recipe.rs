@@ -1,14 +1,41 @@
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
 use candle_core::{Device, Result, Tensor};
 use indicatif::ProgressBar;
-use rayon::prelude::*;
 use resnet::{Config, ResNet};
 use scenes::{Rendered, Sampler, Scene, Shape};
 use serde::{Deserialize, Serialize};
 
-use crate::{Pointing, Scores, Task, accuracy, pointing};
+use crate::{Attack, Measured, Task, UnderAttack, accuracy, pointing};
 
-/// Scene `index` of a seed.
-pub type Draw = fn(seed: u64, index: u64) -> Result<Scene>;
+/// Draws scenes: number `index` of a seed.
+#[derive(Clone)]
+pub struct Draw(Arc<dyn Fn(u64, u64) -> Result<Scene> + Send + Sync>);
+
+impl Draw {
+    /// Draws by a function of seed and index.
+    pub fn new(draw: impl Fn(u64, u64) -> Result<Scene> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(draw))
+    }
+
+    /// Draws what a sampler draws.
+    pub fn from_sampler(sampler: Sampler) -> Self {
+        Self::new(move |seed, index| Scene::sample(&sampler, seed, index))
+    }
+
+    /// Scene `index` of `seed`.
+    pub fn scene(&self, seed: u64, index: u64) -> Result<Scene> {
+        (self.0)(seed, index)
+    }
+}
+
+impl fmt::Debug for Draw {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Draw")
+    }
+}
 
 /// Training on generated scenes.
 #[derive(Debug, Clone)]
@@ -25,6 +52,8 @@ pub struct Recipe {
     pub held_out_count: usize,
     /// Seeds the weights and the data.
     pub seed: u64,
+    /// The adversary, if there is one.
+    pub attack: Option<Attack>,
 }
 
 /// A part of the training with data and a learning rate of its own.
@@ -43,6 +72,14 @@ pub struct Stage {
     pub peak_learning_rate: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
+    /// Share of the steps over which an adversary's reach grows from nothing to all of it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attack_rise: f64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl Stage {
@@ -55,6 +92,7 @@ impl Stage {
             batch: 32,
             peak_learning_rate: 4e-3,
             weight_decay: 0.02,
+            attack_rise: 0.0,
         }
     }
 
@@ -66,6 +104,14 @@ impl Stage {
     /// Steps of the whole stage.
     pub fn steps(&self) -> usize {
         self.epochs * self.steps_per_epoch()
+    }
+
+    /// The share of an adversary's reach that it has in a step.
+    pub fn reach(&self, step: usize) -> f64 {
+        match self.attack_rise * self.steps() as f64 {
+            0.0 => 1.0,
+            rise => (step as f64 / rise).min(1.0),
+        }
     }
 
     /// One cycle: up to the peak over the first quarter, down to nearly zero along a cosine.
@@ -86,29 +132,49 @@ impl Recipe {
     /// The network of the lessons. First one figure per scene; then, for a short while, also pairs on a larger canvas,
     /// so that the evidence for a class comes from where its figure is.
     pub fn scenes(epochs: usize, scenes_per_epoch: usize, seed: u64) -> Self {
-        let single: Draw = |seed, index| Scene::sample(&Sampler::default(), seed, index);
-        let pair: Draw = |seed, index| Scene::sample(&Sampler::two_figures(), seed, index);
+        let [single, pair] = [Sampler::default(), Sampler::two_figures()].map(Draw::from_sampler);
+        let first = Stage::from_scratch(single.clone(), epochs, scenes_per_epoch);
         let pairs = Stage {
-            draws: vec![single, pair],
+            draws: vec![single.clone(), pair],
             epochs: 1,
             batch: 16,
             peak_learning_rate: 1e-3,
-            ..Stage::from_scratch(single, epochs, scenes_per_epoch)
+            ..first.clone()
         };
         Self {
             name: "scenes".into(),
             data: "scenes with all factors independent: one figure on 128×128 pixels, then also two on 224×224".into(),
-            stages: vec![Stage::from_scratch(single, epochs, scenes_per_epoch), pairs],
+            stages: vec![first, pairs],
             held_out: single,
             held_out_count: 1000,
             seed,
+            attack: None,
         }
+    }
+
+    /// The same network and data, trained against an adversary that may move an image by `epsilon`. Its reach grows from
+    /// nothing over the first 30 % of the first stage.
+    ///
+    /// Larger batches than without an adversary, whose changes are noise to the gradient; and a second stage as short as
+    /// the pairs need.
+    pub fn robust(epochs: usize, scenes_per_epoch: usize, seed: u64, epsilon: f64) -> Self {
+        let mut recipe = Self::scenes(epochs, scenes_per_epoch, seed);
+        recipe.name = "robust".into();
+        recipe.data += ", each changed by an adversary";
+        recipe.attack = Some(Attack { epsilon, steps: 3 });
+        recipe.stages[0].batch = 128;
+        recipe.stages[0].attack_rise = 0.3;
+        recipe.stages[1].batch = 64;
+        recipe
     }
 
     /// The architecture: ResNet-18 of width 16 with the ImageNet stem.
     pub fn config(&self) -> Config {
         Config::resnet18().width(16).classes(Shape::ALL.len())
     }
+
+    /// Steps of the adversary that a trained network is measured by: more than it was trained against.
+    pub const MEASURED_STEPS: usize = 10;
 
     /// The seed of the held-out scenes.
     pub fn held_out_seed(&self) -> u64 {
@@ -137,32 +203,35 @@ impl Task for Recipe {
         self.seed
     }
 
-    fn examples(&self, stage: usize, step: usize) -> Result<(Tensor, Tensor)> {
+    fn attack(&self) -> Option<Attack> {
+        self.attack
+    }
+
+    fn examples(&self, stage: usize, step: usize, images: Range<usize>) -> Result<(Tensor, Tensor)> {
         let plan = &self.stages[stage];
-        let draw = plan.draws[step % plan.draws.len()];
-        let first = (step * plan.batch) as u64;
-        let scenes = first..first + plan.batch as u64;
-        let rendered = render(draw, self.seed + stage as u64, scenes)?;
-        let images = resnet::normalize(&scenes::batch(&rendered, &Device::Cpu)?)?;
-        Ok((images, targets(&rendered)?))
+        let draw = &plan.draws[step % plan.draws.len()];
+        let seed = self.seed + stage as u64;
+        let scene = |position| Ok(draw.scene(seed, (step * plan.batch + position) as u64)?.render());
+        let rendered = images.map(scene).collect::<Result<Vec<_>>>()?;
+        Ok((scenes::batch(&rendered, &Device::Cpu)?, targets(&rendered)?))
     }
 
-    fn measure(&self, network: &ResNet, progress: &ProgressBar) -> Result<(Scores, Vec<Pointing>)> {
-        progress.set_length(self.held_out_count as u64);
-        let scores = accuracy(network, self, |scene| scene)?;
+    fn measure(&self, network: &ResNet, progress: &ProgressBar) -> Result<Measured> {
+        let count = self.held_out_count as u64;
+        progress.set_length(count * if self.attack.is_some() { 3 } else { 2 });
+        let mut measured = Measured::new(accuracy(network, self, |scene| scene)?);
+        progress.inc(count);
+        if let Some(attack) = self.attack {
+            let attack = Attack {
+                steps: Self::MEASURED_STEPS,
+                ..attack
+            };
+            measured.under_attack = Some(UnderAttack::measure(network, self, attack, progress)?);
+        }
         let sites = ["layer2", "layer3", "layer4"];
-        let seed = self.held_out_seed();
-        let pointing = pointing(network, seed, self.held_out_count, &sites, progress)?;
-        Ok((scores, pointing))
+        measured.pointing = pointing(network, self.held_out_seed(), self.held_out_count, &sites, progress)?;
+        Ok(measured)
     }
-}
-
-/// Scenes drawn and rendered on all cores.
-fn render(draw: Draw, seed: u64, indices: std::ops::Range<u64>) -> Result<Vec<Rendered>> {
-    indices
-        .into_par_iter()
-        .map(|index| Ok(draw(seed, index)?.render()))
-        .collect()
 }
 
 /// What the network should say about each scene: the classes of its figures in equal shares, `[scenes, classes]`.

@@ -1,13 +1,14 @@
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use candle_core::{D, DType, Device, Tensor, Var};
 use indicatif::{ProgressBar, ProgressStyle};
-use resnet::{Parameters, ResNet, parameters};
+use resnet::{ResNet, parameters};
 use serde::Serialize;
 
-use crate::{AdamW, Pointing, Scores, Stage, Task};
+use crate::state::StateFile;
+use crate::training::Training;
+use crate::{Measured, Stage, Task};
 
 /// What is written beside a checkpoint.
 #[derive(Debug, Clone, Serialize)]
@@ -26,65 +27,117 @@ pub struct Card {
     pub stages: Vec<Stage>,
     /// Seeds the weights and the data.
     pub seed: u64,
-    /// Scores on images that it was not trained on.
-    pub held_out: Scores,
-    /// The pointing game on scenes with two figures.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub pointing: Vec<Pointing>,
+    /// What it is worth on images that it was not trained on.
+    #[serde(flatten)]
+    pub measured: Measured,
     /// SHA-256 of the checkpoint.
     pub sha256: String,
 }
 
-/// Trains by a recipe, say [`crate::Recipe`], and writes `NAME.safetensors` and `NAME.card.json` into `folder`.
+/// Where a run leaves its files.
+#[derive(Debug, Clone)]
+pub struct Folders {
+    /// For `NAME.safetensors` and `NAME.card.json`.
+    pub out: PathBuf,
+    /// For `NAME.state.safetensors`, with which an interrupted run goes on.
+    pub state: PathBuf,
+}
+
+impl Folders {
+    /// One folder for both.
+    pub fn one(folder: &Path) -> Self {
+        Self {
+            out: folder.into(),
+            state: folder.into(),
+        }
+    }
+}
+
+/// Time between two states: what a killed run loses at most, and one step.
+const STATE_EVERY: Duration = Duration::from_secs(30);
+/// Time between two lines of progress where there is no terminal for the bar.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Trains by a recipe, say [`crate::Recipe`], and writes `NAME.safetensors` and `NAME.card.json`.
 ///
-/// After each epoch the state goes to `NAME.state.safetensors`, where an interrupted run goes on; it is removed at the
-/// end. `stop_after` ends the run early, after so many epochs of this call, and returns `None`.
-pub fn run(recipe: &impl Task, folder: &Path, command: &str, stop_after: Option<usize>) -> Result<Option<Card>> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let state_path = folder.join(format!("{}.state.safetensors", recipe.name()));
+/// Every half a minute the state goes to `NAME.state.safetensors`, where an interrupted run goes on; it is removed at
+/// the end. `stop_after` ends the run early, after so many steps of this call, and returns `None`.
+///
+/// **Errors** if there is a state that was begun by another recipe.
+pub fn run(recipe: &impl Task, folders: &Folders, command: &str, stop_after: Option<usize>) -> Result<Option<Card>> {
+    std::fs::create_dir_all(&folders.out).with_context(|| format!("cannot make {}", folders.out.display()))?;
+    let file = StateFile::new(&folders.state, recipe)?;
     let mut training = Training::new(recipe)?;
     let mut done = 0;
-    if state_path.is_file() {
-        done = training.resume(&state_path).with_context(|| {
+    if let Some((state, steps)) = file.read()? {
+        let afresh = || {
             format!(
-                "{} does not fit this recipe; remove it to start afresh",
-                state_path.display()
+                "{} cannot be gone on with; remove it to start afresh",
+                file.path().display()
             )
-        })?;
-        println!("going on after epoch {done}");
+        };
+        training.restore(&state).with_context(afresh)?;
+        done = steps;
+        println!("going on after step {done}");
     }
-    let epochs: Vec<(usize, usize)> = recipe
-        .stages()
-        .iter()
-        .enumerate()
-        .flat_map(|(stage, plan)| (0..plan.epochs).map(move |epoch| (stage, epoch)))
+    let steps: Vec<(usize, usize)> = (0..)
+        .zip(recipe.stages())
+        .flat_map(|(stage, plan)| (0..plan.steps()).map(move |step| (stage, step)))
         .collect();
-    let steps = |epochs: &[(usize, usize)]| -> usize {
-        epochs
-            .iter()
-            .map(|(stage, _)| recipe.stages()[*stage].steps_per_epoch())
-            .sum()
-    };
-    let progress = bar(steps(&epochs) as u64);
-    progress.set_position(steps(&epochs[..done]) as u64);
+    let progress = bar(steps.len() as u64);
+    progress.set_position(done as u64);
     progress.reset_eta();
-    for (index, &(stage, epoch)) in epochs.iter().enumerate().skip(done) {
+    let begun = Instant::now();
+    let (mut saved, mut told) = (begun, begun);
+    for (index, &(stage, step)) in steps.iter().enumerate().skip(done) {
         if stop_after.is_some_and(|most| index - done >= most) {
+            file.write(training.state()?, index)?;
             return Ok(None);
         }
-        training.epoch(stage, epoch, &progress)?;
-        training.save(&state_path, index + 1)?;
-        progress.suspend(|| println!("epoch {} of {}: {}", index + 1, epochs.len(), training.summary()));
+        training.step(stage, step)?;
+        progress.set_message(training.summary());
+        progress.inc(1);
+        if saved.elapsed() >= STATE_EVERY {
+            file.write(training.state()?, index + 1)?;
+            saved = Instant::now();
+        }
+        if progress.is_hidden() && told.elapsed() >= LINE_EVERY {
+            told = Instant::now();
+            let each = begun.elapsed().as_secs_f64() / (index + 1 - done) as f64;
+            println!(
+                "step {} of {}: {}; {:.0} ms a step, about {:.1} min left",
+                index + 1,
+                steps.len(),
+                training.summary(),
+                1e3 * each,
+                each * (steps.len() - index - 1) as f64 / 60.0
+            );
+        }
     }
+    file.write(training.state()?, steps.len())?;
     progress.finish_and_clear();
 
-    let path = folder.join(format!("{}.safetensors", recipe.name()));
+    let name = recipe.name();
+    let path = folders.out.join(format!("{name}.safetensors"));
     parameters::save(&training.parameters()?, &path)?;
-    let network = ResNet::load(&path)?;
+    println!(
+        "{}: trained in {:.0} s; measuring",
+        path.display(),
+        begun.elapsed().as_secs_f64()
+    );
+    let card = card(recipe, &path, command)?;
+    write_json(&folders.out.join(format!("{name}.card.json")), &card)?;
+    file.remove();
+    Ok(Some(card))
+}
+
+/// Measures a trained network.
+fn card(recipe: &impl Task, path: &Path, command: &str) -> Result<Card> {
+    let network = ResNet::load(path)?;
     let measuring = ProgressBar::new(0).with_message("measuring");
-    let (held_out, pointing) = recipe.measure(&network, &measuring)?;
+    let measured = recipe.measure(&network, &measuring)?;
     measuring.finish_and_clear();
-    let card = Card {
+    Ok(Card {
         name: recipe.name().into(),
         network: format!("{}, width {}", network.config().name(), network.config().width),
         parameters: network.config().parameter_count(),
@@ -92,19 +145,16 @@ pub fn run(recipe: &impl Task, folder: &Path, command: &str, stop_after: Option<
         data: recipe.data().into(),
         stages: recipe.stages().to_vec(),
         seed: recipe.seed(),
-        held_out,
-        pointing,
-        sha256: checkpoints::checksum(&std::fs::read(&path)?),
-    };
-    let card_path: PathBuf = folder.join(format!("{}.card.json", recipe.name()));
-    std::fs::write(&card_path, serde_json::to_string_pretty(&card)? + "\n")
-        .with_context(|| format!("cannot write {}", card_path.display()))?;
-    std::fs::remove_file(&state_path).ok();
-    Ok(Some(card))
+        measured,
+        sha256: checkpoints::checksum(&std::fs::read(path)?),
+    })
 }
 
-/// Steps between two lines of progress where there is no terminal for the bar.
-const LINE_EVERY: usize = 50;
+/// Writes a value as indented JSON.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)? + "\n";
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
 
 fn bar(steps: u64) -> ProgressBar {
     let template = "{bar:30} step {pos}/{len}  {msg}  {elapsed} so far, {eta} left";
@@ -112,120 +162,4 @@ fn bar(steps: u64) -> ProgressBar {
     let bar = ProgressBar::new(steps).with_style(style);
     bar.enable_steady_tick(Duration::from_secs(1));
     bar
-}
-
-/// Fresh moments for all that is trained: weights and biases, not batch norm's stored statistics.
-fn optimizer(variables: &[(String, Var)]) -> Result<AdamW> {
-    let trainable = variables
-        .iter()
-        .filter(|(name, _)| parameters::is_trained(name))
-        .cloned();
-    Ok(AdamW::new(trainable)?)
-}
-
-/// A network under training: its variables, its optimizer, and how it has done lately.
-struct Training<'a, T> {
-    recipe: &'a T,
-    variables: Vec<(String, Var)>,
-    network: ResNet,
-    optimizer: AdamW,
-    loss: f64,
-    accuracy: f64,
-}
-
-impl<'a, T: Task> Training<'a, T> {
-    fn new(recipe: &'a T) -> Result<Self> {
-        let config = recipe.config();
-        let fresh = parameters::initialize(&config, recipe.seed())?;
-        // Everything is a `Var`, so that the network and this list share it; only weights and biases are optimized.
-        let variables = config
-            .tensors()
-            .into_iter()
-            .map(|(name, _)| Ok((name.clone(), Var::from_tensor(&fresh[&name])?)))
-            .collect::<Result<Vec<_>>>()?;
-        let tensors = variables
-            .iter()
-            .map(|(name, var)| (name.clone(), var.as_tensor().clone()))
-            .collect();
-        Ok(Self {
-            recipe,
-            network: ResNet::new(&config, &tensors)?,
-            optimizer: optimizer(&variables)?,
-            variables,
-            loss: f64::NAN,
-            accuracy: f64::NAN,
-        })
-    }
-
-    fn epoch(&mut self, stage: usize, epoch: usize, progress: &ProgressBar) -> Result<()> {
-        let plan = &self.recipe.stages()[stage];
-        if epoch == 0 {
-            self.optimizer = optimizer(&self.variables)?;
-        }
-        for index in 0..plan.steps_per_epoch() {
-            let step = epoch * plan.steps_per_epoch() + index;
-            let (images, targets) = self.recipe.examples(stage, step)?;
-            let logits = self.network.forward_training(&images)?;
-            let scores = candle_nn::ops::log_softmax(&logits, D::Minus1)?;
-            let loss = ((scores * &targets)?.sum_all()? * (-1.0 / plan.batch as f64))?; // cross entropy
-            self.optimizer
-                .step(&loss.backward()?, plan.learning_rate(step), plan.weight_decay)?;
-            // Right is the class of any figure in the scene.
-            let guesses = logits.argmax_keepdim(D::Minus1)?;
-            let right = targets
-                .gather(&guesses, 1)?
-                .gt(0f32)?
-                .to_dtype(DType::F32)?
-                .mean_all()?;
-            self.remember(loss.to_scalar::<f32>()?.into(), right.to_scalar::<f32>()?.into());
-            progress.set_message(self.summary());
-            progress.inc(1);
-            if progress.is_hidden() && (index + 1) % LINE_EVERY == 0 {
-                let left = progress.eta().as_secs() / 60;
-                println!(
-                    "step {}: {}, about {left} min left",
-                    progress.position(),
-                    self.summary()
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// Running means over about the last fifty steps.
-    fn remember(&mut self, loss: f64, accuracy: f64) {
-        let blend = |old: f64, new: f64| {
-            if old.is_nan() { new } else { 0.98 * old + 0.02 * new }
-        };
-        (self.loss, self.accuracy) = (blend(self.loss, loss), blend(self.accuracy, accuracy));
-    }
-
-    fn summary(&self) -> String {
-        format!("loss {:.3}, accuracy {:.1} %", self.loss, 100.0 * self.accuracy)
-    }
-
-    fn parameters(&self) -> Result<Parameters> {
-        let copies = self.variables.iter().map(|(name, var)| Ok((name.clone(), var.copy()?)));
-        copies.collect()
-    }
-
-    fn save(&self, path: &Path, epochs_done: usize) -> Result<()> {
-        let mut state = self.optimizer.state()?;
-        state.extend(self.parameters()?);
-        state.insert("epochs".into(), Tensor::new(epochs_done as u32, &Device::Cpu)?);
-        Ok(parameters::save(&state, path)?)
-    }
-
-    /// Takes up a saved state; returns the epochs it has behind it.
-    fn resume(&mut self, path: &Path) -> Result<usize> {
-        let state = parameters::read(path)?;
-        for (name, variable) in &self.variables {
-            variable.set(state.get(name).with_context(|| format!("{name} is missing"))?)?;
-        }
-        self.optimizer.restore(&state)?;
-        Ok(state
-            .get("epochs")
-            .context("the number of epochs is missing")?
-            .to_scalar::<u32>()? as usize)
-    }
 }

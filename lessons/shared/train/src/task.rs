@@ -1,11 +1,13 @@
+use std::ops::Range;
+
 use candle_core::{Result, Tensor};
 use indicatif::ProgressBar;
 use resnet::{Config, ResNet};
 
-use crate::{Pointing, Scores, Stage};
+use crate::{Attack, Measured, Stage};
 
 /// Everything that decides what a training run produces.
-pub trait Task {
+pub trait Task: Sync {
     /// The checkpoint's name, without extension.
     fn name(&self) -> &str;
     /// One sentence about the data for the model card.
@@ -16,9 +18,13 @@ pub trait Task {
     fn stages(&self) -> &[Stage];
     /// Seeds the weights and the data.
     fn seed(&self) -> u64;
-    /// The images of one step, normalized, `[batch, 3, height, width]`, and the share of each class in them,
-    /// `[batch, classes]`.
-    fn examples(&self, stage: usize, step: usize) -> Result<(Tensor, Tensor)>;
+    /// The adversary that changes every image before the network learns from it, if there is one.
+    fn attack(&self) -> Option<Attack> {
+        None
+    }
+    /// Some of the images of one step, counted from 0, in [0, 1], `[images, 3, height, width]`, and the share of each
+    /// class in them, `[images, classes]`.
+    fn examples(&self, stage: usize, step: usize, images: Range<usize>) -> Result<(Tensor, Tensor)>;
     /// What the trained network is worth on images it has not seen.
-    fn measure(&self, network: &ResNet, progress: &ProgressBar) -> Result<(Scores, Vec<Pointing>)>;
+    fn measure(&self, network: &ResNet, progress: &ProgressBar) -> Result<Measured>;
 }

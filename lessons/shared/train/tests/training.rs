@@ -4,7 +4,7 @@ use std::path::Path;
 
 use real_data::{Cifar10, Split};
 use resnet::{ResNet, parameters};
-use train::{Cifar10Recipe, Recipe, Stage};
+use train::{Attack, Card, Cifar10Recipe, Folders, Recipe, Stage, Task};
 
 /// Two stages, as the shipped recipe has them.
 fn recipe() -> Recipe {
@@ -17,30 +17,44 @@ fn recipe() -> Recipe {
     }
 }
 
-fn weights(folder: &Path) -> Vec<u8> {
-    std::fs::read(folder.join("scenes.safetensors")).unwrap()
+/// The same with an adversary.
+fn robust(epsilon: f64) -> Recipe {
+    let mut recipe = Recipe::robust(1, 32, 1, epsilon);
+    recipe.stages.iter_mut().for_each(|stage| stage.batch = 8);
+    recipe.stages[1].scenes_per_epoch = 16;
+    Recipe {
+        held_out_count: 10,
+        ..recipe
+    }
+}
+
+fn run(recipe: &impl Task, folder: &Path, stop_after: Option<usize>) -> anyhow::Result<Option<Card>> {
+    train::run(recipe, &Folders::one(folder), "a test", stop_after)
+}
+
+fn weights(folder: &Path, name: &str) -> Vec<u8> {
+    std::fs::read(folder.join(format!("{name}.safetensors"))).unwrap()
 }
 
 #[test]
 fn an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one() {
     let (straight, resumed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let card = train::run(&recipe(), straight.path(), "a test", None)
+    let card = run(&recipe(), straight.path(), None)
         .unwrap()
         .expect("a finished run has a card");
-    assert!(
-        train::run(&recipe(), resumed.path(), "a test", Some(1))
-            .unwrap()
-            .is_none()
-    );
-    assert!(
-        !resumed.path().join("scenes.safetensors").exists(),
-        "no half-trained network is taken for a whole one"
-    );
-    let other = train::run(&recipe(), resumed.path(), "a test", None).unwrap().unwrap();
+    // In the middle of the first stage, and at the beginning of the second.
+    for steps in [3, 5] {
+        assert!(run(&recipe(), resumed.path(), Some(steps)).unwrap().is_none());
+        assert!(
+            !resumed.path().join("scenes.safetensors").exists(),
+            "no half-trained network is taken for a whole one"
+        );
+    }
+    let other = run(&recipe(), resumed.path(), None).unwrap().unwrap();
 
-    assert_eq!(weights(straight.path()), weights(resumed.path()));
-    assert_eq!(card.sha256, checkpoints::checksum(&weights(straight.path())));
-    assert_eq!(card.held_out, other.held_out);
+    assert_eq!(weights(straight.path(), "scenes"), weights(resumed.path(), "scenes"));
+    assert_eq!(card.sha256, checkpoints::checksum(&weights(straight.path(), "scenes")));
+    assert_eq!(card.measured, other.measured);
     // What the run leaves: a network that loads, moved away from where it began, and no state.
     let network = ResNet::load(straight.path().join("scenes.safetensors")).unwrap();
     assert_eq!(network.config(), &recipe().config());
@@ -56,6 +70,76 @@ fn an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one() {
         assert!(moved.to_scalar::<f32>().unwrap() > 0.0, "{name} has not moved");
     }
     assert!(!straight.path().join("scenes.state.safetensors").exists());
+}
+
+#[test]
+fn an_interrupted_run_against_an_adversary_ends_with_the_same_weights_too() {
+    let (straight, resumed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let card = run(&robust(2.0), straight.path(), None).unwrap().unwrap();
+    assert!(run(&robust(2.0), resumed.path(), Some(3)).unwrap().is_none());
+    run(&robust(2.0), resumed.path(), None).unwrap().unwrap();
+    assert_eq!(weights(straight.path(), "robust"), weights(resumed.path(), "robust"));
+    let under_attack = card.measured.under_attack.expect("a robust network is attacked");
+    let expected = Attack {
+        epsilon: 2.0,
+        steps: 10,
+    };
+    assert_eq!((under_attack.attack, under_attack.scenes), (expected, 10));
+    assert!(under_attack.accuracy <= card.measured.held_out.accuracy);
+}
+
+/// The adversary's work reaches the weights: with another reach they are others.
+#[test]
+fn the_adversary_changes_what_is_learned() {
+    let after = |epsilon| {
+        let folder = tempfile::tempdir().unwrap();
+        run(&robust(epsilon), folder.path(), None).unwrap();
+        weights(folder.path(), "robust")
+    };
+    assert_ne!(after(0.5), after(4.0));
+}
+
+/// Each in one sentence, and the state stays.
+#[test]
+fn another_recipe_does_not_go_on_with_a_state() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(run(&robust(2.0), folder.path(), Some(1)).unwrap().is_none());
+    let changed = |change: &dyn Fn(&mut Recipe)| {
+        let mut recipe = robust(2.0);
+        change(&mut recipe);
+        format!("{:#}", run(&recipe, folder.path(), None).unwrap_err())
+    };
+    for (error, expected) in [
+        (changed(&|recipe| recipe.seed = 2), "seed 1, and this run asks for 2;"),
+        (
+            changed(&|recipe| recipe.stages[0].epochs = 3),
+            "stage 1: epochs 1, and this run asks for 3;",
+        ),
+        (
+            changed(&|recipe| recipe.stages[0].scenes_per_epoch = 64),
+            "stage 1: scenes per epoch 32, and this run asks for 64;",
+        ),
+        (
+            changed(&|recipe| recipe.attack = Some(Attack { epsilon: 3.0, steps: 3 })),
+            "attack: epsilon 2.0, and this run asks for 3.0;",
+        ),
+        (
+            changed(&|recipe| {
+                recipe.stages.pop();
+            }),
+            "stage 2: batch 8, and this run asks for nothing;",
+        ),
+    ] {
+        assert!(error.contains(expected), "{error}");
+        assert!(
+            error.contains("robust.state.safetensors was begun with") && !error.contains('\n'),
+            "{error}"
+        );
+    }
+    assert!(
+        run(&robust(2.0), folder.path(), None).unwrap().is_some(),
+        "the same recipe goes on"
+    );
 }
 
 /// Images of one brightness each: dark ones are of class 0, bright ones of class 1.
@@ -76,18 +160,13 @@ fn training_on_cifar10_learns_and_can_be_interrupted() {
         recipe
     };
     let (straight, resumed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let card = train::run(&recipe(), straight.path(), "a test", None)
+    let card = run(&recipe(), straight.path(), None)
         .unwrap()
         .expect("a finished run has a card");
-    assert!(card.held_out.accuracy > 0.95, "{:?}", card.held_out);
-    assert!(
-        train::run(&recipe(), resumed.path(), "a test", Some(2))
-            .unwrap()
-            .is_none()
-    );
-    train::run(&recipe(), resumed.path(), "a test", None).unwrap();
-    let weights = |folder: &Path| std::fs::read(folder.join("cifar10.safetensors")).unwrap();
-    assert_eq!(weights(straight.path()), weights(resumed.path()));
+    assert!(card.measured.held_out.accuracy > 0.95, "{:?}", card.measured);
+    assert!(run(&recipe(), resumed.path(), Some(11)).unwrap().is_none());
+    run(&recipe(), resumed.path(), None).unwrap();
+    assert_eq!(weights(straight.path(), "cifar10"), weights(resumed.path(), "cifar10"));
     let network = ResNet::load(straight.path().join("cifar10.safetensors")).unwrap();
     assert_eq!(network.config().stem, resnet::Stem::Cifar);
 }
@@ -97,7 +176,7 @@ fn a_state_that_does_not_fit_is_refused_and_kept() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("scenes.state.safetensors");
     std::fs::write(&state, b"interrupted while writing").unwrap();
-    let error = train::run(&recipe(), folder.path(), "a test", None).unwrap_err();
+    let error = run(&recipe(), folder.path(), None).unwrap_err();
     assert!(format!("{error:#}").contains("remove it to start afresh"), "{error:#}");
     assert!(state.exists());
 }
@@ -112,4 +191,15 @@ fn the_learning_rate_rises_to_its_peak_and_falls_to_nothing() {
     let top = rates.iter().position(|&rate| rate == peak).unwrap();
     assert!(rates[..top].is_sorted() && rates[top..].is_sorted_by(|a, b| a >= b));
     assert!(rates[0] < peak / 20.0 && rates[steps - 1] < peak / 1000.0);
+}
+
+#[test]
+fn the_adversary_s_reach_rises_over_the_first_stage_and_stays() {
+    let recipe = Recipe::robust(10, 1280, 1, 4.0);
+    let first = &recipe.stages[0];
+    assert_eq!(first.steps(), 100);
+    let reach: Vec<f64> = (0..100).map(|step| first.reach(step)).collect();
+    assert_eq!((reach[0], reach[15], reach[30], reach[99]), (0.0, 0.5, 1.0, 1.0));
+    assert!(reach.is_sorted());
+    assert_eq!(recipe.stages[1].reach(0), 1.0);
 }

@@ -1,3 +1,6 @@
+use std::fmt::Debug;
+use std::sync::Arc;
+
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, WithDType, bail};
 use rayon::prelude::*;
 
@@ -14,12 +17,33 @@ pub struct BatchStatistics {
     pub count: usize,
 }
 
+/// Adds up what the parts of a batch hold that is computed in parts, each in a thread of its own.
+///
+/// Every part calls [`sum`](Self::sum) equally often, in the same order, and each call waits for the others.
+pub trait Together: Debug + Send + Sync {
+    /// The sum over all parts of what each passes to this call.
+    ///
+    /// **Errors** if another part has failed.
+    fn sum(&self, part: Vec<f64>) -> Result<Vec<f64>>;
+}
+
 /// Which statistics normalize, and whether they depend on the input.
 #[derive(Debug, Clone)]
 struct BatchNorm {
     mean: Vec<f64>,
     inverse_deviation: Vec<f64>,
-    from_this_batch: bool,
+    source: Source,
+}
+
+/// Where the statistics come from.
+#[derive(Debug, Clone)]
+enum Source {
+    /// Elsewhere: constants.
+    Stored,
+    /// The input.
+    ThisBatch,
+    /// The input and the other parts of its batch.
+    Parts(Arc<dyn Together>),
 }
 
 /// `weight · (x − mean) / √(variance + epsilon) + bias`, channel by channel, on `[batch, channels, height, width]`.
@@ -37,6 +61,33 @@ pub fn batch_norm(
     epsilon: f64,
     from_this_batch: bool,
 ) -> Result<Tensor> {
+    let source = match from_this_batch {
+        true => Source::ThisBatch,
+        false => Source::Stored,
+    };
+    normalized(x, (weight, bias), statistics, epsilon, source)
+}
+
+/// [`batch_norm`] in training mode on one part of a batch: `statistics` are those of the whole batch, from
+/// [`batch_statistics_together`], and the gradient flows through them into every part.
+pub fn batch_norm_together(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    statistics: &BatchStatistics,
+    epsilon: f64,
+    parts: Arc<dyn Together>,
+) -> Result<Tensor> {
+    normalized(x, (weight, bias), statistics, epsilon, Source::Parts(parts))
+}
+
+fn normalized(
+    x: &Tensor,
+    (weight, bias): (&Tensor, &Tensor),
+    statistics: &BatchStatistics,
+    epsilon: f64,
+    source: Source,
+) -> Result<Tensor> {
     let (_, channels, _, _) = x.dims4()?;
     for (name, length) in [
         ("weight", weight.elem_count()),
@@ -51,7 +102,7 @@ pub fn batch_norm(
     let op = BatchNorm {
         mean: statistics.mean.clone(),
         inverse_deviation: statistics.variance.iter().map(|v| 1.0 / (v + epsilon).sqrt()).collect(),
-        from_this_batch,
+        source,
     };
     x.contiguous()?
         .apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)
@@ -73,6 +124,31 @@ pub fn batch_statistics(x: &Tensor) -> Result<BatchStatistics> {
         mean: mean.to_vec(),
         variance: variance.to_vec(),
         count,
+    })
+}
+
+/// [`batch_statistics`] of a whole batch of which `x` is one part.
+///
+/// **Errors** as [`batch_statistics`] does for a part, and if another part has failed.
+pub fn batch_statistics_together(x: &Tensor, parts: &dyn Together) -> Result<BatchStatistics> {
+    let own = batch_statistics(x)?;
+    let count = own.count as f64;
+    // Counts, sums and sums of squares add up; in f64, so that the variance survives the subtraction.
+    let sums = own.mean.iter().map(|mean| count * mean);
+    let pairs = own.mean.iter().zip(&own.variance);
+    let squares = pairs.map(|(mean, variance)| count * (variance + mean * mean));
+    let total = parts.sum(std::iter::once(count).chain(sums).chain(squares).collect())?;
+    let (count, channels) = (total[0], own.mean.len());
+    let (sums, squares) = total[1..].split_at(channels);
+    let mean: Vec<f64> = sums.iter().map(|sum| sum / count).collect();
+    let variance = squares
+        .iter()
+        .zip(&mean)
+        .map(|(sum, mean)| (sum / count - mean * mean).max(0.0));
+    Ok(BatchStatistics {
+        variance: variance.collect(),
+        mean,
+        count: count as usize,
     })
 }
 
@@ -183,13 +259,18 @@ impl CustomOp3 for BatchNorm {
         let of_parameters = weight.track_op() || bias.track_op();
         let channels = self.mean.len();
         // Σ gradient and Σ gradient · x̂ per channel: the parameters' gradients, and terms of x's in training mode.
-        let sums = if of_parameters || self.from_this_batch {
+        let sums = if of_parameters || !matches!(self.source, Source::Stored) {
             x.apply_op2_no_bwd(&gradient, &GradientSums(self.clone()))?
         } else {
             Tensor::zeros(2 * channels, candle_core::DType::F64, x.device())?
         };
         let dx = if x.track_op() {
-            let packed = sums.to_vec1::<f64>()?;
+            let (batch, _, height, width) = x.dims4()?;
+            let mut packed = sums.to_vec1::<f64>()?;
+            packed.push((batch * height * width) as f64);
+            if let Source::Parts(parts) = &self.source {
+                packed = parts.sum(packed)?;
+            }
             let op = InputGradient {
                 norm: self.clone(),
                 sums: packed,
@@ -255,6 +336,7 @@ impl candle_core::CustomOp2 for GradientSums {
 
 struct InputGradient {
     norm: BatchNorm,
+    /// Σ gradient of each channel, Σ gradient · x̂ of each channel, and the values per channel.
     sums: Vec<f64>,
 }
 
@@ -280,14 +362,14 @@ impl CustomOp3 for InputGradient {
         ) -> Result<CpuStorage> {
             let (x, gradient) = (slice::<T>(x, layout)?, slice::<T>(gradient, gradient_layout)?);
             let weight = slice::<T>(weight, weight_layout)?;
-            let (batch, channels, height, width) = layout.shape().dims4()?;
-            let (area, count) = (height * width, (batch * height * width) as f64);
+            let (_, channels, height, width) = layout.shape().dims4()?;
+            let (area, count) = (height * width, op.sums[2 * channels]);
             let mut dx = vec![T::zero(); x.len()];
             for_each_piece(&mut dx, area, |plane, dx| {
                 let c = plane % channels;
                 let scale = to_f64(weight[c]) * op.norm.inverse_deviation[c];
                 let g = &gradient[plane * area..];
-                if op.norm.from_this_batch {
+                if !matches!(op.norm.source, Source::Stored) {
                     // scale · (g − mean(g) − x̂ · mean(g·x̂)), written as a·g + b·x + c.
                     let slope = -scale * op.norm.inverse_deviation[c] * op.sums[channels + c] / count;
                     let offset = -scale * op.sums[c] / count - slope * op.norm.mean[c];

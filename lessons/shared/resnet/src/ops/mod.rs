@@ -14,7 +14,9 @@ mod relu;
 mod skip;
 mod window;
 
-pub use batch_norm::{BatchStatistics, batch_norm, batch_statistics};
+pub use batch_norm::{
+    BatchStatistics, Together, batch_norm, batch_norm_together, batch_statistics, batch_statistics_together,
+};
 pub use convolution::conv2d;
 pub use groups::grouped_conv2d;
 pub use max_pool::max_pool2d;
