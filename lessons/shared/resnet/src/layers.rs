@@ -1,8 +1,10 @@
 //! The parts that hold weights.
 
+use std::sync::Arc;
+
 use candle_core::{Result, Tensor, Var};
 
-use crate::ops::{self, BatchStatistics, Window};
+use crate::ops::{self, BatchStatistics, PackedKernel, Window};
 use crate::parameters::{self, Parameters};
 
 /// Whether batch norm uses the statistics it has stored, or those of the batch.
@@ -20,6 +22,7 @@ pub(crate) struct Convolution {
     kernel: Tensor,
     window: Window,
     groups: usize,
+    packed: Arc<PackedKernel>,
 }
 
 impl Convolution {
@@ -28,11 +31,21 @@ impl Convolution {
             kernel: parameters::find(parameters, &format!("{path}.weight"))?.clone(),
             window,
             groups,
+            packed: Arc::default(),
         })
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::grouped_conv2d(x, &self.kernel, self.window, self.groups)
+        if self.groups > 1 {
+            return ops::grouped_conv2d(x, &self.kernel, self.window, self.groups);
+        }
+        // A variable changes from call to call.
+        let packed = if self.kernel.track_op() {
+            &Arc::default()
+        } else {
+            &self.packed
+        };
+        ops::conv2d_packed(x, &self.kernel, self.window, packed)
     }
 }
 

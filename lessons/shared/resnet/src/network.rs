@@ -29,10 +29,12 @@ impl ResNet {
     pub fn new(config: &Config, parameters: &Parameters) -> Result<Self> {
         config.check()?;
         parameters::verify(config, parameters)?;
-        // The layers share these tensors; those that training moves become variables, so that both see it.
+        // The layers share these tensors; those that training moves become variables, so that both see it. A constant is
+        // copied: it may lie in the memory of somebody's variable, and its packed form would not see that one change.
         let shared = |(name, tensor): (&String, &Tensor)| {
             let tensor = match parameters::is_trained(name) {
-                true => tensor.clone(),
+                true if tensor.track_op() => tensor.clone(),
+                true => tensor.copy()?,
                 false => Var::from_tensor(tensor)?.into_inner(),
             };
             Ok((name.clone(), tensor))

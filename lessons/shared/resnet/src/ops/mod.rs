@@ -9,6 +9,7 @@ mod batch_norm;
 mod convolution;
 mod element;
 mod groups;
+mod instructions;
 mod max_pool;
 mod relu;
 mod skip;
@@ -18,7 +19,9 @@ pub use batch_norm::{
     BatchStatistics, Together, batch_norm, batch_norm_together, batch_statistics, batch_statistics_together,
 };
 pub use convolution::conv2d;
+pub(crate) use convolution::{PackedKernel, conv2d_packed};
 pub use groups::grouped_conv2d;
+pub use instructions::Instructions;
 pub use max_pool::max_pool2d;
 pub use relu::relu;
 pub use skip::{average_pairs, padded_identity};

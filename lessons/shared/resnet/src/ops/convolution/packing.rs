@@ -1,0 +1,216 @@
+//! How activations and kernels lie in memory for the direct convolution.
+//!
+//! Activations: blocks of 16 channels with a border of zeros, `[blocks, height + 2·border, width + 2·border, 16]`, so that
+//! the 16 products of a pixel's channel with 16 kernels need one broadcast and one register. Images of at most
+//! [`FEW_CHANNELS`] channels stay as they are, with a border: `[channels, height + 2·border, width + 2·border]`.
+//!
+//! Kernels: `[out blocks, in blocks, taps, 16 in, 16 out]`, in the order in which the inner loop reads them.
+
+use super::geometry::Geometry;
+use super::kernels::LANES;
+use crate::ops::element::for_each_piece;
+
+/// Images of so few channels would fill a block with zeros mostly.
+pub(crate) const FEW_CHANNELS: usize = 4;
+
+/// The shape of one image in blocks, or of one with few channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Padded {
+    pub channels: usize,
+    pub height: usize,
+    pub width: usize,
+    pub border: usize,
+    /// Channels that lie beside each other: 16, or 1 where there are few.
+    pub lanes: usize,
+}
+
+impl Padded {
+    /// In blocks.
+    pub fn blocks_of(channels: usize, height: usize, width: usize, border: usize) -> Self {
+        Self {
+            channels,
+            height,
+            width,
+            border,
+            lanes: LANES,
+        }
+    }
+
+    /// What a convolution reads: blocks, unless there are few channels.
+    pub fn input(g: &Geometry) -> Self {
+        let lanes = if g.in_channels <= FEW_CHANNELS { 1 } else { LANES };
+        Self {
+            lanes,
+            ..Self::blocks_of(g.in_channels, g.height, g.width, g.window.padding)
+        }
+    }
+
+    /// Blocks, or channels where there are few.
+    pub fn planes(&self) -> usize {
+        self.channels.div_ceil(self.lanes)
+    }
+
+    /// Elements from row to row.
+    pub fn row(&self) -> usize {
+        (self.width + 2 * self.border) * self.lanes
+    }
+
+    /// Elements from plane to plane.
+    pub fn plane(&self) -> usize {
+        (self.height + 2 * self.border) * self.row()
+    }
+
+    /// Elements of an image.
+    pub fn len(&self) -> usize {
+        self.planes() * self.plane()
+    }
+
+    /// Where a pixel of the first plane lies; the border has negative coordinates.
+    pub fn at(&self, y: isize, x: isize) -> usize {
+        let (y, x) = (y + self.border as isize, x + self.border as isize);
+        usize::try_from(y).expect("inside the border") * self.row()
+            + usize::try_from(x).expect("inside the border") * self.lanes
+    }
+
+    /// Copies images, `[images, channels, height, width]`, into this layout.
+    pub fn pack(&self, images: &[f32]) -> Vec<f32> {
+        let area = self.height * self.width;
+        let count = images.len() / (self.channels * area).max(1);
+        let mut packed = vec![0.0; count * self.len()];
+        for_each_piece(&mut packed, self.plane(), |index, target| {
+            let (image, plane) = (index / self.planes(), index % self.planes());
+            let first = plane * self.lanes;
+            let lanes = self.lanes.min(self.channels - first);
+            self.pack_plane(
+                &images[(image * self.channels + first) * area..][..lanes * area],
+                target,
+            );
+        });
+        packed
+    }
+
+    /// Copies the channels of one plane.
+    pub fn pack_plane(&self, channels: &[f32], target: &mut [f32]) {
+        let area = self.height * self.width;
+        for y in 0..self.height {
+            let target = &mut target[self.at(y as isize, 0)..][..self.width * self.lanes];
+            if self.lanes == 1 {
+                target.copy_from_slice(&channels[y * self.width..][..self.width]);
+                continue;
+            }
+            if channels.len() == LANES * area {
+                let rows: [&[f32]; LANES] =
+                    std::array::from_fn(|c| &channels[c * area + y * self.width..][..self.width]);
+                for (x, pixel) in target.chunks_exact_mut(LANES).enumerate() {
+                    for (value, row) in pixel.iter_mut().zip(&rows) {
+                        *value = row[x];
+                    }
+                }
+                continue;
+            }
+            for (c, channel) in channels.chunks_exact(area).enumerate() {
+                let row = &channel[y * self.width..][..self.width];
+                for (pixel, &value) in target.chunks_exact_mut(LANES).zip(row) {
+                    pixel[c] = value;
+                }
+            }
+        }
+    }
+}
+
+/// A packed kernel: `[out blocks, in blocks, taps, lanes in, 16 out]`.
+#[derive(Debug, Clone, Copy)]
+struct Packing {
+    outputs: usize,
+    inputs: usize,
+    taps: usize,
+    lanes: usize,
+}
+
+impl Packing {
+    /// Of the forward convolution.
+    fn forward(g: &Geometry) -> Self {
+        Self {
+            outputs: g.out_channels,
+            inputs: g.in_channels,
+            taps: g.taps(),
+            lanes: if g.in_channels <= FEW_CHANNELS {
+                g.in_channels
+            } else {
+                LANES
+            },
+        }
+    }
+
+    /// Of the input's gradient, for a phase of so many taps.
+    fn transposed(g: &Geometry, taps: usize) -> Self {
+        Self {
+            outputs: g.in_channels,
+            inputs: g.out_channels,
+            taps,
+            lanes: LANES,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.outputs.div_ceil(LANES) * LANES * self.inputs.div_ceil(self.lanes) * self.lanes * self.taps
+    }
+
+    /// Every weight, as (its place, output, input, tap).
+    fn places(self) -> impl Iterator<Item = (usize, usize, usize, usize)> {
+        let blocks = self.inputs.div_ceil(self.lanes);
+        let pairs = (0..self.outputs).flat_map(move |output| (0..self.inputs).map(move |input| (output, input)));
+        pairs.flat_map(move |(output, input)| {
+            let block = output / LANES * blocks + input / self.lanes;
+            (0..self.taps).map(move |tap| {
+                let row = (block * self.taps + tap) * self.lanes + input % self.lanes;
+                (row * LANES + output % LANES, output, input, tap)
+            })
+        })
+    }
+}
+
+/// A kernel for the forward convolution.
+pub(super) fn pack_kernel(kernel: &[f32], g: &Geometry) -> Vec<f32> {
+    let packing = Packing::forward(g);
+    let mut packed = vec![0.0; packing.len()];
+    for (place, output, input, tap) in packing.places() {
+        packed[place] = kernel[(output * g.in_channels + input) * g.taps() + tap];
+    }
+    packed
+}
+
+/// The inverse of [`pack_kernel`].
+pub(super) fn unpack_kernel(packed: &[f32], g: &Geometry) -> Vec<f32> {
+    let mut kernel = vec![0.0; g.out_channels * g.depth()];
+    for (place, output, input, tap) in Packing::forward(g).places() {
+        kernel[(output * g.in_channels + input) * g.taps() + tap] = packed[place];
+    }
+    kernel
+}
+
+/// Elements of a packed kernel.
+pub(super) fn packed_length(g: &Geometry) -> usize {
+    Packing::forward(g).len()
+}
+
+/// For the gradient of the input, one part per phase: inputs and outputs change places, and of the taps, `(ky, kx)`,
+/// only those that hit the phase are there.
+pub(super) fn pack_transposed(kernel: &[f32], g: &Geometry, phases: &[Vec<(usize, usize)>]) -> Vec<f32> {
+    let mut packed = Vec::new();
+    for taps in phases {
+        let packing = Packing::transposed(g, taps.len());
+        let mut part = vec![0.0; packing.len()];
+        for (place, output, input, tap) in packing.places() {
+            let (ky, kx) = taps[tap];
+            part[place] = kernel[(input * g.in_channels + output) * g.taps() + ky * g.window.kernel + kx];
+        }
+        packed.append(&mut part);
+    }
+    packed
+}
+
+/// Elements of one phase of [`pack_transposed`].
+pub(super) fn transposed_length(g: &Geometry, taps: usize) -> usize {
+    Packing::transposed(g, taps).len()
+}
