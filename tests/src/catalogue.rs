@@ -1,6 +1,6 @@
 //! The exams of every lesson and what makes an exam sound, for the workspace tests.
 
-use crate::{AnyExam, Grade, perturbation};
+use crate::{AnyExam, Grade, Hazard, exam::Proof, perturbation};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -30,11 +30,24 @@ pub struct Findings {
     pub alternatives: Vec<(String, Grade)>,
     /// Each perturbation that changes some answer of the solution, and the verdict on what comes out.
     pub perturbations: Vec<(&'static str, Grade)>,
+    /// Name and verdict of each wrong answer that has no name.
+    pub unnamed: Vec<(String, Grade)>,
+    /// The hazards that some input holds.
+    pub held: Vec<Hazard>,
+    /// The hazards that no input can hold, and why.
+    pub spared: Vec<(Hazard, String)>,
+    /// What became of the attempts that are wrong in nothing but one hazard.
+    pub proofs: Vec<Proof>,
+    /// Two faults at once: their ids, and the verdict on both.
+    pub pairs: Vec<(String, String, Grade)>,
     /// Experiments whose value is known without the solution.
     pub truths: usize,
     /// The labels of the experiments.
     pub inputs: Vec<String>,
 }
+
+/// Pairs of faults that are graded for one seed. All of them would take longer than all the rest.
+const PAIRS: usize = 12;
 
 impl Findings {
     /// Grades everything the exam knows; `seed` chooses the places of the perturbations.
@@ -45,6 +58,11 @@ impl Findings {
             mistakes: exam.mistakes(),
             alternatives: exam.alternatives(),
             perturbations: perturbed(exam, seed),
+            unnamed: exam.unnamed(),
+            held: exam.held(),
+            spared: exam.spared(),
+            proofs: exam.hazards(),
+            pairs: exam.pairs(seed as usize, PAIRS),
             truths: exam.truths(),
             inputs: exam.inputs().into_iter().map(str::to_string).collect(),
         }
@@ -60,6 +78,25 @@ impl Findings {
     pub fn accepted(&self) -> usize {
         let passes = |(_, grade): &&(String, Grade)| grade.is_pass();
         self.alternatives.iter().filter(passes).count()
+    }
+
+    /// Hazards that are held and proved, by name.
+    pub fn proved(&self) -> Vec<&'static str> {
+        let proved = |hazard: &&Hazard| {
+            self.proofs
+                .iter()
+                .any(|proof| proof.hazard == **hazard && proof.holds())
+        };
+        self.held.iter().filter(proved).map(|hazard| hazard.name()).collect()
+    }
+
+    /// The hazards that this exam says nothing about: neither held nor said to be impossible.
+    pub fn unsaid(&self) -> Vec<Hazard> {
+        let said = |hazard: &Hazard| {
+            self.proofs.iter().any(|proof| proof.hazard == *hazard)
+                || self.spared.iter().any(|(spared, _)| spared == hazard)
+        };
+        Hazard::ALL.into_iter().filter(|hazard| !said(hazard)).collect()
     }
 
     /// Perturbations that do not pass.
@@ -142,6 +179,46 @@ impl Findings {
                 format!("the right answer passes with this fault: {name}"),
             );
         }
+        for (name, grade) in &self.unnamed {
+            rule(!grade.is_pass(), format!("the wrong answer `{name}` passes"));
+            let named = grade.mistake.clone().unwrap_or_default();
+            rule(
+                named.is_empty(),
+                format!("the wrong answer `{name}` is taken for `{named}`"),
+            );
+        }
+        for proof in &self.proofs {
+            if let Err(why) = proof.verdict() {
+                rule(
+                    false,
+                    format!("the hazard `{}`, {}: {why}", proof.hazard.name(), proof.name),
+                );
+            }
+        }
+        for hazard in &self.held {
+            let name = hazard.name();
+            let tried = self.proofs.iter().any(|proof| proof.hazard == *hazard);
+            // An exam that says nothing about hazards yet may still have refusals.
+            rule(
+                tried || self.proofs.is_empty(),
+                format!("no attempt proves the hazard `{name}`"),
+            );
+            let spared = self.spared.iter().any(|(spared, _)| spared == hazard);
+            rule(
+                !spared,
+                format!("the hazard `{name}` is held and said to be impossible"),
+            );
+        }
+        for (a, b, grade) in &self.pairs {
+            let other = grade.mistake.as_ref().filter(|named| *named != a && *named != b);
+            rule(
+                other.is_none(),
+                format!(
+                    "`{a}` and `{b}` at once are taken for `{}`",
+                    other.map_or("", |other| other)
+                ),
+            );
+        }
         rule(
             self.truths >= 1,
             "expected at least 1 truth (a value known without the solution), got none".into(),
@@ -154,6 +231,25 @@ impl Findings {
             "two experiments have the same label".into(),
         );
         faults
+    }
+}
+
+impl Proof {
+    /// Is the attempt refused, for this hazard alone, and without a name?
+    pub fn holds(&self) -> bool {
+        self.verdict().is_ok()
+    }
+
+    fn verdict(&self) -> Result<(), String> {
+        match &self.grade.mistake {
+            _ if self.grade.is_pass() => Err("it passes".into()),
+            _ if !self.elsewhere.is_empty() => Err(format!(
+                "it is wrong on inputs that do not hold it: {}",
+                self.elsewhere.join("; ")
+            )),
+            Some(mistake) => Err(format!("it is taken for `{mistake}`")),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,24 +1,35 @@
 //! An exam: the experiments an attempt goes through, and the answers, right and wrong, known beforehand.
+//!
+//! How an exam is written is said in `tests/README.md`; how an attempt is graded, in `judging.rs`.
 
-use crate::{compare::Tolerance, grade::Grade, judging::Judged, observed::Observed, panics::Panic};
-use std::cell::OnceCell;
+use crate::{compare::Tolerance, grade::Grade, hazard::Hazard, judging::Judged, observed::Observed, panics::Panic};
+use std::{cell::OnceCell, rc::Rc};
 
 /// What running an experiment gave: a value, or a panic.
 pub(crate) type Outcome = Result<Observed, Panic>;
 
-/// The check of one exercise. `F` is the exercise's function-pointer type, or a struct of such pointers.
+/// The check of one exercise. `F` is what an attempt looks like: a function pointer, a `&'static dyn Fn` (see [`keep`]),
+/// or a struct of these.
 ///
 /// ```
-/// use graders::Exam;
+/// use graders::{Exam, Hazard, Wrong, wrong};
 ///
 /// type Double = fn(usize) -> usize;
 ///
+/// const WRONG: &[Wrong<Double>] = &[
+///     wrong("square", "You squared n; doubling adds it to itself.", |n| n * n),
+///     wrong("constant", "You return 4 whatever n is.", |_| 4),
+/// ];
+///
 /// fn double(_seed: u64) -> Exam<Double> {
 ///     Exam::new("1.1", (|n| 2 * n) as Double)
-///         .mistake("square", "You squared n; doubling adds it to itself.", |n| n * n)
+///         .mistakes(WRONG)
 ///         .alternative("a sum", |n| n + n)
 ///         .case("n = 3", |f| f(3))
 ///         .truth("n = 0", 0, |f| f(0))
+///         .case("n = 100,000", |f| f(100_000))
+///         .holds(Hazard::Scale)
+///         .hazard(Hazard::Scale, "in a byte", |n| usize::from((2 * n) as u8))
 /// }
 ///
 /// let exam = double(4711);
@@ -30,7 +41,53 @@ pub struct Exam<F> {
     pub(crate) reference: F,
     pub(crate) mistakes: Vec<Mistake<F>>,
     pub(crate) alternatives: Vec<(String, F)>,
+    pub(crate) unnamed: Vec<(String, F)>,
+    pub(crate) hazards: Vec<(Hazard, String, F)>,
+    pub(crate) spared: Vec<(Hazard, String)>,
+    pub(crate) pairs: Vec<(String, String, F)>,
     pub(crate) experiments: Vec<Experiment<F>>,
+    part: Option<String>,
+}
+
+/// A wrong answer that learners give, and the sentence that would have helped: a row of a table for [`Exam::mistakes`].
+pub struct Wrong<F> {
+    id: &'static str,
+    sentence: &'static str,
+    attempt: F,
+}
+
+/// A row of a table of wrong answers.
+pub const fn wrong<F: Copy>(id: &'static str, sentence: &'static str, attempt: F) -> Wrong<F> {
+    Wrong { id, sentence, attempt }
+}
+
+/// A wrong answer that is a right one with one part changed: a row of a table for [`Exam::faults`].
+pub struct Fault<P> {
+    id: &'static str,
+    sentence: &'static str,
+    change: fn(&mut P),
+}
+
+/// A row of a table of faults: its id, the sentence that helps, and what changes in the parts of a right answer.
+pub const fn fault<P>(id: &'static str, sentence: &'static str, change: fn(&mut P)) -> Fault<P> {
+    Fault { id, sentence, change }
+}
+
+/// Makes a closure that captures something an attempt. An attempt is copied freely, so it refers to what it captures; a
+/// program that grades ends soon, and the few bytes are never given back.
+///
+/// ```
+/// use graders::keep;
+///
+/// type Scale = &'static (dyn Fn(f64) -> f64 + Sync);
+///
+/// fn scale(factor: f64) -> Scale {
+///     keep(Box::new(move |x| factor * x))
+/// }
+/// assert_eq!(scale(2.0)(3.0), 6.0);
+/// ```
+pub fn keep<F: ?Sized>(attempt: Box<F>) -> &'static F {
+    Box::leak(attempt)
 }
 
 pub(crate) struct Mistake<F> {
@@ -48,6 +105,10 @@ pub(crate) struct Experiment<F> {
     pub(crate) tolerance: Tolerance,
     pub(crate) because: Option<String>,
     pub(crate) expected: OnceCell<Outcome>,
+    /// Asked after all values, see [`Exam::refuses`].
+    pub(crate) refusal: bool,
+    pub(crate) part: Option<String>,
+    pub(crate) hazards: Vec<Hazard>,
 }
 
 pub(crate) enum Expectation {
@@ -59,6 +120,13 @@ pub(crate) enum Expectation {
     Snapshot(String),
 }
 
+/// The experiments of one input, or of several that belong together: [`Exam::given`].
+pub struct Given<F, G> {
+    exam: Exam<F>,
+    fixture: Rc<G>,
+}
+
+/// Declares the answers that are known beforehand.
 impl<F: Copy + 'static> Exam<F> {
     /// The exam of exercise `id` with its solution.
     pub fn new(id: &str, reference: F) -> Self {
@@ -67,7 +135,12 @@ impl<F: Copy + 'static> Exam<F> {
             reference,
             mistakes: vec![],
             alternatives: vec![],
+            unnamed: vec![],
+            hazards: vec![],
+            spared: vec![],
+            pairs: vec![],
             experiments: vec![],
+            part: None,
         }
     }
 
@@ -84,12 +157,94 @@ impl<F: Copy + 'static> Exam<F> {
         self
     }
 
+    /// A table of [wrong answers](Self::mistake).
+    pub fn mistakes(self, table: &[Wrong<F>]) -> Self {
+        let add = |exam: Self, row: &Wrong<F>| exam.mistake(row.id, row.sentence, row.attempt);
+        table.iter().fold(self, add)
+    }
+
+    /// Wrong answers that are one right answer, written independently of the solution, with one part changed.
+    ///
+    /// - `name`: of the right answer; it is an [alternative](Self::alternative) and must pass
+    /// - `parts`: what the right answer is made of
+    /// - `answer`: the answer made of these parts
+    ///
+    /// Two of them at once are used to test that no mistake is named that was not made.
+    pub fn faults<P: Clone>(mut self, name: &str, parts: &P, answer: impl Fn(P) -> F, table: &[Fault<P>]) -> Self {
+        let with = |faults: &[&Fault<P>]| {
+            let mut parts = parts.clone();
+            faults.iter().for_each(|fault| (fault.change)(&mut parts));
+            answer(parts)
+        };
+        self = self.alternative(name, with(&[]));
+        for (i, row) in table.iter().enumerate() {
+            self = self.mistake(row.id, row.sentence, with(&[row]));
+            let two = |other: &Fault<P>| (row.id.into(), other.id.into(), with(&[row, other]));
+            self.pairs.extend(table[..i].iter().map(two));
+        }
+        self
+    }
+
     /// A right answer written differently. It must pass.
     pub fn alternative(mut self, name: &str, attempt: F) -> Self {
         self.alternatives.push((name.into(), attempt));
         self
     }
 
+    /// A wrong answer that must not pass and that no mistake explains: the input it fails on says enough
+    /// ([`because`](Self::because)), or it gives nothing but errors, which name nothing.
+    pub fn unnamed(mut self, name: &str, attempt: F) -> Self {
+        self.unnamed.push((name.into(), attempt));
+        self
+    }
+
+    /// An answer that is wrong on the inputs that [hold](Self::holds) this hazard and right on all others. It must be
+    /// refused, without the name of a mistake: so it proves that these inputs are worth having. It may call the solution.
+    pub fn hazard(mut self, hazard: Hazard, name: &str, attempt: F) -> Self {
+        self.hazards.push((hazard, name.into(), attempt));
+        self
+    }
+
+    /// Says why no input of this exercise can hold these hazards: "it takes no tensor".
+    pub fn spared(mut self, hazards: &[Hazard], reason: &str) -> Self {
+        self.spared
+            .extend(hazards.iter().map(|hazard| (*hazard, reason.to_string())));
+        self
+    }
+
+    /// The experiments from here on ask this function of several: the verdict says of each whether it passes.
+    pub fn part(mut self, function: &str) -> Self {
+        self.part = Some(function.into());
+        self
+    }
+
+    /// Experiments that look at the same things: `experiments` adds them, and each is given `fixture`.
+    ///
+    /// ```
+    /// use graders::Exam;
+    ///
+    /// type Sum = fn(&[f64]) -> f64;
+    ///
+    /// fn sum(seed: u64) -> Exam<Sum> {
+    ///     let numbers = vec![seed as f64, 2.0, -2.0];
+    ///     Exam::new("1.1", (|x| x.iter().sum()) as Sum).given(numbers, |on| {
+    ///         on.case("three numbers", |f, x| f(x))
+    ///             .truth("the last two", 0.0, |f, x| f(&x[1..]))
+    ///     })
+    /// }
+    /// assert!(sum(3).grade(|x| x.iter().fold(0.0, |sum, x| sum + x)).is_pass());
+    /// ```
+    pub fn given<G: 'static>(self, fixture: G, experiments: impl FnOnce(Given<F, G>) -> Given<F, G>) -> Self {
+        let given = Given {
+            exam: self,
+            fixture: Rc::new(fixture),
+        };
+        experiments(given).exam
+    }
+}
+
+/// Declares the experiments.
+impl<F: Copy + 'static> Exam<F> {
     /// An input on which the attempt must do what the solution does. Order inputs from small to large: the first that
     /// fails is shown.
     pub fn case<R: Into<Observed>>(self, label: impl Into<String>, run: impl Fn(F) -> R + 'static) -> Self {
@@ -106,9 +261,12 @@ impl<F: Copy + 'static> Exam<F> {
         self.experiment(label, Expectation::Known(expected.into()), run)
     }
 
-    /// An input that the function must answer with an error.
+    /// An input that the function must answer with an error. These are asked last, whatever the order: an attempt that
+    /// is right on everything else is told all that it should refuse, and its idea counts as understood.
     pub fn refuses<R: Into<Observed>>(self, label: impl Into<String>, run: impl Fn(F) -> R + 'static) -> Self {
-        self.experiment(label, Expectation::Known(Observed::Refused(String::new())), run)
+        let mut exam = self.experiment(label, Expectation::Known(Observed::Refused(String::new())), run);
+        exam.last("refuses").refusal = true;
+        exam
     }
 
     /// An input whose result is a text kept in `tests/snapshots/NAME.snap`.
@@ -134,6 +292,12 @@ impl<F: Copy + 'static> Exam<F> {
         self
     }
 
+    /// The experiment just added holds this hazard; some [`hazard`](Self::hazard) proves it.
+    pub fn holds(mut self, hazard: Hazard) -> Self {
+        self.last("holds").hazards.push(hazard);
+        self
+    }
+
     fn last(&mut self, method: &str) -> &mut Experiment<F> {
         let last = self.experiments.last_mut();
         last.unwrap_or_else(|| panic!("exam {}: `{method}` comes after an experiment", self.id))
@@ -155,8 +319,80 @@ impl<F: Copy + 'static> Exam<F> {
             tolerance: Tolerance::default(),
             because: None,
             expected: OnceCell::new(),
+            refusal: false,
+            part: self.part.clone(),
+            hazards: vec![],
         });
         self
+    }
+}
+
+/// The methods of [`Exam`] that add an experiment, with the fixture as the second argument.
+impl<F: Copy + 'static, G: 'static> Given<F, G> {
+    /// The fixture, for what is expected: `let on_all = on.fixture().mean();`.
+    pub fn fixture(&self) -> Rc<G> {
+        Rc::clone(&self.fixture)
+    }
+
+    /// See [`Exam::case`].
+    pub fn case<R: Into<Observed>>(self, label: impl Into<String>, run: impl Fn(F, &G) -> R + 'static) -> Self {
+        let fixture = self.fixture();
+        self.map(|exam| exam.case(label, move |f| run(f, &fixture)))
+    }
+
+    /// See [`Exam::truth`].
+    pub fn truth<R: Into<Observed>>(
+        self,
+        label: impl Into<String>,
+        expected: impl Into<Observed>,
+        run: impl Fn(F, &G) -> R + 'static,
+    ) -> Self {
+        let fixture = self.fixture();
+        self.map(|exam| exam.truth(label, expected, move |f| run(f, &fixture)))
+    }
+
+    /// See [`Exam::refuses`].
+    pub fn refuses<R: Into<Observed>>(self, label: impl Into<String>, run: impl Fn(F, &G) -> R + 'static) -> Self {
+        let fixture = self.fixture();
+        self.map(|exam| exam.refuses(label, move |f| run(f, &fixture)))
+    }
+
+    /// See [`Exam::snapshot`].
+    pub fn snapshot<R: Into<Observed>>(
+        self,
+        label: impl Into<String>,
+        name: &str,
+        run: impl Fn(F, &G) -> R + 'static,
+    ) -> Self {
+        let fixture = self.fixture();
+        self.map(|exam| exam.snapshot(label, name, move |f| run(f, &fixture)))
+    }
+
+    /// See [`Exam::within`].
+    pub fn within(self, tolerance: Tolerance) -> Self {
+        self.map(|exam| exam.within(tolerance))
+    }
+
+    /// See [`Exam::because`].
+    pub fn because(self, sentence: &str) -> Self {
+        self.map(|exam| exam.because(sentence))
+    }
+
+    /// See [`Exam::holds`].
+    pub fn holds(self, hazard: Hazard) -> Self {
+        self.map(|exam| exam.holds(hazard))
+    }
+
+    /// See [`Exam::part`].
+    pub fn part(self, function: &str) -> Self {
+        self.map(|exam| exam.part(function))
+    }
+
+    fn map(self, change: impl FnOnce(Exam<F>) -> Exam<F>) -> Self {
+        Self {
+            exam: change(self.exam),
+            fixture: self.fixture,
+        }
     }
 }
 
@@ -170,6 +406,17 @@ pub trait AnyExam: Judged {
     fn mistakes(&self) -> Vec<(String, Grade)>;
     /// Name and verdict of each alternative.
     fn alternatives(&self) -> Vec<(String, Grade)>;
+    /// Name and verdict of each wrong answer that has no name.
+    fn unnamed(&self) -> Vec<(String, Grade)>;
+    /// Each hazard attempt: the hazard, its name, its verdict, and the inputs on which it is wrong that do not hold the
+    /// hazard.
+    fn hazards(&self) -> Vec<Proof>;
+    /// The hazards that some input holds.
+    fn held(&self) -> Vec<Hazard>;
+    /// The hazards that no input can hold, and why.
+    fn spared(&self) -> Vec<(Hazard, String)>;
+    /// Two faults at once: their ids, and the verdict on both; at most `most` of them, those from `first` on.
+    fn pairs(&self, first: usize, most: usize) -> Vec<(String, String, Grade)>;
     /// The labels of the experiments.
     fn inputs(&self) -> Vec<&str>;
     /// The number of experiments whose value is known without the solution.
@@ -183,6 +430,18 @@ pub trait AnyExam: Judged {
     fn grade_answers(&self, answers: &[Observed]) -> Grade;
 }
 
+/// What became of an attempt that is wrong in nothing but one hazard.
+pub struct Proof {
+    /// The hazard.
+    pub hazard: Hazard,
+    /// What the attempt does.
+    pub name: String,
+    /// The verdict on it.
+    pub grade: Grade,
+    /// Inputs that do not hold the hazard and on which it is wrong all the same.
+    pub elsewhere: Vec<String>,
+}
+
 impl<F: Copy + 'static> AnyExam for Exam<F> {
     fn id(&self) -> &str {
         &self.id
@@ -193,17 +452,56 @@ impl<F: Copy + 'static> AnyExam for Exam<F> {
     }
 
     fn mistakes(&self) -> Vec<(String, Grade)> {
-        self.mistakes
-            .iter()
-            .map(|mistake| (mistake.id.clone(), self.grade(mistake.attempt)))
-            .collect()
+        let graded = |mistake: &Mistake<F>| (mistake.id.clone(), self.grade(mistake.attempt));
+        self.mistakes.iter().map(graded).collect()
     }
 
     fn alternatives(&self) -> Vec<(String, Grade)> {
-        self.alternatives
-            .iter()
-            .map(|(name, attempt)| (name.clone(), self.grade(*attempt)))
-            .collect()
+        let graded = |(name, attempt): &(String, F)| (name.clone(), self.grade(*attempt));
+        self.alternatives.iter().map(graded).collect()
+    }
+
+    fn unnamed(&self) -> Vec<(String, Grade)> {
+        let graded = |(name, attempt): &(String, F)| (name.clone(), self.grade(*attempt));
+        self.unnamed.iter().map(graded).collect()
+    }
+
+    fn hazards(&self) -> Vec<Proof> {
+        let proof = |(hazard, name, attempt): &(Hazard, String, F)| {
+            let holds = |e: &Experiment<F>| e.hazards.contains(hazard) || (*hazard == Hazard::Errors && e.refusal);
+            let elsewhere = self
+                .experiments
+                .iter()
+                .filter(|e| !holds(e) && !self.is_right(e, *attempt));
+            Proof {
+                hazard: *hazard,
+                name: name.clone(),
+                grade: self.grade(*attempt),
+                elsewhere: elsewhere.map(|e| e.label.clone()).collect(),
+            }
+        };
+        self.hazards.iter().map(proof).collect()
+    }
+
+    fn held(&self) -> Vec<Hazard> {
+        let mut held: Vec<_> = self.experiments.iter().flat_map(|e| e.hazards.clone()).collect();
+        held.extend(self.experiments.iter().any(|e| e.refusal).then_some(Hazard::Errors));
+        held.sort_unstable();
+        held.dedup();
+        held
+    }
+
+    fn spared(&self) -> Vec<(Hazard, String)> {
+        self.spared.clone()
+    }
+
+    fn pairs(&self, first: usize, most: usize) -> Vec<(String, String, Grade)> {
+        let count = self.pairs.len();
+        // Spread over the list: neighbours are alike.
+        let stride = (count / most.max(1)).max(1);
+        let chosen = (0..count.min(most)).map(|i| &self.pairs[(first + i * stride) % count]);
+        let graded = |(a, b, attempt): &(String, String, F)| (a.clone(), b.clone(), self.grade(*attempt));
+        chosen.map(graded).collect()
     }
 
     fn inputs(&self) -> Vec<&str> {
@@ -214,10 +512,7 @@ impl<F: Copy + 'static> AnyExam for Exam<F> {
     }
 
     fn truths(&self) -> usize {
-        let truth = |e: &&Experiment<F>| match &e.expectation {
-            Expectation::Known(value) => !matches!(value, Observed::Refused(_)),
-            _ => false,
-        };
+        let truth = |e: &&Experiment<F>| matches!(e.expectation, Expectation::Known(_)) && !e.refusal;
         self.experiments.iter().filter(truth).count()
     }
 

@@ -88,13 +88,24 @@ impl Grade {
             Some(Todo::Other) => Self::new(Verdict::Panicked, "A todo!() is still reached."),
             None => Self::new(
                 Verdict::Panicked,
-                format!("Your function panicked: {}", first_lines(&panic.message, 4)),
+                format!(
+                    "Your function panicked: {}.",
+                    first_lines(&panic.message, 4).trim_end_matches('.')
+                ),
             ),
         };
         Self {
             at: Some(place(&panic.at)),
             ..grade
         }
+    }
+
+    /// Says also what was expected, and why, of a panic.
+    pub(crate) fn because(mut self, because: Option<&str>) -> Self {
+        if let (Verdict::Panicked, Some(because)) = (self.verdict, because) {
+            self.sentence = format!("{} {because}", self.sentence);
+        }
+        self
     }
 
     /// The attempt gave something else than expected.
@@ -123,11 +134,12 @@ impl Grade {
                 "Nearly right: off by between 1e-4 and 1e-2. Rounding alone stays below about 1e-6, another formula is \
                  mostly above 1e-2. In between it is often a small constant: an eps, or n for n − 1."
             }
-            _ => "The value is wrong, and no mistake known to this check gives it.",
+            _ => "The value is wrong.",
         };
         let sentence = match because {
-            Some(because) if difference.verdict != Verdict::ReturnedError => because.to_string(),
-            _ => general.to_string(),
+            Some(because) if difference.verdict == Verdict::ReturnedError => format!("{general} {because}"),
+            Some(because) => because.to_string(),
+            None => general.to_string(),
         };
         let mut grade = Self::new(difference.verdict, sentence);
         let tables = matches!((yours, expected), (Observed::Text(_), Observed::Text(_)));
@@ -147,7 +159,7 @@ impl Grade {
 }
 
 /// A panic's place without the machine's folders: `lessons/lesson01/src/shapes.rs:31`, `candle-core-0.11.1/src/…`.
-fn place(at: &str) -> String {
+pub(crate) fn place(at: &str) -> String {
     if at.starts_with("/rustc/") {
         return "inside the standard library".into();
     }

@@ -8,6 +8,7 @@
 //! | [`observed`] | what a function gave, as a value of one type |
 //! | [`mod@compare`] | shape, then dtype, then finiteness, then values |
 //! | [`exam`] | experiments, mistakes, alternatives |
+//! | [`hazard`] | what an exam's inputs must hold |
 //! | [`judging`] | what an attempt gave, judged |
 //! | [`grade`] | the verdict and its words |
 //! | [`runner`] | `cargo test -p lesson01`: a child process per exercise |
@@ -21,7 +22,9 @@ pub mod catalogue;
 mod channel;
 pub mod compare;
 pub mod exam;
+mod explain;
 pub mod grade;
+pub mod hazard;
 mod inputs;
 pub mod judging;
 pub mod lesson01;
@@ -41,7 +44,8 @@ pub mod runner;
 pub mod snapshot;
 
 pub use compare::Tolerance;
-pub use exam::{AnyExam, Exam};
+pub use exam::{AnyExam, Exam, Fault, Given, Wrong, fault, keep, wrong};
 pub use grade::Grade;
+pub use hazard::Hazard;
 pub use observed::Observed;
 pub use runner::{Exercise, exercise, main};

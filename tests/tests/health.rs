@@ -19,7 +19,15 @@ fn more_seeds() -> Vec<u64> {
 /// What each exam of a lesson does with its own attempts, for one seed.
 fn findings(exams: Catalogue, seed: u64) -> Vec<Findings> {
     let exams = exams(seed);
-    exams.iter().map(|exam| Findings::of(exam.as_ref(), seed)).collect()
+    let chosen = exams
+        .iter()
+        .filter(|exam| only().is_none_or(|only| only.split(',').any(|id| id == exam.id())));
+    chosen.map(|exam| Findings::of(exam.as_ref(), seed)).collect()
+}
+
+/// `HEALTH_ONLY=1.1,3.5`: these exercises alone, while one works on their exams.
+fn only() -> Option<String> {
+    std::env::var("HEALTH_ONLY").ok()
 }
 
 /// The same for all lessons and seeds; several tests look at it. Lessons, and seeds two by two, are graded side by side.
@@ -48,6 +56,35 @@ fn every_exam_is_sound_on_every_seed() {
         faults.extend(findings.iter().flat_map(Findings::faults).map(of_exam));
     }
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+/// Exams that do not say yet which hazards their inputs hold. To be emptied; then to go.
+const UNSAID: [&[&str]; 5] = [
+    &["1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.9"],
+    &["2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "2.7", "2.8", "2.9"],
+    &["3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7", "3.8"],
+    &["4.1", "4.2", "4.3", "4.4", "4.5", "4.6", "4.7", "4.8", "4.9"],
+    &["5.1", "5.2", "5.3", "5.4", "5.5", "5.6", "5.7", "5.8", "5.9"],
+];
+
+/// For each hazard an exam has an attempt that is wrong in nothing else and is refused, or a reason why there is none.
+#[test]
+fn every_exam_says_which_hazards_its_inputs_hold() {
+    let mut faults = vec![];
+    for (package, _, findings) in ALL.iter().filter(|(_, seed, _)| *seed == 0) {
+        for exam in findings {
+            let names: Vec<_> = exam.unsaid().iter().map(|hazard| hazard.name()).collect();
+            match (
+                UNSAID.iter().any(|ids| ids.contains(&exam.id.as_str())),
+                names.is_empty(),
+            ) {
+                (false, false) => faults.push(format!("{package}: exercise {}: {}", exam.id, names.join(", "))),
+                (true, true) => faults.push(format!("{package}: exercise {} leaves the list UNSAID", exam.id)),
+                _ => {}
+            }
+        }
+    }
+    assert!(faults.is_empty(), "nothing is said about\n{}", faults.join("\n"));
 }
 
 /// An attempt that knows the answers to one seed by heart fails on another.
@@ -104,6 +141,9 @@ fn snapshots_are_what_the_solutions_give() {
 /// What a learner reads for each mistake, on one page per lesson, to be read as a whole.
 #[test]
 fn snapshots_of_the_words_for_each_mistake() {
+    if only().is_some() {
+        return; // the page is for all exercises of a lesson
+    }
     for (package, _, findings) in ALL.iter().filter(|(_, seed, _)| *seed == 0) {
         let mut page = String::new();
         for exam in findings {

@@ -1,12 +1,12 @@
 //! Grades lesson 01: `cargo test -p lesson01`, or one exercise: `cargo test -p lesson01 -- ex1_2`.
 
-use graders::{exercise, lesson01 as check};
+use graders::{ex1_1, exercise, lesson01 as check};
 
 pub fn main() -> std::process::ExitCode {
     graders::main(
         "lesson01",
         vec![
-            exercise("1.1", check::output_size, lesson01::output_size),
+            exercise("1.1", check::output_size, ex1_1!(lesson01)),
             exercise("1.2", check::convolve, lesson01::convolve),
             exercise(
                 "1.3",

@@ -323,16 +323,9 @@ pub fn exam(seed: u64) -> Exam<Block> {
             "You gave the stride to conv2. Both ways have the same shape, and other values: it belongs to conv1.",
             fault!(Fault::StrideInSecond),
         )
-        .mistake(
-            "projection without the stride",
-            "The shortcut keeps its full size while the branch halves it, so they cannot be added. The projection has \
-             the block's stride too.",
-            fault!(Fault::ProjectionWithoutStride),
+        .unnamed("projection without the stride", fault!(Fault::ProjectionWithoutStride),
         )
-        .mistake(
-            "padded projection",
-            "The projection is 1×1 and has no padding; with it the shortcut gets larger than the branch.",
-            fault!(Fault::ProjectionPadded),
+        .unnamed("padded projection", fault!(Fault::ProjectionPadded),
         )
         .mistake(
             "projection of the odd pixels",
@@ -390,7 +383,8 @@ pub fn exam(seed: u64) -> Exam<Block> {
             delta([0, 1, 1, 2], [1, 2, 4, 4]),
             move |f| (f.basic_block)(&delta([0, 1, 2, 4], [1, 2, 8, 8]), &projecting, 2),
         )
-        .because("The projection copies the pixels of even rows and columns: (2, 4) lands at (1, 2).")
+        .because("The projection, 1×1 without padding and with the block's stride, copies the pixels of even rows and columns: \
+             (2, 4) lands at (1, 2).")
         .case("a random [2, 3, 6, 7] tensor, no projection", move |f| {
             (f.basic_block)(&plain, &plain_weights, 1)
         })

@@ -252,9 +252,8 @@ pub fn forward(seed: u64) -> Exam<Forward> {
                 ..SOLUTION
             },
         )
-        .mistake(
+        .unnamed(
             "no padding in the convolution",
-            "Your feature map is smaller than the image. The convolution has kernel 3 and padding 1.",
             Forward {
                 forward: |i, w| pass(i, w, Fault::NoPadding),
                 ..SOLUTION

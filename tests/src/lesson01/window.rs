@@ -1,114 +1,171 @@
 use candle_core::{Result, bail};
 use resnet::Window;
 
-use crate::Exam;
 use crate::inputs::Random;
+use crate::{Exam, Hazard::*, Wrong, wrong};
 
-/// `solution01::output_size`
+/// `lesson01::output_size`
 pub type OutputSize = fn(usize, Window) -> Result<usize>;
 
-/// What the checks of every answer look like, right or wrong.
-fn check(input: usize, w: Window, extent: usize, padded: usize) -> Result<()> {
-    if input == 0 || w.kernel == 0 || w.stride == 0 || w.dilation == 0 {
-        bail!("a length of 0");
-    }
-    if extent > padded {
-        bail!("{extent} pixels do not fit into {padded}");
-    }
-    Ok(())
+/// The attempt at 1.1 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex1_1 {
+    ($lesson:ident) => {
+        $lesson::output_size
+    };
 }
 
 fn extent(w: Window) -> usize {
     w.dilation * w.kernel.saturating_sub(1) + 1
 }
 
+fn padded(n: usize, w: Window) -> usize {
+    n + 2 * w.padding
+}
+
+/// The pixels by which a window of `extent` can move along `padded` ones, with the checks of every answer.
+fn room(n: usize, w: Window, extent: usize, padded: usize) -> Result<usize> {
+    if n == 0 || w.kernel == 0 || w.stride == 0 || w.dilation == 0 {
+        bail!("a length of 0");
+    }
+    match padded.checked_sub(extent) {
+        Some(room) => Ok(room),
+        None => bail!("{extent} pixels do not fit into {padded}"),
+    }
+}
+
+/// Written independently of the solution.
+fn right(n: usize, w: Window) -> Result<usize> {
+    Ok(room(n, w, extent(w), padded(n, w))? / w.stride + 1)
+}
+
+const WRONG: &[Wrong<OutputSize>] = &[
+    wrong(
+        "ceil",
+        "You rounded up. A last step that would take the window over the edge gives no output: round down, as integer \
+         division does.",
+        |n, w| Ok(room(n, w, extent(w), padded(n, w))?.div_ceil(w.stride) + 1),
+    ),
+    wrong(
+        "dilation ignored",
+        "Your result does not depend on dilation. A window of k weights reaches over d·(k − 1) + 1 pixels.",
+        |n, w| Ok(room(n, w, w.kernel, padded(n, w))? / w.stride + 1),
+    ),
+    wrong(
+        "dilation times kernel",
+        "You took d·k for the length of the window. Between k weights there are k − 1 gaps: d·(k − 1) + 1.",
+        |n, w| Ok(room(n, w, w.dilation * w.kernel, padded(n, w))? / w.stride + 1),
+    ),
+    wrong(
+        "padding once",
+        "You added the padding once. It lies at both ends of the side: 2·padding.",
+        |n, w| Ok(room(n, w, extent(w), n + w.padding)? / w.stride + 1),
+    ),
+    wrong(
+        "steps instead of places",
+        "You counted the steps between places. There is one place more than there are steps: + 1.",
+        |n, w| Ok(room(n, w, extent(w), padded(n, w))? / w.stride),
+    ),
+    wrong(
+        "division first",
+        "Division binds tighter than subtraction: write (padded − extent) / stride with its parentheses.",
+        |n, w| {
+            room(n, w, extent(w), padded(n, w))?;
+            Ok(padded(n, w) - extent(w) / w.stride + 1)
+        },
+    ),
+    wrong(
+        "no checks",
+        "`usize` cannot go below zero, so a bad window makes your arithmetic panic. Test for zeros and for a window longer \
+         than the padded side first, and return an error with `bail!`.",
+        |n, w| Ok((padded(n, w) - w.dilation * (w.kernel - 1) - 1) / w.stride + 1),
+    ),
+    wrong(
+        "saturated",
+        "A window that is too long gives 1 or 0 with you. Stopping the subtraction at 0 hides the error from whoever built \
+         the network: return it.",
+        |n, w| {
+            room(n, w, 0, 0)?;
+            Ok(padded(n, w).saturating_sub(extent(w)) / w.stride + 1)
+        },
+    ),
+];
+
+/// Counted on paper.
+const BY_HAND: [(usize, Window, usize, &str); 10] = [
+    (3, Window::new(3), 1, "The window fits at exactly one place."),
+    (5, Window::new(1), 5, "A window of one pixel fits at every pixel."),
+    (5, Window::new(3), 3, "The window can start at pixels 0, 1 and 2."),
+    (5, Window::new(4), 2, "The window can start at pixels 0 and 1."),
+    (
+        8,
+        Window::new(3).stride(2),
+        3,
+        "The window can start at pixels 0, 2 and 4; starting at 6 it would reach over the end.",
+    ),
+    (
+        5,
+        Window::new(3).padding(1),
+        5,
+        "With a pixel more at each end, 3×3 keeps the size.",
+    ),
+    (
+        7,
+        Window::new(3).dilation(2),
+        3,
+        "Three weights two pixels apart cover five pixels.",
+    ),
+    (
+        32,
+        Window::new(7).stride(2).padding(3),
+        16,
+        "This is the guide's exercise: 32×32 becomes 16×16.",
+    ),
+    (
+        10,
+        Window::new(2).stride(3).padding(2).dilation(4),
+        4,
+        "Two weights four pixels apart cover five of 14 pixels: starts at 0, 3, 6 and 9.",
+    ),
+    (
+        1_000_000,
+        Window::new(3).stride(5),
+        200_000,
+        "The window can start at 0, 5, …, 999,995.",
+    ),
+];
+
+const REFUSED: [(usize, Window, &str); 9] = [
+    (2, Window::new(5), "five pixels do not fit into two"),
+    (4, Window::new(5), "five pixels do not fit into four"),
+    (4, Window::new(3).dilation(2), "five pixels do not fit into four"),
+    (
+        2,
+        Window::new(4).padding(1).dilation(2),
+        "seven pixels do not fit into four",
+    ),
+    (5, Window::new(0), "a kernel of 0"),
+    (5, Window::new(0).padding(2).stride(2), "a kernel of 0"),
+    (5, Window::new(3).stride(0), "a stride of 0"),
+    (5, Window::new(3).dilation(0), "a dilation of 0"),
+    (0, Window::new(1).padding(1), "nothing but padding"),
+];
+
 /// 1.1
 pub fn output_size(seed: u64) -> Exam<OutputSize> {
-    let mut exam = Exam::new("1.1", solution01::output_size as OutputSize)
-        .mistake(
-            "ceil",
-            "You rounded up. A last step that would take the window over the edge gives no output: round down, as \
-             integer division does.",
-            |n, w| {
-                let padded = n + 2 * w.padding;
-                check(n, w, extent(w), padded)?;
-                Ok((padded - extent(w)).div_ceil(w.stride) + 1)
-            },
-        )
-        .mistake(
-            "dilation ignored",
-            "Your result does not depend on dilation. A window of k weights reaches over d·(k − 1) + 1 pixels.",
-            |n, w| {
-                let padded = n + 2 * w.padding;
-                check(n, w, w.kernel, padded)?;
-                Ok((padded - w.kernel) / w.stride + 1)
-            },
-        )
-        .mistake(
-            "dilation times kernel",
-            "You took d·k for the length of the window. Between k weights there are k − 1 gaps: d·(k − 1) + 1.",
-            |n, w| {
-                let padded = n + 2 * w.padding;
-                check(n, w, w.kernel * w.dilation, padded)?;
-                Ok((padded - w.kernel * w.dilation) / w.stride + 1)
-            },
-        )
-        .mistake(
-            "padding once",
-            "You added the padding once. It lies at both ends of the side: 2·padding.",
-            |n, w| {
-                check(n, w, extent(w), n + w.padding)?;
-                Ok((n + w.padding - extent(w)) / w.stride + 1)
-            },
-        )
-        .mistake(
-            "steps instead of places",
-            "You counted the steps between places. There is one place more than there are steps: + 1.",
-            |n, w| {
-                let padded = n + 2 * w.padding;
-                check(n, w, extent(w), padded)?;
-                Ok((padded - extent(w)) / w.stride)
-            },
-        )
-        .mistake(
-            "division first",
-            "Division binds tighter than subtraction: write (padded − extent) / stride with its parentheses.",
-            |n, w| {
-                let padded = n + 2 * w.padding;
-                check(n, w, extent(w), padded)?;
-                Ok(padded - extent(w) / w.stride + 1)
-            },
-        )
-        .mistake(
-            "no checks",
-            "`usize` cannot go below zero, so a bad window makes your arithmetic panic. Test for zeros and for a \
-             window longer than the padded side first, and return an error with `bail!`.",
-            |n, w| Ok((n + 2 * w.padding - w.dilation * (w.kernel - 1) - 1) / w.stride + 1),
-        )
-        .mistake(
-            "saturated",
-            "A window that is too long gives 1 or 0 with you. Stopping the subtraction at 0 hides the error from \
-             whoever built the network: return it.",
-            |n, w| {
-                check(n, w, 0, 0)?;
-                let span = (n + 2 * w.padding).saturating_sub(extent(w));
-                Ok(span / w.stride + 1)
-            },
-        )
-        .mistake(
-            "longest window refused",
-            "A window exactly as long as the padded side fits, at one place. Refuse only longer ones.",
-            |n, w| {
-                let padded = n + 2 * w.padding;
-                check(n, w, extent(w) + 1, padded)?;
-                Ok((padded - extent(w)) / w.stride + 1)
-            },
-        )
+    let mut exam = Exam::new("1.1", ex1_1!(solution01) as OutputSize)
+        .mistakes(WRONG)
+        .unnamed("longest window refused", |n, w| {
+            Ok(room(n, w, extent(w) + 1, padded(n, w)).map(|room| room + 1)? / w.stride + 1)
+        })
+        .unnamed("ceil and no checks", |n, w| {
+            Ok((padded(n, w) - extent(w)).div_ceil(w.stride) + 1 + w.padding)
+        })
+        .alternative("one line after the checks", right)
         .alternative("counting the places", |n, w| {
-            let padded = n + 2 * w.padding;
-            check(n, w, extent(w), padded)?;
-            let places = (0..padded).step_by(w.stride);
-            Ok(places.filter(|start| start + extent(w) <= padded).count())
+            room(n, w, extent(w), padded(n, w))?;
+            let starts = (0..padded(n, w)).step_by(w.stride);
+            Ok(starts.filter(|start| start + extent(w) <= padded(n, w)).count())
         })
         .alternative("in signed numbers", |n, w| {
             let [n, k, s, p, d] = [n, w.kernel, w.stride, w.padding, w.dilation].map(|x| x as i64);
@@ -117,52 +174,73 @@ pub fn output_size(seed: u64) -> Exam<OutputSize> {
             }
             Ok(((n + 2 * p - d * (k - 1) - 1) / s + 1) as usize)
         })
-        .truth("input 3, kernel 3", 1usize, |f| f(3, Window::new(3)))
-        .because("The window fits at exactly one place.")
-        .truth("input 5, kernel 1", 5usize, |f| f(5, Window::new(1)))
-        .because("A window of one pixel fits at every pixel.")
-        .truth("input 5, kernel 3", 3usize, |f| f(5, Window::new(3)))
-        .because("The window can start at pixels 0, 1 and 2.")
-        .truth("input 8, kernel 3, stride 2", 3usize, |f| {
-            f(8, Window::new(3).stride(2))
+        .hazard(Combined, "padding that is dilated too", |n, w| {
+            right(n, w.padding(w.padding * w.dilation))
         })
-        .because("The window can start at pixels 0, 2 and 4; starting at 6 it would reach over the end.")
-        .truth("input 5, kernel 3, padding 1", 5usize, |f| {
-            f(5, Window::new(3).padding(1))
+        .hazard(Scale, "counted in 16 bits", |n, w| Ok(usize::from(right(n, w)? as u16)))
+        .hazard(Sizes, "no stride above 2", |n, w| right(n, w.stride(w.stride.min(2))))
+        .hazard(Errors, "a dilation of 0 taken for 1", |n, w| {
+            right(n, w.dilation(w.dilation.max(1)))
         })
-        .because("With a pixel more at each end, 3×3 keeps the size.")
-        .truth("input 7, kernel 3, dilation 2", 3usize, |f| {
-            f(7, Window::new(3).dilation(2))
+        .hazard(Errors, "one pixel too long", |n, w| {
+            right(n + usize::from(padded(n, w) + 1 == extent(w)), w)
         })
-        .because("Three weights two pixels apart cover five pixels.")
-        .truth("input 32, kernel 7, stride 2, padding 3", 16usize, |f| {
-            f(32, Window::new(7).stride(2).padding(3))
-        })
-        .because("This is the guide's exercise: 32×32 becomes 16×16.")
-        .refuses("input 2, kernel 5", |f| f(2, Window::new(5)))
-        .refuses("input 4, kernel 3, dilation 2", |f| f(4, Window::new(3).dilation(2)))
-        .refuses("kernel 0", |f| f(5, Window::new(0)))
-        .refuses("stride 0", |f| f(5, Window::new(3).stride(0)))
-        .refuses("dilation 0", |f| f(5, Window::new(3).dilation(0)))
-        .refuses("input 0", |f| f(0, Window::new(1).padding(1)));
+        .spared(
+            &[NotContiguous, Batch, Sign, Ties, Names, NotFinite, Returned, Wiring],
+            "one whole number comes out of two",
+        )
+        .spared(&[Empty], "a side of 0 pixels is an error");
 
+    for (n, w, expected, because) in BY_HAND {
+        exam = exam.truth(label(n, w), expected, move |f| f(n, w)).because(because);
+        exam = marked(exam, n, w);
+    }
+    for (n, w, because) in REFUSED {
+        exam = exam.refuses(label(n, w), move |f| f(n, w)).because(because);
+    }
     let mut random = Random::new(seed, 11);
-    let mut cases: Vec<_> = (0..20)
-        .map(|_| {
-            let window = Window::new(random.count(1, 7))
-                .stride(random.count(1, 4))
-                .padding(random.count(0, 3))
-                .dilation(random.count(1, 3));
-            (random.count(extent(window), 60), window)
-        })
-        .collect();
+    let mut cases: Vec<_> = (0..20).map(|_| window(&mut random)).collect();
     // The first that fails is shown.
-    cases.sort_by_key(|(input, _)| *input);
-    for (number, (input, window)) in cases.into_iter().enumerate() {
-        let number = number + 1;
-        exam = exam.case(format!("random {number}: input {input}, {window:?}"), move |f| {
-            f(input, window)
-        });
+    cases.sort_by_key(|(n, _)| *n);
+    for (number, (n, w)) in cases.into_iter().enumerate() {
+        exam = exam.case(format!("random {}: {}", number + 1, label(n, w)), move |f| f(n, w));
+        exam = marked(exam, n, w);
+    }
+    exam
+}
+
+/// A window, and a side that it fits into.
+fn window(random: &mut Random) -> (usize, Window) {
+    let window = Window::new(random.count(1, 7)).stride(random.count(1, 4));
+    let window = window.padding(random.count(0, 3)).dilation(random.count(1, 3));
+    (random.count(extent(window), 60), window)
+}
+
+/// "input 8, kernel 3, stride 2"
+fn label(n: usize, w: Window) -> String {
+    let mut label = format!("input {n}, kernel {}", w.kernel);
+    for (name, value, usual) in [
+        ("stride", w.stride, 1),
+        ("padding", w.padding, 0),
+        ("dilation", w.dilation, 1),
+    ] {
+        if value != usual {
+            label += &format!(", {name} {value}");
+        }
+    }
+    label
+}
+
+/// Marks the experiment just added with the hazards of its window.
+fn marked(mut exam: Exam<OutputSize>, n: usize, w: Window) -> Exam<OutputSize> {
+    if w.padding > 0 && w.dilation > 1 {
+        exam = exam.holds(Combined);
+    }
+    if w.stride > 2 {
+        exam = exam.holds(Sizes);
+    }
+    if n > 60 {
+        exam = exam.holds(Scale);
     }
     exam
 }

@@ -196,10 +196,7 @@ pub fn colors(seed: u64) -> Exam<Colors> {
             "Values outside [0, 1] went on beyond the ends of the colormap. They have the colour of the end: clamp first.",
             shade!(Unclamped),
         )
-        .mistake(
-            "no colour at 1",
-            "At v = 1 you asked for the colour after the last. Let i be at most n − 2; then t is 1.",
-            shade!(EndPanics),
+        .unnamed("no colour at 1", shade!(EndPanics),
         )
         .mistake(
             "NaN has a colour of the map",
@@ -251,6 +248,7 @@ pub fn colors(seed: u64) -> Exam<Colors> {
             tensor(&[0., 0.25, 1.].repeat(3), (3, 1, 3)),
             |f| (f.colorize)(&tensor(&[0., 0.25, 1.], (1, 3)), &BLACK_WHITE),
         )
+        .because("At v = 1 it is the last colour: there is none after it, so i is at most n − 2, and then t is 1.")
         .truth(
             "colorize: 0 0.25 0.5 1 from blue over grey to red",
             tensor(

@@ -140,13 +140,9 @@ pub fn histogram(seed: u64) -> Exam<HistogramOver> {
              and x = high belongs to the last bin.",
         |r, b| count(r, b, Fault::Straight),
     )
-    .mistake(
-        "straight into a bin, and past the last one",
-        "Ask about a value before you compute its bin. Negative numbers and NaN become 0 by `as usize`, \
-             and x = high belongs to the last bin. What is larger \
-             than high has none: count it in above.",
-        |r, b| count(r, b, Fault::StraightPanics),
-    )
+    .unnamed("straight into a bin, and past the last one", |r, b| {
+        count(r, b, Fault::StraightPanics)
+    })
     .mistake(
         "NaN in the first bin",
         "NaN was counted in the first bin: `f64::NAN as usize` is 0. Ask is_nan() first.",
@@ -169,11 +165,7 @@ pub fn histogram(seed: u64) -> Exam<HistogramOver> {
         "A value equal to `high` was counted as above. It belongs to the last bin: only value > high is above.",
         |r, b| count(r, b, Fault::UpperEndLost),
     )
-    .mistake(
-        "the upper end has no bin",
-        "At value = high the formula gives the index `bins`, one too many. min(bins - 1) puts it into the last bin.",
-        |r, b| count(r, b, Fault::UpperEndPanics),
-    )
+    .unnamed("the upper end has no bin", |r, b| count(r, b, Fault::UpperEndPanics))
     .mistake(
         "rounded to the nearest bin",
         "You rounded to the nearest number. A value belongs to the bin it lies in: round down.",
@@ -218,7 +210,7 @@ pub fn histogram(seed: u64) -> Exam<HistogramOver> {
         observed(vec![0, 0, 0, 1], 0, 0, 0),
         |f| f((0.0, 4.0, 4), &[tensor(&[4.], 1)]),
     )
-    .because("The last bin has both its ends.")
+    .because("The last bin has both its ends: at value = high the formula gives the index `bins`, one too many.")
     .truth(
         "bins −1 to 1 by 1; values −3 −0.5 0 0.5 7",
         observed(vec![1, 2], 1, 1, 0),

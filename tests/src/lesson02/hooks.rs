@@ -386,11 +386,7 @@ pub fn hooks(seed: u64) -> Exam<NewHooks> {
              handle takes off another hook.",
             fault!(IdIsIndex),
         )
-        .mistake(
-            "removed by id as if it were a place",
-            "You called remove(id) on the list. That is the hook at this place, and places move when an earlier hook goes. \
-             Look for the entry with this id: retain keeps all others.",
-            fault!(IdIsPosition),
+        .unnamed("removed by id as if it were a place", fault!(IdIsPosition),
         )
         .mistake(
             "the first hook of a site only",

@@ -27,7 +27,7 @@ enum Sorted {
 fn counted(activations: &Tensor, silent: fn(f32) -> bool, sorted: Sorted) -> Result<Observed> {
     let (images, channels, height, width) = activations.dims4()?;
     let places = height * width;
-    let values = activations.flatten_all()?.to_vec1::<f32>()?;
+    let values = activations.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
     if values.is_empty() || (values.iter().any(|value| value.is_nan()) && !silent(f32::NAN)) {
         bail!("no value, or NaN");
     }

@@ -199,11 +199,7 @@ pub fn gradients(seed: u64) -> Exam<Gradients> {
              of Vars only, or it is a tap that the network never used: the closure must return Some(activation + tap).",
             |n, i, s, o| taps(n, i, s, o, Fault::LookedUp),
         )
-        .mistake(
-            "no tap in the network, and unwrapped",
-            "store.get(…) was None, and you unwrapped it. Either you looked up the activation itself, and candle keeps \
-             gradients of Vars only, or a tap that the network never used: the closure must return Some(activation + tap).",
-            |n, i, s, o| {
+        .unnamed("no tap in the network, and unwrapped", |n, i, s, o| {
                 taps(n, i, s, o, Fault::UnknownIgnored)?;
                 Ok(vec![Vec::new().pop().unwrap()])
             },
@@ -235,10 +231,7 @@ pub fn gradients(seed: u64) -> Exam<Gradients> {
              error.",
             |n, i, s, o| taps(n, i, s, o, Fault::SumOfObjective),
         )
-        .mistake(
-            "a tap of another dtype",
-            "Your tap is always f32, and dtypes never mix: take activation.dtype(). Gradients are checked in f64.",
-            |n, i, s, o| taps(n, i, s, o, Fault::AlwaysSingle),
+        .unnamed("a tap of another dtype", |n, i, s, o| taps(n, i, s, o, Fault::AlwaysSingle),
         )
         .mistake(
             "an unknown site left out",
@@ -253,7 +246,10 @@ pub fn gradients(seed: u64) -> Exam<Gradients> {
         .truth(format!("site fc, the score of class {class}"), one_hot, move |f| -> Result<Observed> {
             only(f(&network_1, &images_1, &["fc"], &one_class)?)
         })
-        .because("The score of a class rises by 1 with its own logit and by 0 with the others.")
+        .because(
+            "The score of a class rises by 1 with its own logit and by 0 with the others. candle keeps gradients of Vars \
+             only, and of taps that the network used: the closure returns Some(activation + tap).",
+        )
         .truth(format!("site avgpool, the score of class {class}"), at_pool, move |f| -> Result<Observed> {
             only(f(&network_2, &images_2, &["avgpool"], &one_class)?)
         })
@@ -280,7 +276,8 @@ pub fn gradients(seed: u64) -> Exam<Gradients> {
             },
         )
         .within(Tolerance::relative(1e-4))
-        .because("The expected slopes are finite differences: each site was moved a little both ways.")
+        .because("The expected slopes are finite differences: each site was moved a little both ways. Everything is f64 here, and \
+             dtypes never mix: a tap has activation.dtype().")
         .refuses("a site named layer9", move |f| {
             f(&network_4, &images_4, &["layer9", "fc"], &one_class).map(|gradients| gradients.len())
         })

@@ -226,10 +226,7 @@ pub fn exam(seed: u64) -> Exam<Features> {
             "The images that come in are normalized already; you normalized them again.",
             fault!(Fault::NormalizedTwice),
         )
-        .mistake(
-            "logits pooled",
-            "The site fc has no maps: its activation is [batch, classes]. Return it as it is.",
-            fault!(Fault::LogitsPooled),
+        .unnamed("logits pooled", fault!(Fault::LogitsPooled),
         )
         .alternative("as lists of numbers", fault!(Fault::None))
         .alternative("as two matrix products", Features {
@@ -276,7 +273,8 @@ pub fn exam(seed: u64) -> Exam<Features> {
         .truth("features: fc, layer4 and conv1 of a small ResNet-18, grid 1", expected, move |f| {
             observe(&sites, (f.features)(&network, &images, &sites, 1))
         })
-        .because("The expected values are the network's own logits, its avgpool, and the mean of conv1.")
+        .because("The expected values are the network's own logits (fc has no maps, so its activation stays as it is), its avgpool, and \
+             the mean of conv1.")
         .case("features: layer1 and conv1, grid 4", move |f| {
             observe(&["layer1", "conv1"], (f.features)(&network_1, &images_1, &["layer1", "conv1"], 4))
         })

@@ -23,14 +23,13 @@ enum Fault {
     ShareOfRows,
     MayBeEmpty,
     TrainShuffled,
-    NoChecks,
 }
 
 fn split(groups: &[usize], share: f64, seed: u64, fault: Fault) -> Result<Sides> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let distinct: BTreeSet<usize> = groups.iter().copied().collect();
     let mut distinct: Vec<usize> = distinct.into_iter().collect();
-    if fault != Fault::NoChecks && (distinct.len() < 2 || share.is_nan() || share <= 0.0 || share >= 1.0) {
+    if distinct.len() < 2 || share.is_nan() || share <= 0.0 || share >= 1.0 {
         bail!("{} groups, share {share}", distinct.len())
     }
     if fault == Fault::Rows {
@@ -47,11 +46,8 @@ fn split(groups: &[usize], share: f64, seed: u64, fault: Fault) -> Result<Sides>
         _ => distinct.shuffle(&mut random),
     }
     let mut count = (share * distinct.len() as f64).round() as usize;
-    if !matches!(fault, Fault::MayBeEmpty | Fault::NoChecks) {
+    if fault != Fault::MayBeEmpty {
         count = count.clamp(1, distinct.len() - 1);
-    }
-    if fault == Fault::NoChecks {
-        count = count.min(distinct.len());
     }
     if fault == Fault::ShareOfRows {
         let wanted = (share * groups.len() as f64).round() as usize;
@@ -176,11 +172,6 @@ pub fn exam(seed: u64) -> Exam<Split> {
             "Your training rows are in a random order. Return both lists in rising order, so that two splits can be \
              compared.",
             |g, s, r| split(g, s, r, Fault::TrainShuffled),
-        )
-        .mistake(
-            "no checks",
-            "A single scene cannot be split, and a share of 0 or 1 leaves a side empty. Return an error with `bail!`.",
-            |g, s, r| split(g, s, r, Fault::NoChecks),
         )
         .alternative("by sorting random keys", |groups, share, seed| {
             use rand::Rng;
