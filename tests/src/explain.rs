@@ -66,7 +66,10 @@ pub(crate) fn understood(missing: &[Tried]) -> Grade {
     }
     let line = |tried: &Tried| {
         let gave = match tried.gave {
-            Ok(value) => format!("you returned {}", brief(&value.show(), 60)),
+            Ok(value) => format!(
+                "you returned {}",
+                brief(&value.show().split_whitespace().collect::<Vec<_>>().join(" "), 60)
+            ),
             Err(panic) => format!("you panicked: {}", brief(&panic.message, 60)),
         };
         let because = tried.because.map_or(String::new(), |because| format!(" ({because})"));
@@ -194,7 +197,7 @@ const PATTERNS: [Pattern; 8] = [
     |a, b| {
         factor(a, b).map(|c| match c {
             -1.0 => "all signs are the other way round".into(),
-            c => format!("all your numbers are the expected ones times {}", digits(c, 3)),
+            c => format!("all your numbers are the expected ones times {}", digits(c, 5)),
         })
     },
     offset,
