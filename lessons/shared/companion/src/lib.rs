@@ -6,4 +6,5 @@ pub mod progress;
 pub mod quiz;
 pub mod report;
 pub mod term;
+pub mod together;
 pub mod watch;

@@ -5,7 +5,7 @@ use course::report::{Outcome, Report, Verdict};
 use course::{Exercise, Lesson};
 
 use crate::term::{BAD, DIM, GOOD, TITLE};
-use crate::{lessons, report};
+use crate::{lessons, report, together};
 
 /// Prints a table of all lessons, core and further exercises apart.
 pub fn progress(json: bool) -> Result<()> {
@@ -14,9 +14,7 @@ pub fn progress(json: bool) -> Result<()> {
         println!("{:#}", report::Course::grade(&written, None)?.json());
         return Ok(());
     }
-    let graded = |lesson: &Lesson| lessons::grade(lesson, None)?.report(lesson);
-    let reports: Vec<_> = written.into_iter().map(|lesson| (lesson, graded(lesson))).collect();
-    let titles = reports.iter().map(|(lesson, _)| lesson.title.chars().count());
+    let titles = written.iter().map(|lesson| lesson.title.chars().count());
     let width = titles.max().unwrap_or(0);
     anstream::println!(
         "{TITLE}{:<9} {:width$}  {:^28}  {:^28}{TITLE:#}",
@@ -27,8 +25,10 @@ pub fn progress(json: bool) -> Result<()> {
     );
     let columns = format!("{:>7} {:>8} {:>11}", "passed", "failing", "not started");
     anstream::println!("{DIM}{:<9} {:width$}  {columns}  {columns}{DIM:#}", "", "");
-    for (lesson, report) in &reports {
-        let line = match report {
+    let mut failed = None;
+    together::grade(&written, None, |lesson, graded| {
+        let report = graded.report(lesson);
+        let line = match &report {
             Ok(report) => format!("{}  {}", Tally::of(report, true), Tally::of(report, false)),
             Err(_) => format!("{BAD}could not be graded{BAD:#} (cargo test -p {})", lesson.package),
         };
@@ -36,7 +36,9 @@ pub fn progress(json: bool) -> Result<()> {
         if let Some(ids) = report.as_ref().ok().and_then(ids) {
             anstream::println!("{DIM}{:<9} {ids}{DIM:#}", "");
         }
-    }
+        failed = failed.take().or(report.err());
+        Ok(())
+    })?;
     for lesson in course::lessons().iter().filter(|lesson| lesson.exercises.is_empty()) {
         anstream::println!(
             "{DIM}{:<9} {:width$}  still to be written{DIM:#}",
@@ -44,7 +46,6 @@ pub fn progress(json: bool) -> Result<()> {
             lesson.title
         );
     }
-    let failed = reports.into_iter().filter_map(|(_, report)| report.err()).next();
     failed.map_or(Ok(()), Err)
 }
 

@@ -9,7 +9,8 @@ use course::report::{Outcome, Report, Totals, Verdict};
 use course::{Exercise, Lesson};
 use serde_json::{Value, json};
 
-use crate::lessons::{self, Graded};
+use crate::lessons::Graded;
+use crate::together;
 
 /// What the report is for.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
@@ -103,12 +104,13 @@ impl Course {
             u64::from(now.subsec_micros())
         });
         let mut reports = vec![];
-        for lesson in chosen {
-            reports.push(match lessons::grade(lesson, Some(seed))? {
+        together::grade(chosen, Some(seed), |lesson, graded| {
+            reports.push(match graded {
                 Graded::Report(report) => report,
                 Graded::Failed(said) => ungraded(lesson, seed, &said),
             });
-        }
+            Ok(())
+        })?;
         Ok(Self {
             seed,
             seconds: start.elapsed().as_secs_f64(),
