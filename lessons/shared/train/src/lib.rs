@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run -p train -- --out my-folder            # the network of the lessons, about a quarter of an hour
 //! cargo run -p train -- robust                     # the same, trained against an adversary
+//! cargo run -p train -- case --seed 7 --key keys  # a fresh case for exercise 5.9; what is wrong with it goes to keys/
 //! cargo run -p train -- cifar10                    # a network for CIFAR-10, after `cargo run -p fetch -- cifar10`
 //! cargo run -p train -- --help
 //! ```
@@ -11,6 +12,7 @@
 //! half a minute old, and ends with the same weights, bit for bit, as one that was not (on the same kind of processor).
 
 mod attack;
+pub mod case;
 mod cifar10;
 mod evaluation;
 mod optimizer;

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
 use real_data::{Cache, Cifar10, Split};
-use train::{Cifar10Recipe, Folders, Recipe};
+use resnet::ResNet;
+use train::case::{Case, Key};
+use train::{Cifar10Recipe, Folders, Recipe, write_json};
 
 /// Train a network and write it with its model card
 #[derive(Debug, Parser)]
@@ -22,7 +24,7 @@ struct Arguments {
     /// checkpoint]
     #[arg(long)]
     state: Option<PathBuf>,
-    /// Epochs; for scenes those of the first stage, with one figure per scene [default: 8; robust 45, cifar10 10]
+    /// Epochs; for scenes those of the first stage, with one figure per scene [default: 8; robust 45, case 6, cifar10 10]
     #[arg(long)]
     epochs: Option<usize>,
     /// Scenes per epoch
@@ -34,7 +36,13 @@ struct Arguments {
     /// Channels of the stem of cifar10; 64 in the paper [default: 16]
     #[arg(long)]
     width: Option<usize>,
-    /// Seed of weights and data
+    /// Folder for what is wrong with a case: the key, the card and the state, which all tell [default: target/keys]
+    #[arg(long)]
+    key: Option<PathBuf>,
+    /// Measure a finished network of this seed's case instead of training one, and print the key (it tells)
+    #[arg(long, value_name = "FILE")]
+    measure: Option<PathBuf>,
+    /// Seed of weights and data, and of what is wrong with a case
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -46,6 +54,8 @@ enum Network {
     Scenes,
     /// The same, trained against an adversary
     Robust,
+    /// A network that scores well and should not be trusted: a case like that of exercise 5.9
+    Case,
     /// On CIFAR-10, fetched before by `cargo run -p fetch -- cifar10`
     Cifar10,
 }
@@ -74,6 +84,8 @@ fn main() -> Result<()> {
     let Arguments { scenes, seed, .. } = arguments;
     for (option, is_given, network) in [
         ("--epsilon", arguments.epsilon.is_some(), Network::Robust),
+        ("--key", arguments.key.is_some(), Network::Case),
+        ("--measure", arguments.measure.is_some(), Network::Case),
         ("--width", arguments.width.is_some(), Network::Cifar10),
     ] {
         if is_given && arguments.network != network {
@@ -83,7 +95,11 @@ fn main() -> Result<()> {
     let folders = |default: PathBuf| {
         let out = arguments.out.clone().unwrap_or(default);
         let state = arguments.state.clone().unwrap_or_else(|| out.clone());
-        Folders { out, state }
+        Folders {
+            card: out.clone(),
+            out,
+            state,
+        }
     };
     let checkpoints = || folders("target/checkpoints".into());
     let card = match arguments.network {
@@ -103,6 +119,7 @@ fn main() -> Result<()> {
             let recipe = Recipe::robust(epochs, scenes, seed, epsilon);
             train::run(&recipe, &checkpoints(), &command, None)?
         }
+        Network::Case => return case(&arguments),
         Network::Cifar10 => {
             let (epochs, width) = (arguments.epochs.unwrap_or(10), arguments.width.unwrap_or(16));
             let command = format!("cargo run -p train -- cifar10 --epochs {epochs} --width {width} --seed {seed}");
@@ -115,5 +132,38 @@ fn main() -> Result<()> {
     if let Some(card) = card {
         println!("{}", serde_json::to_string_pretty(&card)?);
     }
+    Ok(())
+}
+
+/// Trains the case of a seed, or measures its network. What tells goes to a folder of its own.
+fn case(arguments: &Arguments) -> Result<()> {
+    const TEST_SCENES: usize = 30;
+    let (epochs, scenes, seed) = (arguments.epochs.unwrap_or(6), arguments.scenes, arguments.seed);
+    let case = Case::new(seed);
+    let recipe = case.recipe(epochs, scenes);
+    if let Some(file) = &arguments.measure {
+        let key = Key::measure(&ResNet::load(file)?, &case, &recipe)?;
+        println!("{}", serde_json::to_string_pretty(&key)?);
+        return Ok(());
+    }
+    let out = arguments.out.clone().unwrap_or_else(|| "target/checkpoints".into());
+    let keys = arguments.key.clone().unwrap_or_else(|| "target/keys".into());
+    let folders = Folders {
+        out: out.clone(),
+        card: keys.clone(),
+        state: arguments.state.clone().unwrap_or_else(|| keys.clone()),
+    };
+    let command = format!("cargo run -p train -- case --epochs {epochs} --scenes {scenes} --seed {seed}");
+    train::run(&recipe, &folders, &command, None)?;
+    let (checkpoint, test) = (out.join("case.safetensors"), out.join("case.test.txt"));
+    std::fs::write(&test, case.test_set(TEST_SCENES)?).with_context(|| format!("cannot write {}", test.display()))?;
+    let key = keys.join("case.key.json");
+    write_json(&key, &Key::measure(&ResNet::load(&checkpoint)?, &case, &recipe)?)?;
+    println!(
+        "{} and {}; what is wrong: {}",
+        checkpoint.display(),
+        test.display(),
+        key.display()
+    );
     Ok(())
 }

@@ -37,8 +37,10 @@ pub struct Card {
 /// Where a run leaves its files.
 #[derive(Debug, Clone)]
 pub struct Folders {
-    /// For `NAME.safetensors` and `NAME.card.json`.
+    /// For `NAME.safetensors`.
     pub out: PathBuf,
+    /// For `NAME.card.json`.
+    pub card: PathBuf,
     /// For `NAME.state.safetensors`, with which an interrupted run goes on.
     pub state: PathBuf,
 }
@@ -48,6 +50,7 @@ impl Folders {
     pub fn one(folder: &Path) -> Self {
         Self {
             out: folder.into(),
+            card: folder.into(),
             state: folder.into(),
         }
     }
@@ -65,7 +68,9 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 ///
 /// **Errors** if there is a state that was begun by another recipe.
 pub fn run(recipe: &impl Task, folders: &Folders, command: &str, stop_after: Option<usize>) -> Result<Option<Card>> {
-    std::fs::create_dir_all(&folders.out).with_context(|| format!("cannot make {}", folders.out.display()))?;
+    for folder in [&folders.out, &folders.card] {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
     let file = StateFile::new(&folders.state, recipe)?;
     let mut training = Training::new(recipe)?;
     let mut done = 0;
@@ -126,7 +131,7 @@ pub fn run(recipe: &impl Task, folders: &Folders, command: &str, stop_after: Opt
         begun.elapsed().as_secs_f64()
     );
     let card = card(recipe, &path, command)?;
-    write_json(&folders.out.join(format!("{name}.card.json")), &card)?;
+    write_json(&folders.card.join(format!("{name}.card.json")), &card)?;
     file.remove();
     Ok(Some(card))
 }
