@@ -6,7 +6,7 @@ mod comparison;
 mod formula;
 
 use candle_core::{DType, Result, Shape, Var};
-use resnet::{Block, Config, Parameters, ResNet, Shortcut, Stem, checkpoints};
+use resnet::{Block, Config, Parameters, ResNet, Shortcut, Stem};
 use serde::Deserialize;
 
 use comparison::{Comparison, DTYPES, Digest};
