@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
-use draw::{BarChart, Figure, ImagePanel, MapGrid};
+use draw::{Chart, Figure, ImagePanel, MapGrid};
 use resnet::ResNet;
 use scenes::{Sampler, Shape, photo};
 use serde::Serialize;
@@ -204,10 +204,10 @@ pub fn show(shown: &Shown, input: &Input, figure: &Path) -> Result<Showing> {
     let few = classes.len() <= BARS;
     let answer = |shown: &[Guess], best: &str| {
         let bars = shown.iter().map(|guess| f64::from(guess.probability));
-        BarChart::new(shown.iter().map(|guess| guess.class.as_str()))
+        Chart::over(shown.iter().map(|guess| guess.class.as_str()))
             .title(format!("answer: {best}"))
             .y_label("probability")
-            .group("probability", bars.collect::<Vec<_>>())
+            .bars("probability", bars.collect::<Vec<_>>())
     };
     let by_probability = |a: &Guess, b: &Guess| b.probability.total_cmp(&a.probability);
     let best = probabilities.iter().min_by(|a, b| by_probability(a, b));

@@ -1,7 +1,7 @@
 //! 1.9: four designs at two scales of the first weights.
 
 use anyhow::Result;
-use draw::{Figure, LineChart, Series};
+use draw::{Chart, Figure, Series};
 use lesson01::{Design, gradient_norms};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -57,7 +57,7 @@ pub fn draw(_: &Material) -> Result<Figure> {
             .collect::<Result<Vec<_>>>()?;
         let input = normal(&mut random, SHAPE, 1.0)?;
         let output_gradient = normal(&mut random, SHAPE, 1.0)?;
-        let mut chart = LineChart::new()
+        let mut chart = Chart::new()
             .title(title)
             .x_label("block, from the image (1) to the loss (50)")
             .y_label("gradient norm, relative to the last block")

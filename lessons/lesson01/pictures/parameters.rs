@@ -1,7 +1,7 @@
 //! 1.7: where the parameters are.
 
 use anyhow::Result;
-use draw::{BarChart, Figure};
+use draw::{Chart, Figure};
 use lesson01::parameter_count;
 use resnet::Config;
 use studio::Material;
@@ -18,8 +18,8 @@ pub fn draw(_: &Material) -> Result<Figure> {
     Ok(Figure::new("Parameters of the five networks of the paper")
         .caption("Millions of parameters, by your parameter_count (1.7). ResNet-50 is as deep as ResNet-34 in blocks.")
         .panel(
-            BarChart::new(all.iter().map(Config::name))
-                .group("parameters", millions)
+            Chart::over(all.iter().map(Config::name))
+                .bars("parameters", millions)
                 .y_label("million")
                 .with_numbers(),
         )

@@ -1,7 +1,7 @@
 //! 1.8: what one unit in the middle sees.
 
 use anyhow::Result;
-use draw::{BarChart, Figure, ImagePanel, Region, palette};
+use draw::{Chart, Figure, ImagePanel, Region, palette};
 use lesson01::receptive_field;
 use resnet::{Block, Config, Window};
 use scenes::{Sampler, Scene};
@@ -51,9 +51,9 @@ pub fn draw(_: &Material) -> Result<Figure> {
         )
         .panel(panel)
         .panel(
-            BarChart::new(fields.iter().map(|(name, _)| name.as_str()))
-                .group("size", fields.iter().map(|(_, field)| field.size as f64))
-                .group("stride", fields.iter().map(|(_, field)| field.stride as f64))
+            Chart::over(fields.iter().map(|(name, _)| name.as_str()))
+                .bars("size", fields.iter().map(|(_, field)| field.size as f64))
+                .bars("stride", fields.iter().map(|(_, field)| field.stride as f64))
                 .y_label("pixels of the image")
                 .with_numbers()
                 .title("size and stride of the receptive field"),

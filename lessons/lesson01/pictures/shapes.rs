@@ -1,7 +1,7 @@
 //! 1.6: an image on its way: fewer places, more features.
 
 use anyhow::Result;
-use draw::{Figure, LineChart, Series};
+use draw::{Chart, Figure, Series};
 use lesson01::shape_table;
 use resnet::Config;
 use studio::Material;
@@ -18,8 +18,7 @@ pub fn draw(_: &Material) -> Result<Figure> {
              places along a side, and how many numbers that makes.",
         )
         .panel(
-            LineChart::new()
-                .x_names(maps.iter().map(|(name, _)| name.as_str()))
+            Chart::over(maps.iter().map(|(name, _)| name.as_str()))
                 .x_label("layer")
                 .y_label("count")
                 .log_y()

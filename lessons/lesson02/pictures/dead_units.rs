@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use candle_core::Tensor;
-use draw::{Figure, LineChart, Series};
+use draw::{Chart, Figure, Series};
 use lesson02::Peaks;
 use studio::Material;
 
@@ -32,7 +32,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
         Ok(())
     })?;
     let chart = |title: &str, what: &str| {
-        LineChart::new()
+        Chart::new()
             .title(title)
             .x_label("images seen")
             .y_label(format!("share of the {what} that never fired so far"))

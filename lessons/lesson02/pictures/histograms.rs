@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use candle_core::DType;
-use draw::{Figure, Histogram as Bars};
+use draw::{Chart, Figure, Series};
 use lesson02::Histogram;
 use studio::Material;
 
@@ -41,7 +41,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
             None => Ok(()),
         }
     })?;
-    let panel = |index: usize| -> Result<Bars> {
+    let panel = |index: usize| -> Result<Chart> {
         let Some(h) = &counted[index] else {
             bail!("expected at least one batch, got none");
         };
@@ -49,13 +49,11 @@ pub fn draw(material: &Material) -> Result<Figure> {
         let edges = (0..=BINS).map(|bin| h.low + (h.high - h.low) * bin as f64 / BINS as f64);
         let percent = h.counts.iter().map(|&count| 100.0 * count as f64 / all);
         let outside = 100.0 * (h.below + h.above) as f64 / all;
-        Ok(Bars::from_counts(edges, percent)?
+        Ok(Chart::new()
             .title(sites[index])
-            .x_label(format!(
-                "−{high:.1} to {high:.1}; {outside:.1} % outside",
-                high = h.high
-            ))
-            .y_label("% of the values"))
+            .x_label(format!("activation; {outside:.1} % outside"))
+            .y_label("% of the values")
+            .series(Series::histogram("values", edges, percent)?))
     };
     let mut figure = Figure::new("Before and after the ReLU").caption(format!(
         "{}, {images} {}; {BINS} bins, by your Histogram (2.6). Upper row: before the last ReLU of the stem and of each \

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use draw::{Figure, ImagePanel, LineChart, Series};
+use draw::{Chart, Figure, ImagePanel, Series};
 use lesson02::{DIVERGING, JET, Rgb, Scaling, VIRIDIS, colorize, for_display};
 use studio::Material;
 
@@ -35,7 +35,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
         material.network_name(),
         sample.name,
     ));
-    let mut chart = LineChart::new()
+    let mut chart = Chart::new()
         .title("lightness")
         .x_label("value")
         .y_label("lightness (CIELAB)")

@@ -1,7 +1,7 @@
 //! 2.4: are early layers denser?
 
 use anyhow::Result;
-use draw::{Figure, LineChart, Series, Table, palette};
+use draw::{Chart, Figure, Series, Table, palette};
 use lesson02::sparsity;
 use resnet::ResNet;
 use studio::Material;
@@ -30,9 +30,8 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let untrained = shares(material, &untrained, images, &sites)?;
 
     let names = || outputs.iter().map(|site| short(site));
-    let mut chart = LineChart::new()
+    let mut chart = Chart::over(names())
         .title("sparsity over depth")
-        .x_names(names())
         .x_label("block, from the image to the answer")
         .y_label("share of zeros")
         .y_range(0.0..=1.0);
@@ -51,7 +50,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
         let percent = shares().map(|share| format!("{:.1}", 100.0 * share));
         table = table.row(std::iter::once(name.to_string()).chain(percent));
     }
-    let mut ranks = LineChart::new()
+    let mut ranks = Chart::new()
         .title("trained, channels of a site, sorted")
         .x_label("share of the site's channels")
         .y_label("sparsity of the channel")

@@ -1,7 +1,7 @@
 //! 2.3: mean, standard deviation, minimum and maximum over depth, as a table and as curves.
 
 use anyhow::Result;
-use draw::{Figure, LineChart, Series, Table};
+use draw::{Chart, Figure, Series, Table};
 use lesson02::{Statistics, Summary};
 use studio::Material;
 
@@ -44,16 +44,14 @@ pub fn draw(material: &Material) -> Result<Figure> {
         .panel(table)
         .next_row()
         .panel(
-            LineChart::new()
-                .x_names(sites.iter().map(|site| short(site)))
+            Chart::over(sites.iter().map(|site| short(site)))
                 .x_label("site, from the image to the answer")
                 .y_label("activation")
                 .series(curve("mean", |s| s.mean))
                 .series(curve("standard deviation", |s| s.std)),
         )
         .panel(
-            LineChart::new()
-                .x_names(sites.iter().map(|site| short(site)))
+            Chart::over(sites.iter().map(|site| short(site)))
                 .x_label("site, from the image to the answer")
                 .y_label("activation")
                 .series(curve("maximum", |s| s.max))

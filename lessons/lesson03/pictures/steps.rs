@@ -3,7 +3,7 @@
 use anyhow::Result;
 use candle_core::Tensor;
 use candle_nn::ops::softmax;
-use draw::{Figure, ImagePanel, LineChart, Series};
+use draw::{Chart, Figure, ImagePanel, Series};
 use lesson03::{Function, Optimizer, Settings, Target, objective, score};
 use studio::Material;
 
@@ -25,7 +25,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
         settings: adam,
         ..PLAIN
     };
-    let mut chart = LineChart::new()
+    let mut chart = Chart::new()
         .title(format!("{site}, channel {channel}"))
         .x_label("step")
         .y_label("objective before the step");

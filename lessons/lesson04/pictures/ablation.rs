@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use draw::{BarChart, Figure};
+use draw::{Chart, Figure};
 use lesson04::{Effect, PENALTY, Standardizer, effect, fit_probe, random_rotation, without_direction, without_units};
 use resnet::ResNet;
 use scenes::Colour;
@@ -57,7 +57,7 @@ fn strongest_unit(material: &Material) -> Result<(usize, usize)> {
 
 /// How well one unit of layer4 tells a class, and what taking it out does: in the network, and in a copy where the unit's
 /// outgoing weights are 0.
-fn read_and_used(material: &Material, unit: usize, class: usize) -> Result<[BarChart; 2]> {
+fn read_and_used(material: &Material, unit: usize, class: usize) -> Result<[Chart; 2]> {
     let network = material.network();
     let mut weights = network.parameters().clone();
     let mut fc = weights["fc.weight"].to_vec2::<f32>()?;
@@ -81,15 +81,15 @@ fn read_and_used(material: &Material, unit: usize, class: usize) -> Result<[BarC
     }
     let names = ["the network", "outgoing weights 0"];
     Ok([
-        BarChart::new(names)
+        Chart::over(names)
             .title(format!("can be read from unit {unit}"))
-            .group("accuracy", read)
+            .bars("accuracy", read)
             .level("majority", share)
             .y_label("accuracy of a probe")
             .with_numbers(),
-        BarChart::new(names)
+        Chart::over(names)
             .title("changes when it is taken out")
-            .group("change", used)
+            .bars("change", used)
             .y_label("mean |change| of a logit")
             .with_numbers(),
     ])
@@ -111,12 +111,12 @@ fn effects(
 }
 
 /// How much the logits change when a direction is taken out at each site.
-fn directions(material: &Material, class: usize) -> Result<BarChart> {
+fn directions(material: &Material, class: usize) -> Result<Chart> {
     let network = material.network();
     let scene = |batch: &Batch| batch.rendered.iter().map(|one| one.scene.clone()).collect();
     let (rows, scenes) = gather(material, network, 1000, &SITES, 1, scene)?;
     let tasks = properties(&scenes);
-    let mut chart = BarChart::new(SITES).title("one direction taken out");
+    let mut chart = Chart::over(SITES).title("one direction taken out");
     for (name, task, label) in [
         (material.class_name(class), Some(&tasks[0]), class),
         ("red", Some(&tasks[1]), Colour::Red.index()),
@@ -136,7 +136,7 @@ fn directions(material: &Material, class: usize) -> Result<BarChart> {
             let without = |images: &Tensor| without_direction(network, images, site, &direction);
             heights.push(effects(material, network, without)?.logit_change);
         }
-        chart = chart.group(name, heights);
+        chart = chart.bars(name, heights);
     }
     Ok(chart.y_label("mean |change| of a logit"))
 }

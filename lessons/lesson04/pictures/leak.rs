@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use draw::{BarChart, Figure};
+use draw::{Chart, Figure};
 use lesson04::{Task, control_labels, features, score, split};
 use scenes::Texture;
 use studio::Material;
@@ -39,7 +39,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
     });
     let tasks: Vec<&Task> = [0, 1, 3, 5].iter().map(|&i| &tasks[i]).collect();
     let every_row: Vec<usize> = (0..scenes.len()).collect();
-    let mut chart = BarChart::new(tasks.iter().map(|task| task.name.as_str()));
+    let mut chart = Chart::over(tasks.iter().map(|task| task.name.as_str()));
     for (name, groups) in [
         ("views on both sides", &every_row),
         ("all views on one side", &of_scene),
@@ -49,7 +49,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
             .iter()
             .map(|task| Ok(score(&rows, &task.labels, task.classes, &train, &test)?.accuracy))
             .collect::<Result<Vec<_>>>()?;
-        chart = chart.group(name, heights);
+        chart = chart.bars(name, heights);
     }
     Ok(Figure::new("A split that leaks")
         .caption(format!(

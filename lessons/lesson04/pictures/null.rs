@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use candle_core::Tensor;
-use draw::{Figure, LineChart, Series};
+use draw::{Chart, Figure, Series};
 use lesson04::best_concepts;
 use scenes::Concept;
 use studio::Material;
@@ -25,7 +25,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
             best.sort_by(|a, b| b.total_cmp(a));
             Ok(Series::over_index(name, best))
         };
-        let mut chart = LineChart::new()
+        let mut chart = Chart::new()
             .title(&layer.site)
             .x_label("units, best first")
             .y_label("IoU with the best concept")

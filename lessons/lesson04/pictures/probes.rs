@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use candle_core::Tensor;
-use draw::{LineChart, Series};
+use draw::{Chart, Series};
 use lesson04::{PENALTY, Score, Standardizer, Task, fit_probe};
 use scenes::Scene;
 
@@ -44,10 +44,9 @@ pub fn line(name: &str, scores: &[Score]) -> Series {
 }
 
 /// A chart of accuracy over the sites.
-pub fn over_depth(title: &str) -> LineChart {
-    LineChart::new()
+pub fn over_depth(title: &str) -> Chart {
+    Chart::over(SITES)
         .title(title)
-        .x_names(SITES)
         .y_label("accuracy on test images")
         .y_range(0.0..=1.02)
 }

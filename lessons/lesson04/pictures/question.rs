@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use candle_core::Tensor;
-use draw::{BarChart, Figure};
+use draw::{Chart, Figure};
 use lesson04::pool;
 use studio::{Batch, Material};
 
@@ -50,9 +50,9 @@ pub fn draw(material: &Material) -> Result<Figure> {
             .map(|(_, rows)| accuracy(rows, labels, classes))
             .collect::<Result<Vec<_>>>()?;
         figure = figure.panel(
-            BarChart::new(sources.iter().map(|(name, _)| name.as_str()))
+            Chart::over(sources.iter().map(|(name, _)| name.as_str()))
                 .title(title)
-                .group("accuracy", heights)
+                .bars("accuracy", heights)
                 .level("majority", share_of_commonest(&labels[..trained], &labels[trained..]))
                 .y_label("accuracy on test images")
                 .with_numbers(),

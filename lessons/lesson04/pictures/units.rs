@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use draw::{BarChart, Figure, Table};
+use draw::{Chart, Figure, Table};
 use lesson04::best_concepts;
 use scenes::Concept;
 use studio::Material;
@@ -33,7 +33,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
                 .or_insert_with(|| vec![0; layers.len()])[place] += 1;
         }
     }
-    let mut chart = BarChart::new(SITES).title("units by kind of concept").y_label("units");
+    let mut chart = Chart::over(SITES).title("units by kind of concept").y_label("units");
     for factor in ["shape", "colour", "texture", "badge", "background"] {
         let of_factor = by_concept.iter().filter(|(concept, _)| concept.factor() == factor);
         let mut heights = vec![0.0; SITES.len()];
@@ -43,7 +43,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
                 .zip(counts)
                 .for_each(|(height, &count)| *height += count as f64)
         });
-        chart = chart.group(factor, heights);
+        chart = chart.bars(factor, heights);
     }
     let heads = || Table::new([&["concept"][..], &SITES].concat());
     let row = |(concept, counts): (&Concept, &Vec<usize>)| {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use candle_core::Tensor;
-use draw::{Figure, LineChart, Series};
+use draw::{Chart, Figure, Series};
 use lesson05::{TOP_DOWN, cascade, edges, randomized, rank_correlation, upsample};
 use studio::Material;
 
@@ -59,9 +59,8 @@ pub fn draw(material: &Material) -> Result<Figure> {
         );
     }
     let chart = |title: &str, steps: &[Vec<f64>], labels: Vec<String>| {
-        let mut chart = LineChart::new()
+        let mut chart = Chart::over(labels)
             .title(title)
-            .x_names(labels)
             .y_label("rank correlation with the trained map")
             .y_range(-0.4..=1.05);
         for (method, name) in names().enumerate() {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use draw::{BarChart, Figure};
+use draw::{Chart, Figure};
 use lesson05::{Effect, Repair, effect, finding, repair, repaired};
 use resnet::checkpoints;
 use scenes::{Sampler, Scene};
@@ -60,9 +60,9 @@ pub fn draw(material: &Material) -> Result<Figure> {
             repair.site
         ))
         .panel(
-            BarChart::new(names)
-                .group("as it is", bars(measure(None)?))
-                .group("repaired", bars(measure(Some(&repair))?))
+            Chart::over(names)
+                .bars("as it is", bars(measure(None)?))
+                .bars("repaired", bars(measure(Some(&repair))?))
                 .y_label("share of scenes")
                 .with_numbers(),
         )

@@ -1,7 +1,7 @@
 //! 5.6: the channels that are most active, and those that matter.
 
 use anyhow::Result;
-use draw::{BarChart, Figure};
+use draw::{Chart, Figure};
 use lesson05::{class_score, contributions};
 use studio::Material;
 
@@ -29,10 +29,10 @@ pub fn draw(material: &Material) -> Result<Figure> {
     };
     let chart = |channels: &[usize], title: &str| {
         let of = |values: &[f32]| -> Vec<f64> { channels.iter().map(|&channel| f64::from(values[channel])).collect() };
-        BarChart::new(channels.iter().map(usize::to_string))
-            .group("mean activation", of(&activity))
-            .group(format!("contribution to {}", view.classes[0].1), of(&parts[0]))
-            .group(format!("contribution to {}", view.classes[1].1), of(&parts[1]))
+        Chart::over(channels.iter().map(usize::to_string))
+            .bars("mean activation", of(&activity))
+            .bars(format!("contribution to {}", view.classes[0].1), of(&parts[0]))
+            .bars(format!("contribution to {}", view.classes[1].1), of(&parts[1]))
             .x_label("channel")
             .title(title)
     };

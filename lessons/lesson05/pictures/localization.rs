@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use draw::{Figure, LineChart, Series};
+use draw::{Chart, Figure, Series};
 use lesson05::{edges, localization, saliency, upsample};
 use studio::Material;
 
@@ -66,11 +66,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
     }
     println!("{:20} {:5.1} %", "area of the figure", 100.0 * area);
     let chart = |title: &str, of: fn(&(f64, f64, f64)) -> f64| {
-        let mut chart = LineChart::new()
-            .title(title)
-            .x_names(SITES)
-            .y_label("share")
-            .y_range(0.0..=1.0);
+        let mut chart = Chart::over(SITES).title(title).y_label("share").y_range(0.0..=1.0);
         for ((name, _), scores) in METHODS.iter().zip(scores.chunks(SITES.len())) {
             chart = chart.series(Series::over_index(*name, scores.iter().map(of)).markers());
         }

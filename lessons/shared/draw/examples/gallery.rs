@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use candle_core::{Device, Result, Tensor};
 use draw::{
-    Area, Arrow, BarChart, Colormap, Diagram, Figure, Heatmap, Histogram, ImagePanel, LineChart, MapGrid, Node,
-    PixelGrid, Region, Scale, Series, Share, Table, Upscale, palette,
+    Area, Arrow, Chart, Colormap, Diagram, Figure, Heatmap, ImagePanel, MapGrid, Node, PixelGrid, Region, Scale,
+    Series, Share, Table, Upscale, palette,
 };
 
 fn main() -> Result<()> {
@@ -80,7 +80,7 @@ fn charts() -> Result<Figure> {
         .caption("Made-up values. Categorical colours after Okabe and Ito; markers repeat what colour says.")
         .columns(2)
         .panel(
-            LineChart::new()
+            Chart::new()
                 .title("gradient norm over depth")
                 .x_label("depth (layers)")
                 .y_label("‖∂L/∂w‖, relative")
@@ -90,30 +90,35 @@ fn charts() -> Result<Figure> {
                 .series(Series::new("residual, no batch norm", decay(0.1)).dashed()),
         )
         .panel(
-            LineChart::new()
+            Chart::over(layers)
                 .title("probe accuracy by layer")
                 .y_label("accuracy")
                 .y_range(0.0..=1.0)
-                .x_names(layers)
                 .series(Series::over_index("shape", [0.13, 0.23, 0.78, 0.99, 0.99]).markers())
                 .series(Series::over_index("colour", [0.31, 0.46, 0.43, 0.17, 0.13]).markers())
                 .series(Series::over_index("texture", [0.31, 0.33, 0.32, 0.26, 0.22]).markers())
                 .level("chance", 0.1),
         )
         .panel(
-            BarChart::new(layers)
+            Chart::over(layers)
                 .title("units by concept")
                 .y_label("units")
-                .group("colour", [13.0, 4.0, 4.0, 0.0, 0.0])
-                .group("texture", [2.0, 0.0, 0.0, 0.0, 0.0])
-                .group("shape", [0.0, 0.0, 0.0, 21.0, 76.0])
+                .bars("colour", [13.0, 4.0, 4.0, 0.0, 0.0])
+                .bars("texture", [2.0, 0.0, 0.0, 0.0, 0.0])
+                .bars("shape", [0.0, 0.0, 0.0, 21.0, 76.0])
                 .with_numbers(),
         )
         .panel(
-            Histogram::new(&Tensor::randn(0f32, 1f32, 4000, &Device::Cpu)?)?
+            Chart::new()
                 .title("weights of conv1")
                 .x_label("weight")
-                .line("mean", 0.0),
+                .y_label("count")
+                .series(Series::distribution(
+                    "weights",
+                    &Tensor::randn(0f32, 1f32, 4000, &Device::Cpu)?,
+                    40,
+                )?)
+                .mark("mean", 0.0),
         )
         .next_row()
         .panel(

@@ -1,23 +1,16 @@
-//! The paper: shapes, pictures and text on a plotters bitmap, in pixels of the finished figure.
-//!
-//! plotters draws hard edges; the canvas is three times finer than the figure and averaged at the end, which
-//! smooths every line and letter.
+//! What panels draw with: shapes, pictures and text, in pixels of the finished figure.
 
-use candle_core::{Error, Result, bail};
+use candle_core::{Error, Result};
 use image::{RgbImage, imageops};
-use plotters::coord::Shift;
-use plotters::element::{BitMapElement, Circle, Drawable, PointCollection, Polygon, Rectangle};
-use plotters::prelude::{BitMapBackend, DrawingArea, IntoDrawingArea, RGBAColor, RGBColor};
-use plotters::style::Color;
+use plotters::element::{BitMapElement, Circle, Drawable, PathElement, PointCollection, Polygon, Rectangle};
+use plotters::series::DashedLineSeries;
+use plotters::style::{Color, FontDesc, FontFamily, FontStyle, FontTransform, RGBColor, ShapeStyle};
+use plotters_backend::text_anchor::{HPos, Pos, VPos};
 
 use crate::colormap::{Rgb, palette};
-use crate::font::{self, CAP_HEIGHT, LINE_HEIGHT, Weight};
-
-/// Canvas pixels per pixel of the figure, in each direction.
-const FINER: u32 = 3;
-/// Largest side of a figure, in pixels, and its largest area: nine times that is drawn.
-const LARGEST: u32 = 8192;
-const LARGEST_AREA: u32 = 16_000_000;
+use crate::font::{self, LINE_HEIGHT, Weight};
+use crate::paper::{Area, FAMILY, FINER, Paper};
+use crate::theme::Theme;
 
 /// A rectangle in pixels, y downwards.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -33,6 +26,10 @@ pub struct Rect {
 }
 
 impl Rect {
+    /// A rectangle with this upper left corner and size.
+    pub fn new(x: f32, y: f32, width: f32, height: f32) -> Self {
+        Self { x, y, width, height }
+    }
     /// Right edge.
     pub fn right(&self) -> f32 {
         self.x + self.width
@@ -133,41 +130,47 @@ pub enum Upscale {
     Bilinear,
 }
 
-/// What panels draw on. Coordinates are pixels of the figure; what lies outside is not drawn.
+/// What panels draw on. Coordinates are pixels of the figure; what lies outside is not drawn. Colours of the palette are
+/// those of the figure's theme.
 pub struct Canvas<'a> {
-    area: DrawingArea<BitMapBackend<'a>, Shift>,
+    area: Area<'a>,
+    theme: Theme,
 }
 
-impl Canvas<'_> {
-    /// A white canvas of this size, given to `draw`, then averaged to the finished picture.
-    pub(crate) fn paint(width: u32, height: u32, draw: impl FnOnce(&Canvas<'_>) -> Result<()>) -> Result<RgbImage> {
-        if width == 0 || height == 0 || width > LARGEST || height > LARGEST {
-            bail!("expected a figure of 1 to {LARGEST} pixels a side, got {width}×{height}");
-        }
-        if width * height > LARGEST_AREA {
-            bail!("expected a figure of at most {LARGEST_AREA} pixels, got {width}×{height}");
-        }
-        let (fine_width, fine_height) = (width * FINER, height * FINER);
-        let mut fine = vec![255u8; (fine_width * fine_height * 3) as usize];
-        {
-            let area = BitMapBackend::with_buffer(&mut fine, (fine_width, fine_height)).into_drawing_area();
-            let canvas = Canvas { area };
-            draw(&canvas)?;
-            canvas.area.present().map_err(Error::wrap)?;
-        }
-        Ok(average(&fine, width, height))
+impl<'a> Canvas<'a> {
+    pub(crate) fn new(area: Area<'a>, theme: Theme) -> Self {
+        Self { area, theme }
+    }
+
+    /// Part of the canvas as plotters' drawing area, whose pixels are finer by [`FINER`].
+    pub(crate) fn area(&self, rect: Rect) -> Area<'a> {
+        let ((x, y), (right, bottom)) = (self.fine(rect.x, rect.y), self.fine(rect.right(), rect.bottom()));
+        let part = self.area.clone();
+        part.shrink((x, y), ((right - x).max(1), (bottom - y).max(1)))
     }
 
     /// A filled rectangle.
     pub fn fill(&self, rect: Rect, color: Rgb) -> Result<()> {
-        let corners = [self.fine(rect.x, rect.y), self.fine(rect.right(), rect.bottom())];
-        self.element(&Rectangle::new(corners, solid(color).filled()))
+        self.veil(rect, color, 1.0)
     }
 
     /// A rectangle of glass: what is below shines through; `opacity` 1 hides it.
     pub fn veil(&self, rect: Rect, color: Rgb, opacity: f32) -> Result<()> {
         let corners = [self.fine(rect.x, rect.y), self.fine(rect.right(), rect.bottom())];
-        self.element(&Rectangle::new(corners, solid(color).mix(opacity as f64).filled()))
+        self.element(&Rectangle::new(
+            corners,
+            self.color(color).mix(f64::from(opacity)).filled(),
+        ))
+    }
+
+    /// `color` mixed with the paper: `amount` 0 is paper, 1 the colour itself. For filled areas under text.
+    pub fn tint(&self, color: Rgb, amount: f32) -> Rgb {
+        let (color, paper) = (self.theme.ink(color), self.theme.ink(palette::WHITE));
+        let amount = amount.clamp(0.0, 1.0);
+        std::array::from_fn(|c| {
+            let (from, to) = (f32::from(paper[c]), f32::from(color[c]));
+            (from + (to - from) * amount).round() as u8
+        })
     }
 
     /// The outline of a rectangle, `width` pixels wide, drawn around it.
@@ -175,30 +178,10 @@ impl Canvas<'_> {
         let Rect { x, y, .. } = rect;
         let (outer_width, outer_height) = (rect.width + 2.0 * width, rect.height + 2.0 * width);
         for side in [
-            Rect {
-                x: x - width,
-                y: y - width,
-                width: outer_width,
-                height: width,
-            },
-            Rect {
-                x: x - width,
-                y: rect.bottom(),
-                width: outer_width,
-                height: width,
-            },
-            Rect {
-                x: x - width,
-                y: y - width,
-                width,
-                height: outer_height,
-            },
-            Rect {
-                x: rect.right(),
-                y: y - width,
-                width,
-                height: outer_height,
-            },
+            Rect::new(x - width, y - width, outer_width, width),
+            Rect::new(x - width, rect.bottom(), outer_width, width),
+            Rect::new(x - width, y - width, width, outer_height),
+            Rect::new(rect.right(), y - width, width, outer_height),
         ] {
             self.fill(side, color)?;
         }
@@ -207,104 +190,85 @@ impl Canvas<'_> {
 
     /// A filled polygon.
     pub fn polygon(&self, corners: &[[f32; 2]], color: Rgb) -> Result<()> {
-        let corners: Vec<_> = corners.iter().map(|&[x, y]| self.fine(x, y)).collect();
-        self.element(&Polygon::new(corners, solid(color).filled()))
+        self.element(&Polygon::new(self.points(corners), self.color(color).filled()))
     }
 
     /// A filled disc.
     pub fn disc(&self, [x, y]: [f32; 2], radius: f32, color: Rgb) -> Result<()> {
         let radius = (radius * FINER as f32).round() as i32;
-        self.element(&Circle::new(self.fine(x, y), radius, solid(color).filled()))
+        self.element(&Circle::new(self.fine(x, y), radius, self.color(color).filled()))
     }
 
-    /// A line through `points` with round joints, `width` pixels wide.
+    /// A line through `points`, `width` pixels wide.
     pub fn line(&self, points: &[[f32; 2]], color: Rgb, width: f32) -> Result<()> {
-        for pair in points.windows(2) {
-            let [[x0, y0], [x1, y1]] = [pair[0], pair[1]];
-            let length = (x1 - x0).hypot(y1 - y0);
-            if length == 0.0 {
-                continue;
-            }
-            let (dx, dy) = ((x1 - x0) / length * width / 2.0, (y1 - y0) / length * width / 2.0);
-            self.polygon(
-                &[
-                    [x0 - dy, y0 + dx],
-                    [x1 - dy, y1 + dx],
-                    [x1 + dy, y1 - dx],
-                    [x0 + dy, y0 - dx],
-                ],
-                color,
-            )?;
-        }
-        if width > 1.0 && points.len() > 2 {
-            for &joint in &points[1..points.len() - 1] {
-                self.disc(joint, width / 2.0, color)?;
-            }
-        }
-        Ok(())
+        self.element(&PathElement::new(self.points(points), self.stroke(color, width)))
     }
 
     /// A dashed line through `points`.
     pub fn dashed(&self, points: &[[f32; 2]], color: Rgb, width: f32) -> Result<()> {
-        let (dash, period) = (3.5 * width + 2.0, 6.0 * width + 4.0);
-        let mut along = 0.0; // where the segment starts in the rhythm of dashes
-        for pair in points.windows(2) {
-            let [[x0, y0], [x1, y1]] = [pair[0], pair[1]];
-            let length = (x1 - x0).hypot(y1 - y0);
-            let at = |d: f32| [x0 + (x1 - x0) * d / length, y0 + (y1 - y0) * d / length];
-            let mut start = -along;
-            while start < length {
-                let (from, to) = (start.max(0.0), (start + dash).min(length));
-                if to > from {
-                    self.line(&[at(from), at(to)], color, width)?;
-                }
-                start += period;
-            }
-            along = (along + length) % period;
-        }
-        Ok(())
+        let [dash, space] = Self::dashes(width);
+        let line = DashedLineSeries::new(self.points(points), dash, space, self.stroke(color, width));
+        line.into_iter()
+            .try_for_each(|element| self.area.draw(&element))
+            .map_err(Error::wrap)
+    }
+
+    /// Dash and space of a dashed line of this width, in pixels of the paper.
+    pub(crate) fn dashes(width: f32) -> [u32; 2] {
+        [3.5 * width + 2.0, 2.5 * width + 2.0].map(|length| (length * FINER as f32) as u32)
     }
 
     /// A picture stretched over `rect`, smoothed when it has to shrink.
     pub fn image(&self, rect: Rect, image: &RgbImage, upscale: Upscale) -> Result<()> {
-        let (x, y) = self.fine(rect.x, rect.y);
-        let (right, bottom) = self.fine(rect.right(), rect.bottom());
+        let ((x, y), (right, bottom)) = (self.fine(rect.x, rect.y), self.fine(rect.right(), rect.bottom()));
         let (width, height) = ((right - x).max(1) as u32, (bottom - y).max(1) as u32);
         let shrinks = image.width() > width || image.height() > height;
-        let stretched = if upscale == Upscale::Nearest && !shrinks {
-            nearest(image, width, height)
-        } else {
+        let smooth = (upscale == Upscale::Bilinear || shrinks).then(|| {
+            let (width, height) = (width.div_ceil(FINER), height.div_ceil(FINER));
             imageops::resize(image, width, height, imageops::FilterType::Triangle)
-        };
-        let element = BitMapElement::with_owned_buffer((x, y), (width, height), stretched.into_raw());
-        self.element(&element.ok_or_else(|| Error::msg("a picture lost its pixels while stretched"))?)
+        });
+        let image = smooth.as_ref().unwrap_or(image);
+        // A few rows at a time: the stretched picture may be large.
+        const ROWS: u32 = 64;
+        for first in (0..height).step_by(ROWS as usize) {
+            let rows = ROWS.min(height - first);
+            let stretched = RgbImage::from_fn(width, rows, |x, y| {
+                *image.get_pixel(x * image.width() / width, (first + y) * image.height() / height)
+            });
+            let place = (x, y + first as i32);
+            let element = BitMapElement::with_owned_buffer(place, (width, rows), stretched.into_raw());
+            self.element(&element.ok_or_else(|| Error::msg("a picture lost its pixels while stretched"))?)?;
+        }
+        Ok(())
     }
 
     /// One line of text that never leaves `rect`: shrunk, then cut with "…". Returns the size it was drawn at.
     pub fn text(&self, rect: Rect, text: &str, style: TextStyle) -> Result<f32> {
         let (text, size) = font::fit(text, style.size.min(rect.height / 0.9), style.weight, rect.width);
-        let width = font::measure(&text, size, style.weight);
         let x = match style.align {
             Align::Left => rect.x,
-            Align::Center => rect.x + (rect.width - width) / 2.0,
-            Align::Right => rect.right() - width,
+            Align::Center => rect.x + rect.width / 2.0,
+            Align::Right => rect.right(),
         };
-        let baseline = rect.y + (rect.height + CAP_HEIGHT * size) / 2.0;
-        self.glyphs([x, baseline], &text, size, style, |x, y| (x, y))?;
+        let place = self.fine(x, rect.y + rect.height / 2.0);
+        let style = self.letters(TextStyle { size, ..style });
+        self.area.draw_text(&text, &style, place).map_err(Error::wrap)?;
         Ok(size)
     }
 
     /// One line of text that reads from bottom to top, centred in `rect`.
     pub fn text_upwards(&self, rect: Rect, text: &str, style: TextStyle) -> Result<()> {
         let (text, size) = font::fit(text, style.size.min(rect.width / 0.9), style.weight, rect.height);
-        let width = font::measure(&text, size, style.weight);
         let y = match style.align {
             Align::Left => rect.bottom(),
-            Align::Center => rect.bottom() - (rect.height - width) / 2.0,
-            Align::Right => rect.y + width,
+            Align::Center => rect.y + rect.height / 2.0,
+            Align::Right => rect.y,
         };
-        let baseline = rect.x + (rect.width + CAP_HEIGHT * size) / 2.0;
-        self.glyphs([baseline, y], &text, size, style, |x, y| (y, -x))
+        let place = self.fine(rect.x + rect.width / 2.0, y);
+        let style = self
+            .letters(TextStyle { size, ..style })
+            .transform(FontTransform::Rotate270);
+        self.area.draw_text(&text, &style, place).map_err(Error::wrap)
     }
 
     /// Text broken into lines that never leave `rect`; smaller if there are too many.
@@ -323,40 +287,44 @@ impl Canvas<'_> {
         let lines = &lines[..lines.len().min(room)];
         let top = rect.y + (rect.height - lines.len() as f32 * line_height).max(0.0) / 2.0;
         for (i, line) in lines.iter().enumerate() {
-            let line_box = Rect {
-                y: top + i as f32 * line_height,
-                height: line_height,
-                ..rect
-            };
-            self.text(line_box, line, TextStyle { size, ..style })?;
+            let place = Rect::new(rect.x, top + i as f32 * line_height, rect.width, line_height);
+            self.text(place, line, TextStyle { size, ..style })?;
         }
         Ok(())
     }
 
-    fn glyphs(
-        &self,
-        [x, y]: [f32; 2],
-        text: &str,
-        size: f32,
-        style: TextStyle,
-        turn: impl Fn(i32, i32) -> (i32, i32),
-    ) -> Result<()> {
-        let (x, y) = self.fine(x, y);
-        let mut outcome = Ok(());
-        font::rasterize(text, size * FINER as f32, style.weight, |dx, dy, coverage| {
-            let (dx, dy) = turn(dx, dy);
-            let [r, g, b] = style.color;
-            if let Err(error) = self
-                .area
-                .draw_pixel((x + dx, y + dy), &RGBAColor(r, g, b, coverage as f64))
-            {
-                outcome = Err(Error::wrap(error));
-            }
-        });
-        outcome
+    /// A colour in the figure's theme.
+    pub(crate) fn color(&self, color: Rgb) -> RGBColor {
+        let [r, g, b] = self.theme.ink(color);
+        RGBColor(r, g, b)
     }
 
-    /// Figure pixels to canvas pixels.
+    /// A line of this width, in pixels of the figure.
+    pub(crate) fn stroke(&self, color: Rgb, width: f32) -> ShapeStyle {
+        self.color(color)
+            .stroke_width((width * FINER as f32).round().max(1.0) as u32)
+    }
+
+    /// A text style as plotters has it, centred from top to bottom.
+    pub(crate) fn letters(&self, style: TextStyle) -> plotters::style::TextStyle<'static> {
+        let weight = match style.weight {
+            Weight::Regular => FontStyle::Normal,
+            Weight::Bold => FontStyle::Bold,
+        };
+        let across = match style.align {
+            Align::Left => HPos::Left,
+            Align::Center => HPos::Center,
+            Align::Right => HPos::Right,
+        };
+        let font = FontDesc::new(FontFamily::Name(FAMILY), f64::from(style.size * FINER as f32), weight);
+        font.color(&self.color(style.color)).pos(Pos::new(across, VPos::Center))
+    }
+
+    fn points(&self, points: &[[f32; 2]]) -> Vec<(i32, i32)> {
+        points.iter().map(|&[x, y]| self.fine(x, y)).collect()
+    }
+
+    /// Figure pixels to paper pixels.
     fn fine(&self, x: f32, y: f32) -> (i32, i32) {
         ((x * FINER as f32).round() as i32, (y * FINER as f32).round() as i32)
     }
@@ -364,35 +332,8 @@ impl Canvas<'_> {
     fn element<'e, E>(&self, element: &'e E) -> Result<()>
     where
         for<'b> &'b E: PointCollection<'b, (i32, i32)>,
-        E: for<'b> Drawable<BitMapBackend<'b>> + 'e,
+        E: for<'b> Drawable<Paper<'b>> + 'e,
     {
         self.area.draw(element).map_err(Error::wrap)
     }
-}
-
-fn solid([r, g, b]: Rgb) -> RGBColor {
-    RGBColor(r, g, b)
-}
-
-fn nearest(image: &RgbImage, width: u32, height: u32) -> RgbImage {
-    RgbImage::from_fn(width, height, |x, y| {
-        *image.get_pixel(x * image.width() / width, y * image.height() / height)
-    })
-}
-
-/// Each figure pixel is the mean of its `FINER`² canvas pixels.
-fn average(fine: &[u8], width: u32, height: u32) -> RgbImage {
-    let row = (width * FINER * 3) as usize;
-    RgbImage::from_fn(width, height, |x, y| {
-        let mut sum = [0u32; 3];
-        for dy in 0..FINER {
-            let start = (y * FINER + dy) as usize * row + (x * FINER * 3) as usize;
-            for pixel in fine[start..start + 3 * FINER as usize].chunks_exact(3) {
-                for (total, &byte) in sum.iter_mut().zip(pixel) {
-                    *total += byte as u32;
-                }
-            }
-        }
-        image::Rgb(sum.map(|s| ((s + FINER * FINER / 2) / (FINER * FINER)) as u8))
-    })
 }

@@ -116,7 +116,8 @@ fn lab_to_rgb([l, a, b]: [f32; 3]) -> Rgb {
     })
 }
 
-/// Colours that people with any kind of colour vision can tell apart (Okabe and Ito 2008), and greys.
+/// Colours that people with any kind of colour vision can tell apart (Okabe and Ito 2008), and greys. They are named as they
+/// look on white; [`Theme::ink`](crate::Theme::ink) gives those of the dark theme.
 pub mod palette {
     use super::Rgb;
 
@@ -141,14 +142,14 @@ pub mod palette {
     /// Paper.
     pub const WHITE: Rgb = [255, 255, 255];
 
+    /// Text on a dark picture, whatever the theme.
+    pub const ON_DARK: Rgb = [250, 250, 250];
+    /// Text on a light picture, whatever the theme.
+    pub const ON_LIGHT: Rgb = [24, 24, 24];
+
     /// The colour of the `index`-th series; after seven they begin again.
     pub fn series(index: usize) -> Rgb {
         [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK][index % 7]
-    }
-
-    /// `color` mixed with white: `amount` 0 is white, 1 the colour itself. For filled areas under dark text.
-    pub fn tint(color: Rgb, amount: f32) -> Rgb {
-        color.map(|c| (255.0 - (255.0 - c as f32) * amount.clamp(0.0, 1.0)).round() as u8)
     }
 }
 

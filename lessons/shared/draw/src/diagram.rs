@@ -342,6 +342,10 @@ impl Panel for Diagram {
         (bottom - top) * UNIT
     }
 
+    fn is_vector(&self) -> bool {
+        true
+    }
+
     fn draw(&self, canvas: &Canvas<'_>, area: Rect) -> Result<()> {
         if self.nodes.is_empty() && self.areas.is_empty() && self.texts.is_empty() {
             bail!("expected a diagram with at least one node, area or text, got none");
@@ -370,8 +374,8 @@ impl Panel for Diagram {
         for each in &self.areas {
             let size = [each.opposite[0] - each.corner[0], each.opposite[1] - each.corner[1]];
             let place = rect(each.corner, size);
-            canvas.fill(place, palette::tint(each.color, 0.07))?;
-            canvas.outline(place, palette::tint(each.color, 0.5), 1.0)?;
+            canvas.fill(place, canvas.tint(each.color, 0.07))?;
+            canvas.outline(place, canvas.tint(each.color, 0.5), 1.0)?;
             let name = rect(
                 [each.corner[0] + 0.08, each.corner[1] + 0.04],
                 [size[0] - 0.16, LABEL * LINE],
@@ -395,7 +399,7 @@ impl Panel for Diagram {
         for node in &self.nodes {
             let [w, h] = node.extent();
             let place = rect([node.center[0] - w / 2.0, node.center[1] - h / 2.0], [w, h]);
-            let inside = palette::tint(node.color, 0.16);
+            let inside = canvas.tint(node.color, 0.16);
             if node.round {
                 let center = at(node.center);
                 canvas.disc(center, place.width / 2.0, node.color)?;

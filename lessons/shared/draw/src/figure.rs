@@ -10,6 +10,8 @@ use crate::canvas::{Align, Canvas, Rect, TextStyle};
 use crate::colormap::palette;
 use crate::font::{LINE_HEIGHT, Weight, wrap};
 use crate::panel::Panel;
+use crate::paper::{self, Area};
+use crate::theme::Theme;
 
 const MARGIN: f32 = 28.0;
 const GAP: f32 = 26.0;
@@ -58,6 +60,7 @@ pub struct Figure {
     width: Option<u32>,
     height: Option<u32>,
     columns: Option<usize>,
+    theme: Theme,
     /// Blocks of panels; each has its own columns.
     blocks: Vec<Vec<Box<dyn Panel>>>,
 }
@@ -72,6 +75,7 @@ impl Figure {
             width: None,
             height: None,
             columns: None,
+            theme: Theme::Light,
             blocks: vec![Vec::new()],
         }
     }
@@ -119,10 +123,38 @@ impl Figure {
         self
     }
 
+    /// On light or on dark paper.
+    pub fn theme(mut self, theme: Theme) -> Self {
+        self.theme = theme;
+        self
+    }
+
+    /// What is written below the figure.
+    pub fn caption_text(&self) -> &str {
+        &self.caption
+    }
+
+    /// Whether the figure is made of lines and letters alone, so that it can be drawn as SVG.
+    pub fn is_vector(&self) -> bool {
+        self.blocks.iter().flatten().all(|panel| panel.is_vector())
+    }
+
     /// Draws the figure.
     ///
     /// **Errors** if it has no panels, is larger than 8192 pixels a side or 16 million in all, or a panel cannot be drawn.
     pub fn render(&self) -> Result<RgbImage> {
+        self.paint(|width, height, draw| paper::bitmap(width, height, draw))
+    }
+
+    /// Draws the figure as SVG; its letters are those of the browser's font.
+    ///
+    /// **Errors** as [`render`](Self::render), and if a panel shows a picture (see [`is_vector`](Self::is_vector)).
+    pub fn svg(&self) -> Result<String> {
+        self.paint(|width, height, draw| paper::svg(width, height, draw))
+    }
+
+    /// Lays the figure out and gives `paint` its size and what draws it.
+    fn paint<T>(&self, paint: impl FnOnce(u32, u32, &dyn Fn(&Area<'_>) -> Result<()>) -> Result<T>) -> Result<T> {
         let blocks: Vec<Block<'_>> = self
             .blocks
             .iter()
@@ -155,7 +187,9 @@ impl Figure {
         let height = self.height.unwrap_or((around + natural).ceil() as u32);
         let stretch = ((height as f32 - around) / natural).max(0.0);
 
-        Canvas::paint(width, height, |canvas| {
+        let draw = |area: &Area<'_>| {
+            let canvas = &Canvas::new(area.clone(), self.theme);
+            canvas.fill(Rect::new(0.0, 0.0, width as f32, height as f32), palette::WHITE)?;
             let mut place = Rect {
                 x: MARGIN,
                 y: MARGIN,
@@ -190,29 +224,45 @@ impl Figure {
                 )?;
             }
             Ok(())
-        })
+        };
+        paint(width, height, &draw)
     }
 
     /// Draws the figure and writes it as PNG, making the folders on the way. Returns the path.
     ///
+    /// The file gets its name when it is complete: who interrupts this finds the old file or the new one.
+    ///
     /// **Errors** as [`render`](Self::render), or if the file cannot be written; the path is named.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<PathBuf> {
-        let path = path.as_ref();
-        let failed =
-            |e: &dyn std::fmt::Display| Error::msg(format!("could not write the figure {}: {e}", path.display()));
         let picture = self.render()?;
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|e| failed(&e))?;
-        }
-        let file = std::fs::File::create(path).map_err(|e| failed(&e))?;
-        let encoder = PngEncoder::new_with_quality(
-            std::io::BufWriter::new(file),
-            CompressionType::Best,
-            FilterType::Adaptive,
-        );
-        picture.write_with_encoder(encoder).map_err(|e| failed(&e))?;
-        Ok(path.to_path_buf())
+        let mut bytes = vec![];
+        let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::Adaptive);
+        picture.write_with_encoder(encoder).map_err(Error::wrap)?;
+        write(path.as_ref(), &bytes)
     }
+
+    /// Draws the figure and writes it as SVG, as [`save`](Self::save) writes a PNG.
+    pub fn save_svg(&self, path: impl AsRef<Path>) -> Result<PathBuf> {
+        write(path.as_ref(), self.svg()?.as_bytes())
+    }
+}
+
+/// Writes a file beside its place and moves it there.
+fn write(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
+    let failed = |e: std::io::Error| Error::msg(format!("could not write the figure {}: {e}", path.display()));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let partial = folder.join(format!(".{name}.{}", std::process::id()));
+    let moved = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path));
+    if moved.is_err() {
+        std::fs::remove_file(&partial).ok();
+    }
+    moved.map_err(failed)?;
+    Ok(path.to_path_buf())
 }
 
 fn text_height(text: &str, style: TextStyle, width: f32) -> f32 {
@@ -256,6 +306,12 @@ impl<'a> Block<'a> {
         panels
             .map(|p| p.aspect() * height + p.furniture().width + p.furniture().right)
             .fold(1.0, f32::max)
+    }
+
+    /// Room for the widest colour bar of a column.
+    fn column_right(&self, column: usize) -> f32 {
+        let panels = self.rows.iter().filter_map(|row| row.get(column));
+        panels.map(|panel| panel.furniture().right).fold(0.0, f32::max)
     }
 
     fn width(&self, height: f32) -> f32 {
@@ -313,8 +369,16 @@ impl<'a> Block<'a> {
             let mut x = area.x + (area.width - wide * squeeze_x) / 2.0;
             for (column, panel) in row.iter().enumerate() {
                 let width = self.column_width(column, content) * squeeze_x;
+                // A picture without a colour bar stands above one that has a bar, not above picture and bar.
+                let right = panel.furniture().right;
+                let beside = if panel.is_vector() {
+                    0.0
+                } else {
+                    self.column_right(column) - right
+                };
+                let width = (width - beside).max(width / 2.0);
                 if let Some(text) = panel.title() {
-                    let over = (width - panel.furniture().right).max(width / 2.0);
+                    let over = (width - right).max(width / 2.0);
                     canvas.text(
                         Rect {
                             x,
@@ -335,7 +399,7 @@ impl<'a> Block<'a> {
                         height: row_height - title,
                     },
                 )?;
-                x += width + GAP * squeeze_x;
+                x += width + beside + GAP * squeeze_x;
             }
             y += row_height + GAP * squeeze_y;
         }

@@ -1,17 +1,14 @@
 //! One map of numbers in colour, with its colour bar.
 
 use candle_core::{Result, Tensor};
-use image::RgbImage;
 
 use crate::canvas::{Canvas, Margin, Rect, TextStyle, Upscale};
+use crate::coloring::{BAR_WIDTH, Coloring};
 use crate::colormap::{Colormap, palette};
 use crate::font::{Weight, measure};
 use crate::image_panel::{NOTE_HEIGHT, framed, note_below};
 use crate::panel::{Furniture, Panel};
-use crate::values::{Limits, Map, Scale, number, oddities, ticks};
-
-/// Width of a colour bar with its numbers and the gap before it.
-pub(crate) const BAR_WIDTH: f32 = 66.0;
+use crate::values::{Map, Scale, number, oddities};
 
 /// A map of numbers, `[height, width]`, in colour.
 #[derive(Clone, Debug)]
@@ -19,9 +16,7 @@ pub struct Heatmap {
     map: Map,
     title: Option<String>,
     unit: Option<String>,
-    scale: Scale,
-    colormap: Option<Colormap>,
-    upscale: Upscale,
+    coloring: Coloring,
     bar: bool,
     numbers: bool,
 }
@@ -35,9 +30,7 @@ impl Heatmap {
             map: Map::new(map)?,
             title: None,
             unit: None,
-            scale: Scale::MinMax,
-            colormap: None,
-            upscale: Upscale::Nearest,
+            coloring: Coloring::default(),
             bar: true,
             numbers: false,
         })
@@ -57,19 +50,19 @@ impl Heatmap {
 
     /// Which values get the ends of the colormap; [`Scale::over`] gives several maps one scale.
     pub fn scale(mut self, scale: Scale) -> Self {
-        self.scale = scale;
+        self.coloring.scale = scale;
         self
     }
 
     /// The colormap; otherwise viridis, or the diverging map for [`Scale::Symmetric`].
     pub fn colormap(mut self, colormap: Colormap) -> Self {
-        self.colormap = Some(colormap);
+        self.coloring.colormap = Some(colormap);
         self
     }
 
     /// How a small map is enlarged.
     pub fn upscale(mut self, upscale: Upscale) -> Self {
-        self.upscale = upscale;
+        self.coloring.upscale = upscale;
         self
     }
 
@@ -118,8 +111,7 @@ impl Panel for Heatmap {
     }
 
     fn draw(&self, canvas: &Canvas<'_>, area: Rect) -> Result<()> {
-        let limits = self.scale.limits(&self.map.values);
-        let colormap = self.colormap.unwrap_or(self.scale.default_colormap());
+        let limits = self.coloring.limits(&self.map.values);
         let Furniture {
             right, height: bottom, ..
         } = self.furniture();
@@ -130,17 +122,19 @@ impl Panel for Heatmap {
                 ..Margin::default()
             })
             .fit(self.aspect());
-        framed(canvas, place, &self.map.picture(limits, colormap), self.upscale)?;
+        framed(
+            canvas,
+            place,
+            &self.coloring.picture(&self.map, limits),
+            self.coloring.upscale,
+        )?;
         if self.numbers {
-            cell_numbers(canvas, place, &self.map, |value| limits.rgb(value, colormap))?;
+            cell_numbers(canvas, place, &self.map, |value| {
+                limits.rgb(value, self.coloring.colormap())
+            })?;
         }
         if self.bar {
-            let bar = Rect {
-                x: place.right() + 10.0,
-                width: (BAR_WIDTH - 10.0).min(area.right() - place.right() - 10.0),
-                ..place
-            };
-            color_bar(canvas, bar, limits, colormap)?;
+            self.coloring.bar(canvas, place, area, limits)?;
         }
         if let Some(note) = self.note() {
             note_below(canvas, area, place, &note)?;
@@ -173,51 +167,11 @@ pub(crate) fn cell_numbers(
         let dark = 0.299 * r + 0.587 * g + 0.114 * b < 140.0;
         let style = TextStyle {
             size,
-            color: if dark { palette::WHITE } else { palette::BLACK },
+            color: if dark { palette::ON_DARK } else { palette::ON_LIGHT },
             align: crate::canvas::Align::Center,
             ..TextStyle::default()
         };
         canvas.text(Rect { x, y, width, height }, &texts[i], style)?;
-    }
-    Ok(())
-}
-
-/// A vertical colour bar with round numbers beside it; the ends of the scale are the ends of the bar.
-pub(crate) fn color_bar(canvas: &Canvas<'_>, area: Rect, limits: Limits, colormap: Colormap) -> Result<()> {
-    if area.width < 16.0 || area.height < 8.0 {
-        return Ok(());
-    }
-    let bar = Rect { width: 13.0, ..area };
-    let steps = 256;
-    let colors = RgbImage::from_fn(1, steps, |_, y| {
-        image::Rgb(colormap.rgb(1.0 - y as f32 / (steps - 1) as f32))
-    });
-    canvas.image(bar, &colors, Upscale::Nearest)?;
-    canvas.outline(bar, palette::LIGHT, 1.0)?;
-    let wanted = (area.height / 45.0).clamp(1.0, 5.0) as usize;
-    let style = TextStyle {
-        size: 12.0,
-        color: palette::GRAY,
-        ..TextStyle::default()
-    };
-    for (value, label) in ticks(limits.min as f64, limits.max as f64, wanted) {
-        let y = bar.bottom() - limits.place(value as f32) * bar.height;
-        canvas.fill(
-            Rect {
-                x: bar.right() + 1.0,
-                y: y - 0.5,
-                width: 4.0,
-                height: 1.0,
-            },
-            palette::GRAY,
-        )?;
-        let label_box = Rect {
-            x: bar.right() + 8.0,
-            y: y - 8.0,
-            width: area.right() - bar.right() - 8.0,
-            height: 16.0,
-        };
-        canvas.text(label_box, &label, style)?;
     }
     Ok(())
 }

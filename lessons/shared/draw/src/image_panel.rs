@@ -4,9 +4,9 @@ use candle_core::{Result, Tensor};
 use image::RgbImage;
 
 use crate::canvas::{Canvas, Margin, Rect, TextStyle, Upscale};
+use crate::coloring::{BAR_WIDTH, Coloring};
 use crate::colormap::{Colormap, Rgb, palette};
 use crate::font::measure;
-use crate::heatmap::{BAR_WIDTH, color_bar};
 use crate::panel::{Furniture, Panel};
 use crate::values::{Limits, Scale, oddities, picture, values};
 
@@ -48,7 +48,7 @@ pub struct ImagePanel {
     note: Option<String>,
     upscale: Upscale,
     marks: Vec<(Region, Rgb)>,
-    bar: Option<(Limits, Colormap)>,
+    bar: Option<(Limits, Coloring)>,
 }
 
 impl ImagePanel {
@@ -100,7 +100,11 @@ impl ImagePanel {
 
     /// A colour bar beside the image, from `min` to `max`: for an image that numbers have been laid over in colour.
     pub fn bar(mut self, min: f32, max: f32, colormap: Colormap) -> Self {
-        self.bar = Some((Scale::Range { min, max }.limits(&[]), colormap));
+        let coloring = Coloring {
+            colormap: Some(colormap),
+            ..Coloring::default()
+        };
+        self.bar = Some((Scale::Range { min, max }.limits(&[]), coloring));
         self
     }
 
@@ -154,13 +158,8 @@ impl Panel for ImagePanel {
             canvas.outline(mark, palette::WHITE, 3.0)?;
             canvas.outline(mark, color, 2.0)?;
         }
-        if let Some((limits, colormap)) = self.bar {
-            let bar = Rect {
-                x: place.right() + 10.0,
-                width: (BAR_WIDTH - 10.0).min(area.right() - place.right() - 10.0),
-                ..place
-            };
-            color_bar(canvas, bar, limits, colormap)?;
+        if let Some((limits, coloring)) = self.bar {
+            coloring.bar(canvas, place, area, limits)?;
         }
         if let Some(note) = &self.note {
             note_below(canvas, area, place, note)?;

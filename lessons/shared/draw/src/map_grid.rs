@@ -4,11 +4,11 @@ use candle_core::{Result, Tensor, bail};
 use image::RgbImage;
 
 use crate::canvas::{Align, Canvas, Margin, Rect, TextStyle, Upscale};
+use crate::coloring::{BAR_WIDTH, Coloring};
 use crate::colormap::{Colormap, palette};
-use crate::heatmap::{BAR_WIDTH, color_bar};
 use crate::image_panel::{NOTE_HEIGHT, framed, note_below};
 use crate::panel::{Furniture, Panel};
-use crate::values::{Map, Scale, oddities, picture, values};
+use crate::values::{Limits, Map, Scale, oddities, picture, values};
 
 const LABEL_HEIGHT: f32 = 17.0;
 const GAP: f32 = 6.0;
@@ -40,10 +40,8 @@ pub struct MapGrid {
     labels: Vec<String>,
     columns: Option<usize>,
     limit: usize,
-    scale: Scale,
     share: Share,
-    colormap: Option<Colormap>,
-    upscale: Upscale,
+    coloring: Coloring,
 }
 
 impl MapGrid {
@@ -113,10 +111,8 @@ impl MapGrid {
             labels: Vec::new(),
             columns: None,
             limit: usize::MAX,
-            scale: Scale::MinMax,
             share: Share::Each,
-            colormap: None,
-            upscale: Upscale::Nearest,
+            coloring: Coloring::default(),
         }
     }
 
@@ -146,7 +142,7 @@ impl MapGrid {
 
     /// Which values get the ends of the colormap (feature maps only).
     pub fn scale(mut self, scale: Scale) -> Self {
-        self.scale = scale;
+        self.coloring.scale = scale;
         self
     }
 
@@ -158,13 +154,19 @@ impl MapGrid {
 
     /// The colormap of feature maps; otherwise viridis, or the diverging map for [`Scale::Symmetric`].
     pub fn colormap(mut self, colormap: Colormap) -> Self {
-        self.colormap = Some(colormap);
+        self.coloring.colormap = Some(colormap);
+        self
+    }
+
+    /// What the ends of the colour bar stand for, where what is drawn has been rescaled: 0 to 1 that mean 0 to 4.9.
+    pub fn stands_for(mut self, min: f32, max: f32) -> Self {
+        self.coloring.stands_for = Some((min, max));
         self
     }
 
     /// How small pictures are enlarged.
     pub fn upscale(mut self, upscale: Upscale) -> Self {
-        self.upscale = upscale;
+        self.coloring.upscale = upscale;
         self
     }
 
@@ -201,8 +203,8 @@ impl MapGrid {
     fn note(&self) -> String {
         let mut parts = Vec::new();
         match &self.content {
-            Content::Maps(_) if self.has_bar() || matches!(self.scale, Scale::Range { .. }) => {}
-            Content::Maps(_) => parts.push(format!("each map: own scale, {}", self.scale.name())),
+            Content::Maps(_) if self.has_bar() || matches!(self.coloring.scale, Scale::Range { .. }) => {}
+            Content::Maps(_) => parts.push(format!("each map: own scale, {}", self.coloring.scale.name())),
             Content::Filters(_) if self.share == Share::All => {
                 parts.push("RGB weights; grey is 0, one scale for all filters".to_string());
             }
@@ -226,11 +228,13 @@ impl MapGrid {
             Content::Images(images) => Ok(images[..shown].to_vec()),
             Content::Maps(maps) => {
                 let maps = &maps[..shown];
-                let colormap = self.colormap.unwrap_or(self.scale.default_colormap());
                 let common = self.common_limits();
                 Ok(maps
                     .iter()
-                    .map(|m| m.picture(common.unwrap_or_else(|| self.scale.limits(&m.values)), colormap))
+                    .map(|m| {
+                        self.coloring
+                            .picture(m, common.unwrap_or_else(|| self.coloring.limits(&m.values)))
+                    })
                     .collect())
             }
             Content::Filters(filters) => {
@@ -255,14 +259,14 @@ impl MapGrid {
     }
 
     /// The limits of all maps shown, where they share one scale.
-    fn common_limits(&self) -> Option<crate::values::Limits> {
+    fn common_limits(&self) -> Option<Limits> {
         match &self.content {
             Content::Maps(maps) if self.has_bar() => {
                 let all: Vec<f32> = maps[..self.shown()]
                     .iter()
                     .flat_map(|m| m.values.iter().copied())
                     .collect();
-                Some(self.scale.limits(&all))
+                Some(self.coloring.limits(&all))
             }
             _ => None,
         }
@@ -325,7 +329,7 @@ impl Panel for MapGrid {
                 top + row * (height + label_height + gap).round(),
             );
             let place = Rect { x, y, width, height };
-            framed(canvas, place, image, self.upscale)?;
+            framed(canvas, place, image, self.coloring.upscale)?;
             if let Some(text) = self.labels.get(i) {
                 canvas.text(
                     Rect {
@@ -340,20 +344,9 @@ impl Panel for MapGrid {
         }
         let bottom = top + rows * (height + label_height) + (rows - 1.0) * gap;
         if let Some(limits) = self.common_limits() {
-            let right = left + columns * (width + gap) - gap;
-            let height = (bottom - label_height - top).max(1.0);
-            let bar = Rect {
-                x: right + 10.0,
-                y: top,
-                width: (area.right() - right - 10.0).min(BAR_WIDTH - 10.0),
-                height,
-            };
-            color_bar(
-                canvas,
-                bar,
-                limits,
-                self.colormap.unwrap_or(self.scale.default_colormap()),
-            )?;
+            let width = columns * (width + gap) - gap;
+            let maps = Rect::new(left, top, width, (bottom - label_height - top).max(1.0));
+            self.coloring.bar(canvas, maps, area, limits)?;
         }
         let place = Rect {
             x: left,

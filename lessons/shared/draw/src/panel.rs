@@ -29,6 +29,10 @@ pub trait Panel {
     fn preferred_height(&self) -> f32 {
         380.0
     }
+    /// Whether it is made of lines and letters alone and can be drawn as SVG.
+    fn is_vector(&self) -> bool {
+        false
+    }
     /// Draws content and furniture inside `area`, whatever its size.
     fn draw(&self, canvas: &Canvas<'_>, area: Rect) -> Result<()>;
 }

@@ -2,11 +2,11 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use crate::axes::{Key, Mark, draw_legend};
 use crate::canvas::{Canvas, Rect, Upscale};
 use crate::colormap::{Rgb, palette};
 use crate::heatmap::cell_numbers;
 use crate::image_panel::{Region, framed};
+use crate::legend::{self, Key, Mark};
 use crate::panel::{Furniture, Panel};
 use crate::values::{Map, picture};
 
@@ -145,7 +145,7 @@ impl Panel for PixelGrid {
             for (i, (_, region, color)) in self.regions.iter().enumerate() {
                 // Inside an earlier region: its own colour; across one: both shine through.
                 if self.regions[..i].iter().any(|(_, outer, _)| outer.contains(region)) {
-                    canvas.fill(visible(region), palette::tint(*color, 0.22))?;
+                    canvas.fill(visible(region), canvas.tint(*color, 0.22))?;
                 } else {
                     canvas.veil(visible(region), *color, 0.2)?;
                 }
@@ -178,7 +178,7 @@ impl Panel for PixelGrid {
             }
         }
         if let Some(map) = &self.numbers {
-            cell_numbers(canvas, place, map, |_| palette::WHITE)?;
+            cell_numbers(canvas, place, map, |_| canvas.tint(palette::WHITE, 1.0))?;
         }
         for (_, region, color) in &self.regions {
             let place = visible(region);
@@ -194,7 +194,7 @@ impl Panel for PixelGrid {
             )?;
         }
         canvas.outline(place, palette::GRAY, 1.0)?;
-        let legend = Rect {
+        let keys = Rect {
             y: place.bottom() + 4.0,
             height: furniture - 4.0,
             ..area
@@ -202,12 +202,12 @@ impl Panel for PixelGrid {
         // Beside the grid's left edge, one below the other.
         for (i, key) in self.legend().into_iter().enumerate() {
             let line = Rect {
-                y: legend.y + i as f32 * 22.0,
+                y: keys.y + i as f32 * 22.0,
                 height: 22.0,
                 x: place.x - 8.0,
                 width: area.right() - place.x + 8.0,
             };
-            draw_legend(canvas, line, &[key])?;
+            legend::draw(canvas, line, &[key])?;
         }
         Ok(())
     }

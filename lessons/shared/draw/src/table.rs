@@ -73,6 +73,10 @@ impl Panel for Table {
         self.natural().1
     }
 
+    fn is_vector(&self) -> bool {
+        true
+    }
+
     fn draw(&self, canvas: &Canvas<'_>, area: Rect) -> Result<()> {
         if self.heads.is_empty() {
             bail!("expected a table with at least one column, got none");

@@ -69,8 +69,8 @@ impl Scale {
         }
     }
 
-    /// In words, for notes.
-    pub(crate) fn name(self) -> &'static str {
+    /// In words, for notes and captions.
+    pub fn name(self) -> &'static str {
         match self {
             Self::MinMax => "min to max",
             Self::Symmetric => "symmetric around 0",
@@ -194,8 +194,17 @@ pub(crate) fn picture(rgb: &Tensor, byte: impl Fn(f32) -> f32) -> Result<RgbImag
     }))
 }
 
-/// Round values between `min` and `max`, about `wanted` of them, in steps of 1, 2 or 5 times a power of ten.
+/// Round values between `min` and `max`, about `wanted` of them and at least two, in steps of 1, 2 or 5 times a power of
+/// ten.
 pub(crate) fn ticks(min: f64, max: f64, wanted: usize) -> Vec<(f64, String)> {
+    let counts = wanted.max(2)..wanted.max(2) + 8;
+    let found = counts
+        .map(|wanted| round_values(min, max, wanted))
+        .find(|ticks| ticks.len() >= 2);
+    found.unwrap_or_else(|| round_values(min, max, wanted))
+}
+
+fn round_values(min: f64, max: f64, wanted: usize) -> Vec<(f64, String)> {
     let rough = (max - min) / wanted.max(1) as f64;
     if !(rough.is_finite() && rough > 0.0) {
         return vec![(min, number(min, None))];
@@ -243,7 +252,29 @@ pub(crate) fn number(value: f64, step: Option<f64>) -> String {
     } else {
         &text
     };
-    text.replace('-', "−")
+    let (whole, part) = text.split_once('.').map_or((text, ""), |(whole, part)| (whole, part));
+    let sign = if whole.starts_with('-') { "−" } else { "" };
+    // Four digits read well as they are.
+    let whole = match whole.trim_start_matches('-') {
+        digits if digits.len() > 4 => grouped(digits.parse().unwrap_or(0)),
+        digits => digits.to_string(),
+    };
+    if part.is_empty() {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{part}")
+    }
+}
+
+/// A count with separators: 11,689,512.
+pub fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let places = digits.chars().enumerate();
+    let separated = places.flat_map(|(place, digit)| {
+        let comma = place > 0 && (digits.len() - place).is_multiple_of(3);
+        comma.then_some(',').into_iter().chain([digit])
+    });
+    separated.collect()
 }
 
 fn superscript(power: i64) -> String {
@@ -296,5 +327,8 @@ mod tests {
         assert_eq!(number(0.000_25, None), "2.5·10⁻⁴");
         assert_eq!(number(-0.5, None), "−0.5");
         assert_eq!(number(435.0, None), "435");
+        assert_eq!(number(23_456.0, None), "23,456");
+        let counts = [0, 999, 1000, 11_689_512].map(grouped);
+        assert_eq!(counts, ["0", "999", "1,000", "11,689,512"]);
     }
 }

@@ -3,8 +3,8 @@
 use candle_core::{DType, Device, Result, Tensor};
 use draw::image::{Rgb, RgbImage, open};
 use draw::{
-    Area, Arrow, BarChart, Colormap, Diagram, Figure, Heatmap, Histogram, ImagePanel, LineChart, MapGrid, Node,
-    PixelGrid, Region, Scale, Series, Share, Table,
+    Area, Arrow, Chart, Colormap, Diagram, Figure, Heatmap, ImagePanel, MapGrid, Node, PixelGrid, Region, Scale,
+    Series, Share, Table,
 };
 
 fn ramp(shape: &[usize]) -> Tensor {
@@ -93,19 +93,19 @@ fn every_kind(map: &Tensor, sizes: &[(u32, u32)]) -> Result<()> {
         Figure::new(long).panel(MapGrid::filters(&batch)?.title(long).limit(4)),
         Figure::new(long).panel(MapGrid::images(&batch)?.labels([long; 9])),
         Figure::new(long).panel(
-            LineChart::new()
+            Chart::over([long; 3])
                 .log_y()
                 .x_label(long)
                 .y_label(long)
-                .x_names([long; 3])
                 .series(Series::over_index(long, [0.0, f64::NAN, 1e-30])),
         ),
+        Figure::new(long).panel(Chart::over([long; 3]).bars(long, [0.0, -1e9, f64::NAN]).with_numbers()),
         Figure::new(long).panel(
-            BarChart::new([long; 3])
-                .group(long, [0.0, -1e9, f64::NAN])
-                .with_numbers(),
+            Chart::new()
+                .series(Series::distribution(long, map, 3)?)
+                .mark(long, 1e6)
+                .log_y(),
         ),
-        Figure::new(long).panel(Histogram::new(map)?.bins(3).line(long, 1e6).log_y()),
         Figure::new(long).panel(PixelGrid::numbers(map)?.region(
             long,
             Region {
@@ -177,12 +177,10 @@ fn wrong_shapes_and_empty_figures_are_refused() {
         Scale::over(&[Tensor::full(f32::NAN, 3, &Device::Cpu).unwrap()]),
         "finite",
     );
-    refuses(Histogram::from_counts([0.0, 1.0], [1.0, 2.0]), "2 edges");
-    refuses(Figure::new("").panel(LineChart::new()).render(), "series");
+    refuses(Series::histogram("", [0.0, 1.0], [1.0, 2.0]), "2 edges");
+    refuses(Figure::new("").panel(Chart::new()).render(), "series");
     refuses(
-        Figure::new("")
-            .panel(BarChart::new(["a"]).group("g", [1.0, 2.0]))
-            .render(),
+        Figure::new("").panel(Chart::over(["a"]).bars("g", [1.0, 2.0])).render(),
         "got 2",
     );
     let lost = Diagram::new().node(Node::new("a", "A")).arrow(Arrow::new("a", "z"));
@@ -234,7 +232,7 @@ fn an_image_with_a_bar_shows_both_ends_of_its_colours() {
 fn an_interval_is_drawn_from_its_lower_to_its_upper_end() {
     let chart = |intervals: &[(f64, f64)]| {
         let series = Series::over_index("", [0.5, 0.5]).intervals(intervals.to_vec());
-        let panel = LineChart::new().series(series).y_range(0.0..=1.0);
+        let panel = Chart::new().series(series).y_range(0.0..=1.0);
         Figure::new("").panel(panel).render().unwrap()
     };
     let without = ink(&chart(&[]));
