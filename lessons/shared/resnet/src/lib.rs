@@ -18,6 +18,7 @@
 
 pub mod checkpoints;
 mod config;
+mod files;
 mod layers;
 mod network;
 pub mod ops;

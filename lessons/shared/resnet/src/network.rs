@@ -7,7 +7,7 @@ use crate::config::{Block, BlockPlan, Shortcut, StemPlan};
 use crate::layers::{BatchNorm, Convolution, Mode};
 use crate::ops::{self, Window};
 use crate::sites::{self, Trace, Visitor};
-use crate::{Config, Parameters, parameters};
+use crate::{Config, Parameters, files, parameters};
 
 /// A residual network (He et al. 2015) with torchvision's names.
 ///
@@ -64,15 +64,24 @@ impl ResNet {
         Self::new(config, &parameters::initialize(config, seed)?)
     }
 
-    /// Reads a network from a `.safetensors` or `.pth` file with torchvision's names; the architecture is read off the
-    /// shapes.
+    /// Reads a network from a safetensors file or a PyTorch state dict; the architecture is read off names and shapes. A
+    /// common prefix of the names, `shortcut` for `downsample` and another name for `fc` do not matter; see
+    /// [`parameters::read`] for what else may differ.
     ///
     /// **Errors** as [`parameters::read`], [`Config::of`] and [`parameters::verify`] do, with the file's name.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Ok(Self::load_with_changes(path)?.0)
+    }
+
+    /// [`Self::load`], and in one line what had to be stripped or converted, if anything.
+    pub fn load_with_changes(path: impl AsRef<Path>) -> Result<(Self, Option<String>)> {
         let path = path.as_ref();
-        let parameters = parameters::read(path)?;
-        let network = Config::of(&parameters).and_then(|config| Self::new(&config, &parameters));
-        network.map_err(|e| candle_core::Error::Msg(format!("{}: {e}", path.display())))
+        let explain = |error: String| candle_core::Error::Msg(format!("{}: {}", path.display(), files::plain(&error)));
+        let contents = files::as_resnet(files::open(path)?).map_err(explain)?;
+        let network = Config::of(&contents.parameters).and_then(|config| Self::new(&config, &contents.parameters));
+        let changes = files::plain(&contents.changes.join("; "));
+        let changes = (!changes.is_empty()).then(|| format!("{}: {changes}", path.display()));
+        Ok((network.map_err(|error| explain(files::sentence(error)))?, changes))
     }
 
     /// The architecture.

@@ -1,6 +1,6 @@
 //! Named weights: made from a seed, read from a file, checked against an architecture.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use candle_core::{DType, Device, Error, Result, Tensor, bail};
@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 
-use crate::{Config, sites};
+use crate::{Config, files, sites};
 
 /// Tensors by torchvision's parameter names: `layer1.0.conv1.weight`.
 pub type Parameters = HashMap<String, Tensor>;
@@ -61,52 +61,21 @@ pub fn initialize(config: &Config, seed: u64) -> Result<Parameters> {
     Ok(parameters)
 }
 
-/// Reads named tensors from a `.safetensors` file, or from a `.pth`/`.pt`/`.bin` file that holds a PyTorch state
-/// dict, alone or as `state_dict` of a training's checkpoint. Half precision becomes f32. Nothing in the file is executed.
+/// Reads named tensors from a safetensors file, or from a PyTorch state dict, alone or inside a training's checkpoint, in
+/// the format of today or that before PyTorch 1.6. The content decides, not the name. Half precision and f64 become f32.
+/// Nothing in the file is executed.
 ///
-/// **Errors** if the file is missing, truncated, or holds no named tensors; each names the file.
+/// **Errors** if the file is missing, broken, or holds no named tensors; each names the file in one sentence.
 pub fn read(path: impl AsRef<Path>) -> Result<Parameters> {
-    let path = path.as_ref();
-    let explain = |what: String| Error::Msg(format!("{}: {what}", path.display()));
-    if !path.is_file() {
-        return Err(explain("expected a file with weights, found none".into()));
-    }
-    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    let parameters: Parameters = match extension {
-        "safetensors" => candle_core::safetensors::load(path, &Device::Cpu)
-            .map_err(|e| explain(format!("not a complete safetensors file ({})", first_line(&e))))?,
-        "pth" | "pt" | "bin" => state_dict(path)
-            .map_err(|e| explain(format!("not a PyTorch state dict ({})", first_line(&e))))?
-            .into_iter()
-            .collect(),
-        _ => {
-            return Err(explain(
-                "expected a name ending in .safetensors, .pth, .pt or .bin".into(),
-            ));
-        }
-    };
-    if parameters.is_empty() {
-        return Err(explain(
-            "expected named tensors, found none; is it a state dict?".into(),
-        ));
-    }
-    let single = |(name, tensor): (String, Tensor)| match tensor.dtype() {
-        DType::F16 | DType::BF16 => Ok((name, tensor.to_dtype(DType::F32)?)),
-        _ => Ok((name, tensor)),
-    };
-    parameters.into_iter().map(single).collect()
+    Ok(files::open(path.as_ref())?.parameters)
 }
 
-fn state_dict(path: &Path) -> Result<Vec<(String, Tensor)>> {
-    let alone = candle_core::pickle::read_all(path)?;
-    match alone.is_empty() {
-        true => candle_core::pickle::read_all_with_key(path, Some("state_dict")),
-        false => Ok(alone),
-    }
-}
-
-fn first_line(error: &Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_string()
+/// Tensors from the bytes of a file, as [`read`] does; for tests that have no file.
+///
+/// **Errors** as [`read`], without a file's name.
+pub fn from_bytes(bytes: &[u8]) -> Result<Parameters> {
+    let contents = files::read(bytes).and_then(files::as_resnet);
+    Ok(contents.map_err(Error::Msg)?.parameters)
 }
 
 /// Writes named tensors to a `.safetensors` file: first beside it, then renamed, so that an interruption leaves the
@@ -118,34 +87,45 @@ pub fn save(parameters: &Parameters, path: impl AsRef<Path>) -> Result<()> {
     std::fs::rename(&partial, path).map_err(|e| Error::Msg(format!("{}: cannot be written ({e})", path.display())))
 }
 
-/// Checks that `parameters` are exactly those of `config`: every name, every shape, every value finite.
+/// Checks that `parameters` are exactly those of `config`: every name, every shape, one type of `f32` or `f64`, every value
+/// finite, no variance below 0.
 ///
 /// PyTorch's `num_batches_tracked` counters are passed over.
 ///
-/// **Errors** name what is missing, what is too much, which shapes differ and where NaN or infinity stands.
+/// **Errors** name what is missing, what is too much, which shapes and types differ and where NaN, infinity or a negative
+/// variance stands.
 pub fn verify(config: &Config, parameters: &Parameters) -> Result<()> {
-    let expected: HashMap<String, Vec<usize>> = config.tensors().into_iter().collect();
+    let wanted = config.tensors();
+    // The first convolution's, so that one of another type is named and not all that follow.
+    let dtype = wanted.iter().find_map(|(name, _)| Some(parameters.get(name)?.dtype()));
+    let dtype = dtype.filter(|dtype| *dtype == DType::F64).unwrap_or(DType::F32);
     let mut faults = Vec::new();
-    for (name, shape) in config.tensors() {
-        match parameters.get(&name) {
-            None => faults.push(format!("{name} is missing")),
+    for (name, shape) in &wanted {
+        let fault = match parameters.get(name) {
+            None => Fault::Missing(name),
             Some(tensor) if tensor.dims() != shape => {
-                faults.push(format!("{name}: expected shape {shape:?}, got {:?}", tensor.dims()));
+                Fault::Other(format!("{name}: expected shape {shape:?}, got {:?}", tensor.dims()))
             }
-            Some(tensor) if !is_finite(tensor)? => faults.push(format!("{name} holds NaN or infinity")),
-            Some(_) => {}
-        }
+            Some(tensor) if tensor.dtype() != dtype => {
+                Fault::Other(format!("{name}: expected {dtype:?}, got {:?}", tensor.dtype()))
+            }
+            Some(tensor) => match impossible_value(name, tensor)? {
+                Some(what) => Fault::Other(format!("{name} holds {what}")),
+                None => continue,
+            },
+        };
+        faults.push(fault);
     }
+    let expected: HashSet<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
     let mut foreign: Vec<_> = parameters
         .keys()
-        .filter(|name| !expected.contains_key(*name) && !name.ends_with("num_batches_tracked"))
+        .filter(|name| !expected.contains(name.as_str()) && !name.ends_with("num_batches_tracked"))
         .collect();
     foreign.sort_unstable();
-    faults.extend(
-        foreign
-            .into_iter()
-            .map(|name| format!("{name} is not part of this network")),
-    );
+    let foreign = foreign
+        .into_iter()
+        .map(|name| format!("{name} is not part of this network"));
+    faults.extend(foreign.map(Fault::Other));
     if faults.is_empty() {
         return Ok(());
     }
@@ -154,24 +134,38 @@ pub fn verify(config: &Config, parameters: &Parameters) -> Result<()> {
         0 => String::new(),
         hidden => format!("\n  and {hidden} more"),
     };
-    let shown = faults
-        .iter()
-        .take(SHOWN)
-        .map(|fault| format!("\n  {fault}"))
-        .collect::<String>();
+    let names: Vec<_> = parameters.keys().cloned().collect();
+    let shown = faults.iter().take(SHOWN).map(|fault| match fault {
+        Fault::Missing(name) => format!(
+            "\n  {name} is missing; the nearest names are {}",
+            sites::nearest(&names, name)
+        ),
+        Fault::Other(what) => format!("\n  {what}"),
+    });
     bail!(
-        "these are not the weights of a {} of width {}:{shown}{more}",
+        "these are not the weights of a {} of width {}:{}{more}",
         config.name(),
-        config.width
+        config.width,
+        shown.collect::<String>()
     )
 }
 
-fn is_finite(tensor: &Tensor) -> Result<bool> {
+/// What is wrong with one tensor.
+enum Fault<'a> {
+    Missing(&'a str),
+    Other(String),
+}
+
+/// What a tensor must not hold and does.
+fn impossible_value(name: &str, tensor: &Tensor) -> Result<Option<&'static str>> {
+    let tensor = tensor.to_dtype(DType::F64)?;
     // The sum of absolute values is finite in f64 exactly if every f32 is.
-    Ok(tensor
-        .to_dtype(DType::F64)?
-        .abs()?
-        .sum_all()?
-        .to_scalar::<f64>()?
-        .is_finite())
+    if !tensor.abs()?.sum_all()?.to_scalar::<f64>()?.is_finite() {
+        return Ok(Some("NaN or infinity"));
+    }
+    let is_variance = name.ends_with("running_var");
+    Ok(match is_variance && tensor.min_all()?.to_scalar::<f64>()? < 0.0 {
+        true => Some("a negative variance"),
+        false => None,
+    })
 }

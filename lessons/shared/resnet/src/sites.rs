@@ -25,8 +25,11 @@ pub(crate) fn find(sites: &[String], wanted: &str) -> Result<()> {
 
 /// The four names nearest in spelling to `wanted`.
 pub(crate) fn nearest(names: &[String], wanted: &str) -> String {
+    // A name many times as long is near to nothing, and comparing takes its length.
+    let longest = 4 * wanted.len() + 64;
     let mut near: Vec<_> = names
         .iter()
+        .filter(|name| name.len() <= longest)
         .map(|name| {
             let likeness = strsim::normalized_damerau_levenshtein(name, wanted);
             (likeness, name.as_str())

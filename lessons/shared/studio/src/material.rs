@@ -249,8 +249,12 @@ struct Loaded {
 impl Loaded {
     fn new(choice: &Choice, cache: &Cache) -> Result<Self> {
         let named = |name: &str, path: PathBuf| -> Result<Self> {
+            let (network, changes) = ResNet::load_with_changes(path)?;
+            if let Some(changes) = changes {
+                eprintln!("{changes}");
+            }
             Ok(Self {
-                network: ResNet::load(path)?,
+                network,
                 name: name.into(),
             })
         };
