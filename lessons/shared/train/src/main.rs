@@ -24,7 +24,7 @@ struct Arguments {
     /// checkpoint]
     #[arg(long)]
     state: Option<PathBuf>,
-    /// Epochs; for scenes those of the first stage, with one figure per scene [default: 8; robust 45, case 6, cifar10 10]
+    /// Epochs; for scenes those of the first stage, with one figure per scene [default: 8; robust 15, case 6, cifar10 10]
     #[arg(long)]
     epochs: Option<usize>,
     /// Scenes per epoch
@@ -109,7 +109,7 @@ fn main() -> Result<()> {
             train::run(&Recipe::scenes(epochs, scenes, seed), &checkpoints(), &command, None)?
         }
         Network::Robust => {
-            let (epochs, epsilon) = (arguments.epochs.unwrap_or(45), arguments.epsilon.unwrap_or(4.0));
+            let (epochs, epsilon) = (arguments.epochs.unwrap_or(15), arguments.epsilon.unwrap_or(4.0));
             if !(epsilon > 0.0 && epsilon.is_finite()) {
                 bail!("expected --epsilon above 0, got {epsilon}");
             }

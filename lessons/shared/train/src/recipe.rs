@@ -156,7 +156,7 @@ impl Recipe {
     /// nothing over the first 30 % of the first stage.
     ///
     /// Larger batches than without an adversary, whose changes are noise to the gradient; and a second stage as short as
-    /// the pairs need.
+    /// the pairs need. Then both once more, three fifths as long, at half the rate and with all of the adversary's reach.
     pub fn robust(epochs: usize, scenes_per_epoch: usize, seed: u64, epsilon: f64) -> Self {
         let mut recipe = Self::scenes(epochs, scenes_per_epoch, seed);
         recipe.name = "robust".into();
@@ -165,6 +165,11 @@ impl Recipe {
         recipe.stages[0].batch = 128;
         recipe.stages[0].attack_rise = 0.3;
         recipe.stages[1].batch = 64;
+        let [mut singles, pairs] = [recipe.stages[0].clone(), recipe.stages[1].clone()];
+        singles.epochs = epochs * 3 / 5;
+        singles.peak_learning_rate /= 2.0;
+        singles.attack_rise = 0.0;
+        recipe.stages.extend([singles, pairs]);
         recipe
     }
 
