@@ -116,7 +116,8 @@ impl<'a> Printer<'a> {
             false => self.paint("FAILED", style(Verdict::Wrong)),
         };
         println!(
-            "\ntest result: {result}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s\n",
+            "\ntest result: {result}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in \
+             {:.2}s\n",
             totals.passed,
             totals.exercises - totals.passed,
             totals.filtered_out,

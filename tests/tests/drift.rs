@@ -167,8 +167,8 @@ fn lessons_and_solutions_differ_only_in_bodies() {
     }
     assert!(
         found.is_empty(),
-        "a lesson and its solution have drifted apart (if you are working through the lesson and changed a signature or \
-         a comment on purpose, never mind):\n{}",
+        "a lesson and its solution have drifted apart (if you are working through the lesson and changed a \
+         signature or a comment on purpose, never mind):\n{}",
         found.join("\n")
     );
 }

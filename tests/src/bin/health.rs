@@ -80,7 +80,8 @@ fn check(hash: &str) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     println!(
-        "tests/HEALTH.md is stale: solutions or graders have changed. Run\n  cargo run -p graders --bin health -- --write"
+        "tests/HEALTH.md is stale: solutions or graders have changed. Run\n  cargo run -p graders --bin health -- \
+         --write"
     );
     Ok(ExitCode::FAILURE)
 }
@@ -155,10 +156,9 @@ impl Bill {
 
     fn text(&self, hash: &str) -> String {
         let mut text = format!(
-            "<!-- Written by `cargo run -p graders --bin health -- --write`. Do not edit. -->\n\
-             # Bill of health\n\n\
-             What each exam does with the answers it knows, for seed {SEED}. `tests/README.md` says what the columns are.\n\n\
-             SHA-256 of solutions and graders: `{hash}`\n\n{}",
+            "<!-- Written by `cargo run -p graders --bin health -- --write`. Do not edit. -->\n# Bill of \
+             health\n\nWhat each exam does with the answers it knows, for seed {SEED}. `tests/README.md` says \
+             what the columns are.\n\nSHA-256 of solutions and graders: `{hash}`\n\n{}",
             self.table()
         );
         text += &self.perturbations();
@@ -195,9 +195,8 @@ impl Bill {
 
     fn perturbations(&self) -> String {
         let mut text = String::from(
-            "\n## Perturbations\n\n\
-             Each is put into all of the solution's answers to an exam at once. It counts where it changes one of them.\n\n\
-             | perturbation | rejected |\n|---|---|\n",
+            "\n## Perturbations\n\nEach is put into all of the solution's answers to an exam at once. It counts \
+             where it changes one of them.\n\n| perturbation | rejected |\n|---|---|\n",
         );
         for kind in perturbation::ALL {
             let tried = |row: &&Row| row.findings.perturbations.iter().any(|(name, _)| *name == kind.name);
@@ -214,8 +213,9 @@ impl Bill {
 
     fn survivors(&self) -> String {
         let mut text = String::from(
-            "\n## Mutants\n\nEvery mutant that cargo-mutants makes of a solution was graded as if a learner had handed it \
-             in.\n\n| lesson | viable | caught | survived | unviable | minutes |\n|---|---|---|---|---|---|\n",
+            "\n## Mutants\n\nEvery mutant that cargo-mutants makes of a solution was graded as if a learner had \
+             handed it in.\n\n| lesson | viable | caught | survived | unviable | minutes \
+             |\n|---|---|---|---|---|---|\n",
         );
         let mut notes = String::new();
         for Mutants {

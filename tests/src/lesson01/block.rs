@@ -323,10 +323,8 @@ pub fn exam(seed: u64) -> Exam<Block> {
             "You gave the stride to conv2. Both ways have the same shape, and other values: it belongs to conv1.",
             fault!(Fault::StrideInSecond),
         )
-        .unnamed("projection without the stride", fault!(Fault::ProjectionWithoutStride),
-        )
-        .unnamed("padded projection", fault!(Fault::ProjectionPadded),
-        )
+        .unnamed("projection without the stride", fault!(Fault::ProjectionWithoutStride))
+        .unnamed("padded projection", fault!(Fault::ProjectionPadded))
         .mistake(
             "projection of the odd pixels",
             "The projection should take the pixels (0, 0), (0, 2), (2, 0), …: a pixel at (2i, 2j) must land at (i, j).",
@@ -383,8 +381,10 @@ pub fn exam(seed: u64) -> Exam<Block> {
             delta([0, 1, 1, 2], [1, 2, 4, 4]),
             move |f| (f.basic_block)(&delta([0, 1, 2, 4], [1, 2, 8, 8]), &projecting, 2),
         )
-        .because("The projection, 1×1 without padding and with the block's stride, copies the pixels of even rows and columns: \
-             (2, 4) lands at (1, 2).")
+        .because(
+            "The projection, 1×1 without padding and with the block's stride, copies the pixels of even rows \
+                  and columns: (2, 4) lands at (1, 2).",
+        )
         .case("a random [2, 3, 6, 7] tensor, no projection", move |f| {
             (f.basic_block)(&plain, &plain_weights, 1)
         })

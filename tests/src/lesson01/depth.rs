@@ -233,8 +233,8 @@ pub fn gradient_norms(seed: u64) -> Exam<GradientNorms> {
     )
     .mistake(
         "the network is cut",
-        "Only the last block has a gradient. Var::from_tensor(&x) starts a new graph, so nothing before it is connected \
-         to the loss. Add a Var of zeros to x instead: x + tap.",
+        "Only the last block has a gradient. Var::from_tensor(&x) starts a new graph, so nothing before it is \
+         connected to the loss. Add a Var of zeros to x instead: x + tap.",
         |i, g, k, d| norms(i, g, k, d, Fault::Cut),
     )
     .mistake(
@@ -303,11 +303,15 @@ pub fn gradient_norms(seed: u64) -> Exam<GradientNorms> {
         "Your list is in the order of the backward pass. The first block comes first.",
         |i, g, k, d| norms(i, g, k, d, Fault::LastFirst),
     )
-    .alternative("candle's operations for the batch norm", |i, g, k, d| norms(i, g, k, d, Fault::None))
-    .alternative("the chain rule, one block at a time", block_by_block)
-    .truth("plain, kernels that copy, x > 0, output_gradient 0.5", vec![length; 4], move |f| {
-        f(&positive, &arriving, &copy, DESIGNS[0].1)
+    .alternative("candle's operations for the batch norm", |i, g, k, d| {
+        norms(i, g, k, d, Fault::None)
     })
+    .alternative("the chain rule, one block at a time", block_by_block)
+    .truth(
+        "plain, kernels that copy, x > 0, output_gradient 0.5",
+        vec![length; 4],
+        move |f| f(&positive, &arriving, &copy, DESIGNS[0].1),
+    )
     .because("Blocks that change nothing hand the gradient on unchanged: √18 · 0.5.")
     .truth(
         "residual, the same",

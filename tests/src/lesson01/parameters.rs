@@ -149,26 +149,42 @@ pub fn parameter_count(seed: u64) -> Exam<ParameterCount> {
             "fc has a bias, one per class: no batch norm follows it.",
             |c| count(c, Fault::NoClassifierBias),
         )
-        .mistake(
-            "k instead of k²",
-            "A kernel is k by k: in · out · k².",
-            |c| count(c, Fault::SquareKernelForgotten),
-        )
+        .mistake("k instead of k²", "A kernel is k by k: in · out · k².", |c| {
+            count(c, Fault::SquareKernelForgotten)
+        })
         .alternative("part by part", |c| count(c, Fault::None))
         .alternative("the shapes of a checkpoint", |c| {
             let learned = c.tensors().into_iter().filter(|(name, _)| !name.contains("running"));
             learned.map(|(_, shape)| shape.iter().product::<usize>()).sum()
         })
-        .truth("one basic block per stage, width 1, CIFAR stem, 1 class", 1_320usize, |f| {
-            f(&Config { blocks: [1; 4], ..Config::resnet18() }.width(1).classes(1).stem(Stem::Cifar))
-        })
-        .because(
-            "The stem has 27 + 2; the blocks 22, 62, 232 and 896; the projections of the last three 6, 16 and 48; fc 8 + 1.",
+        .truth(
+            "one basic block per stage, width 1, CIFAR stem, 1 class",
+            1_320usize,
+            |f| {
+                f(&Config {
+                    blocks: [1; 4],
+                    ..Config::resnet18()
+                }
+                .width(1)
+                .classes(1)
+                .stem(Stem::Cifar))
+            },
         )
-        .case(format!("{:?} basic blocks, width {width}, CIFAR stem, {classes} classes", basic.blocks), move |f| {
-            f(&basic)
-        })
-        .case(format!("{:?} bottlenecks, width {width}, {classes} classes", deep.blocks), move |f| f(&deep))
+        .because(
+            "The stem has 27 + 2; the blocks 22, 62, 232 and 896; the projections of the last three 6, 16 and 48; \
+             fc 8 + 1.",
+        )
+        .case(
+            format!(
+                "{:?} basic blocks, width {width}, CIFAR stem, {classes} classes",
+                basic.blocks
+            ),
+            move |f| f(&basic),
+        )
+        .case(
+            format!("{:?} bottlenecks, width {width}, {classes} classes", deep.blocks),
+            move |f| f(&deep),
+        )
         .truth("ResNet-18", 11_689_512usize, |f| f(&Config::resnet18()))
         .truth("ResNet-34", 21_797_672usize, |f| f(&Config::resnet34()))
         .truth("ResNet-50", 25_557_032usize, |f| f(&Config::resnet50()))

@@ -76,14 +76,14 @@ const WRONG: &[Wrong<OutputSize>] = &[
     ),
     wrong(
         "no checks",
-        "`usize` cannot go below zero, so a bad window makes your arithmetic panic. Test for zeros and for a window longer \
-         than the padded side first, and return an error with `bail!`.",
+        "`usize` cannot go below zero, so a bad window makes your arithmetic panic. Test for zeros and for a \
+         window longer than the padded side first, and return an error with `bail!`.",
         |n, w| Ok((padded(n, w) - w.dilation * (w.kernel - 1) - 1) / w.stride + 1),
     ),
     wrong(
         "saturated",
-        "A window that is too long gives 1 or 0 with you. Stopping the subtraction at 0 hides the error from whoever built \
-         the network: return it.",
+        "A window that is too long gives 1 or 0 with you. Stopping the subtraction at 0 hides the error from \
+         whoever built the network: return it.",
         |n, w| {
             room(n, w, 0, 0)?;
             Ok(padded(n, w).saturating_sub(extent(w)) / w.stride + 1)

@@ -171,8 +171,8 @@ pub fn colors(seed: u64) -> Exam<Colors> {
     Exam::new("2.8", SOLUTION)
         .mistake(
             "the nearest colour",
-            "You took the nearest colour of the list. Between two of them lies their mixture; a list of nine colours would \
-             leave nine steps.",
+            "You took the nearest colour of the list. Between two of them lies their mixture; a list of nine \
+             colours would leave nine steps.",
             shade!(Nearest),
         )
         .mistake(
@@ -182,8 +182,8 @@ pub fn colors(seed: u64) -> Exam<Colors> {
         )
         .mistake(
             "a step per colour",
-            "You divided [0, 1] into n parts. n colours have n − 1 gaps: place = v · (n − 1), so that the first is exactly \
-             at 0 and the last at 1.",
+            "You divided [0, 1] into n parts. n colours have n − 1 gaps: place = v · (n − 1), so that the first \
+             is exactly at 0 and the last at 1.",
             shade!(PerColor),
         )
         .mistake(
@@ -193,11 +193,11 @@ pub fn colors(seed: u64) -> Exam<Colors> {
         )
         .mistake(
             "values outside [0, 1]",
-            "Values outside [0, 1] went on beyond the ends of the colormap. They have the colour of the end: clamp first.",
+            "Values outside [0, 1] went on beyond the ends of the colormap. They have the colour of the end: \
+             clamp first.",
             shade!(Unclamped),
         )
-        .unnamed("no colour at 1", shade!(EndPanics),
-        )
+        .unnamed("no colour at 1", shade!(EndPanics))
         .mistake(
             "NaN has a colour of the map",
             "NaN has the first colour, like a silent unit: `NaN as usize` is 0. Give it NAN.",
@@ -239,10 +239,13 @@ pub fn colors(seed: u64) -> Exam<Colors> {
             "You took `columns` for the number of rows.",
             layout!(RowsForColumns),
         )
-        .alternative("strips put together", Colors {
-            colorize: |m, c| colorize(m, c, Shade::Right),
-            map_grid: |m, n, c| grid(m, n, c, Layout::Right),
-        })
+        .alternative(
+            "strips put together",
+            Colors {
+                colorize: |m, c| colorize(m, c, Shade::Right),
+                map_grid: |m, n, c| grid(m, n, c, Layout::Right),
+            },
+        )
         .truth(
             "colorize: 0 0.25 1 in black and white",
             tensor(&[0., 0.25, 1.].repeat(3), (3, 1, 3)),
@@ -270,10 +273,18 @@ pub fn colors(seed: u64) -> Exam<Colors> {
         .truth("colorize: NaN", tensor(&solution02::NAN, (3, 1, 1)), |f| {
             (f.colorize)(&tensor(&[f32::NAN], (1, 1)), &BLACK_WHITE)
         })
-        .case("colorize: a random 4×6 map, random colours", move |f| (f.colorize)(&map, &table_1))
-        .case("colorize: random values between −0.5 and 1.5", move |f| (f.colorize)(&beyond, &table_2))
-        .refuses("colorize: one colour", |f| (f.colorize)(&tensor(&[0.5], (1, 1)), &[[0.; 3]]))
-        .refuses("colorize: two maps", |f| (f.colorize)(&tensor(&[0.5; 2], (2, 1, 1)), &BLACK_WHITE))
+        .case("colorize: a random 4×6 map, random colours", move |f| {
+            (f.colorize)(&map, &table_1)
+        })
+        .case("colorize: random values between −0.5 and 1.5", move |f| {
+            (f.colorize)(&beyond, &table_2)
+        })
+        .refuses("colorize: one colour", |f| {
+            (f.colorize)(&tensor(&[0.5], (1, 1)), &[[0.; 3]])
+        })
+        .refuses("colorize: two maps", |f| {
+            (f.colorize)(&tensor(&[0.5; 2], (2, 1, 1)), &BLACK_WHITE)
+        })
         .truth(
             "map_grid: five maps of one pixel, 0 to 0.4, in three columns",
             tensor(
@@ -293,11 +304,16 @@ pub fn colors(seed: u64) -> Exam<Colors> {
             tensor(&[0., 0.5, 1., 1., 0.25, 0.75].repeat(3), (3, 3, 2)),
             |f| (f.map_grid)(&tensor(&[0., 0.5, 0.25, 0.75], (2, 1, 2)), 1, &BLACK_WHITE),
         )
-        .case("map_grid: seven random maps of 3×4 in three columns, random colours", move |f| {
-            (f.map_grid)(&maps, 3, &table_3)
+        .case(
+            "map_grid: seven random maps of 3×4 in three columns, random colours",
+            move |f| (f.map_grid)(&maps, 3, &table_3),
+        )
+        .case("map_grid: six random maps of 2×2 in three columns", move |f| {
+            (f.map_grid)(&whole, 3, &BLUE_GREY_RED)
         })
-        .case("map_grid: six random maps of 2×2 in three columns", move |f| (f.map_grid)(&whole, 3, &BLUE_GREY_RED))
-        .refuses("map_grid: no column", |f| (f.map_grid)(&tensor(&[0.5], (1, 1, 1)), 0, &BLACK_WHITE))
+        .refuses("map_grid: no column", |f| {
+            (f.map_grid)(&tensor(&[0.5], (1, 1, 1)), 0, &BLACK_WHITE)
+        })
         .refuses("map_grid: a single map without the channel dimension", |f| {
             (f.map_grid)(&tensor(&[0.5], (1, 1)), 1, &BLACK_WHITE)
         })

@@ -376,8 +376,8 @@ pub fn hooks(seed: u64) -> Exam<NewHooks> {
         )
         .mistake(
             "an id used twice",
-            "Two hooks had the same id after one was removed: the length of the list goes down, an id must not. Count up \
-             in next_id.",
+            "Two hooks had the same id after one was removed: the length of the list goes down, an id must not. \
+             Count up in next_id.",
             fault!(IdIsLength),
         )
         .mistake(
@@ -386,12 +386,11 @@ pub fn hooks(seed: u64) -> Exam<NewHooks> {
              handle takes off another hook.",
             fault!(IdIsIndex),
         )
-        .unnamed("removed by id as if it were a place", fault!(IdIsPosition),
-        )
+        .unnamed("removed by id as if it were a place", fault!(IdIsPosition))
         .mistake(
             "the first hook of a site only",
-            "Of two hooks on a site only the first was called: you returned what it returned. Go on with the next hook, and \
-             return after the loop.",
+            "Of two hooks on a site only the first was called: you returned what it returned. Go on with the next \
+             hook, and return after the loop.",
             fault!(FirstOnly),
         )
         .mistake(
@@ -418,14 +417,14 @@ pub fn hooks(seed: u64) -> Exam<NewHooks> {
         )
         .mistake(
             "hooks lost in an error",
-            "After a pass that failed all hooks were gone. Only a handle takes a hook off; if you take the list out to go \
-             through it, `?` leaves before it is put back. Borrow it instead.",
+            "After a pass that failed all hooks were gone. Only a handle takes a hook off; if you take the list \
+             out to go through it, `?` leaves before it is put back. Borrow it instead.",
             fault!(LostAfterError),
         )
         .mistake(
             "any name is a site",
-            "You accepted a site that the network does not have. Such a hook never fires, and nobody learns why: compare \
-             with network.sites() and return an error.",
+            "You accepted a site that the network does not have. Such a hook never fires, and nobody learns why: \
+             compare with network.sites() and return an error.",
             fault!(UnknownAccepted),
         )
         .mistake(
@@ -440,8 +439,8 @@ pub fn hooks(seed: u64) -> Exam<NewHooks> {
         )
         .mistake(
             "the handle dropped at once",
-            "Your capture saw nothing: its handles were dropped before the pass, by `let _ =` or at the end of a loop's \
-             body. Keep them in a Vec.",
+            "Your capture saw nothing: its handles were dropped before the pass, by `let _ =` or at the end of a \
+             loop's body. Keep them in a Vec.",
             fault!(DroppedAtOnce),
         )
         .mistake(
@@ -492,7 +491,10 @@ pub fn hooks(seed: u64) -> Exam<NewHooks> {
         )
         .truth(
             "a pass, the handle dropped, a second pass",
-            Observed::Fields(vec![("calls".into(), "layer2".into()), ("hooks left".into(), 0usize.into())]),
+            Observed::Fields(vec![
+                ("calls".into(), "layer2".into()),
+                ("hooks left".into(), 0usize.into()),
+            ]),
             on!(|hooks, images| {
                 let log = Log::default();
                 let handle = hooks.register("layer2", log.hook("layer2"))?;
@@ -511,7 +513,10 @@ pub fn hooks(seed: u64) -> Exam<NewHooks> {
             "first\nsecond",
             on!(|hooks, images| {
                 let log = Log::default();
-                let _handles = (hooks.register("relu", log.hook("first"))?, hooks.register("relu", log.hook("second"))?);
+                let _handles = (
+                    hooks.register("relu", log.hook("first"))?,
+                    hooks.register("relu", log.hook("second"))?,
+                );
                 hooks.forward(&images)?;
                 Ok(log.text())
             }),

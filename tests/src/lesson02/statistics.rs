@@ -189,20 +189,20 @@ pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
     Exam::new("2.3", solution)
         .mistake(
             "mean of the batches' means",
-            "You averaged the means of the batches. A batch of 1 then weighs as much as a batch of 64: weigh each by its \
-             number of values.",
+            "You averaged the means of the batches. A batch of 1 then weighs as much as a batch of 64: weigh each \
+             by its number of values.",
             |b| over(b, Fault::MeanOfMeans),
         )
         .mistake(
             "mean of the batches' deviations",
-            "You averaged the standard deviations of the batches. Neither their sizes nor the differences between their \
-             means are in that: join the sums of squares.",
+            "You averaged the standard deviations of the batches. Neither their sizes nor the differences between \
+             their means are in that: join the sums of squares.",
             |b| over(b, Fault::MeanOfDeviations),
         )
         .mistake(
             "the spread between batches is lost",
-            "Two batches of constants, 0 and 10, have a spread of 0 with you. The term δ²·n_a·n_b/n is missing: how far \
-             apart the two means lie.",
+            "Two batches of constants, 0 and 10, have a spread of 0 with you. The term δ²·n_a·n_b/n is missing: \
+             how far apart the two means lie.",
             |b| over(b, Fault::WithinBatches),
         )
         .mistake(
@@ -222,8 +222,8 @@ pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
         )
         .mistake(
             "mean of squares minus square of mean",
-            "Σx²/n − mean² subtracts two numbers that agree in nearly all digits when the mean is large. Sum (x − mean)² \
-             and join the sums.",
+            "Σx²/n − mean² subtracts two numbers that agree in nearly all digits when the mean is large. Sum (x − \
+             mean)² and join the sums.",
             |b| over(b, Fault::SquaresMinusSquare),
         )
         .mistake(
@@ -234,8 +234,8 @@ pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
         )
         .mistake(
             "divided by n − 1",
-            "You divided by n − 1. Here the standard deviation is that of the values themselves: divide by n. candle's \
-             `var` and PyTorch's `std` divide by n − 1 unless told otherwise.",
+            "You divided by n − 1. Here the standard deviation is that of the values themselves: divide by n. \
+             candle's `var` and PyTorch's `std` divide by n − 1 unless told otherwise.",
             |b| over(b, Fault::Unbiased),
         )
         .mistake(
@@ -245,7 +245,8 @@ pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
         )
         .mistake(
             "minimum and maximum start at 0",
-            "Your smallest or largest value is 0, which does not occur. Start the smallest at +∞ and the largest at −∞.",
+            "Your smallest or largest value is 0, which does not occur. Start the smallest at +∞ and the \
+             largest at −∞.",
             |b| over(b, Fault::ZeroStart),
         )
         .mistake(
@@ -271,20 +272,29 @@ pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
         )
         .alternative("Welford's, one value at a time", welford)
         .alternative("everything at once", |b| over(b, Fault::None))
-        .truth("one batch, 1 2 3 4", observed(4, 0, 2.5, 1.25f64.sqrt(), 1.0, 4.0), |f| {
-            f(&[tensor(&[1., 2., 3., 4.], (2, 2))])
+        .truth(
+            "one batch, 1 2 3 4",
+            observed(4, 0, 2.5, 1.25f64.sqrt(), 1.0, 4.0),
+            |f| f(&[tensor(&[1., 2., 3., 4.], (2, 2))]),
+        )
+        .because(
+            "Mean 10/4 = 2.5; squared differences 2.25, 0.25, 0.25, 2.25, whose mean is 1.25: the deviation \
+                  is √1.25.",
+        )
+        .truth("one batch, −3 −1", observed(2, 0, -2.0, 1.0, -3.0, -1.0), |f| {
+            f(&[tensor(&[-3., -1.], 2)])
         })
-        .because("Mean 10/4 = 2.5; squared differences 2.25, 0.25, 0.25, 2.25, whose mean is 1.25: the deviation is √1.25.")
-        .truth("one batch, −3 −1", observed(2, 0, -2.0, 1.0, -3.0, -1.0), |f| f(&[tensor(&[-3., -1.], 2)]))
         .truth(
             "two batches, 0 0 0 and 12",
             observed(4, 0, 3.0, 27f64.sqrt(), 0.0, 12.0),
             |f| f(&[tensor(&[0.; 3], 3), tensor(&[12.], 1)]),
         )
         .because("Mean 12/4 = 3; squared differences 9, 9, 9, 81, their mean is 27.")
-        .truth("three batches, 2 and 4 4 and 6", observed(4, 0, 4.0, 2f64.sqrt(), 2.0, 6.0), |f| {
-            f(&[tensor(&[2.], 1), tensor(&[4., 4.], 2), tensor(&[6.], 1)])
-        })
+        .truth(
+            "three batches, 2 and 4 4 and 6",
+            observed(4, 0, 4.0, 2f64.sqrt(), 2.0, 6.0),
+            |f| f(&[tensor(&[2.], 1), tensor(&[4., 4.], 2), tensor(&[6.], 1)]),
+        )
         .truth(
             "38 and 22 values in f64, 999999999 and 1000000001 by turns",
             observed(60, 0, FAR, 1.0, FAR - 1.0, FAR + 1.0),
@@ -294,11 +304,17 @@ pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
         .truth("one batch, 1 NaN 3 ∞", observed(2, 2, 2.0, 1.0, 1.0, 3.0), |f| {
             f(&[tensor(&[1., f32::NAN, 3., f32::INFINITY], 4)])
         })
-        .truth("three batches, 1 and NaN NaN and 3", observed(2, 2, 2.0, 1.0, 1.0, 3.0), |f| {
-            f(&[tensor(&[1.], 1), tensor(&[f32::NAN; 2], 2), tensor(&[3.], 1)])
-        })
+        .truth(
+            "three batches, 1 and NaN NaN and 3",
+            observed(2, 2, 2.0, 1.0, 1.0, 3.0),
+            |f| f(&[tensor(&[1.], 1), tensor(&[f32::NAN; 2], 2), tensor(&[3.], 1)]),
+        )
         .because("A batch without a finite value changes nothing but not_finite.")
-        .truth("five batches of random activations of unequal size", two_passes, move |f| f(&batches))
+        .truth(
+            "five batches of random activations of unequal size",
+            two_passes,
+            move |f| f(&batches),
+        )
         .because("The expected numbers come from two passes over all values at once.")
         .case("random f64 values", move |f| f(std::slice::from_ref(&double)))
         .refuses("no batch at all", |f| f(&[]))

@@ -189,25 +189,26 @@ pub fn gradients(seed: u64) -> Exam<Gradients> {
     Exam::new("2.2", (|n, i, s, o| solution02::gradients(n, i, s, o)) as Gradients)
         .mistake(
             "the network is cut",
-            "Only the last of the sites has its gradient, the others have none. Var::from_tensor(activation) starts a new \
-             graph, and nothing before it is connected to the objective. Add a Var of zeros: activation + tap.",
+            "Only the last of the sites has its gradient, the others have none. Var::from_tensor(activation) \
+             starts a new graph, and nothing before it is connected to the objective. Add a Var of zeros: \
+             activation + tap.",
             |n, i, s, o| taps(n, i, s, o, Fault::Cut),
         )
         .mistake(
             "no tap in the network",
-            "The store knows nothing of what you looked up. Either it is the activation itself, and candle keeps gradients \
-             of Vars only, or it is a tap that the network never used: the closure must return Some(activation + tap).",
+            "The store knows nothing of what you looked up. Either it is the activation itself, and candle keeps \
+             gradients of Vars only, or it is a tap that the network never used: the closure must return \
+             Some(activation + tap).",
             |n, i, s, o| taps(n, i, s, o, Fault::LookedUp),
         )
         .unnamed("no tap in the network, and unwrapped", |n, i, s, o| {
-                taps(n, i, s, o, Fault::UnknownIgnored)?;
-                Ok(vec![Vec::new().pop().unwrap()])
-            },
-        )
+            taps(n, i, s, o, Fault::UnknownIgnored)?;
+            Ok(vec![Vec::new().pop().unwrap()])
+        })
         .mistake(
             "one tap for all sites",
-            "Only one of the sites has a tap, and the others were looked up without one. For a tensor that is no Var the \
-             store has nothing, or a part of the gradient, without a word. Every site needs its own tap.",
+            "Only one of the sites has a tap, and the others were looked up without one. For a tensor that is no \
+             Var the store has nothing, or a part of the gradient, without a word. Every site needs its own tap.",
             |n, i, s, o| taps(n, i, s, o, Fault::OnlyLastTapped),
         )
         .mistake(
@@ -231,8 +232,9 @@ pub fn gradients(seed: u64) -> Exam<Gradients> {
              error.",
             |n, i, s, o| taps(n, i, s, o, Fault::SumOfObjective),
         )
-        .unnamed("a tap of another dtype", |n, i, s, o| taps(n, i, s, o, Fault::AlwaysSingle),
-        )
+        .unnamed("a tap of another dtype", |n, i, s, o| {
+            taps(n, i, s, o, Fault::AlwaysSingle)
+        })
         .mistake(
             "an unknown site left out",
             "A name that is no site was left out, and the rest of the list no longer lines up. Return an error.",
@@ -243,20 +245,26 @@ pub fn gradients(seed: u64) -> Exam<Gradients> {
             1 => one_by_one(n, i, s, o),
             count => bail!("{count} elements"),
         })
-        .truth(format!("site fc, the score of class {class}"), one_hot, move |f| -> Result<Observed> {
-            only(f(&network_1, &images_1, &["fc"], &one_class)?)
-        })
-        .because(
-            "The score of a class rises by 1 with its own logit and by 0 with the others. candle keeps gradients of Vars \
-             only, and of taps that the network used: the closure returns Some(activation + tap).",
+        .truth(
+            format!("site fc, the score of class {class}"),
+            one_hot,
+            move |f| -> Result<Observed> { only(f(&network_1, &images_1, &["fc"], &one_class)?) },
         )
-        .truth(format!("site avgpool, the score of class {class}"), at_pool, move |f| -> Result<Observed> {
-            only(f(&network_2, &images_2, &["avgpool"], &one_class)?)
-        })
+        .because(
+            "The score of a class rises by 1 with its own logit and by 0 with the others. candle keeps gradients \
+             of Vars only, and of taps that the network used: the closure returns Some(activation + tap).",
+        )
+        .truth(
+            format!("site avgpool, the score of class {class}"),
+            at_pool,
+            move |f| -> Result<Observed> { only(f(&network_2, &images_2, &["avgpool"], &one_class)?) },
+        )
         .because("score = Σ weight · feature + bias, so the gradient is the class's row of fc.weight, for both images.")
-        .truth(format!("sites {}, the sum of squared logits", SITES.join(", ")), fields(&SITES, expected), move |f| {
-            f(&network_3, &images_3, &SITES, &sum_of_squares).map(|gradients| fields(&SITES, gradients))
-        })
+        .truth(
+            format!("sites {}, the sum of squared logits", SITES.join(", ")),
+            fields(&SITES, expected),
+            move |f| f(&network_3, &images_3, &SITES, &sum_of_squares).map(|gradients| fields(&SITES, gradients)),
+        )
         .because("The expected gradients are those of resnet's own taps.")
         .truth(
             format!("sites {}, the sum of squared logits", BESIDE.join(", ")),
@@ -269,15 +277,16 @@ pub fn gradients(seed: u64) -> Exam<Gradients> {
             slopes,
             move |f| -> Result<Vec<f64>> {
                 let gradients = f(&exact, &smooth, &SITES, &sum_of_squares)?;
-                let along = |(gradient, direction): (&Tensor, &Tensor)| {
-                    (gradient * direction)?.sum_all()?.to_scalar::<f64>()
-                };
+                let along =
+                    |(gradient, direction): (&Tensor, &Tensor)| (gradient * direction)?.sum_all()?.to_scalar::<f64>();
                 gradients.iter().zip(&directions).map(along).collect()
             },
         )
         .within(Tolerance::relative(1e-4))
-        .because("The expected slopes are finite differences: each site was moved a little both ways. Everything is f64 here, and \
-             dtypes never mix: a tap has activation.dtype().")
+        .because(
+            "The expected slopes are finite differences: each site was moved a little both ways. Everything \
+                  is f64 here, and dtypes never mix: a tap has activation.dtype().",
+        )
         .refuses("a site named layer9", move |f| {
             f(&network_4, &images_4, &["layer9", "fc"], &one_class).map(|gradients| gradients.len())
         })

@@ -172,18 +172,20 @@ pub fn ascent(seed: u64) -> Exam<Ascent> {
     )
     .mistake(
         "mean over the batch",
-        "Your gradient is smaller by the number of images: you took the mean of the values where their sum is asked for.",
+        "Your gradient is smaller by the number of images: you took the mean of the values where their sum is \
+         asked for.",
         with!(MeanOverBatch),
     )
     .mistake(
         "any shape",
-        "An objective that gives something other than one number per image is an error. Compare values.dims() with [batch].",
+        "An objective that gives something other than one number per image is an error. Compare values.dims() \
+         with [batch].",
         with!(AnyShape),
     )
     .mistake(
         "still connected",
-        "The numbers are right, and the graph still hangs on them. In a loop it would grow with each step until backward \
-         overflows the stack: detach().",
+        "The numbers are right, and the graph still hangs on them. In a loop it would grow with each step until \
+         backward overflows the stack: detach().",
         with!(StillConnected),
     )
     .mistake(
@@ -199,8 +201,8 @@ pub fn ascent(seed: u64) -> Exam<Ascent> {
     )
     .mistake(
         "norm instead of rms",
-        "You divided by the norm. Then a pixel of a larger image moves less; divide by the rms, the root of the *mean* of \
-         squares.",
+        "You divided by the norm. Then a pixel of a larger image moves less; divide by the rms, the root of the \
+         *mean* of squares.",
         with!(UnitNorm),
     )
     .mistake(

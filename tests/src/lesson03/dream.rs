@@ -212,8 +212,18 @@ pub fn exam(seed: u64) -> Exam<Dreaming> {
         Dreaming {
             octave_sizes: solution03::octave_sizes,
             dream: |picture, objective, settings, shift| {
-                let Dream { octaves, ratio, steps, step_size } = *settings;
-                let settings = solution03::Dream { octaves, ratio, steps, step_size };
+                let Dream {
+                    octaves,
+                    ratio,
+                    steps,
+                    step_size,
+                } = *settings;
+                let settings = solution03::Dream {
+                    octaves,
+                    ratio,
+                    steps,
+                    step_size,
+                };
                 solution03::dream(picture, objective, &settings, shift)
             },
         },
@@ -223,7 +233,11 @@ pub fn exam(seed: u64) -> Exam<Dreaming> {
         "Your octaves start with the largest. The smallest comes first: what it finds is refined in the larger ones.",
         with!(LargestFirst),
     )
-    .mistake("rounded down", "You rounded down. Round to the nearest whole number.", with!(RoundedDown))
+    .mistake(
+        "rounded down",
+        "You rounded down. Round to the nearest whole number.",
+        with!(RoundedDown),
+    )
     .mistake(
         "rounded twice",
         "You divide the rounded size of the octave before. The error grows: take each size from the picture's own.",
@@ -241,8 +255,8 @@ pub fn exam(seed: u64) -> Exam<Dreaming> {
     )
     .mistake(
         "the dream alone",
-        "You enlarge the dream from octave to octave, and the picture blurs. Only the detail, x − base, is enlarged; the base \
-         comes from the picture each time.",
+        "You enlarge the dream from octave to octave, and the picture blurs. Only the detail, x − base, is \
+         enlarged; the base comes from the picture each time.",
         with!(DreamOnly),
     )
     .mistake(
@@ -250,7 +264,11 @@ pub fn exam(seed: u64) -> Exam<Dreaming> {
         "Each octave starts from the picture alone, so what the smaller ones found is lost. Add the enlarged detail.",
         with!(DetailLost),
     )
-    .mistake("one size only", "You dream at the picture's own size only.", with!(OneSize))
+    .mistake(
+        "one size only",
+        "You dream at the picture's own size only.",
+        with!(OneSize),
+    )
     .mistake(
         "roll not undone",
         "The picture wanders: after the step it has to be rolled back, by (−down, −right).",
@@ -261,35 +279,67 @@ pub fn exam(seed: u64) -> Exam<Dreaming> {
         "You ask for a shift once per octave. It is another one in each step.",
         with!(RolledOnce),
     )
-    .mistake("no clamp", "Your picture leaves [0, 1]. Clamp it after each step.", with!(NoClamp))
+    .mistake(
+        "no clamp",
+        "Your picture leaves [0, 1]. Clamp it after each step.",
+        with!(NoClamp),
+    )
     .mistake(
         "clamped before the step",
         "You clamp before the step, so the last step can leave [0, 1]. Clamp after it.",
         with!(ClampBeforeStep),
     )
-    .mistake("descends", "Your dream goes down: what the layer finds gets weaker.", with!(Descends))
+    .mistake(
+        "descends",
+        "Your dream goes down: what the layer finds gets weaker.",
+        with!(Descends),
+    )
     .alternative("from the picture of the octave before", with!(None))
-    .truth("sizes of 100×60 in 3 octaves of 2", vec![25usize, 15, 50, 30, 100, 60], |f| flat((f.octave_sizes)(100, 60, 3, 2.0)))
-    .truth("sizes of 7×9 in 3 octaves of 2", vec![2usize, 2, 4, 5, 7, 9], |f| flat((f.octave_sizes)(7, 9, 3, 2.0)))
+    .truth(
+        "sizes of 100×60 in 3 octaves of 2",
+        vec![25usize, 15, 50, 30, 100, 60],
+        |f| flat((f.octave_sizes)(100, 60, 3, 2.0)),
+    )
+    .truth("sizes of 7×9 in 3 octaves of 2", vec![2usize, 2, 4, 5, 7, 9], |f| {
+        flat((f.octave_sizes)(7, 9, 3, 2.0))
+    })
     .because("7/4 = 1.75 and 9/4 = 2.25 give 2, 7/2 = 3.5 gives 4, 9/2 = 4.5 gives 5.")
     .snapshot("sizes of four pictures", "lesson03_octaves", |f| table(f.octave_sizes))
-    .case(format!("sizes of {height}×{width} in 5 octaves of 1.37"), move |f| flat((f.octave_sizes)(height, width, 5, 1.37)))
+    .case(format!("sizes of {height}×{width} in 5 octaves of 1.37"), move |f| {
+        flat((f.octave_sizes)(height, width, 5, 1.37))
+    })
     .refuses("no octaves", |f| flat((f.octave_sizes)(64, 64, 0, 1.4)))
     .refuses("a ratio of 1", |f| flat((f.octave_sizes)(64, 64, 3, 1.0)))
     .refuses("8 pixels in 6 octaves of 2", |f| flat((f.octave_sizes)(8, 8, 6, 2.0)))
     .refuses("100×8 in 6 octaves of 2", |f| flat((f.octave_sizes)(100, 8, 6, 2.0)))
-    .truth("one octave, one step of 0.1 up 3·a − b from (½, ½), no roll", tensor(&[0.5 + 3.0 * up, 0.5 - up], (1, 1, 1, 2)), {
-        let (pair, slopes) = (pair.clone(), slopes.clone());
-        move |f| (f.dream)(&pair, &linear(&slopes), &one, &mut || (0, 0))
-    })
-    .truth("the same, rolled (0, 1)", tensor(&[0.5 - up, 0.5 + 3.0 * up], (1, 1, 1, 2)), {
-        let (pair, slopes) = (pair.clone(), slopes.clone());
-        move |f| (f.dream)(&pair, &linear(&slopes), &one, &mut || (0, 1))
-    })
+    .truth(
+        "one octave, one step of 0.1 up 3·a − b from (½, ½), no roll",
+        tensor(&[0.5 + 3.0 * up, 0.5 - up], (1, 1, 1, 2)),
+        {
+            let (pair, slopes) = (pair.clone(), slopes.clone());
+            move |f| (f.dream)(&pair, &linear(&slopes), &one, &mut || (0, 0))
+        },
+    )
+    .truth(
+        "the same, rolled (0, 1)",
+        tensor(&[0.5 - up, 0.5 + 3.0 * up], (1, 1, 1, 2)),
+        {
+            let (pair, slopes) = (pair.clone(), slopes.clone());
+            move |f| (f.dream)(&pair, &linear(&slopes), &one, &mut || (0, 1))
+        },
+    )
     .because("The step is taken on (b, a), and the result rolled back.")
-    .truth("the same with a step of 1, no roll", tensor(&[1.0, 0.5 - 1.0 / 5f32.sqrt()], (1, 1, 1, 2)), {
-        move |f| (f.dream)(&pair, &linear(&slopes), &Dream { step_size: 1.0, ..one }, &mut || (0, 0))
-    })
+    .truth(
+        "the same with a step of 1, no roll",
+        tensor(&[1.0, 0.5 - 1.0 / 5f32.sqrt()], (1, 1, 1, 2)),
+        {
+            move |f| {
+                (f.dream)(&pair, &linear(&slopes), &Dream { step_size: 1.0, ..one }, &mut || {
+                    (0, 0)
+                })
+            }
+        },
+    )
     .because("a would leave [0, 1] and is held at 1.");
     let (same, one_octave) = (picture.clone(), picture.clone());
     let (layer_1, layer_2) = (layer.clone(), layer.clone());

@@ -162,8 +162,8 @@ pub fn fourier(seed: u64) -> Exam<Fourier> {
     )
     .mistake(
         "no scale",
-        "All frequencies are equally strong in yours. Divide each wave by its frequency: that is what makes smooth images come \
-         first.",
+        "All frequencies are equally strong in yours. Divide each wave by its frequency: that is what makes \
+         smooth images come first.",
         with!(NoScale),
     )
     .mistake(
@@ -173,8 +173,8 @@ pub fn fourier(seed: u64) -> Exam<Fourier> {
     )
     .mistake(
         "each wave once",
-        "The spectrum holds only half of the waves. Those with 0 < v < W/2 stand for their mirror images too, so they count \
-         twice.",
+        "The spectrum holds only half of the waves. Those with 0 < v < W/2 stand for their mirror images too, so \
+         they count twice.",
         with!(OncePerWave),
     )
     .mistake(
@@ -187,8 +187,16 @@ pub fn fourier(seed: u64) -> Exam<Fourier> {
         "For an odd width no v equals W/2: the last wave has a mirror image and counts twice.",
         with!(LastIsOwnMirror),
     )
-    .mistake("no norm", "The factor 1/√(H·W) is missing: the image gets brighter with its size.", with!(NoNorm))
-    .mistake("divided by H·W", "You divided by H·W; the factor is 1/√(H·W).", with!(FullNorm))
+    .mistake(
+        "no norm",
+        "The factor 1/√(H·W) is missing: the image gets brighter with its size.",
+        with!(NoNorm),
+    )
+    .mistake(
+        "divided by H·W",
+        "You divided by H·W; the factor is 1/√(H·W).",
+        with!(FullNorm),
+    )
     .mistake(
         "the sign of the imaginary part",
         "Re((a + ib)·e^(iφ)) = a·cos φ − b·sin φ; yours adds. The image comes out mirrored.",
@@ -202,8 +210,8 @@ pub fn fourier(seed: u64) -> Exam<Fourier> {
     )
     .mistake(
         "frequencies in whole waves",
-        "You took u and v themselves. A frequency is in waves per pixel, u/H and v/W; otherwise high and wide images are \
-         scaled differently along their sides.",
+        "You took u and v themselves. A frequency is in waves per pixel, u/H and v/W; otherwise high and wide \
+         images are scaled differently along their sides.",
         with!(WholeFrequencies),
     )
     .mistake(
@@ -232,24 +240,32 @@ pub fn fourier(seed: u64) -> Exam<Fourier> {
         with!(NoColours),
     )
     .alternative("by one large matrix, colour by colour", with!(None))
-    .truth("one wave: v = 1 along 4 pixels, amplitude 1", tensor(&[4.0, 0.0, -4.0, 0.0], (1, 1, 1, 4)), |f| {
-        (f.from_spectrum)(&delta([0, 0, 0, 1, 0], [1, 1, 1, 3, 2]), 4)
-    })
+    .truth(
+        "one wave: v = 1 along 4 pixels, amplitude 1",
+        tensor(&[4.0, 0.0, -4.0, 0.0], (1, 1, 1, 4)),
+        |f| (f.from_spectrum)(&delta([0, 0, 0, 1, 0], [1, 1, 1, 3, 2]), 4),
+    )
     .within(TOLERANCE)
     .because("1/√4 · 2 · 1/(1/4) · cos(2πj/4).")
-    .truth("the same, imaginary", tensor(&[0.0, -4.0, 0.0, 4.0], (1, 1, 1, 4)), |f| {
-        (f.from_spectrum)(&delta([0, 0, 0, 1, 1], [1, 1, 1, 3, 2]), 4)
-    })
+    .truth(
+        "the same, imaginary",
+        tensor(&[0.0, -4.0, 0.0, 4.0], (1, 1, 1, 4)),
+        |f| (f.from_spectrum)(&delta([0, 0, 0, 1, 1], [1, 1, 1, 3, 2]), 4),
+    )
     .within(TOLERANCE)
     .because("i·e^(iφ) has the real part −sin φ.")
-    .truth("frequency 0 on 2×4 pixels", tensor(&[2f32.sqrt(); 8], (1, 1, 2, 4)), |f| {
-        (f.from_spectrum)(&delta([0, 0, 0, 0, 0], [1, 1, 2, 3, 2]), 4)
-    })
+    .truth(
+        "frequency 0 on 2×4 pixels",
+        tensor(&[2f32.sqrt(); 8], (1, 1, 2, 4)),
+        |f| (f.from_spectrum)(&delta([0, 0, 0, 0, 0], [1, 1, 2, 3, 2]), 4),
+    )
     .within(TOLERANCE)
     .because("A flat image: 1/√8 · 1 · 4, since the divisor is 1/max(2, 4).")
-    .truth("the fastest wave on 1×4 pixels, v = 2", tensor(&[1.0, -1.0, 1.0, -1.0], (1, 1, 1, 4)), |f| {
-        (f.from_spectrum)(&delta([0, 0, 0, 2, 0], [1, 1, 1, 3, 2]), 4)
-    })
+    .truth(
+        "the fastest wave on 1×4 pixels, v = 2",
+        tensor(&[1.0, -1.0, 1.0, -1.0], (1, 1, 1, 4)),
+        |f| (f.from_spectrum)(&delta([0, 0, 0, 2, 0], [1, 1, 1, 3, 2]), 4),
+    )
     .within(TOLERANCE)
     .because("1/√4 · 1 · 1/(2/4): it is its own mirror image.");
     for row in super::fixture()["waves"].as_array().expect("a list") {

@@ -332,11 +332,15 @@ pub fn exam(seed: u64) -> Exam<Maximize> {
             "Your penalty rewards what it should punish: it is taken off the objective.",
             with!(AddsPenalty),
         )
-        .mistake("no penalty", "problem.penalty makes no difference in yours. Subtract it from the objective.", with!(NoPenalty))
+        .mistake(
+            "no penalty",
+            "problem.penalty makes no difference in yours. Subtract it from the objective.",
+            with!(NoPenalty),
+        )
         .mistake(
             "penalty on the moved image",
-            "You took the penalty of the transformed image. It belongs to the image itself; the transformation is only how \
-             the network looks at it.",
+            "You took the penalty of the transformed image. It belongs to the image itself; the transformation is \
+             only how the network looks at it.",
             with!(PenaltyOnTransformed),
         )
         .mistake(
@@ -362,21 +366,25 @@ pub fn exam(seed: u64) -> Exam<Maximize> {
         )
         .mistake(
             "projection inside",
-            "You project inside of what is differentiated. A pixel beyond the range has gradient 0 there and never comes \
-             back; project after the step.",
+            "You project inside of what is differentiated. A pixel beyond the range has gradient 0 there and \
+             never comes back; project after the step.",
             with!(ProjectInside),
         )
         .mistake(
             "projection inside as well",
-            "You project after the step, which is right, and once more inside of what is differentiated. There a pixel beyond \
-             the range has gradient 0; leave it out of f.",
+            "You project after the step, which is right, and once more inside of what is differentiated. There a \
+             pixel beyond the range has gradient 0; leave it out of f.",
             with!(ProjectTwice),
         )
-        .mistake("no projection", "Your image leaves its limits. Apply problem.project after each step.", with!(NoProject))
+        .mistake(
+            "no projection",
+            "Your image leaves its limits. Apply problem.project after each step.",
+            with!(NoProject),
+        )
         .mistake(
             "gradient not normalized",
-            "With Optimizer::Ascent the step is direction(g), the gradient divided by its rms. Yours is the gradient as it \
-             is.",
+            "With Optimizer::Ascent the step is direction(g), the gradient divided by its rms. Yours is the \
+             gradient as it is.",
             with!(RawGradient),
         )
         .mistake(
@@ -391,8 +399,8 @@ pub fn exam(seed: u64) -> Exam<Maximize> {
         )
         .mistake(
             "1e-8 under the root",
-            "The 1e-8 belongs outside of the root: √v̂ + 1e-8. Under it, it counts like a gradient of 1e-4, and numbers \
-             with a smaller gradient hardly move.",
+            "The 1e-8 belongs outside of the root: √v̂ + 1e-8. Under it, it counts like a gradient of 1e-4, and \
+             numbers with a smaller gradient hardly move.",
             with!(EpsilonUnderTheRoot),
         )
         .mistake(
@@ -407,23 +415,28 @@ pub fn exam(seed: u64) -> Exam<Maximize> {
         )
         .mistake(
             "optimizer ignored",
-            "settings.optimizer makes no difference in yours. Adam is asked for, and you take the normalized gradient.",
+            "settings.optimizer makes no difference in yours. Adam is asked for, and you take the normalized \
+             gradient.",
             with!(AdamIgnored),
         )
         .mistake(
             "dead start accepted",
-            "The first gradient is 0 everywhere, and so are all that follow. Say so with an error instead of returning the \
-             start.",
+            "The first gradient is 0 everywhere, and so are all that follow. Say so with an error instead of \
+             returning the start.",
             with!(DeadAccepted),
         )
         .mistake(
             "one dead image accepted",
-            "One image of the batch has gradient 0 and will never move. The check is for each image, not for the batch.",
+            "One image of the batch has gradient 0 and will never move. The check is for each image, not for \
+             the batch.",
             with!(OneDeadAccepted),
         )
-        .unnamed("a summit refused", with!(SummitRefused),
+        .unnamed("a summit refused", with!(SummitRefused))
+        .mistake(
+            "one step too few",
+            "You take a step less than settings.steps.",
+            with!(OneStepLess),
         )
-        .mistake("one step too few", "You take a step less than settings.steps.", with!(OneStepLess))
         .mistake(
             "the first gradient, again and again",
             "You differentiate once. The gradient changes with the image, so it is taken anew before each step.",
@@ -585,8 +598,8 @@ pub fn exam(seed: u64) -> Exam<Maximize> {
             },
         )
         .because(
-            "The first gradient is (1, 0), whose rms is 1/√2. After the step the unit has all it wants: the gradient is 0, \
-             and the image stays.",
+            "The first gradient is (1, 0), whose rms is 1/√2. After the step the unit has all it wants: the \
+             gradient is 0, and the image stays.",
         )
         .refuses("a dead unit: max(0, 3·a − b − 10) at (0, 0)", {
             let slopes = slopes.clone();
@@ -701,15 +714,25 @@ fn planted(mut exam: Exam<Maximize>, random: &mut Random, seed: u64, small: Tens
             Observed::fields([("direction", 1.0), ("colour", 1.0)]),
             move |f| {
                 let objective = unit(&kernel);
-                let x = f(&noise, &Problem { project: &ball, ..Problem::new(&objective) }, &ascent(25, 0.02))?;
+                let x = f(
+                    &noise,
+                    &Problem {
+                        project: &ball,
+                        ..Problem::new(&objective)
+                    },
+                    &ascent(25, 0.02),
+                )?;
                 let [direction, share] = seen(&x, f64::to_radians(angle), colour)?;
                 Ok::<_, candle_core::Error>(Observed::fields([("direction", direction), ("colour", share)]))
             },
         )
-        .within(Tolerance { max_relative: 0.05, epsilon: 0.0 })
+        .within(Tolerance {
+            max_relative: 0.05,
+            epsilon: 0.0,
+        })
         .because(
-            "A unit that answers to stripes of one direction and colour is given such stripes. (Each number is a cosine \
-             with what was planted.)",
+            "A unit that answers to stripes of one direction and colour is given such stripes. (Each number is a \
+             cosine with what was planted.)",
         );
 
     let board: Vec<f32> = (0..3 * 36)
@@ -725,10 +748,20 @@ fn planted(mut exam: Exam<Maximize>, random: &mut Random, seed: u64, small: Tens
     exam = exam
         .truth(
             "a decoy: a unit that answers to a checkerboard, and to blue at 0.4 of that",
-            Observed::fields([("cosine with the checkerboard is above 0.9", true), ("with blue below 0.4", true)]),
+            Observed::fields([
+                ("cosine with the checkerboard is above 0.9", true),
+                ("with blue below 0.4", true),
+            ]),
             move |f| {
                 let objective = decoy(&board, &blue);
-                let x = f(&start, &Problem { project: &ball, ..Problem::new(&objective) }, &ascent(60, 0.05))?;
+                let x = f(
+                    &start,
+                    &Problem {
+                        project: &ball,
+                        ..Problem::new(&objective)
+                    },
+                    &ascent(60, 0.05),
+                )?;
                 Ok::<_, candle_core::Error>(Observed::fields([
                     ("cosine with the checkerboard is above 0.9", cosine(&x, &board)? > 0.9),
                     ("with blue below 0.4", cosine(&x, &blue)? < 0.4),
@@ -736,8 +769,8 @@ fn planted(mut exam: Exam<Maximize>, random: &mut Random, seed: u64, small: Tens
             },
         )
         .because(
-            "The optimum is nearly a checkerboard, although in a world without checkerboards the unit says: blue. What a \
-             unit could want most is not what it finds.",
+            "The optimum is nearly a checkerboard, although in a world without checkerboards the unit says: blue. \
+             What a unit could want most is not what it finds.",
         );
 
     let config = Config::resnet18().width(2).classes(3).stem(Stem::Cifar);

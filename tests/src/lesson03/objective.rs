@@ -154,9 +154,7 @@ pub fn objectives(seed: u64) -> Exam<Objectives> {
         "3.1",
         Objectives {
             objective: |activation, target| solution03::objective(activation, solution_target(target)),
-            score: |network, images, site, target| {
-                solution03::score(network, images, site, solution_target(target))
-            },
+            score: |network, images, site, target| solution03::score(network, images, site, solution_target(target)),
         },
     )
     .mistake(
@@ -193,8 +191,8 @@ pub fn objectives(seed: u64) -> Exam<Objectives> {
     )
     .mistake(
         "mean of the layer",
-        "For the layer you took the mean of the activations. It is the mean of their squares: strong responses count more, \
-         and before a ReLU also the negative ones count.",
+        "For the layer you took the mean of the activations. It is the mean of their squares: strong responses \
+         count more, and before a ReLU also the negative ones count.",
         with!(MeanOfLayer),
     )
     .mistake(
@@ -220,15 +218,19 @@ pub fn objectives(seed: u64) -> Exam<Objectives> {
     )
     .mistake(
         "cut off from the image",
-        "The number is right, and its gradient with respect to the image is 0: somewhere you detach, or make new tensors \
-         from numbers. Only operations on tensors stay connected.",
+        "The number is right, and its gradient with respect to the image is 0: somewhere you detach, or make new \
+         tensors from numbers. Only operations on tensors stay connected.",
         with!(Detached),
     )
     .alternative("by a visitor, on flattened maps", with!(None))
-    .truth("the neuron of channel 1 of [1, 2, 3, 4], which counts 0, 1, 2, …", vec![18f32], {
-        let counted = counted.clone();
-        move |f| (f.objective)(&counted, Target::Neuron(1))
-    })
+    .truth(
+        "the neuron of channel 1 of [1, 2, 3, 4], which counts 0, 1, 2, …",
+        vec![18f32],
+        {
+            let counted = counted.clone();
+            move |f| (f.objective)(&counted, Target::Neuron(1))
+        },
+    )
     .because("Channel 1 starts at 12; row 3 / 2 = 1, column 4 / 2 = 2: 12 + 1·4 + 2.")
     .truth("channel 0 of the same", vec![5.5f32], move |f| {
         (f.objective)(&counted, Target::Channel(0))

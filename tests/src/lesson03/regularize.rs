@@ -186,7 +186,8 @@ pub fn regularizers(seed: u64) -> Exam<Regularizers> {
     )
     .mistake(
         "root of zero",
-        "On a flat image your gradient is NaN: the root has an infinite slope at 0. Add s² under it and take s off again.",
+        "On a flat image your gradient is NaN: the root has an infinite slope at 0. Add s² under it and take s \
+         off again.",
         with!(BareRoot),
     )
     .mistake(
@@ -196,8 +197,8 @@ pub fn regularizers(seed: u64) -> Exam<Regularizers> {
     )
     .mistake(
         "sum of absolute differences",
-        "You added |dx| and |dy|. That measures diagonal edges as longer than they are, and candle gives |x| the slope 1 at \
-         0. Take the length √(dx² + dy² + s²) − s.",
+        "You added |dx| and |dy|. That measures diagonal edges as longer than they are, and candle gives |x| the \
+         slope 1 at 0. Take the length √(dx² + dy² + s²) − s.",
         with!(Absolute),
     )
     .mistake(
@@ -242,8 +243,8 @@ pub fn regularizers(seed: u64) -> Exam<Regularizers> {
     )
     .mistake(
         "dark border",
-        "A flat image gets darker at the border: the weights of what lies beyond are lost. Divide each row of K by its own \
-         sum.",
+        "A flat image gets darker at the border: the weights of what lies beyond are lost. Divide each row of K \
+         by its own sum.",
         with!(DarkBorder),
     )
     .mistake(
@@ -267,17 +268,24 @@ pub fn regularizers(seed: u64) -> Exam<Regularizers> {
         with!(AnySigma),
     )
     .alternative("by rolls, and by two plain matrix products", with!(None))
-    .truth("total variation of [[0, 0.3], [0.4, 0.7]]", vec![(0.25f32 + 1e-6).sqrt() - 1e-3], move |f| {
-        (f.total_variation)(&ramp)
-    })
+    .truth(
+        "total variation of [[0, 0.3], [0.4, 0.7]]",
+        vec![(0.25f32 + 1e-6).sqrt() - 1e-3],
+        move |f| (f.total_variation)(&ramp),
+    )
     .because("One pixel has both neighbours: √(0.3² + 0.4² + s²) − s, about 0.499.")
-    .truth("total variation of a step from 0 to 1, 3×3", vec![(1f32 + 1e-6).sqrt() / 2.0 - 0.5e-3], move |f| {
-        (f.total_variation)(&step)
-    })
+    .truth(
+        "total variation of a step from 0 to 1, 3×3",
+        vec![(1f32 + 1e-6).sqrt() / 2.0 - 0.5e-3],
+        move |f| (f.total_variation)(&step),
+    )
     .because("Two of the four pixels with both neighbours stand at the step.")
     .truth(
         "total variation of plain grey, and its gradient",
-        Observed::fields([("value", Observed::from(vec![0f32])), ("gradient", Observed::from(&zeros))]),
+        Observed::fields([
+            ("value", Observed::from(vec![0f32])),
+            ("gradient", Observed::from(&zeros)),
+        ]),
         {
             let flat = flat.clone();
             move |f| with_gradient(&flat, f.total_variation)
@@ -286,10 +294,16 @@ pub fn regularizers(seed: u64) -> Exam<Regularizers> {
     .because("A flat image has no variation, and neither way is up.")
     .truth(
         "total variation of a random 3×3 image; gradient by finite differences",
-        Observed::fields([("value", Observed::from(&small_value)), ("gradient", Observed::from(&measured))]),
+        Observed::fields([
+            ("value", Observed::from(&small_value)),
+            ("gradient", Observed::from(&measured)),
+        ]),
         move |f| with_gradient(&small, f.total_variation),
     )
-    .within(Tolerance { max_relative: 1e-3, epsilon: 1e-4 })
+    .within(Tolerance {
+        max_relative: 1e-3,
+        epsilon: 1e-4,
+    })
     .case("total variation of two random images", {
         let images = images.clone();
         move |f| with_gradient(&images, f.total_variation)
@@ -315,9 +329,11 @@ pub fn regularizers(seed: u64) -> Exam<Regularizers> {
         move |f| (f.blur)(&flat, 1.5)
     })
     .because("Where all pixels are alike, a mean of them changes nothing, at the border neither.")
-    .truth("a point in the middle of 9×9, blurred with σ = 1", tensor(&spread, (1, 1, 9, 9)), move |f| {
-        (f.blur)(&point, 1.0)
-    })
+    .truth(
+        "a point in the middle of 9×9, blurred with σ = 1",
+        tensor(&spread, (1, 1, 9, 9)),
+        move |f| (f.blur)(&point, 1.0),
+    )
     .because("A point becomes a bell, exp(−(dx² + dy²)/2), each row of K divided by its own sum.")
     .case("two random images, blurred with σ = 0.7", {
         let images = images.clone();

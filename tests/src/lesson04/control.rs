@@ -158,14 +158,15 @@ pub fn control(seed: u64) -> Exam<Control> {
     Exam::new("4.6", solution)
         .mistake(
             "a fresh label for every row",
-            "Rows of one type get different labels. Nobody can learn that, so it measures nothing: a control task keeps \
-             one random label per type, in training and in testing.",
+            "Rows of one type get different labels. Nobody can learn that, so it measures nothing: a control task \
+             keeps one random label per type, in training and in testing.",
             fault!(Fault::PerRow),
         )
         .mistake(
             "labels in order of appearance",
-            "A type's label depends on which rows you are asked for, and in which order: another list of rows gives the same \
-             type another label. Give each type a stream of its own: `random.set_stream(kind as u64)`.",
+            "A type's label depends on which rows you are asked for, and in which order: another list of rows \
+             gives the same type another label. Give each type a stream of its own: `random.set_stream(kind as \
+             u64)`.",
             fault!(Fault::ByAppearance),
         )
         .mistake(
@@ -190,8 +191,8 @@ pub fn control(seed: u64) -> Exam<Control> {
         )
         .mistake(
             "one label per class",
-            "You gave each real label a random one. Whoever knows the class then knows the control label too. The types \
-             are what gets a label.",
+            "You gave each real label a random one. Whoever knows the class then knows the control label too. The \
+             types are what gets a label.",
             fault!(Fault::ControlOfLabels),
         )
         .mistake(
@@ -212,36 +213,56 @@ pub fn control(seed: u64) -> Exam<Control> {
         .alternative("a seed for each type", fault!(Fault::None))
         .truth("5 rows of one type, 1 class", vec![0; 5], |f| (f.labels)(&[8; 5], 1, 0))
         .because("There is only one class to draw.")
-        .truth("400 rows of 200 types, 4 classes", expected(400, 4), move |f| properties(f, &types, 4, start))
-        .truth(format!("{more} rows of two per type, {several} classes"), expected(more, several), move |f| {
-            properties(f, &many, several, start)
+        .truth("400 rows of 200 types, 4 classes", expected(400, 4), move |f| {
+            properties(f, &types, 4, start)
         })
-        .truth("the labels of the rows backwards are the labels backwards", true, move |f| -> Result<bool> {
-            let backwards: Vec<usize> = types_1.iter().rev().copied().collect();
-            let mut labels = (f.labels)(&backwards, 4, start)?;
-            labels.reverse();
-            Ok(labels == (f.labels)(&types_1, 4, start)?)
-        })
+        .truth(
+            format!("{more} rows of two per type, {several} classes"),
+            expected(more, several),
+            move |f| properties(f, &many, several, start),
+        )
+        .truth(
+            "the labels of the rows backwards are the labels backwards",
+            true,
+            move |f| -> Result<bool> {
+                let backwards: Vec<usize> = types_1.iter().rev().copied().collect();
+                let mut labels = (f.labels)(&backwards, 4, start)?;
+                labels.reverse();
+                Ok(labels == (f.labels)(&types_1, 4, start)?)
+            },
+        )
         .because("A type's label depends on the seed and the type only.")
-        .truth("the labels of the last 100 rows alone are the same", true, move |f| -> Result<bool> {
-            Ok((f.labels)(&types_2[300..], 4, start)? == (f.labels)(&types_2, 4, start)?[300..])
-        })
+        .truth(
+            "the labels of the last 100 rows alone are the same",
+            true,
+            move |f| -> Result<bool> {
+                Ok((f.labels)(&types_2[300..], 4, start)? == (f.labels)(&types_2, 4, start)?[300..])
+            },
+        )
         .because("Training and test rows may be asked for separately.")
         .truth("another seed gives other labels", true, move |f| -> Result<bool> {
             Ok((f.labels)(&types_3, 4, start)? != (f.labels)(&types_3, 4, start + 1)?)
         })
-        .truth("neighbouring types, 10,000 of them: 1700 to 2300 have the label of the next, of 5 classes", true, |f| -> Result<bool> {
-            let types: Vec<usize> = (0..10_000).collect();
-            let labels = (f.labels)(&types, 5, 3)?;
-            let equal = labels.windows(2).filter(|pair| pair[0] == pair[1]).count();
-            Ok((1700..=2300).contains(&equal))
-        })
+        .truth(
+            "neighbouring types, 10,000 of them: 1700 to 2300 have the label of the next, of 5 classes",
+            true,
+            |f| -> Result<bool> {
+                let types: Vec<usize> = (0..10_000).collect();
+                let labels = (f.labels)(&types, 5, 3)?;
+                let equal = labels.windows(2).filter(|pair| pair[0] == pair[1]).count();
+                Ok((1700..=2300).contains(&equal))
+            },
+        )
         .because("By chance one in five.")
-        .truth("each of 4 classes has 60 to 140 of 400 types", true, move |f| -> Result<bool> {
-            let types: Vec<usize> = (0..400).collect();
-            let labels = (f.labels)(&types, 4, start)?;
-            Ok((0..4).all(|class| (60..=140).contains(&labels.iter().filter(|&&one| one == class).count())))
-        })
+        .truth(
+            "each of 4 classes has 60 to 140 of 400 types",
+            true,
+            move |f| -> Result<bool> {
+                let types: Vec<usize> = (0..400).collect();
+                let labels = (f.labels)(&types, 4, start)?;
+                Ok((0..4).all(|class| (60..=140).contains(&labels.iter().filter(|&&one| one == class).count())))
+            },
+        )
         .because("All classes are equally likely.")
         .truth(
             "selectivity: features that name the type; task, control, value",
@@ -266,15 +287,23 @@ pub fn control(seed: u64) -> Exam<Control> {
                     }
                 }
                 let yes = |is: bool| f64::from(u8::from(is));
-                Ok(vec![yes(lowest[0] == 1.0), yes(lowest[1] > 0.8), yes(lowest[2] > 0.2 && lowest[2] <= 1.0)])
+                Ok(vec![
+                    yes(lowest[0] == 1.0),
+                    yes(lowest[1] > 0.8),
+                    yes(lowest[2] > 0.2 && lowest[2] <= 1.0),
+                ])
             },
         )
         .because("The features do not know the type, so a probe cannot name its label.")
-        .truth("selectivity: features that only tell rows apart: is the control solved?", false, move |f| -> Result<bool> {
-            let rows: Vec<usize> = (0..72).collect();
-            let features = named_types(&rows, 72);
-            Ok((f.selectivity)(&features, &real_2, &kinds_2, 3, [&train_2, &test_2], start)?[1] == 1.0)
-        })
+        .truth(
+            "selectivity: features that only tell rows apart: is the control solved?",
+            false,
+            move |f| -> Result<bool> {
+                let rows: Vec<usize> = (0..72).collect();
+                let features = named_types(&rows, 72);
+                Ok((f.selectivity)(&features, &real_2, &kinds_2, 3, [&train_2, &test_2], start)?[1] == 1.0)
+            },
+        )
         .because("No training row shows a test row's feature, so nothing can be remembered.")
         .refuses("no classes", |f| (f.labels)(&[1, 2], 0, 0))
 }

@@ -260,7 +260,8 @@ pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
         )
         .mistake(
             "the first batch again and again",
-            "Every batch gives the features of the first one. Take the features inside the loop, from the batch at hand.",
+            "Every batch gives the features of the first one. Take the features inside the loop, from the batch \
+             at hand.",
             fault!(Fault::FirstBatch),
         )
         .alternative("all images in one pass", fault!(Fault::None))
@@ -268,7 +269,11 @@ pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
             "a conv1 with a red and a blue unit: colour at conv1, grid 1",
             Observed::fields([("colour at conv1", 1.0), ("colour at conv1, majority", majority[0])]),
             move |f| {
-                observe(&["colour"], &["conv1"], f(&network, &batches, &["conv1"], 1, &tasks[..1], [&train, &test]))
+                observe(
+                    &["colour"],
+                    &["conv1"],
+                    f(&network, &batches, &["conv1"], 1, &tasks[..1], [&train, &test]),
+                )
             },
         )
         .because("The mean of the red unit says whether the square is red.")
@@ -282,7 +287,11 @@ pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
             ]),
             move |f| {
                 let rows = [&train_5[..], &test_5];
-                observe(&["colour", "half"], &["conv1"], f(&network_5, &batches_5, &["conv1"], 2, &tasks_5, rows))
+                observe(
+                    &["colour", "half"],
+                    &["conv1"],
+                    f(&network_5, &batches_5, &["conv1"], 2, &tasks_5, rows),
+                )
             },
         )
         .because("Quarters of the map say in which half the square lies.")
@@ -309,32 +318,48 @@ pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
             },
         )
         .because(
-            "An average over the map knows the colour and not the half; a grid of 2 knows both; layers that are always 0 \
-             know neither.",
+            "An average over the map knows the colour and not the half; a grid of 2 knows both; layers that are \
+             always 0 know neither.",
         )
-        .truth("two tasks and three sites: the lengths of the rows", vec![3, 3], move |f| -> Result<Vec<usize>> {
-            let sites = ["conv1", "layer1", "layer2"];
-            let config = Config::resnet18().width(2).classes(2).stem(Stem::Cifar);
-            let network = ResNet::untrained(&config, 5)?;
-            let tasks = [(colours.clone(), 2), (places.clone(), 2)];
-            let curve = f(&network, &batches_2, &sites, 2, &tasks, [&train_2, &test_2])?;
-            Ok(curve.iter().map(Vec::len).collect())
-        })
+        .truth(
+            "two tasks and three sites: the lengths of the rows",
+            vec![3, 3],
+            move |f| -> Result<Vec<usize>> {
+                let sites = ["conv1", "layer1", "layer2"];
+                let config = Config::resnet18().width(2).classes(2).stem(Stem::Cifar);
+                let network = ResNet::untrained(&config, 5)?;
+                let tasks = [(colours.clone(), 2), (places.clone(), 2)];
+                let curve = f(&network, &batches_2, &sites, 2, &tasks, [&train_2, &test_2])?;
+                Ok(curve.iter().map(Vec::len).collect())
+            },
+        )
         .because("One row for each task, and in it one score for each site.")
-        .truth("the largest change of a weight of the network", 0.0, move |f| -> Result<f64> {
-            let before: Vec<Tensor> = network_3.parameters().values().map(|t| t.copy()).collect::<Result<_>>()?;
-            f(&network_3, &batches_3, &["conv1"], 1, &tasks_3, [&train_3, &test_3])?;
-            let mut largest = 0f64;
-            for (before, after) in before.iter().zip(network_3.parameters().values()) {
-                let change = (after - before)?.abs()?.to_dtype(DType::F64)?.flatten_all()?.max(0)?;
-                largest = largest.max(change.to_scalar()?);
-            }
-            Ok(largest)
-        })
+        .truth(
+            "the largest change of a weight of the network",
+            0.0,
+            move |f| -> Result<f64> {
+                let before: Vec<Tensor> = network_3
+                    .parameters()
+                    .values()
+                    .map(|t| t.copy())
+                    .collect::<Result<_>>()?;
+                f(&network_3, &batches_3, &["conv1"], 1, &tasks_3, [&train_3, &test_3])?;
+                let mut largest = 0f64;
+                for (before, after) in before.iter().zip(network_3.parameters().values()) {
+                    let change = (after - before)?.abs()?.to_dtype(DType::F64)?.flatten_all()?.max(0)?;
+                    largest = largest.max(change.to_scalar()?);
+                }
+                Ok(largest)
+            },
+        )
         .because("The backbone is frozen.")
         .refuses(format!("{count} images and 40 labels"), move |f| {
             let rows: [&[usize]; 2] = [&[0, 1, 2, 3], &[4, 5]];
-            observe(&["colour"], &["conv1"], f(&network_2, &batches_4(&images), &["conv1"], 1, &short, rows))
+            observe(
+                &["colour"],
+                &["conv1"],
+                f(&network_2, &batches_4(&images), &["conv1"], 1, &short, rows),
+            )
         })
 }
 

@@ -369,14 +369,14 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
     Exam::new("4.8", solution)
         .mistake(
             "one threshold for all units",
-            "All your units share one threshold. Units differ in scale: a loud one is then always on, a quiet one never. \
-             Each has its own.",
+            "All your units share one threshold. Units differ in scale: a loud one is then always on, a quiet one \
+             never. Each has its own.",
             fault!(Fault::OneForAllUnits),
         )
         .mistake(
             "mean of the batches' thresholds",
-            "You found a threshold in each batch and averaged them. A batch without the concept then lowers it. Keep the \
-             largest values over all batches, and look for T at the end.",
+            "You found a threshold in each batch and averaged them. A batch without the concept then lowers it. \
+             Keep the largest values over all batches, and look for T at the end.",
             fault!(Fault::MeanOfBatches),
         )
         .mistake(
@@ -412,27 +412,27 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
         )
         .mistake(
             "thresholded before enlarging",
-            "You compared the small map with T and enlarged the result, so every place becomes a block, cut at places and \
-             not where the activation falls below T. Enlarge first.",
+            "You compared the small map with T and enlarged the result, so every place becomes a block, cut at \
+             places and not where the activation falls below T. Enlarge first.",
             fault!(Fault::SmallMapThresholded),
         )
         .mistake(
             "the first image again and again",
-            "Where the maps have the size of the masks, all your images are the first one. It is a fault of candle: enlarging \
-             a part of a tensor to the size it has returns the beginning of the whole. Take `force_contiguous()` of the part first, or \
-             take T off before.",
+            "Where the maps have the size of the masks, all your images are the first one. It is a fault of \
+             candle: enlarging a part of a tensor to the size it has returns the beginning of the whole. Take \
+             `force_contiguous()` of the part first, or take T off before.",
             fault!(Fault::FirstImage),
         )
         .mistake(
             "corners aligned",
-            "You enlarged with align_corners = true, which stretches the map to the corners and shifts everything by up \
-             to half a place. Pass false.",
+            "You enlarged with align_corners = true, which stretches the map to the corners and shifts everything \
+             by up to half a place. Pass false.",
             fault!(Fault::CornersAligned),
         )
         .mistake(
             "mean of the images' ratios",
-            "You averaged a ratio per image. Most images do not show the concept, and count as 0 or 1. Sum the pixels over \
-             the data set and divide once.",
+            "You averaged a ratio per image. Most images do not show the concept, and count as 0 or 1. Sum the \
+             pixels over the data set and divide once.",
             fault!(Fault::MeanOfImages),
         )
         .mistake(
@@ -442,8 +442,8 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
         )
         .mistake(
             "divided by the mask",
-            "You divided by the concept's pixels. A unit that is on everywhere gets 1 for every concept: divide by the \
-             union.",
+            "You divided by the concept's pixels. A unit that is on everywhere gets 1 for every concept: \
+             divide by the union.",
             fault!(Fault::OverMask),
         )
         .mistake(
@@ -468,7 +468,8 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
         )
         .mistake(
             "every image keeps its masks",
-            "Your masks are not shuffled, so the null is the measurement itself. Image i gets the masks of image i − 1.",
+            "Your masks are not shuffled, so the null is the measurement itself. Image i gets the masks of \
+             image i − 1.",
             fault!(Fault::NotShuffled),
         )
         .mistake(
@@ -477,45 +478,60 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
             fault!(Fault::OneImageShuffled),
         )
         .alternative("every value kept, pixel by pixel", fault!(Fault::None))
-        .alternative("T taken off after enlarging", Dissect {
-            iou: |batches, thresholds| {
-                let units = thresholds.dims1()?;
-                let threshold = thresholds.reshape((units, 1, 1))?;
-                let (mut both, mut either) = (vec![], vec![]);
-                for (activations, masks) in batches {
-                    let (batch, concepts, rows, columns) = masks.dims4()?;
-                    if activations.dims4()?.1 != units || activations.dims4()?.0 != batch {
-                        bail!("other shapes")
+        .alternative(
+            "T taken off after enlarging",
+            Dissect {
+                iou: |batches, thresholds| {
+                    let units = thresholds.dims1()?;
+                    let threshold = thresholds.reshape((units, 1, 1))?;
+                    let (mut both, mut either) = (vec![], vec![]);
+                    for (activations, masks) in batches {
+                        let (batch, concepts, rows, columns) = masks.dims4()?;
+                        if activations.dims4()?.1 != units || activations.dims4()?.0 != batch {
+                            bail!("other shapes")
+                        }
+                        for image in 0..batch {
+                            let maps = activations.narrow(0, image, 1)?.force_contiguous()?;
+                            let maps = maps.upsample_bilinear2d(rows, columns, false)?;
+                            let on = maps.squeeze(0)?.broadcast_gt(&threshold)?.to_dtype(DType::F64)?;
+                            let on = on.reshape((units, 1, rows * columns))?;
+                            let mask =
+                                masks
+                                    .get(image)?
+                                    .to_dtype(DType::F64)?
+                                    .reshape((1, concepts, rows * columns))?;
+                            both.push(on.broadcast_mul(&mask)?.sum(2)?);
+                            either.push(on.broadcast_maximum(&mask)?.sum(2)?);
+                        }
                     }
-                    for image in 0..batch {
-                        let maps = activations.narrow(0, image, 1)?.force_contiguous()?;
-                        let maps = maps.upsample_bilinear2d(rows, columns, false)?;
-                        let on = maps.squeeze(0)?.broadcast_gt(&threshold)?.to_dtype(DType::F64)?;
-                        let on = on.reshape((units, 1, rows * columns))?;
-                        let mask = masks.get(image)?.to_dtype(DType::F64)?.reshape((1, concepts, rows * columns))?;
-                        both.push(on.broadcast_mul(&mask)?.sum(2)?);
-                        either.push(on.broadcast_maximum(&mask)?.sum(2)?);
-                    }
-                }
-                let total = |list: &[Tensor]| Tensor::stack(list, 0)?.sum(0);
-                let (both, either) = (total(&both)?, total(&either)?);
-                both / either.maximum(1.0)?
+                    let total = |list: &[Tensor]| Tensor::stack(list, 0)?.sum(0);
+                    let (both, either) = (total(&both)?, total(&either)?);
+                    both / either.maximum(1.0)?
+                },
+                ..fault!(Fault::None)
             },
-            ..fault!(Fault::None)
-        })
-        .truth("thresholds: 0 to 99 in mixed order and two batches, share 0.05", tensor(&[94.], 1), move |f| {
-            (f.thresholds)(&hundred(), 100, 0.05)
-        })
+        )
+        .truth(
+            "thresholds: 0 to 99 in mixed order and two batches, share 0.05",
+            tensor(&[94.], 1),
+            move |f| (f.thresholds)(&hundred(), 100, 0.05),
+        )
         .because("Five of a hundred lie above 94.")
-        .truth("thresholds: 16 values, 14 of them 0, share 0.25", tensor(&[0.], 1), move |f| {
-            (f.thresholds)(&sparse, 16, 0.25)
-        })
+        .truth(
+            "thresholds: 16 values, 14 of them 0, share 0.25",
+            tensor(&[0.], 1),
+            move |f| (f.thresholds)(&sparse, 16, 0.25),
+        )
         .because("Four may be on, but only two are above 0.")
-        .truth("thresholds: three units of unlike scale, batches of 3, 5 and 1, share 0.1", exact.clone(), move |f| {
-            (f.thresholds)(&maps_1, 9 * 20, 0.1)
-        })
+        .truth(
+            "thresholds: three units of unlike scale, batches of 3, 5 and 1, share 0.1",
+            exact.clone(),
+            move |f| (f.thresholds)(&maps_1, 9 * 20, 0.1),
+        )
         .because("The expected thresholds come from sorting all values of each unit.")
-        .case("thresholds: the same, share 0.5", move |f| (f.thresholds)(&maps_2, 9 * 20, 0.5))
+        .case("thresholds: the same, share 0.5", move |f| {
+            (f.thresholds)(&maps_2, 9 * 20, 0.5)
+        })
         .truth(
             "IoU: a 2×2 map with 1 at the top left, T = 0, mask on 3 pixels",
             Tensor::new(&[[1f64 / 3.0]], &Device::Cpu).expect("a number"),
@@ -536,21 +552,31 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
             Tensor::new(&[[0.6f64]], &Device::Cpu).expect("a number"),
             |f| {
                 let mask: Vec<f32> = (0..64).map(|i| f32::from(u8::from(i / 8 < 3 && i % 8 < 3))).collect();
-                (f.iou)(&[(delta([0, 0, 0, 0], [1, 1, 2, 2]), tensor(&mask, (1, 1, 8, 8)))], &tensor(&[0.5], 1))
+                (f.iou)(
+                    &[(delta([0, 0, 0, 0], [1, 1, 2, 2]), tensor(&mask, (1, 1, 8, 8)))],
+                    &tensor(&[0.5], 1),
+                )
             },
         )
         .because(
-            "Along each side the enlarged map falls 1, 1, 0.875, 0.625, 0.375, …; products above 0.5 are the 3×3 corner and \
-             six pixels beside it: 9 of 15.",
+            "Along each side the enlarged map falls 1, 1, 0.875, 0.625, 0.375, …; products above 0.5 are the 3×3 \
+             corner and six pixels beside it: 9 of 15.",
         )
         .truth(
             "IoU: a unit that is never on, a concept that is never shown",
             Tensor::new(&[[0f64]], &Device::Cpu).expect("a number"),
-            |f| (f.iou)(&[(tensor(&[0.; 4], (1, 1, 2, 2)), tensor(&[0.; 4], (1, 1, 2, 2)))], &tensor(&[0.], 1)),
+            |f| {
+                (f.iou)(
+                    &[(tensor(&[0.; 4], (1, 1, 2, 2)), tensor(&[0.; 4], (1, 1, 2, 2)))],
+                    &tensor(&[0.], 1),
+                )
+            },
         )
-        .truth("IoU: random maps 5×4, random masks 10×12, three batches, T at the top tenth", slow, move |f| {
-            (f.iou)(&batches, &exact)
-        })
+        .truth(
+            "IoU: random maps 5×4, random masks 10×12, three batches, T at the top tenth",
+            slow,
+            move |f| (f.iou)(&batches, &exact),
+        )
         .because("The expected values were counted pixel by pixel.")
         .truth(
             "best concepts of [[0.1, 0.3, 0.2], [0.5, 0.5, 0.4]]",
@@ -558,18 +584,32 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
                 ("concepts", Observed::from(vec![1, 0])),
                 ("IoU", Observed::from(vec![0.3, 0.5])),
             ]),
-            |f| observe((f.best)(&Tensor::new(&[[0.1f64, 0.3, 0.2], [0.5, 0.5, 0.4]], &Device::Cpu)?)),
+            |f| {
+                observe((f.best)(&Tensor::new(
+                    &[[0.1f64, 0.3, 0.2], [0.5, 0.5, 0.4]],
+                    &Device::Cpu,
+                )?))
+            },
         )
-        .case("best concepts of a random [4, 6] tensor", move |f| observe((f.best)(&concept_lists)))
-        .truth("shuffled masks of three images that hold 1, 2 and 3", tensor(&[3., 1., 2.], (3, 1, 1, 1)), |f| {
-            (f.shuffled)(&tensor(&[1., 2., 3.], (3, 1, 1, 1)))
+        .case("best concepts of a random [4, 6] tensor", move |f| {
+            observe((f.best)(&concept_lists))
         })
-        .truth("shuffled masks of two images that hold 1 and 2", tensor(&[2., 1.], (2, 1, 1, 1)), |f| {
-            (f.shuffled)(&tensor(&[1., 2.], (2, 1, 1, 1)))
-        })
-        .case("shuffled random masks of three images", move |f| (f.shuffled)(&masks_of_three))
         .truth(
-            "a network with conv1 units for red, green, blue and nothing, on 9 scenes: concepts, and which IoU is above 0.5",
+            "shuffled masks of three images that hold 1, 2 and 3",
+            tensor(&[3., 1., 2.], (3, 1, 1, 1)),
+            |f| (f.shuffled)(&tensor(&[1., 2., 3.], (3, 1, 1, 1))),
+        )
+        .truth(
+            "shuffled masks of two images that hold 1 and 2",
+            tensor(&[2., 1.], (2, 1, 1, 1)),
+            |f| (f.shuffled)(&tensor(&[1., 2.], (2, 1, 1, 1))),
+        )
+        .case("shuffled random masks of three images", move |f| {
+            (f.shuffled)(&masks_of_three)
+        })
+        .truth(
+            "a network with conv1 units for red, green, blue and nothing, on 9 scenes: concepts, and which IoU is \
+             above 0.5",
             Observed::fields([
                 ("concepts", Observed::from(vec![0, 1, 2, 0])),
                 ("above 0.5", Observed::from(vec![1, 1, 1, 0])),
@@ -579,25 +619,36 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
                 let found = (f.best)(&(f.iou)(&[(planted_maps.clone(), planted_masks.clone())], &thresholds)?)?;
                 let above = found.iter().map(|one| usize::from(one.1 > 0.5)).collect::<Vec<_>>();
                 Ok(Observed::fields([
-                    ("concepts", Observed::from(found.iter().map(|one| one.0).collect::<Vec<_>>())),
+                    (
+                        "concepts",
+                        Observed::from(found.iter().map(|one| one.0).collect::<Vec<_>>()),
+                    ),
                     ("above 0.5", Observed::from(above)),
                 ]))
             },
         )
         .because("The units were made for these colours.")
-        .truth("the same with shuffled masks: how many IoUs are above 0.5", 0usize, move |f| -> Result<usize> {
-            let thresholds = (f.thresholds)(std::slice::from_ref(&planted_maps_1), 9 * 40 * 40, 0.03)?;
-            let masks = (f.shuffled)(&planted_masks_1)?;
-            let found = (f.best)(&(f.iou)(&[(planted_maps_1.clone(), masks)], &thresholds)?)?;
-            Ok(found.iter().filter(|one| one.1 > 0.5).count())
-        })
+        .truth(
+            "the same with shuffled masks: how many IoUs are above 0.5",
+            0usize,
+            move |f| -> Result<usize> {
+                let thresholds = (f.thresholds)(std::slice::from_ref(&planted_maps_1), 9 * 40 * 40, 0.03)?;
+                let masks = (f.shuffled)(&planted_masks_1)?;
+                let found = (f.best)(&(f.iou)(&[(planted_maps_1.clone(), masks)], &thresholds)?)?;
+                Ok(found.iter().filter(|one| one.1 > 0.5).count())
+            },
+        )
         .because("Other images' masks do not lie where the units are on.")
-        .refuses("thresholds: share 0", |f| (f.thresholds)(&[tensor(&[1.; 4], (1, 1, 2, 2))], 4, 0.0))
+        .refuses("thresholds: share 0", |f| {
+            (f.thresholds)(&[tensor(&[1.; 4], (1, 1, 2, 2))], 4, 0.0)
+        })
         .refuses("thresholds: 4 values where 40 were announced, share 0.5", |f| {
             (f.thresholds)(&[tensor(&[1.; 4], (1, 1, 2, 2))], 40, 0.5)
         })
         .refuses("IoU: activations of one image, masks of five", move |f| {
             (f.iou)(&[(small_maps.clone(), small_masks.clone())], &tensor(&[0.; 3], 3))
         })
-        .refuses("shuffled masks of one image", |f| (f.shuffled)(&tensor(&[1.; 4], (1, 1, 2, 2))))
+        .refuses("shuffled masks of one image", |f| {
+            (f.shuffled)(&tensor(&[1.; 4], (1, 1, 2, 2)))
+        })
 }

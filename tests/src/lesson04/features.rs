@@ -166,8 +166,8 @@ pub fn exam(seed: u64) -> Exam<Features> {
     Exam::new("4.1", solution)
         .mistake(
             "maximum instead of mean",
-            "You took the largest value of each cell. Its mean says how much there is; a maximum says whether it is there \
-             at all, and is another feature.",
+            "You took the largest value of each cell. Its mean says how much there is; a maximum says whether it \
+             is there at all, and is another feature.",
             fault!(Fault::Max),
         )
         .mistake(
@@ -211,8 +211,8 @@ pub fn exam(seed: u64) -> Exam<Features> {
         )
         .mistake(
             "not detached",
-            "The values are right, but they lead back into the network: whoever trains on them trains the backbone along. \
-             Call `detach()` on each activation.",
+            "The values are right, but they lead back into the network: whoever trains on them trains the \
+             backbone along. Call `detach()` on each activation.",
             fault!(Fault::Attached),
         )
         .mistake(
@@ -226,71 +226,104 @@ pub fn exam(seed: u64) -> Exam<Features> {
             "The images that come in are normalized already; you normalized them again.",
             fault!(Fault::NormalizedTwice),
         )
-        .unnamed("logits pooled", fault!(Fault::LogitsPooled),
-        )
+        .unnamed("logits pooled", fault!(Fault::LogitsPooled))
         .alternative("as lists of numbers", fault!(Fault::None))
-        .alternative("as two matrix products", Features {
-            pool: |maps, grid| {
-                let (_, _, height, width) = maps.dims4()?;
-                if grid == 0 || grid > height.min(width) {
-                    bail!("grid {grid}")
-                }
-                let averaging = |side: usize| {
-                    let mut values = vec![0f32; grid * side];
-                    for cell in 0..grid {
-                        let range = cell * side / grid..((cell + 1) * side).div_ceil(grid);
-                        let share = 1.0 / range.len() as f32;
-                        range.for_each(|place| values[cell * side + place] = share);
+        .alternative(
+            "as two matrix products",
+            Features {
+                pool: |maps, grid| {
+                    let (_, _, height, width) = maps.dims4()?;
+                    if grid == 0 || grid > height.min(width) {
+                        bail!("grid {grid}")
                     }
-                    Tensor::from_vec(values, (grid, side), &Device::Cpu)
-                };
-                let rows = averaging(height)?.broadcast_matmul(maps)?;
-                rows.broadcast_matmul(&averaging(width)?.t()?)?.flatten_from(1)
+                    let averaging = |side: usize| {
+                        let mut values = vec![0f32; grid * side];
+                        for cell in 0..grid {
+                            let range = cell * side / grid..((cell + 1) * side).div_ceil(grid);
+                            let share = 1.0 / range.len() as f32;
+                            range.for_each(|place| values[cell * side + place] = share);
+                        }
+                        Tensor::from_vec(values, (grid, side), &Device::Cpu)
+                    };
+                    let rows = averaging(height)?.broadcast_matmul(maps)?;
+                    rows.broadcast_matmul(&averaging(width)?.t()?)?.flatten_from(1)
+                },
+                features: |network, images, sites, grid| features(network, images, sites, grid, Fault::None),
             },
-            features: |network, images, sites, grid| features(network, images, sites, grid, Fault::None),
-        })
+        )
         .truth("pool: [[1, 2], [3, 4]], grid 1", tensor(&[2.5], (1, 1)), |f| {
             (f.pool)(&tensor(&[1., 2., 3., 4.], (1, 1, 2, 2)), 1)
         })
         .because("The mean of the whole map.")
-        .truth("pool: [[1, 2], [3, 4]], grid 2", tensor(&[1., 2., 3., 4.], (1, 4)), |f| {
-            (f.pool)(&tensor(&[1., 2., 3., 4.], (1, 1, 2, 2)), 2)
-        })
+        .truth(
+            "pool: [[1, 2], [3, 4]], grid 2",
+            tensor(&[1., 2., 3., 4.], (1, 4)),
+            |f| (f.pool)(&tensor(&[1., 2., 3., 4.], (1, 1, 2, 2)), 2),
+        )
         .because("Each place is a cell.")
-        .truth("pool: three rows of two, grid 2", tensor(&[2., 3., 4., 5.], (1, 4)), |f| {
-            (f.pool)(&tensor(&[1., 2., 3., 4., 5., 6.], (1, 1, 3, 2)), 2)
-        })
+        .truth(
+            "pool: three rows of two, grid 2",
+            tensor(&[2., 3., 4., 5.], (1, 4)),
+            |f| (f.pool)(&tensor(&[1., 2., 3., 4., 5., 6.], (1, 1, 3, 2)), 2),
+        )
         .because("Both cell rows contain the middle row: (1 + 3)/2, (2 + 4)/2, (3 + 5)/2, (4 + 6)/2.")
-        .truth("pool, grid 1: a dot on the left minus the same dot on the right", 0.0, |f| -> Result<f32> {
-            let at = |column| (f.pool)(&delta([0, 0, 1, column], [1, 1, 4, 4]), 1);
-            (at(0)? - at(3)?)?.sum_all()?.to_scalar::<f32>()
-        })
+        .truth(
+            "pool, grid 1: a dot on the left minus the same dot on the right",
+            0.0,
+            |f| -> Result<f32> {
+                let at = |column| (f.pool)(&delta([0, 0, 1, column], [1, 1, 4, 4]), 1);
+                (at(0)? - at(3)?)?.sum_all()?.to_scalar::<f32>()
+            },
+        )
         .because("An average does not know where the dot was.")
         .case("pool: a random [2, 3, 6, 4] tensor, grid 2", move |f| (f.pool)(&two, 2))
         .case("pool: a random [2, 3, 7, 5] tensor, grid 3", move |f| (f.pool)(&odd, 3))
-        .refuses("pool: a [1, 1, 2, 3] tensor, grid 3", |f| (f.pool)(&tensor(&[0.; 6], (1, 1, 2, 3)), 3))
+        .refuses("pool: a [1, 1, 2, 3] tensor, grid 3", |f| {
+            (f.pool)(&tensor(&[0.; 6], (1, 1, 2, 3)), 3)
+        })
         .refuses("pool: grid 0", |f| (f.pool)(&tensor(&[0.; 4], (1, 1, 2, 2)), 0))
-        .truth("features: fc, layer4 and conv1 of a small ResNet-18, grid 1", expected, move |f| {
-            observe(&sites, (f.features)(&network, &images, &sites, 1))
-        })
-        .because("The expected values are the network's own logits (fc has no maps, so its activation stays as it is), its avgpool, and \
-             the mean of conv1.")
+        .truth(
+            "features: fc, layer4 and conv1 of a small ResNet-18, grid 1",
+            expected,
+            move |f| observe(&sites, (f.features)(&network, &images, &sites, 1)),
+        )
+        .because(
+            "The expected values are the network's own logits (fc has no maps, so its activation stays as it \
+                  is), its avgpool, and the mean of conv1.",
+        )
         .case("features: layer1 and conv1, grid 4", move |f| {
-            observe(&["layer1", "conv1"], (f.features)(&network_1, &images_1, &["layer1", "conv1"], 4))
+            observe(
+                &["layer1", "conv1"],
+                (f.features)(&network_1, &images_1, &["layer1", "conv1"], 4),
+            )
         })
-        .snapshot("features: shapes for two scenes and the shipped network, grids 1 and 2", "lesson04_feature_shapes", |f| -> Result<String> {
-            let network = resnet::checkpoints::scenes()?;
-            let images = Tensor::zeros((2, 3, 128, 128), candle_core::DType::F32, &Device::Cpu)?;
-            let sites = ["conv1", "maxpool", "layer1", "layer2.0.conv1", "layer2", "layer3", "layer4", "avgpool", "fc"];
-            let mut lines = vec![];
-            for grid in [1, 2] {
-                let sites = if grid == 1 { &sites[..] } else { &sites[..7] };
-                for (site, rows) in sites.iter().zip((f.features)(&network, &images, sites, grid)?) {
-                    lines.push(format!("grid {grid}  {site:<15}{:?}", rows.dims()));
+        .snapshot(
+            "features: shapes for two scenes and the shipped network, grids 1 and 2",
+            "lesson04_feature_shapes",
+            |f| -> Result<String> {
+                let network = resnet::checkpoints::scenes()?;
+                let images = Tensor::zeros((2, 3, 128, 128), candle_core::DType::F32, &Device::Cpu)?;
+                let sites = [
+                    "conv1",
+                    "maxpool",
+                    "layer1",
+                    "layer2.0.conv1",
+                    "layer2",
+                    "layer3",
+                    "layer4",
+                    "avgpool",
+                    "fc",
+                ];
+                let mut lines = vec![];
+                for grid in [1, 2] {
+                    let sites = if grid == 1 { &sites[..] } else { &sites[..7] };
+                    for (site, rows) in sites.iter().zip((f.features)(&network, &images, sites, grid)?) {
+                        lines.push(format!("grid {grid}  {site:<15}{:?}", rows.dims()));
+                    }
                 }
-            }
-            Ok(lines.join("\n"))
-        })
+                Ok(lines.join("\n"))
+            },
+        )
         .refuses("features: a site that does not exist", move |f| {
             observe(&["layer9"], (f.features)(&network_2, &images_2, &["layer9"], 1))
         })

@@ -274,8 +274,8 @@ pub fn probe(seed: u64) -> Exam<Probing> {
         )
         .mistake(
             "Y − P",
-            "The sign is wrong: you have Y − P, which goes uphill. Where the probe believes too much (P > Y), the score \
-             must fall.",
+            "The sign is wrong: you have Y − P, which goes uphill. Where the probe believes too much (P > Y), the \
+             score must fall.",
             fault!(Fault::Ascent),
         )
         .mistake(
@@ -285,8 +285,8 @@ pub fn probe(seed: u64) -> Exam<Probing> {
         )
         .mistake(
             "no penalty",
-            "The penalty is missing from the gradient. Where the classes can be separated, weights then grow for ever and \
-             nothing converges.",
+            "The penalty is missing from the gradient. Where the classes can be separated, weights then grow for \
+             ever and nothing converges.",
             fault!(Fault::NoPenalty),
         )
         .mistake(
@@ -301,8 +301,8 @@ pub fn probe(seed: u64) -> Exam<Probing> {
         )
         .mistake(
             "stopped too early",
-            "Your probe has not converged. Go on until no entry of the gradient is larger than 1e-4: one that is stopped \
-             early measures your patience, not the layer.",
+            "Your probe has not converged. Go on until no entry of the gradient is larger than 1e-4: one that is \
+             stopped early measures your patience, not the layer.",
             fault!(Fault::FewSteps),
         )
         .mistake(
@@ -312,8 +312,8 @@ pub fn probe(seed: u64) -> Exam<Probing> {
         )
         .mistake(
             "labels not checked",
-            "There must be one label per row, each below `classes`. Return an error otherwise, before anything is fitted \
-             to the wrong rows.",
+            "There must be one label per row, each below `classes`. Return an error otherwise, before anything is \
+             fitted to the wrong rows.",
             Probing {
                 fit: |x, labels, classes, penalty| {
                     let rows = x.dims2()?.0.min(labels.len());
@@ -323,35 +323,51 @@ pub fn probe(seed: u64) -> Exam<Probing> {
                 ..fault!(Fault::None)
             },
         )
-        .alternative("plain gradient descent, many steps", Probing {
-            fit: |x, labels, classes, penalty| fit(x, labels, classes, penalty, PLAIN, Fault::None),
-            ..fault!(Fault::None)
-        })
-        .alternative("gradients from candle's backward", Probing {
-            gradients: |probe, x, y, penalty| {
-                let variables = (Var::from_tensor(&probe.0)?, Var::from_tensor(&probe.1)?);
-                let probe = (variables.0.as_tensor().clone(), variables.1.as_tensor().clone());
-                let store = loss(&probe, x, y, penalty)?.backward()?;
-                let of = |variable: &Var| {
-                    store.get(variable).cloned().ok_or_else(|| Error::Msg("no gradient".into()))
-                };
-                Ok((of(&variables.0)?, of(&variables.1)?))
+        .alternative(
+            "plain gradient descent, many steps",
+            Probing {
+                fit: |x, labels, classes, penalty| fit(x, labels, classes, penalty, PLAIN, Fault::None),
+                ..fault!(Fault::None)
             },
-            ..fault!(Fault::None)
-        })
-        .truth("logits: weights [[1, 0], [0, 2]], bias [0, 1], row [3, 5]", tensor(&[3., 11.], (1, 2)), move |f| {
-            (f.logits)(&by_hand(), &tensor(&[3., 5.], (1, 2)))
-        })
+        )
+        .alternative(
+            "gradients from candle's backward",
+            Probing {
+                gradients: |probe, x, y, penalty| {
+                    let variables = (Var::from_tensor(&probe.0)?, Var::from_tensor(&probe.1)?);
+                    let probe = (variables.0.as_tensor().clone(), variables.1.as_tensor().clone());
+                    let store = loss(&probe, x, y, penalty)?.backward()?;
+                    let of = |variable: &Var| {
+                        store
+                            .get(variable)
+                            .cloned()
+                            .ok_or_else(|| Error::Msg("no gradient".into()))
+                    };
+                    Ok((of(&variables.0)?, of(&variables.1)?))
+                },
+                ..fault!(Fault::None)
+            },
+        )
+        .truth(
+            "logits: weights [[1, 0], [0, 2]], bias [0, 1], row [3, 5]",
+            tensor(&[3., 11.], (1, 2)),
+            move |f| (f.logits)(&by_hand(), &tensor(&[3., 5.], (1, 2))),
+        )
         .because("1·3 + 0·5 + 0 and 0·3 + 2·5 + 1.")
-        .truth("predict: the same probe, rows [3, 5] and [3, 0]", vec![1, 0], move |f| {
-            (f.predict)(&by_hand(), &tensor(&[3., 5., 3., 0.], (2, 2)))
-        })
+        .truth(
+            "predict: the same probe, rows [3, 5] and [3, 0]",
+            vec![1, 0],
+            move |f| (f.predict)(&by_hand(), &tensor(&[3., 5., 3., 0.], (2, 2))),
+        )
         .truth(
             "gradients: all weights 0, rows [1, 0] and [0, 1], true classes 0 and 1, penalty 1",
             (tensor(&[-0.25, 0.25, 0.25, -0.25], (2, 2)), tensor(&[0., 0.], 2)),
             move |f| (f.gradients)(&zeros(), &identity(), &identity(), 1.0),
         )
-        .because("The probe believes 1/2 of everything. Row [1, 0] says (1/2 − 1)/2 for its class, (1/2 − 0)/2 for the other.")
+        .because(
+            "The probe believes 1/2 of everything. Row [1, 0] says (1/2 − 1)/2 for its class, (1/2 − 0)/2 \
+                  for the other.",
+        )
         .truth(
             "gradients: the sum of ∂loss/∂b over the classes, random scores",
             0.0,
@@ -361,7 +377,10 @@ pub fn probe(seed: u64) -> Exam<Probing> {
                 (f.gradients)(&probe, &shifted, &y, 0.1)?.1.sum_all()?.to_scalar()
             },
         )
-        .within(Tolerance { max_relative: 1e-4, epsilon: 1e-5 })
+        .within(Tolerance {
+            max_relative: 1e-4,
+            epsilon: 1e-5,
+        })
         .because("Each row of P and each row of Y sums to 1.")
         .truth(
             "gradients: weights of 1000, the row [1, 1], true class 0",
@@ -372,20 +391,25 @@ pub fn probe(seed: u64) -> Exam<Probing> {
             },
         )
         .because("The probe is sure and right: nothing to learn, and nothing to overflow.")
-        .truth("gradients: random, 7 rows, 5 features, 3 classes, penalty 0.3", measured, move |f| {
-            (f.gradients)(&probe_1, &rows_1, &targets_1, 0.3)
-        })
+        .truth(
+            "gradients: random, 7 rows, 5 features, 3 classes, penalty 0.3",
+            measured,
+            move |f| (f.gradients)(&probe_1, &rows_1, &targets_1, 0.3),
+        )
         .within(Tolerance::relative(1e-3))
         .because("The expected values were measured by moving every weight a little.")
         .case("logits: random, 7 rows", move |f| (f.logits)(&probe_2, &rows_2))
         .case("predict: random, 7 rows", move |f| (f.predict)(&probe_3, &rows_3))
-        .truth("fit: 30 rows, 4 features, 3 classes, penalty 0.02", expected, move |f| {
-            observe((f.fit)(&rows, &oracle.labels, 3, penalty))
-        })
+        .truth(
+            "fit: 30 rows, 4 features, 3 classes, penalty 0.02",
+            expected,
+            move |f| observe((f.fit)(&rows, &oracle.labels, 3, penalty)),
+        )
         .within(CONVERGED)
         .because(
-            "The expected weights are those of scikit-learn's LogisticRegression(C = 1/(0.02 · 30)). If yours have the same \
-             signs and are smaller, your probe has not converged: go on until no entry of the gradient is above 1e-4.",
+            "The expected weights are those of scikit-learn's LogisticRegression(C = 1/(0.02 · 30)). If yours \
+             have the same signs and are smaller, your probe has not converged: go on until no entry of the \
+             gradient is above 1e-4.",
         )
         .truth("fit and predict: the same rows", oracle.predicted, move |f| {
             (f.predict)(&(f.fit)(&oracle_rows, &oracle_labels, 3, penalty)?, &oracle_rows)
@@ -405,8 +429,8 @@ pub fn probe(seed: u64) -> Exam<Probing> {
         )
         .within(CONVERGED)
         .because(
-            "Features that are all 0 say nothing, so the probe believes the shares of the classes: 3 to 1, and the biases \
-             differ by ln 3.",
+            "Features that are all 0 say nothing, so the probe believes the shares of the classes: 3 to 1, and \
+             the biases differ by ln 3.",
         )
         .case("fit: 20 random rows of 40 features, penalty 0.5", move |f| {
             observe((f.fit)(&wide, &wide_labels, 3, 0.5))
@@ -416,7 +440,9 @@ pub fn probe(seed: u64) -> Exam<Probing> {
             observe((f.fit)(&clouds_1, &cloud_labels_1, 3, 4.0))
         })
         .within(CONVERGED)
-        .refuses("fit: 7 rows and 6 labels", move |f| observe((f.fit)(&random_rows, &[0; 6], 3, 0.1)))
+        .refuses("fit: 7 rows and 6 labels", move |f| {
+            observe((f.fit)(&random_rows, &[0; 6], 3, 0.1))
+        })
         .refuses("fit: a label of 3 among 3 classes", move |f| {
             observe((f.fit)(&rows_4, &[0, 1, 2, 3, 0, 1, 2], 3, 0.1))
         })

@@ -267,8 +267,8 @@ pub fn exam(seed: u64) -> Exam<Scoring> {
     Exam::new("4.5", solution)
         .mistake(
             "p ± 1.96·√(p(1 − p)/n)",
-            "This is the normal approximation. At 0 or 1 its width is 0, as if eight of eight were certainty. Use Wilson's \
-             interval.",
+            "This is the normal approximation. At 0 or 1 its width is 0, as if eight of eight were certainty. Use \
+             Wilson's interval.",
             fault!(Fault::NormalInterval),
         )
         .mistake(
@@ -288,8 +288,8 @@ pub fn exam(seed: u64) -> Exam<Scoring> {
         )
         .mistake(
             "one over the number of classes",
-            "You took 1/classes. Where classes are not equally common, naming the commonest one does better, and that is \
-             what a probe has to beat.",
+            "You took 1/classes. Where classes are not equally common, naming the commonest one does better, and \
+             that is what a probe has to beat.",
             fault!(Fault::OneOverClasses),
         )
         .mistake(
@@ -299,8 +299,8 @@ pub fn exam(seed: u64) -> Exam<Scoring> {
         )
         .mistake(
             "scale fitted to all rows",
-            "The scale (4.3) saw the test rows. One far test row then changes what the probe says about all others. Fit it \
-             to the training rows.",
+            "The scale (4.3) saw the test rows. One far test row then changes what the probe says about all \
+             others. Fit it to the training rows.",
             fault!(Fault::ScaleOfAll),
         )
         .mistake(
@@ -310,8 +310,8 @@ pub fn exam(seed: u64) -> Exam<Scoring> {
         )
         .mistake(
             "not standardized",
-            "The features go into the probe as they come. A feature that varies by a thousandth then hardly counts against \
-             the penalty: standardize (4.3) first.",
+            "The features go into the probe as they come. A feature that varies by a thousandth then hardly \
+             counts against the penalty: standardize (4.3) first.",
             fault!(Fault::NoScale),
         )
         .mistake(
@@ -327,7 +327,8 @@ pub fn exam(seed: u64) -> Exam<Scoring> {
         )
         .mistake(
             "labels by place",
-            "`train` and `test` hold row numbers: the label that belongs to train[i] is labels[train[i]], not labels[i].",
+            "`train` and `test` hold row numbers: the label that belongs to train[i] is labels[train[i]], not \
+             labels[i].",
             fault!(Fault::LabelsByPlace),
         )
         .mistake(
@@ -341,26 +342,50 @@ pub fn exam(seed: u64) -> Exam<Scoring> {
             fault!(Fault::NoChecks),
         )
         .alternative("Wilson's quadratic, solved", fault!(Fault::None))
-        .truth("interval: the upper end for 0 of 1", 3.8416 / 4.8416, |f| -> Result<f64> { Ok((f.interval)(0, 1)?.1) })
+        .truth(
+            "interval: the upper end for 0 of 1",
+            3.8416 / 4.8416,
+            |f| -> Result<f64> { Ok((f.interval)(0, 1)?.1) },
+        )
         .because("p = 0: centre and half are both (z²/2)/(1 + z²), with z² = 3.8416.")
         .truth("interval: 50 of 100", (0.403_830, 0.596_170), |f| (f.interval)(50, 100))
         .because("scipy.stats.binomtest(50, 100).proportion_ci(method=\"wilson\"), to four digits.")
-        .case(format!("interval: {correct} of {total}"), move |f| (f.interval)(correct, total))
-        .truth("majority: trained on 2, 2, 1; tested on 1, 1, 2, 1", 0.25, |f| (f.majority)(&[2, 2, 1], &[1, 1, 2, 1]))
+        .case(format!("interval: {correct} of {total}"), move |f| {
+            (f.interval)(correct, total)
+        })
+        .truth("majority: trained on 2, 2, 1; tested on 1, 1, 2, 1", 0.25, |f| {
+            (f.majority)(&[2, 2, 1], &[1, 1, 2, 1])
+        })
         .because("2 is the commonest training label, and one test label of four is 2.")
         .truth("majority: trained on 3, 1, 1, 3; tested on 1, 3, 3", 1.0 / 3.0, |f| {
             (f.majority)(&[3, 1, 1, 3], &[1, 3, 3])
         })
         .because("1 and 3 are equally common; the smaller counts.")
-        .truth("score: feature 0 is −1 or 1 and says the class: accuracy", 1.0, |f| said_plainly().accuracy(f))
-        .case("score: the same, all four numbers", |f| observe(said_plainly().score(f)))
-        .truth("score: the same, all test rows of one class: accuracy", 1.0, |f| with_one_class_to_test().accuracy(f))
+        .truth("score: feature 0 is −1 or 1 and says the class: accuracy", 1.0, |f| {
+            said_plainly().accuracy(f)
+        })
+        .case("score: the same, all four numbers", |f| {
+            observe(said_plainly().score(f))
+        })
+        .truth("score: the same, all test rows of one class: accuracy", 1.0, |f| {
+            with_one_class_to_test().accuracy(f)
+        })
         .because("The feature still says the class. By the test rows' own mean it would say nothing.")
-        .truth("score: the same, one test row a million times larger: accuracy", 1.0, move |f| far.accuracy(f))
+        .truth(
+            "score: the same, one test row a million times larger: accuracy",
+            1.0,
+            move |f| far.accuracy(f),
+        )
         .because("The scale comes from the training rows, where nothing is that large.")
-        .truth("score: features that only tell rows apart: accuracy", 0.25, |f| only_memorable().accuracy(f))
+        .truth("score: features that only tell rows apart: accuracy", 0.25, |f| {
+            only_memorable().accuracy(f)
+        })
         .because("No training row shows a test row's feature. What is left is the commoner class, right in 2 of 8.")
-        .truth("score: a class said in thousandths beside large noise: accuracy", 1.0, move |f| quiet.accuracy(f))
+        .truth(
+            "score: a class said in thousandths beside large noise: accuracy",
+            1.0,
+            move |f| quiet.accuracy(f),
+        )
         .because("Standardized, the feature that says the class is as large as the others.")
         .refuses("interval: 3 of 2", |f| (f.interval)(3, 2))
         .refuses("majority: no test labels", |f| (f.majority)(&[1], &[]))

@@ -128,8 +128,8 @@ pub fn exam(seed: u64) -> Exam<Split> {
     Exam::new("4.2", solution04::split as Split)
         .mistake(
             "rows shuffled",
-            "You shuffled rows, so views of one scene lie on both sides: the probe can recognise the scene. Shuffle the \
-             scenes, and let their rows follow.",
+            "You shuffled rows, so views of one scene lie on both sides: the probe can recognise the scene. \
+             Shuffle the scenes, and let their rows follow.",
             |g, s, r| split(g, s, r, Fault::Rows),
         )
         .mistake(
@@ -140,8 +140,8 @@ pub fn exam(seed: u64) -> Exam<Split> {
         )
         .mistake(
             "not repeatable",
-            "Two calls with the same seed differ. Take the generator from the seed, not from the thread, and let nothing \
-             depend on the order of a `HashSet` or `HashMap`.",
+            "Two calls with the same seed differ. Take the generator from the seed, not from the thread, and let \
+             nothing depend on the order of a `HashSet` or `HashMap`.",
             |g, s, r| split(g, s, r, Fault::NewEachTime),
         )
         .mistake(
@@ -196,39 +196,61 @@ pub fn exam(seed: u64) -> Exam<Split> {
             }
             Ok((train, test))
         })
-        .truth("two scenes of one row, share 0.5", expected(1), |f| properties(f, &[3, 5], 0.5, 0))
-        .truth("12 scenes with 3 views each, share 0.25", expected(3), move |f| properties(f, &views, 0.25, start))
+        .truth("two scenes of one row, share 0.5", expected(1), |f| {
+            properties(f, &[3, 5], 0.5, 0)
+        })
+        .truth("12 scenes with 3 views each, share 0.25", expected(3), move |f| {
+            properties(f, &views, 0.25, start)
+        })
         .because("Whatever the seed: 3 of 12 scenes are held out, with all their views.")
-        .truth("10 scenes, one with 40 views, share 0.3, five seeds: scenes held out", vec![3; 5], move |f| -> Result<Vec<usize>> {
-            let held_out = |seed| {
-                let test = f(&unequal, 0.3, start + seed)?.1;
-                Ok(test.iter().map(|&row| unequal[row]).collect::<BTreeSet<_>>().len())
-            };
-            (0..5).map(held_out).collect()
-        })
+        .truth(
+            "10 scenes, one with 40 views, share 0.3, five seeds: scenes held out",
+            vec![3; 5],
+            move |f| -> Result<Vec<usize>> {
+                let held_out = |seed| {
+                    let test = f(&unequal, 0.3, start + seed)?.1;
+                    Ok(test.iter().map(|&row| unequal[row]).collect::<BTreeSet<_>>().len())
+                };
+                (0..5).map(held_out).collect()
+            },
+        )
         .because("The share counts scenes, not rows.")
-        .truth("12 scenes, share 0.01", expected(1), move |f| properties(f, &views_1, 0.01, start))
-        .truth("12 scenes, share 0.99", expected(11), move |f| properties(f, &views_2, 0.99, start))
-        .truth(format!("{scenes} scenes with 2 views, share 0.3"), expected((0.3 * scenes as f64).round() as usize), move |f| {
-            properties(f, &pairs, 0.3, start)
+        .truth("12 scenes, share 0.01", expected(1), move |f| {
+            properties(f, &views_1, 0.01, start)
         })
-        .truth("the same seed twice gives the same split", true, move |f| -> Result<bool> {
-            Ok(f(&pairs_1, 0.25, start)? == f(&pairs_1, 0.25, start)?)
+        .truth("12 scenes, share 0.99", expected(11), move |f| {
+            properties(f, &views_2, 0.99, start)
         })
+        .truth(
+            format!("{scenes} scenes with 2 views, share 0.3"),
+            expected((0.3 * scenes as f64).round() as usize),
+            move |f| properties(f, &pairs, 0.3, start),
+        )
+        .truth(
+            "the same seed twice gives the same split",
+            true,
+            move |f| -> Result<bool> { Ok(f(&pairs_1, 0.25, start)? == f(&pairs_1, 0.25, start)?) },
+        )
         .truth("20 seeds give more than one split", true, move |f| -> Result<bool> {
-            let splits = (0..20).map(|i| f(&views_4, 0.25, start + i)).collect::<Result<HashSet<_>>>()?;
+            let splits = (0..20)
+                .map(|i| f(&views_4, 0.25, start + i))
+                .collect::<Result<HashSet<_>>>()?;
             Ok(splits.len() > 1)
         })
-        .truth("300 seeds: each of 6 scenes is held out in 20 % to 47 % of 0.33 splits", true, move |f| -> Result<bool> {
-            let groups: Vec<usize> = (0..6).collect();
-            let mut held_out = [0; 6];
-            for i in 0..300 {
-                for row in f(&groups, 0.33, start + i)?.1 {
-                    held_out[row] += 1;
+        .truth(
+            "300 seeds: each of 6 scenes is held out in 20 % to 47 % of 0.33 splits",
+            true,
+            move |f| -> Result<bool> {
+                let groups: Vec<usize> = (0..6).collect();
+                let mut held_out = [0; 6];
+                for i in 0..300 {
+                    for row in f(&groups, 0.33, start + i)?.1 {
+                        held_out[row] += 1;
+                    }
                 }
-            }
-            Ok(held_out.iter().all(|count| (60..=141).contains(count)))
-        })
+                Ok(held_out.iter().all(|count| (60..=141).contains(count)))
+            },
+        )
         .because("Every scene has the same chance of being held out: 2 of 6.")
         .refuses("one scene", |f| properties(f, &[4, 4, 4], 0.5, 0))
         .refuses("share 0", |f| properties(f, &[1, 2, 3], 0.0, 0))

@@ -110,8 +110,8 @@ pub fn standardize(seed: u64) -> Exam<Standardize> {
     Exam::new("4.3", solution)
         .mistake(
             "n − 1 instead of n",
-            "You divided the squares by n − 1, as `Tensor::var` does. The formula divides by n: σ is the root of the mean \
-             square.",
+            "You divided the squares by n − 1, as `Tensor::var` does. The formula divides by n: σ is the root of \
+             the mean square.",
             fault!(Fault::SampleDeviation),
         )
         .mistake(
@@ -121,7 +121,8 @@ pub fn standardize(seed: u64) -> Exam<Standardize> {
         )
         .mistake(
             "one mean for everything",
-            "All your features share one mean and deviation. Each has its own: reduce over the rows, dimension 0, only.",
+            "All your features share one mean and deviation. Each has its own: reduce over the rows, \
+             dimension 0, only.",
             fault!(Fault::WholeMatrix),
         )
         .mistake(
@@ -137,20 +138,20 @@ pub fn standardize(seed: u64) -> Exam<Standardize> {
         )
         .mistake(
             "a constant added to every deviation",
-            "You add a small number to every σ. A feature that does not vary in training is then divided by almost nothing, and \
-             a test row that differs by a hair becomes a million. Where σ is 0, put 1.",
+            "You add a small number to every σ. A feature that does not vary in training is then divided by \
+             almost nothing, and a test row that differs by a hair becomes a million. Where σ is 0, put 1.",
             fault!(Fault::Epsilon),
         )
         .mistake(
             "each set by its own statistics",
-            "`apply` standardizes rows by their own mean. The test rows then lie where the training rows lay, whatever \
-             they are: use the μ and σ that `fit` stored.",
+            "`apply` standardizes rows by their own mean. The test rows then lie where the training rows lay, \
+             whatever they are: use the μ and σ that `fit` stored.",
             fault!(Fault::OwnStatistics),
         )
         .mistake(
             "the test rows seen",
-            "The statistics come from training and test rows together, so the test set has taken part in the fit. Only \
-             the training rows may.",
+            "The statistics come from training and test rows together, so the test set has taken part in the \
+             fit. Only the training rows may.",
             fault!(Fault::BothStatistics),
         )
         .mistake(
@@ -160,7 +161,8 @@ pub fn standardize(seed: u64) -> Exam<Standardize> {
         )
         .mistake(
             "constant features removed",
-            "You made a feature that is constant in training 0 for ever. With σ = 1 a test row that differs still shows it.",
+            "You made a feature that is constant in training 0 for ever. With σ = 1 a test row that differs still \
+             shows it.",
             fault!(Fault::ConstantToZero),
         )
         .alternative("column by column, in f64", fault!(Fault::None))
@@ -170,31 +172,47 @@ pub fn standardize(seed: u64) -> Exam<Standardize> {
             move |f| (f.fit)(&by_hand()),
         )
         .because("Feature 0: mean 2, both rows 1 away. Feature 1 does not vary: deviation 1.")
-        .truth("apply: fitted to those, on the row [5, 12]", tensor(&[3., 2.], (1, 2)), move |f| {
-            (f.apply)(&by_hand(), &tensor(&[5., 12.], (1, 2)))
-        })
+        .truth(
+            "apply: fitted to those, on the row [5, 12]",
+            tensor(&[3., 2.], (1, 2)),
+            move |f| (f.apply)(&by_hand(), &tensor(&[5., 12.], (1, 2))),
+        )
         .because("(5 − 2)/1 and (12 − 10)/1.")
-        .truth("fit: a unit that is always 0, in 3 rows", (tensor(&[0.], 1), tensor(&[1.], 1)), |f| {
-            (f.fit)(&tensor(&[0.; 3], (3, 1)))
-        })
-        .truth("fit: rows 0, 0 and 0.003: a unit that varies little", (tensor(&[0.001], 1), tensor(&[0.001_414_213_6], 1)), |f| {
-            (f.fit)(&tensor(&[0., 0., 0.003], (3, 1)))
-        })
+        .truth(
+            "fit: a unit that is always 0, in 3 rows",
+            (tensor(&[0.], 1), tensor(&[1.], 1)),
+            |f| (f.fit)(&tensor(&[0.; 3], (3, 1))),
+        )
+        .truth(
+            "fit: rows 0, 0 and 0.003: a unit that varies little",
+            (tensor(&[0.001], 1), tensor(&[0.001_414_213_6], 1)),
+            |f| (f.fit)(&tensor(&[0., 0., 0.003], (3, 1))),
+        )
         .because("σ = √(2/9)·0.003. It is small, but it is not 0.")
-        .truth("apply: fitted to 50 rows of 0.1, on a row of 0.2", tensor(&[0.1], (1, 1)), |f| {
-            (f.apply)(&tensor(&[0.1; 50], (50, 1)), &tensor(&[0.2], (1, 1)))
-        })
+        .truth(
+            "apply: fitted to 50 rows of 0.1, on a row of 0.2",
+            tensor(&[0.1], (1, 1)),
+            |f| (f.apply)(&tensor(&[0.1; 50], (50, 1)), &tensor(&[0.2], (1, 1))),
+        )
         .because("What does not vary in training has deviation 1.")
         .case("fit: a random [9, 4] tensor", move |f| (f.fit)(&train))
-        .case("apply: fitted to it, on [3, 4] values from 5 to 6", move |f| (f.apply)(&train_1, &test))
-        .truth("apply: how much row 0 changes when another test row is replaced by 1000s", 0.0, move |f| -> Result<f32> {
-            let far = tensor(&[1000.; 4], (1, 4));
-            let first = test_1.narrow(0, 0, 1)?;
-            let alone = (f.apply)(&train_2, &Tensor::cat(&[&first, &first], 0)?)?.get(0)?;
-            let beside = (f.apply)(&train_2, &Tensor::cat(&[&first, &far], 0)?)?.get(0)?;
-            (alone - beside)?.abs()?.max_all()?.to_scalar::<f32>()
+        .case("apply: fitted to it, on [3, 4] values from 5 to 6", move |f| {
+            (f.apply)(&train_1, &test)
         })
+        .truth(
+            "apply: how much row 0 changes when another test row is replaced by 1000s",
+            0.0,
+            move |f| -> Result<f32> {
+                let far = tensor(&[1000.; 4], (1, 4));
+                let first = test_1.narrow(0, 0, 1)?;
+                let alone = (f.apply)(&train_2, &Tensor::cat(&[&first, &first], 0)?)?.get(0)?;
+                let beside = (f.apply)(&train_2, &Tensor::cat(&[&first, &far], 0)?)?.get(0)?;
+                (alone - beside)?.abs()?.max_all()?.to_scalar::<f32>()
+            },
+        )
         .because("What the probe sees of one test row does not depend on the others.")
-        .refuses("apply: 3 features after a fit to 4", move |f| (f.apply)(&train_3, &tensor(&[1.; 3], (1, 3))))
+        .refuses("apply: 3 features after a fit to 4", move |f| {
+            (f.apply)(&train_3, &tensor(&[1.; 3], (1, 3)))
+        })
         .refuses("fit: a tensor of rank 1", |f| (f.fit)(&tensor(&[1.; 3], 3)))
 }

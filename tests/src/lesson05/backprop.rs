@@ -194,17 +194,23 @@ pub fn backprop(seed: u64) -> Exam<Backprop> {
         .mistake(
             "mean instead of sum",
             "You averaged over the places: the contributions no longer add up to the logit. Add the places up.",
-            Backprop { contributions: |a, g| (a * g)?.mean((2, 3)), ..SOLUTION },
+            Backprop {
+                contributions: |a, g| (a * g)?.mean((2, 3)),
+                ..SOLUTION
+            },
         )
         .mistake(
             "contributions without a sign",
             "Your contributions have no sign. A channel may take away from the score.",
-            Backprop { contributions: |a, g| (a * g)?.sum((2, 3))?.abs(), ..SOLUTION },
+            Backprop {
+                contributions: |a, g| (a * g)?.sum((2, 3))?.abs(),
+                ..SOLUTION
+            },
         )
         .mistake(
             "activation alone",
-            "These are the activations added up: how active a channel is, and not what it is worth to the class. Multiply \
-             by the gradient.",
+            "These are the activations added up: how active a channel is, and not what it is worth to the class. \
+             Multiply by the gradient.",
             Backprop {
                 contributions: |a, g| {
                     if a.dims() != g.dims() {
@@ -217,7 +223,8 @@ pub fn backprop(seed: u64) -> Exam<Backprop> {
         )
         .mistake(
             "gradient alone",
-            "These are the gradients added up: what a channel would be worth if it were active. Multiply by the activation.",
+            "These are the gradients added up: what a channel would be worth if it were active. Multiply by the \
+             activation.",
             Backprop {
                 contributions: |a, g| {
                     if a.dims() != g.dims() {
@@ -230,13 +237,17 @@ pub fn backprop(seed: u64) -> Exam<Backprop> {
         )
         .mistake(
             "summed before the product",
-            "You added up activation and gradient over the map and then multiplied. Multiply place by place, then add up.",
-            Backprop { contributions: |a, g| a.sum((2, 3))? * g.sum((2, 3))?, ..SOLUTION },
+            "You added up activation and gradient over the map and then multiplied. Multiply place by place, then \
+             add up.",
+            Backprop {
+                contributions: |a, g| a.sum((2, 3))? * g.sum((2, 3))?,
+                ..SOLUTION
+            },
         )
         .mistake(
             "signed saliency",
-            "You took the largest signed gradient. A pixel that lowers the score matters as much: magnitude first, then the \
-             largest of the three colours.",
+            "You took the largest signed gradient. A pixel that lowers the score matters as much: magnitude \
+             first, then the largest of the three colours.",
             salient!(|n, i, c| plain(n, i, c)?.max(1)),
         )
         .mistake(
@@ -251,7 +262,8 @@ pub fn backprop(seed: u64) -> Exam<Backprop> {
         )
         .mistake(
             "gradient of the probability",
-            "Your score went through a softmax. The gradient vanishes where the network is sure; the score is the logit.",
+            "Your score went through a softmax. The gradient vanishes where the network is sure; the score is the \
+             logit.",
             salient!(|n, i, c| {
                 let softmax = |logits: &Tensor| {
                     let exponentials = logits.exp()?;
@@ -265,24 +277,26 @@ pub fn backprop(seed: u64) -> Exam<Backprop> {
             "You multiplied by the image. That is another method (gradient × input); saliency is the gradient alone.",
             salient!(|n, i, c| (plain(n, i, c)? * i)?.abs()?.max(1)),
         )
-        .mistake("nothing dropped", "Your Guide lets everything through: negative gradients must become 0.", rule!(logit))
+        .mistake(
+            "nothing dropped",
+            "Your Guide lets everything through: negative gradients must become 0.",
+            rule!(logit),
+        )
         .mistake(
             "magnitude on the way back",
             "Your Guide turns negative gradients into positive ones. They must become 0.",
-            rule!(|g| g.abs())
+            rule!(|g| g.abs()),
         )
         .mistake(
             "the wrong half dropped",
             "Your Guide keeps what is negative and drops what is positive. It is the other way round.",
-            rule!(|g| g.minimum(0f32))
+            rule!(|g| g.minimum(0f32)),
         )
         .mistake(
             "the first relu forgotten",
             "The first ReLU of the network has no Guide: its site is called `relu`, without a dot.",
             Backprop {
-                guided_backprop: |n, i, c| {
-                    gradient(n, i, c, logit, |site| site.contains(".relu"), |g| g.relu())
-                },
+                guided_backprop: |n, i, c| gradient(n, i, c, logit, |site| site.contains(".relu"), |g| g.relu()),
                 ..SOLUTION
             },
         )
@@ -291,7 +305,14 @@ pub fn backprop(seed: u64) -> Exam<Backprop> {
             "The second ReLU of each block has no Guide: its site is called `relu_1`.",
             Backprop {
                 guided_backprop: |n, i, c| {
-                    gradient(n, i, c, logit, |site| site == "relu" || site.ends_with(".relu"), |g| g.relu())
+                    gradient(
+                        n,
+                        i,
+                        c,
+                        logit,
+                        |site| site == "relu" || site.ends_with(".relu"),
+                        |g| g.relu(),
+                    )
                 },
                 ..SOLUTION
             },
@@ -313,22 +334,27 @@ pub fn backprop(seed: u64) -> Exam<Backprop> {
                 ..SOLUTION
             },
         )
-        .alternative("from one ReLU to the one before", Backprop {
-            contributions: |a, g| {
-                let (batch, channels, _, _) = a.dims4()?;
-                let terms = a.flatten_from(2)?.unsqueeze(2)?; // [batch, channels, 1, places]
-                let sums = terms.matmul(&g.flatten_from(2)?.unsqueeze(3)?)?;
-                sums.reshape((batch, channels))
+        .alternative(
+            "from one ReLU to the one before",
+            Backprop {
+                contributions: |a, g| {
+                    let (batch, channels, _, _) = a.dims4()?;
+                    let terms = a.flatten_from(2)?.unsqueeze(2)?; // [batch, channels, 1, places]
+                    let sums = terms.matmul(&g.flatten_from(2)?.unsqueeze(3)?)?;
+                    sums.reshape((batch, channels))
+                },
+                saliency: |n, i, c| plain(n, i, c)?.sqr()?.max(1)?.sqrt(),
+                guide: |x| x.apply_op1(Rule(|g| g.maximum(0f32))),
+                guided_backprop: by_stages,
             },
-            saliency: |n, i, c| plain(n, i, c)?.sqr()?.max(1)?.sqrt(),
-            guide: |x| x.apply_op1(Rule(|g| g.maximum(0f32))),
-            guided_backprop: by_stages,
-        })
+        )
         .truth("contributions: A = 1 2, gradient 3 −1", tensor(&[1.], (1, 1)), |f| {
             (f.contributions)(&tensor(&[1., 2.], (1, 1, 1, 2)), &tensor(&[3., -1.], (1, 1, 1, 2)))
         })
         .because("1·3 + 2·(−1).")
-        .case("contributions: random [2, 3, 2, 4]", move |f| (f.contributions)(&activations, &gradients))
+        .case("contributions: random [2, 3, 2, 4]", move |f| {
+            (f.contributions)(&activations, &gradients)
+        })
         .truth(
             "contributions: added up, layer4 of a small ResNet, class 1",
             logit_without_bias,
@@ -343,26 +369,38 @@ pub fn backprop(seed: u64) -> Exam<Backprop> {
         .refuses("contributions: shapes that differ", |f| {
             (f.contributions)(&tensor(&[1.; 4], (1, 1, 2, 2)), &tensor(&[1.; 2], (1, 1, 1, 2)))
         })
-        .truth("saliency: an image of 6×5, class 2, a ResNet of width 2", moved, move |f| {
-            (f.saliency)(&small, &image, &[2])
-        })
+        .truth(
+            "saliency: an image of 6×5, class 2, a ResNet of width 2",
+            moved,
+            move |f| (f.saliency)(&small, &image, &[2]),
+        )
         .within(Tolerance::relative(1e-2))
         .because("The expected slopes were measured: each pixel was moved by a millionth, and the logit read.")
-        .case("saliency: two images, classes 2 and 1", move |f| (f.saliency)(&network_1, &images_1, &[2, 1]))
-        .within(Tolerance::relative(1e-3))
-        .truth("guide: forward", tensor(&[-1., 0., 2.], 3), |f| (f.guide)(&tensor(&[-1., 0., 2.], 3)))
-        .because("On the way forward nothing changes.")
-        .truth("guide: a gradient of 3, −2, 0.5 on its way back", tensor(&[3., 0., 0.5], 3), |f| {
-            let x = Var::from_tensor(&tensor(&[-1., 0., 2.], 3))?;
-            let objective = ((f.guide)(&x)? * tensor(&[3., -2., 0.5], 3))?.sum_all()?;
-            let gradients = objective.backward()?;
-            gradients.get(&x).cloned().map_or_else(|| x.zeros_like(), Ok)
+        .case("saliency: two images, classes 2 and 1", move |f| {
+            (f.saliency)(&network_1, &images_1, &[2, 1])
         })
+        .within(Tolerance::relative(1e-3))
+        .truth("guide: forward", tensor(&[-1., 0., 2.], 3), |f| {
+            (f.guide)(&tensor(&[-1., 0., 2.], 3))
+        })
+        .because("On the way forward nothing changes.")
+        .truth(
+            "guide: a gradient of 3, −2, 0.5 on its way back",
+            tensor(&[3., 0., 0.5], 3),
+            |f| {
+                let x = Var::from_tensor(&tensor(&[-1., 0., 2.], 3))?;
+                let objective = ((f.guide)(&x)? * tensor(&[3., -2., 0.5], 3))?.sum_all()?;
+                let gradients = objective.backward()?;
+                gradients.get(&x).cloned().map_or_else(|| x.zeros_like(), Ok)
+            },
+        )
         .because("What is negative is dropped, wherever x itself lies: the ReLU before it looks after that.")
         .truth("guided_backprop: two images, classes 1 and 0", staged, move |f| {
             (f.guided_backprop)(&network_2, &images_2, &[1, 0])
         })
         .within(Tolerance::relative(1e-3))
         .because("The expected image was made from one ReLU to the one before, with the rule applied in between.")
-        .refuses("saliency: one class for two images", move |f| (f.saliency)(&network_3, &images_3, &[1]))
+        .refuses("saliency: one class for two images", move |f| {
+            (f.saliency)(&network_3, &images_3, &[1])
+        })
 }

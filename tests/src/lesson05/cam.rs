@@ -32,13 +32,14 @@ pub fn class_activation_map(seed: u64) -> Exam<ClassMap> {
     Exam::new("5.1", solution05::class_activation_map as ClassMap)
         .mistake(
             "relu on the map",
-            "Your map has no negative values. It is signed: what is below 0 speaks against the class, and without it the \
-             map no longer adds up to the logit.",
+            "Your map has no negative values. It is signed: what is below 0 speaks against the class, and without \
+             it the map no longer adds up to the logit.",
             |a, w, c| weighted(a, &w.get(c)?)?.relu(),
         )
         .mistake(
             "positive weights only",
-            "Channels with a negative weight are missing from your map. Nothing is cut here, neither the weights nor the map.",
+            "Channels with a negative weight are missing from your map. Nothing is cut here, neither the weights \
+             nor the map.",
             |a, w, c| weighted(a, &w.get(c)?.relu()?),
         )
         .mistake(
@@ -48,14 +49,14 @@ pub fn class_activation_map(seed: u64) -> Exam<ClassMap> {
         )
         .mistake(
             "channels added up unweighted",
-            "Your map is the same for every class: it adds up the channels and shows where the layer is active. Weigh each \
-             channel with the class's weight first.",
+            "Your map is the same for every class: it adds up the channels and shows where the layer is active. \
+             Weigh each channel with the class's weight first.",
             |a, _, _| a.sum(1),
         )
         .mistake(
             "the predicted class",
-            "Your map is that of the class with the largest logit. It should be that of the class asked for, whatever the \
-             network predicts.",
+            "Your map is that of the class with the largest logit. It should be that of the class asked for, \
+             whatever the network predicts.",
             |a, w, _| {
                 let best = a.mean((2, 3))?.matmul(&w.t()?)?.argmax(1)?.to_vec1::<u32>()?;
                 let maps = best
@@ -96,15 +97,30 @@ pub fn class_activation_map(seed: u64) -> Exam<ClassMap> {
         .truth(
             "two channels at two places, weights 1 and −1",
             tensor(&[1., -2.], (1, 1, 2)),
-            |f| f(&tensor(&[1., 0., 0., 2.], (1, 2, 1, 2)), &tensor(&[5., 7., 1., -1.], (2, 2)), 1),
+            |f| {
+                f(
+                    &tensor(&[1., 0., 0., 2.], (1, 2, 1, 2)),
+                    &tensor(&[5., 7., 1., -1.], (2, 2)),
+                    1,
+                )
+            },
         )
         .because("1·1 − 1·0 = 1 on the left, 1·0 − 1·2 = −2 on the right.")
-        .truth("the map's mean plus the bias is the logit: 4 channels, class 2", expected, move |f| {
-            let bias = bias.get(2)?.to_scalar::<f32>()?;
-            f(&activations, &fc, 2)?.mean((1, 2))? + f64::from(bias)
+        .truth(
+            "the map's mean plus the bias is the logit: 4 channels, class 2",
+            expected,
+            move |f| {
+                let bias = bias.get(2)?.to_scalar::<f32>()?;
+                f(&activations, &fc, 2)?.mean((1, 2))? + f64::from(bias)
+            },
+        )
+        .because(
+            "The network averages last and you average nothing: the mean over all places must be the logit \
+                  without its bias.",
+        )
+        .case("a random [2, 4, 3, 5] activation, class 0 of 4", move |f| {
+            f(&activations_1, &fc_1, 0)
         })
-        .because("The network averages last and you average nothing: the mean over all places must be the logit without its bias.")
-        .case("a random [2, 4, 3, 5] activation, class 0 of 4", move |f| f(&activations_1, &fc_1, 0))
         .refuses("class 4 of 4", move |f| f(&activations_2, &fc_2, 4))
         .refuses("4 channels, weights for 5", move |f| f(&activations_3, &fc_3, 0))
 }

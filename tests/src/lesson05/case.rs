@@ -422,17 +422,26 @@ pub fn case(seed: u64) -> Exam<Case> {
         .mistake(
             "length not 1",
             "Your direction is not of length 1: divide the mean difference by its norm.",
-            Case { difference: |a, b| { a.dims2()?; (a - b)?.mean(0) }, ..SOLUTION },
+            Case {
+                difference: |a, b| {
+                    a.dims2()?;
+                    (a - b)?.mean(0)
+                },
+                ..SOLUTION
+            },
         )
         .mistake(
             "from with to without",
             "Your direction points the wrong way: it leads from the scenes without the cause to those with it.",
-            Case { difference: |a, b| solution05::difference(b, a), ..SOLUTION },
+            Case {
+                difference: |a, b| solution05::difference(b, a),
+                ..SOLUTION
+            },
         )
         .mistake(
             "each difference made equally long",
-            "You gave every scene's difference the length 1 before averaging. Average first: a scene in which the cause moves \
-             little should count little.",
+            "You gave every scene's difference the length 1 before averaging. Average first: a scene in which the \
+             cause moves little should count little.",
             Case {
                 difference: |a, b| {
                     a.dims2()?;
@@ -445,8 +454,8 @@ pub fn case(seed: u64) -> Exam<Case> {
         )
         .mistake(
             "direction not of length 1",
-            "You multiplied by the direction twice without dividing by its length. A direction of any length must do the \
-             same: divide by its norm first.",
+            "You multiplied by the direction twice without dividing by its length. A direction of any length must \
+             do the same: divide by its norm first.",
             removed!(NotUnit),
         )
         .mistake(
@@ -466,26 +475,27 @@ pub fn case(seed: u64) -> Exam<Case> {
         )
         .mistake(
             "shared parts taken out twice",
-            "You subtracted each direction's part of the original activation. Directions that are not at right angles share \
-             something, and that was taken away twice. Make each perpendicular to those before it first.",
+            "You subtracted each direction's part of the original activation. Directions that are not at right \
+             angles share something, and that was taken away twice. Make each perpendicular to those before it \
+             first.",
             removed!(OneByOne),
         )
         .mistake(
             "one after the other",
-            "Taking out the second direction puts some of the first back in, as they are not at right angles. Make each \
-             perpendicular to those before it first.",
+            "Taking out the second direction puts some of the first back in, as they are not at right angles. \
+             Make each perpendicular to those before it first.",
             removed!(Once),
         )
         .mistake(
             "the class's own scenes counted as turned",
-            "A scene of the class itself cannot be turned into it. Count among the other classes only, and divide by their \
-             number.",
+            "A scene of the class itself cannot be turned into it. Count among the other classes only, and divide \
+             by their number.",
             counted!(OwnSceneTurned),
         )
         .mistake(
             "turned before",
-            "You counted scenes that were taken for the class without the cause too. The cause has turned only those that \
-             were not.",
+            "You counted scenes that were taken for the class without the cause too. The cause has turned only \
+             those that were not.",
             counted!(ConfusedBefore),
         )
         .mistake(
@@ -505,17 +515,20 @@ pub fn case(seed: u64) -> Exam<Case> {
         )
         .mistake(
             "no effect",
-            "This class does not rest on this cause: it is found as well without it, and no other scene turns into it. Try \
-             other classes and other causes, one change at a time.",
+            "This class does not rest on this cause: it is found as well without it, and no other scene turns \
+             into it. Try other classes and other causes, one change at a time.",
             Case {
-                finding: || Finding { class: Shape::Disc, ..(SOLUTION.finding)() },
+                finding: || Finding {
+                    class: Shape::Disc,
+                    ..(SOLUTION.finding)()
+                },
                 ..SOLUTION
             },
         )
         .mistake(
             "something similar",
-            "You are close: without the cause the class is lost, but what you put in turns fewer scenes than it could. Look at \
-             the class's pictures again, and put in exactly what they show.",
+            "You are close: without the cause the class is lost, but what you put in turns fewer scenes than it \
+             could. Look at the class's pictures again, and put in exactly what they show.",
             Case {
                 finding: || Finding {
                     put_in: |scene| scene.with_badge(Some(Badge::Cross)),
@@ -526,25 +539,38 @@ pub fn case(seed: u64) -> Exam<Case> {
         )
         .mistake(
             "one unit",
-            "One unit carries a part of it: most of what the cause turned is still turned. It is spread over many units, \
-             as a direction; or take more of them.",
-            Case { repair: one_unit, ..SOLUTION },
+            "One unit carries a part of it: most of what the cause turned is still turned. It is spread over many \
+             units, as a direction; or take more of them.",
+            Case {
+                repair: one_unit,
+                ..SOLUTION
+            },
         )
         .mistake(
             "nearly everything",
             "The cause is gone, and so is what the network knew. Take out less.",
-            Case { repair: nearly_everything, ..SOLUTION },
+            Case {
+                repair: nearly_everything,
+                ..SOLUTION
+            },
         )
-        .alternative("least squares, and a direction from other scenes", Case {
-            remove: by_least_squares,
-            repair: from_other_scenes,
-            ..SOLUTION
-        })
-        .truth("difference: 3 1 and 1 1 with, zeros without", tensor(&[0.894_427_2, 0.447_213_6], 2), |f| {
-            (f.difference)(&tensor(&[3., 1., 1., 1.], (2, 2)), &tensor(&[0.; 4], (2, 2)))
-        })
+        .alternative(
+            "least squares, and a direction from other scenes",
+            Case {
+                remove: by_least_squares,
+                repair: from_other_scenes,
+                ..SOLUTION
+            },
+        )
+        .truth(
+            "difference: 3 1 and 1 1 with, zeros without",
+            tensor(&[0.894_427_2, 0.447_213_6], 2),
+            |f| (f.difference)(&tensor(&[3., 1., 1., 1.], (2, 2)), &tensor(&[0.; 4], (2, 2))),
+        )
         .because("The mean difference is (2, 1), its length √5.")
-        .case("difference: five random scenes, 4 channels", move |f| (f.difference)(&with, &without))
+        .case("difference: five random scenes, 4 channels", move |f| {
+            (f.difference)(&with, &without)
+        })
         .refuses("difference: nothing differs", |f| {
             (f.difference)(&tensor(&[1.; 4], (2, 2)), &tensor(&[1.; 4], (2, 2)))
         })
@@ -554,14 +580,20 @@ pub fn case(seed: u64) -> Exam<Case> {
             |f| (f.remove)(&tensor(&[3., 0., 1., 2.], (1, 2, 1, 2)), &tensor(&[2., 2.], (1, 2))),
         )
         .because("Along (1, 1)/√2 lie (2, 2) of the first place and (1, 1) of the second.")
-        .truth("remove: a unit switched off", tensor(&[0., 0., 1., 2.], (1, 2, 1, 2)), |f| {
-            (f.remove)(&tensor(&[3., 5., 1., 2.], (1, 2, 1, 2)), &tensor(&[1., 0.], (1, 2)))
-        })
-        .truth("remove: the same unit, by a short direction", tensor(&[0., 0., 1., 2.], (1, 2, 1, 2)), |f| {
-            (f.remove)(&tensor(&[3., 5., 1., 2.], (1, 2, 1, 2)), &tensor(&[1e-3, 0.], (1, 2)))
-        })
+        .truth(
+            "remove: a unit switched off",
+            tensor(&[0., 0., 1., 2.], (1, 2, 1, 2)),
+            |f| (f.remove)(&tensor(&[3., 5., 1., 2.], (1, 2, 1, 2)), &tensor(&[1., 0.], (1, 2))),
+        )
+        .truth(
+            "remove: the same unit, by a short direction",
+            tensor(&[0., 0., 1., 2.], (1, 2, 1, 2)),
+            |f| (f.remove)(&tensor(&[3., 5., 1., 2.], (1, 2, 1, 2)), &tensor(&[1e-3, 0.], (1, 2))),
+        )
         .because("A direction says where to, not how far: its length makes no difference.")
-        .case("remove: a random direction of 4 channels", move |f| (f.remove)(&activation, &one))
+        .case("remove: a random direction of 4 channels", move |f| {
+            (f.remove)(&activation, &one)
+        })
         .truth(
             "remove: what is left along two random directions",
             tensor(&[0.; 24], (2, 2, 6)),
@@ -573,7 +605,9 @@ pub fn case(seed: u64) -> Exam<Case> {
             },
         )
         .because("The result is at a right angle to both.")
-        .case("remove: two random directions of 4 channels", move |f| (f.remove)(&activation_2, &two_1))
+        .case("remove: two random directions of 4 channels", move |f| {
+            (f.remove)(&activation_2, &two_1)
+        })
         .within(crate::Tolerance::relative(1e-3))
         .refuses("remove: a direction of 3 channels", move |f| {
             (f.remove)(&activation_3, &tensor(&[1., 0., 0.], (1, 3)))
@@ -592,10 +626,12 @@ pub fn case(seed: u64) -> Exam<Case> {
             |f| named((f.effect)(1, &[1, 1, 0, 2, 0], &[1, 0, 0, 2, 1], &[1, 1, 1, 0, 1])),
         )
         .because(
-            "Three of five are right without the cause, two with it. One of the two scenes of class 1 is found without it. Of \
-             the three others one is turned; the last was taken for class 1 before.",
+            "Three of five are right without the cause, two with it. One of the two scenes of class 1 is found \
+             without it. Of the three others one is turned; the last was taken for class 1 before.",
         )
-        .case("effect: forty random scenes, class 2", move |f| named((f.effect)(2, &labels, &before, &after)))
+        .case("effect: forty random scenes, class 2", move |f| {
+            named((f.effect)(2, &labels, &before, &after))
+        })
         .refuses("effect: 40 labels, 39 predictions", move |f| {
             named((f.effect)(2, &labels_1, &short, &before_1))
         })
@@ -609,8 +645,8 @@ pub fn case(seed: u64) -> Exam<Case> {
             |f| observe_finding(f.finding),
         )
         .because(
-            "A class rests on a cause if it is lost without it, and if other scenes turn into the class with it. Tried on the \
-             scenes of the test.",
+            "A class rests on a cause if it is lost without it, and if other scenes turn into the class with it. \
+             Tried on the scenes of the test.",
         )
         .truth(
             "your repair, tried on the network of the case",

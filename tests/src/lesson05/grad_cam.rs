@@ -163,12 +163,11 @@ pub fn grad_cam(seed: u64) -> Exam<GradCam> {
     Exam::new("5.3", SOLUTION)
         .mistake(
             "a softmax inside grad_cam",
-            "Your class_score is the logit, and grad_cam takes the softmax before it. The gradient of a probability vanishes \
-             where the network is sure, and it says as much about the other classes. Hand class_score the logits.",
+            "Your class_score is the logit, and grad_cam takes the softmax before it. The gradient of a \
+             probability vanishes where the network is sure, and it says as much about the other classes. Hand \
+             class_score the logits.",
             GradCam {
-                grad_cam: |network, images, classes, site| {
-                    cam(network, images, classes, site, Fault::Probability)
-                },
+                grad_cam: |network, images, classes, site| cam(network, images, classes, site, Fault::Probability),
                 ..faulty!(None)
             },
         )
@@ -180,13 +179,14 @@ pub fn grad_cam(seed: u64) -> Exam<GradCam> {
         )
         .mistake(
             "gradient of the loss",
-            "Your score is a loss, −log p: it falls where the class's evidence rises, so the map shows what speaks against \
-             the class. The score is the logit.",
+            "Your score is a loss, −log p: it falls where the class's evidence rises, so the map shows what \
+             speaks against the class. The score is the logit.",
             faulty!(Loss),
         )
         .mistake(
             "the predicted class",
-            "Your score is the largest logit. The question is about the classes in `classes`, whatever the network predicts.",
+            "Your score is the largest logit. The question is about the classes in `classes`, whatever the \
+             network predicts.",
             faulty!(Predicted),
         )
         .mistake(
@@ -201,8 +201,8 @@ pub fn grad_cam(seed: u64) -> Exam<GradCam> {
         )
         .mistake(
             "mean over the images",
-            "You averaged the scores over the images, so each gradient is too small by the size of the batch. Add them up: \
-             images do not influence each other.",
+            "You averaged the scores over the images, so each gradient is too small by the size of the batch. Add \
+             them up: images do not influence each other.",
             faulty!(MeanScore),
         )
         .mistake(
@@ -212,20 +212,20 @@ pub fn grad_cam(seed: u64) -> Exam<GradCam> {
         )
         .mistake(
             "relu on the weights",
-            "You dropped the channels with negative weights. They take away from what the others say: the ReLU comes after \
-             the sum.",
+            "You dropped the channels with negative weights. They take away from what the others say: the ReLU \
+             comes after the sum.",
             faulty!(ReluOnWeights),
         )
         .mistake(
             "relu on each term",
-            "You cut every channel's term at zero before adding them up. What speaks against the class must take away from \
-             what speaks for it: the ReLU comes after the sum.",
+            "You cut every channel's term at zero before adding them up. What speaks against the class must take \
+             away from what speaks for it: the ReLU comes after the sum.",
             faulty!(ReluOnTerms),
         )
         .mistake(
             "stretched to [0, 1] without relu",
-            "You stretched the map from its minimum to its maximum, so its most negative place is shown as 0 and places \
-             that speak against the class look warm. Cut at zero; scaling for display comes in 5.4.",
+            "You stretched the map from its minimum to its maximum, so its most negative place is shown as 0 and \
+             places that speak against the class look warm. Cut at zero; scaling for display comes in 5.4.",
             faulty!(Stretched),
         )
         .mistake(
@@ -238,26 +238,31 @@ pub fn grad_cam(seed: u64) -> Exam<GradCam> {
         )
         .mistake(
             "the site before the relu",
-            "Your activation has negative values: it was taken before the last ReLU of the layer. Use the site as given.",
+            "Your activation has negative values: it was taken before the last ReLU of the layer. Use the site as \
+             given.",
             GradCam {
                 grad_cam: |n, i, c, s| cam(n, i, c, s, Fault::EarlierSite),
                 ..SOLUTION
             },
         )
-        .alternative("one image at a time", GradCam {
-            class_score: |l, c| score(l, c, Fault::None),
-            weighted_map: |a, w| {
-                let (batch, channels, height, width) = a.dims4()?;
-                let w = w.reshape((batch, 1, channels))?;
-                w.matmul(&a.flatten_from(2)?)?.relu()?.reshape((batch, height, width))
+        .alternative(
+            "one image at a time",
+            GradCam {
+                class_score: |l, c| score(l, c, Fault::None),
+                weighted_map: |a, w| {
+                    let (batch, channels, height, width) = a.dims4()?;
+                    let w = w.reshape((batch, 1, channels))?;
+                    w.matmul(&a.flatten_from(2)?)?.relu()?.reshape((batch, height, width))
+                },
+                grad_cam: |network, images, classes, site| {
+                    let maps = classes
+                        .iter()
+                        .enumerate()
+                        .map(|(i, &class)| cam(network, &images.narrow(0, i, 1)?, &[class], site, Fault::None));
+                    Tensor::cat(&maps.collect::<Result<Vec<_>>>()?, 0)
+                },
             },
-            grad_cam: |network, images, classes, site| {
-                let maps = classes.iter().enumerate().map(|(i, &class)| {
-                    cam(network, &images.narrow(0, i, 1)?, &[class], site, Fault::None)
-                });
-                Tensor::cat(&maps.collect::<Result<Vec<_>>>()?, 0)
-            },
-        })
+        )
         .truth("class_score: logits 1 2 3 and 4 5 6, classes 2 and 0", 7f32, |f| {
             (f.class_score)(&tensor(&[1., 2., 3., 4., 5., 6.], (2, 3)), &[2, 0])?.to_scalar::<f32>()
         })
@@ -281,9 +286,11 @@ pub fn grad_cam(seed: u64) -> Exam<GradCam> {
             },
         )
         .because("1 − 1 = 0, 0 − 1 = −1, cut at 0, and 2 − 0 = 2.")
-        .truth("weighted_map: everything speaks against the class", tensor(&[0., 0.], (1, 1, 2)), |f| {
-            (f.weighted_map)(&tensor(&[1., 3.], (1, 1, 1, 2)), &tensor(&[-1.], (1, 1, 1, 1)))
-        })
+        .truth(
+            "weighted_map: everything speaks against the class",
+            tensor(&[0., 0.], (1, 1, 2)),
+            |f| (f.weighted_map)(&tensor(&[1., 3.], (1, 1, 1, 2)), &tensor(&[-1.], (1, 1, 1, 1))),
+        )
         .because("A map without positive values is zeros.")
         .case("weighted_map: random activations of both signs", move |f| {
             (f.weighted_map)(&activations, &weights)
@@ -294,8 +301,8 @@ pub fn grad_cam(seed: u64) -> Exam<GradCam> {
             move |f| (f.grad_cam)(&shares.0, &shares.1, &[2, 0], "layer4"),
         )
         .because(
-            "Behind layer4 come only an average and one linear layer: there Grad-CAM is the ReLU of the class activation map \
-             (5.1), divided by the number of places.",
+            "Behind layer4 come only an average and one linear layer: there Grad-CAM is the ReLU of the class \
+             activation map (5.1), divided by the number of places.",
         )
         .truth("grad_cam: one image, class 1, layer3", shifted, move |f| {
             (f.grad_cam)(&network_1, &first_1, &[1], "layer3")

@@ -172,20 +172,20 @@ pub fn localization(seed: u64) -> Exam<Localize> {
     Exam::new("5.7", SOLUTION)
         .mistake(
             "a flat map hits",
-            "A map whose values are all the same was counted as a hit: its first pixel happened to lie on the figure. It \
-             points nowhere.",
+            "A map whose values are all the same was counted as a hit: its first pixel happened to lie on the \
+             figure. It points nowhere.",
             faulty!(FlatHits),
         )
         .mistake(
             "largest magnitude",
-            "You took the value farthest from 0. The most negative place speaks against the class; look for the largest \
-             value.",
+            "You took the value farthest from 0. The most negative place speaks against the class; look for the \
+             largest value.",
             faulty!(LargestMagnitude),
         )
         .mistake(
             "some warm pixel inside",
-            "You asked whether any warm pixel touches the figure. A map that covers everything would always win; only the \
-             one largest value counts.",
+            "You asked whether any warm pixel touches the figure. A map that covers everything would always win; \
+             only the one largest value counts.",
             faulty!(Overlap),
         )
         .mistake(
@@ -210,8 +210,8 @@ pub fn localization(seed: u64) -> Exam<Localize> {
         )
         .mistake(
             "share of the figure that is warm",
-            "You counted how much of the figure is warm. A map that is warm everywhere would get 1; energy is the other \
-             way round, how much of the warmth lies on the figure.",
+            "You counted how much of the figure is warm. A map that is warm everywhere would get 1; energy is the \
+             other way round, how much of the warmth lies on the figure.",
             faulty!(ShareOfMask),
         )
         .mistake(
@@ -226,26 +226,30 @@ pub fn localization(seed: u64) -> Exam<Localize> {
         )
         .mistake(
             "the last of the largest",
-            "Of two places that are equally warm you took the later one; the first in reading order counts. `max_by` gives \
-             the last.",
+            "Of two places that are equally warm you took the later one; the first in reading order counts. \
+             `max_by` gives the last.",
             faulty!(LastLargest),
         )
         .mistake(
             "energy of all maps pooled",
-            "You added up the energy of all maps before you divided, so a strong map counts more than a weak one. Each map \
-             has its own share; take their mean.",
+            "You added up the energy of all maps before you divided, so a strong map counts more than a weak one. \
+             Each map has its own share; take their mean.",
             faulty!(Pooled),
         )
         .alternative("pixel by pixel", faulty!(None))
         .truth("points_inside: the largest value in the figure", true, move |f| {
             (f.points_inside)(&with([0., 1., 0., 3., 2., 0.]), &m1)
         })
-        .truth("points_inside: the largest value beside it, warm pixels inside", false, move |f| {
-            (f.points_inside)(&with([3., 0., 3., 3., 4., 0.]), &m2)
-        })
-        .truth("points_inside: 3 beside the figure, and 3 in it, further down", false, move |f| {
-            (f.points_inside)(&with([0., 3., 0., 3., 0., 0.]), &m9)
-        })
+        .truth(
+            "points_inside: the largest value beside it, warm pixels inside",
+            false,
+            move |f| (f.points_inside)(&with([3., 0., 3., 3., 4., 0.]), &m2),
+        )
+        .truth(
+            "points_inside: 3 beside the figure, and 3 in it, further down",
+            false,
+            move |f| (f.points_inside)(&with([0., 3., 0., 3., 0., 0.]), &m9),
+        )
         .because("Of several largest values the first in reading order counts.")
         .truth("points_inside: −5 in the figure, 1 beside it", false, move |f| {
             (f.points_inside)(&with([0., 1., 0., -5., 0., 0.]), &m3)
@@ -270,8 +274,8 @@ pub fn localization(seed: u64) -> Exam<Localize> {
             move |f| named((f.localization)(&planted_maps, &planted_masks)),
         )
         .because(
-            "The first map lies on its figure of one pixel; the second points beside its figure of two, with half of its \
-             energy inside.",
+            "The first map lies on its figure of one pixel; the second points beside its figure of two, with half \
+             of its energy inside.",
         )
         .case("localization: six random maps and masks of 4×5", move |f| {
             named((f.localization)(&maps, &masks))

@@ -116,19 +116,21 @@ pub fn overlay(seed: u64) -> Exam<Overlay> {
     Exam::new("5.4", SOLUTION)
         .mistake(
             "align_corners = true",
-            "Your first and last pixel lie on the middles of the outermost cells (align_corners = true). A cell covers a \
-             square: pixel i lies at (i + ½)·from/to − ½.",
+            "Your first and last pixel lie on the middles of the outermost cells (align_corners = true). A cell \
+             covers a square: pixel i lies at (i + ½)·from/to − ½.",
             Overlay {
                 upsample: |m, h, w| {
-                    enlarge(m, h, w, |i, from, to| (i * (from - 1)) as f32 / ((to - 1).max(1)) as f32)
+                    enlarge(m, h, w, |i, from, to| {
+                        (i * (from - 1)) as f32 / ((to - 1).max(1)) as f32
+                    })
                 },
                 ..SOLUTION
             },
         )
         .mistake(
             "half a pixel off",
-            "Your map is shifted up and to the left by half a cell less half a pixel: the middle of pixel i is i + ½, that of a cell likewise. \
-             (i + ½)·from/to − ½, not i·from/to.",
+            "Your map is shifted up and to the left by half a cell less half a pixel: the middle of pixel i is i \
+             + ½, that of a cell likewise. (i + ½)·from/to − ½, not i·from/to.",
             Overlay {
                 upsample: |m, h, w| {
                     enlarge(m, h, w, |i, from, to| {
@@ -140,12 +142,10 @@ pub fn overlay(seed: u64) -> Exam<Overlay> {
         )
         .mistake(
             "dark border",
-            "Your map gets darker at its border: cells outside it count as 0. Beyond the outermost middle the value stays, \
-             so clamp the place to [0, from − 1].",
+            "Your map gets darker at its border: cells outside it count as 0. Beyond the outermost middle the \
+             value stays, so clamp the place to [0, from − 1].",
             Overlay {
-                upsample: |m, h, w| {
-                    enlarge(m, h, w, |i, from, to| (i as f32 + 0.5) * from as f32 / to as f32 - 0.5)
-                },
+                upsample: |m, h, w| enlarge(m, h, w, |i, from, to| (i as f32 + 0.5) * from as f32 / to as f32 - 0.5),
                 ..SOLUTION
             },
         )
@@ -159,7 +159,8 @@ pub fn overlay(seed: u64) -> Exam<Overlay> {
         )
         .mistake(
             "height and width swapped",
-            "Height and width are swapped. Tensors are [batch, height, width], and the arguments come in this order too.",
+            "Height and width are swapped. Tensors are [batch, height, width], and the arguments come in this \
+             order too.",
             Overlay {
                 upsample: |m, h, w| enlarge(m, w, h, half_pixel),
                 ..SOLUTION
@@ -167,8 +168,8 @@ pub fn overlay(seed: u64) -> Exam<Overlay> {
         )
         .mistake(
             "map transposed",
-            "Your map is mirrored at its diagonal: rows became columns. The rows' matrix comes from the left, the columns' \
-             matrix, transposed, from the right.",
+            "Your map is mirrored at its diagonal: rows became columns. The rows' matrix comes from the left, the \
+             columns' matrix, transposed, from the right.",
             Overlay {
                 upsample: |m, h, w| enlarge(&m.t()?.contiguous()?, h, w, half_pixel),
                 ..SOLUTION
@@ -176,8 +177,8 @@ pub fn overlay(seed: u64) -> Exam<Overlay> {
         )
         .mistake(
             "stretched from minimum to maximum",
-            "You stretched the map from its minimum to its maximum: the least negative place becomes warm. Cut at zero, \
-             then divide by the maximum.",
+            "You stretched the map from its minimum to its maximum: the least negative place becomes warm. Cut at \
+             zero, then divide by the maximum.",
             Overlay {
                 relative: |m| {
                     let flat = m.flatten_from(1)?;
@@ -190,8 +191,8 @@ pub fn overlay(seed: u64) -> Exam<Overlay> {
         )
         .mistake(
             "zero over zero",
-            "A map without a positive value gave NaN: its maximum is 0, and 0 / 0 is not a number. It has nothing to show: \
-             zeros.",
+            "A map without a positive value gave NaN: its maximum is 0, and 0 / 0 is not a number. It has nothing \
+             to show: zeros.",
             Overlay {
                 relative: |m| {
                     let m = m.relu()?;
@@ -229,58 +230,81 @@ pub fn overlay(seed: u64) -> Exam<Overlay> {
         .mistake(
             "opacity the wrong way round",
             "At opacity 0 the image must show, at 1 the colours: you have them the other way round.",
-            Overlay { overlay: |i, m, o| lay(i, m, o, Fault::OpacityReversed), ..SOLUTION },
+            Overlay {
+                overlay: |i, m, o| lay(i, m, o, Fault::OpacityReversed),
+                ..SOLUTION
+            },
         )
         .mistake(
             "reshaped instead of permuted",
             "Your colours are noise: the bytes come pixel by pixel, red, green, blue. Make them [height, width, 3] and \
              permute; a reshape to [3, height, width] deals them out in another order.",
-            Overlay { overlay: |i, m, o| lay(i, m, o, Fault::ChannelsMixed), ..SOLUTION },
+            Overlay {
+                overlay: |i, m, o| lay(i, m, o, Fault::ChannelsMixed),
+                ..SOLUTION
+            },
         )
         .mistake(
             "bytes not divided",
             "Your colours go up to 255. The image is in [0, 1]: divide the bytes by 255.",
-            Overlay { overlay: |i, m, o| lay(i, m, o, Fault::Bytes), ..SOLUTION },
+            Overlay {
+                overlay: |i, m, o| lay(i, m, o, Fault::Bytes),
+                ..SOLUTION
+            },
         )
         .mistake(
             "viridis",
             "You used viridis. Either would do, but the pictures' captions say magma.",
-            Overlay { overlay: |i, m, o| lay(i, m, o, Fault::Viridis), ..SOLUTION },
+            Overlay {
+                overlay: |i, m, o| lay(i, m, o, Fault::Viridis),
+                ..SOLUTION
+            },
         )
         .mistake(
             "not made relative",
-            "You coloured the map's own values: a map up to 0.01 is black, a map up to 50 is all yellow. Make it relative \
-             first.",
-            Overlay { overlay: |i, m, o| lay(i, m, o, Fault::NotRelative), ..SOLUTION },
+            "You coloured the map's own values: a map up to 0.01 is black, a map up to 50 is all yellow. Make it \
+             relative first.",
+            Overlay {
+                overlay: |i, m, o| lay(i, m, o, Fault::NotRelative),
+                ..SOLUTION
+            },
         )
-        .alternative("pixel by pixel", Overlay {
-            upsample: |m, h, w| enlarge(m, h, w, half_pixel),
-            relative: |m| {
-                let each = (0..m.dims3()?.0).map(|i| {
-                    let m = m.get(i)?.relu()?;
-                    let largest = f64::from(m.max_all()?.to_scalar::<f32>()?);
-                    if largest > 0.0 { &m / largest } else { Ok(m) }
-                });
-                Tensor::stack(&each.collect::<Result<Vec<_>>>()?, 0)
+        .alternative(
+            "pixel by pixel",
+            Overlay {
+                upsample: |m, h, w| enlarge(m, h, w, half_pixel),
+                relative: |m| {
+                    let each = (0..m.dims3()?.0).map(|i| {
+                        let m = m.get(i)?.relu()?;
+                        let largest = f64::from(m.max_all()?.to_scalar::<f32>()?);
+                        if largest > 0.0 { &m / largest } else { Ok(m) }
+                    });
+                    Tensor::stack(&each.collect::<Result<Vec<_>>>()?, 0)
+                },
+                overlay: |i, m, o| lay(i, m, o, Fault::None),
             },
-            overlay: |i, m, o| lay(i, m, o, Fault::None),
-        })
-        .alternative("candle's own resizing", Overlay {
-            upsample: |m, h, w| {
-                m.dims3()?;
-                if h == 0 || w == 0 {
-                    bail!("sides");
-                }
-                m.unsqueeze(1)?.upsample_bilinear2d(h, w, false)?.squeeze(1)
+        )
+        .alternative(
+            "candle's own resizing",
+            Overlay {
+                upsample: |m, h, w| {
+                    m.dims3()?;
+                    if h == 0 || w == 0 {
+                        bail!("sides");
+                    }
+                    m.unsqueeze(1)?.upsample_bilinear2d(h, w, false)?.squeeze(1)
+                },
+                ..SOLUTION
             },
-            ..SOLUTION
-        })
-        .truth("upsample: 0 1 to four pixels", tensor(&[0., 0.25, 0.75, 1.], (1, 1, 4)), |f| {
-            (f.upsample)(&tensor(&[0., 1.], (1, 1, 2)), 1, 4)
-        })
+        )
+        .truth(
+            "upsample: 0 1 to four pixels",
+            tensor(&[0., 0.25, 0.75, 1.], (1, 1, 4)),
+            |f| (f.upsample)(&tensor(&[0., 1.], (1, 1, 2)), 1, 4),
+        )
         .because(
-            "The cells' middles lie at pixels 0.5 and 2.5 of 4, counted from the middle of pixel 0. Pixel 1 is a quarter of \
-             the way, pixel 2 three quarters; pixels 0 and 3 lie beyond and keep the cell's value.",
+            "The cells' middles lie at pixels 0.5 and 2.5 of 4, counted from the middle of pixel 0. Pixel 1 is a \
+             quarter of the way, pixel 2 three quarters; pixels 0 and 3 lie beyond and keep the cell's value.",
         )
         .truth(
             "upsample: [[0, 4], [8, 12]] to 2×4",
@@ -292,9 +316,17 @@ pub fn overlay(seed: u64) -> Exam<Overlay> {
             (f.upsample)(&tensor(&[3.; 6], (1, 2, 3)), 5, 7)
         })
         .case("upsample: random [2, 3, 4] to 9×7", move |f| (f.upsample)(&maps, 9, 7))
-        .within(Tolerance { max_relative: 1e-4, epsilon: 1e-5 })
-        .case("upsample: random [2, 3, 4] down to 2×2", move |f| (f.upsample)(&maps_2, 2, 2))
-        .within(Tolerance { max_relative: 1e-4, epsilon: 1e-5 })
+        .within(Tolerance {
+            max_relative: 1e-4,
+            epsilon: 1e-5,
+        })
+        .case("upsample: random [2, 3, 4] down to 2×2", move |f| {
+            (f.upsample)(&maps_2, 2, 2)
+        })
+        .within(Tolerance {
+            max_relative: 1e-4,
+            epsilon: 1e-5,
+        })
         .refuses("upsample: a map without a batch", move |f| (f.upsample)(&rank_2, 4, 4))
         .refuses("upsample: to a height of 0", |f| {
             (f.upsample)(&tensor(&[3.; 6], (1, 2, 3)), 0, 7)
@@ -306,17 +338,26 @@ pub fn overlay(seed: u64) -> Exam<Overlay> {
             (f.relative)(&tensor(&[-3., -1.], (1, 1, 2)))
         })
         .because("Nothing speaks for the class, so there is nothing to show.")
-        .truth("relative: two maps, 1 2 and 10 5", tensor(&[0.5, 1., 1., 0.5], (2, 1, 2)), |f| {
-            (f.relative)(&tensor(&[1., 2., 10., 5.], (2, 1, 2)))
-        })
+        .truth(
+            "relative: two maps, 1 2 and 10 5",
+            tensor(&[0.5, 1., 1., 0.5], (2, 1, 2)),
+            |f| (f.relative)(&tensor(&[1., 2., 10., 5.], (2, 1, 2))),
+        )
         .case("relative: random [2, 3, 4]", move |f| (f.relative)(&maps_1))
-        .truth("overlay: one grey pixel of 0.4, opacity 0.75", tensor(&hot, (3, 1, 1)), |f| {
-            (f.overlay)(&tensor(&[0.4; 3], (3, 1, 1)), &tensor(&[5.], (1, 1)), 0.75)
-        })
+        .truth(
+            "overlay: one grey pixel of 0.4, opacity 0.75",
+            tensor(&hot, (3, 1, 1)),
+            |f| (f.overlay)(&tensor(&[0.4; 3], (3, 1, 1)), &tensor(&[5.], (1, 1)), 0.75),
+        )
         .because("The pixel is its map's maximum: a quarter grey, three quarters of magma's last colour.")
-        .truth("overlay: opacity 0", image_1.clone(), move |f| (f.overlay)(&image_1, &map_1, 0.0))
+        .truth("overlay: opacity 0", image_1.clone(), move |f| {
+            (f.overlay)(&image_1, &map_1, 0.0)
+        })
         .case("overlay: [2, 3] over a random 6×9 image, opacity 0.5", move |f| {
             (f.overlay)(&image, &map, 0.5)
         })
-        .within(Tolerance { max_relative: 1e-2, epsilon: 5e-3 })
+        .within(Tolerance {
+            max_relative: 1e-2,
+            epsilon: 5e-3,
+        })
 }

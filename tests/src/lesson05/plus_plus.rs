@@ -116,8 +116,8 @@ pub fn plus_plus(seed: u64) -> Exam<PlusPlus> {
     Exam::new("5.5", SOLUTION)
         .mistake(
             "the weights of Grad-CAM",
-            "These are Grad-CAM's weights, the mean of the gradient. Here each place gets its own α, and the places are \
-             added up.",
+            "These are Grad-CAM's weights, the mean of the gradient. Here each place gets its own α, and the \
+             places are added up.",
             faulty!(Mean),
         )
         .mistake(
@@ -125,11 +125,7 @@ pub fn plus_plus(seed: u64) -> Exam<PlusPlus> {
             "Places whose gradient is negative count in your weights. Multiply α by relu(g).",
             faulty!(NoRelu),
         )
-        .mistake(
-            "g² once",
-            "The denominator has 2·g², not g².",
-            faulty!(NotTwice),
-        )
+        .mistake("g² once", "The denominator has 2·g², not g².", faulty!(NotTwice))
         .mistake(
             "the place's own activation",
             "Your denominator has the activation of the place. It is the sum over the whole map, Σ_ab A_kab.",
@@ -137,13 +133,15 @@ pub fn plus_plus(seed: u64) -> Exam<PlusPlus> {
         )
         .mistake(
             "zero over zero",
-            "Where the gradient is 0 your α is 0/0, and one NaN spoils the sum. Divide both by g²: α = 1 / (2 + g·ΣA).",
+            "Where the gradient is 0 your α is 0/0, and one NaN spoils the sum. Divide both by g²: α = 1 / (2 \
+             + g·ΣA).",
             faulty!(ZeroOverZero),
         )
         .mistake(
             "an epsilon that is too large",
-            "You added something like 1e-6 to the denominator, as some libraries do. It is of the size of g² where \
-             gradients are small, and then decides the weights. Cancel g² instead: α = 1 / (2 + g·ΣA) needs no epsilon.",
+            "You added something like 1e-6 to the denominator, as some libraries do. It is of the size of g² \
+             where gradients are small, and then decides the weights. Cancel g² instead: α = 1 / (2 + g·ΣA) \
+             needs no epsilon.",
             faulty!(Epsilon),
         )
         .mistake(
@@ -157,10 +155,13 @@ pub fn plus_plus(seed: u64) -> Exam<PlusPlus> {
             faulty!(Squared),
         )
         .alternative("the formula as printed, zeros filled in", faulty!(TinyEpsilon))
-        .alternative("place by place", PlusPlus {
-            weights: by_loops,
-            ..SOLUTION
-        })
+        .alternative(
+            "place by place",
+            PlusPlus {
+                weights: by_loops,
+                ..SOLUTION
+            },
+        )
         .truth("one active place, A = 2, g = 1", tensor(&[0.25], (1, 1, 1, 1)), |f| {
             let activations = tensor(&[2., 0., 0., 0.], (1, 1, 2, 2));
             (f.weights)(&activations, &tensor(&[1., 0., 0., 0.], (1, 1, 2, 2)))
@@ -181,9 +182,10 @@ pub fn plus_plus(seed: u64) -> Exam<PlusPlus> {
         .case("random activations and gradients [2, 3, 2, 4]", move |f| {
             (f.weights)(&activations, &gradients)
         })
-        .case("the map: two images, classes 2 and 1, layer3 of a small ResNet", move |f| {
-            (f.grad_cam_plus_plus)(&network, &images, &[2, 1], "layer3")
-        })
+        .case(
+            "the map: two images, classes 2 and 1, layer3 of a small ResNet",
+            move |f| (f.grad_cam_plus_plus)(&network, &images, &[2, 1], "layer3"),
+        )
         .within(Tolerance::relative(1e-3))
         .refuses("activations [2, 3, 2, 4], gradients [2, 3, 2, 3]", move |f| {
             (f.weights)(&activations_1, &short)

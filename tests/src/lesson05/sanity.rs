@@ -195,9 +195,7 @@ pub fn sanity(seed: u64) -> Exam<Sanity> {
             "weights only",
             "Only tensors called `weight` were exchanged. Biases and the statistics of batch norm were learned too.",
             Sanity {
-                randomized: |n, m, s| {
-                    exchange(n, m, s, |name, module| below(name, module) && name.ends_with("weight"))
-                },
+                randomized: |n, m, s| exchange(n, m, s, |name, module| below(name, module) && name.ends_with("weight")),
                 ..SOLUTION
             },
         )
@@ -215,17 +213,23 @@ pub fn sanity(seed: u64) -> Exam<Sanity> {
         .mistake(
             "zeros",
             "You replaced the weights by zeros. A network of zeros computes nothing at all; take fresh random weights.",
-            Sanity { randomized: |n, m, _| zeroed(n, m), ..SOLUTION },
+            Sanity {
+                randomized: |n, m, _| zeroed(n, m),
+                ..SOLUTION
+            },
         )
         .mistake(
             "the seed ignored",
             "The fresh weights do not depend on `seed`. Pass it to parameters::initialize.",
-            Sanity { randomized: |n, m, _| exchange(n, m, 0, below), ..SOLUTION },
+            Sanity {
+                randomized: |n, m, _| exchange(n, m, 0, below),
+                ..SOLUTION
+            },
         )
         .mistake(
             "one layer at a time",
-            "Each of your networks has one part at random and all others trained. In a cascade every step keeps what the \
-             steps before have randomized.",
+            "Each of your networks has one part at random and all others trained. In a cascade every step keeps \
+             what the steps before have randomized.",
             Sanity {
                 cascade: |n, s| {
                     let one = (0..TOP_DOWN.len()).map(|i| exchange(n, &TOP_DOWN[i..=i], s, below));
@@ -251,15 +255,17 @@ pub fn sanity(seed: u64) -> Exam<Sanity> {
              compared with it.",
             Sanity {
                 cascade: |n, s| {
-                    (1..=TOP_DOWN.len()).map(|i| exchange(n, &TOP_DOWN[..i], s, below)).collect()
+                    (1..=TOP_DOWN.len())
+                        .map(|i| exchange(n, &TOP_DOWN[..i], s, below))
+                        .collect()
                 },
                 ..SOLUTION
             },
         )
         .mistake(
             "another seed at each step",
-            "Each step of your cascade draws other fresh weights, so that more changes than the one part added. One seed \
-             for all.",
+            "Each step of your cascade draws other fresh weights, so that more changes than the one part added. \
+             One seed for all.",
             Sanity {
                 cascade: |n, s| {
                     let step = |i: usize| exchange(n, &TOP_DOWN[..i], s + i as u64, below);
@@ -271,35 +277,50 @@ pub fn sanity(seed: u64) -> Exam<Sanity> {
         .mistake(
             "correlation of the values",
             "This is Pearson's correlation of the values. Take their ranks first: one bright pixel should not decide.",
-            Sanity { rank_correlation: |a, b| correlate(a, b, own_values, 0.0), ..SOLUTION },
+            Sanity {
+                rank_correlation: |a, b| correlate(a, b, own_values, 0.0),
+                ..SOLUTION
+            },
         )
         .mistake(
             "ties in the order they come",
-            "Equal values got different ranks, by their place in the map. They share the mean of their ranks; a Grad-CAM has \
-             many equal zeros.",
-            Sanity { rank_correlation: |a, b| correlate(a, b, ordinal_ranks, 0.0), ..SOLUTION },
+            "Equal values got different ranks, by their place in the map. They share the mean of their ranks; a \
+             Grad-CAM has many equal zeros.",
+            Sanity {
+                rank_correlation: |a, b| correlate(a, b, ordinal_ranks, 0.0),
+                ..SOLUTION
+            },
         )
         .mistake(
             "the short formula",
             "1 − 6 Σd² / (n(n² − 1)) holds only where no two values are equal. Correlate the ranks.",
-            Sanity { rank_correlation: short_formula, ..SOLUTION },
+            Sanity {
+                rank_correlation: short_formula,
+                ..SOLUTION
+            },
         )
         .mistake(
             "a constant map is not a number",
             "A map with one value only gave NaN: 0 / 0. It orders nothing: 0.",
-            Sanity { rank_correlation: |a, b| correlate(a, b, counted_ranks, f64::NAN), ..SOLUTION },
-        )
-        .alternative("by counting", Sanity {
-            randomized: |n, m, s| exchange(n, m, s, below),
-            cascade: |n, s| {
-                let mut networks = vec![n.clone()];
-                for module in TOP_DOWN {
-                    networks.push(exchange(&networks[networks.len() - 1], &[module], s, below)?);
-                }
-                Ok(networks)
+            Sanity {
+                rank_correlation: |a, b| correlate(a, b, counted_ranks, f64::NAN),
+                ..SOLUTION
             },
-            rank_correlation: |a, b| correlate(a, b, counted_ranks, 0.0),
-        })
+        )
+        .alternative(
+            "by counting",
+            Sanity {
+                randomized: |n, m, s| exchange(n, m, s, below),
+                cascade: |n, s| {
+                    let mut networks = vec![n.clone()];
+                    for module in TOP_DOWN {
+                        networks.push(exchange(&networks[networks.len() - 1], &[module], s, below)?);
+                    }
+                    Ok(networks)
+                },
+                rank_correlation: |a, b| correlate(a, b, counted_ranks, 0.0),
+            },
+        )
         .truth(
             "randomized: fc",
             "fc      2 fresh\nlayer4  25 trained\nlayer3  25 trained\nlayer2  25 trained\nlayer1  20 trained\n\
@@ -337,7 +358,9 @@ pub fn sanity(seed: u64) -> Exam<Sanity> {
             (f.rank_correlation)(&tensor(&[0., 0., 0.], 3), &tensor(&[1., 2., 3.], 3))
         })
         .because("A map with one value orders nothing.")
-        .case("rank_correlation: two random maps of 5×6", move |f| (f.rank_correlation)(&a, &b))
+        .case("rank_correlation: two random maps of 5×6", move |f| {
+            (f.rank_correlation)(&a, &b)
+        })
         .case("rank_correlation: the same, rounded: many ties", move |f| {
             (f.rank_correlation)(&tied_a, &tied_b)
         })

@@ -20,7 +20,8 @@ pub fn channel_weights(seed: u64) -> Exam<ChannelWeights> {
         )
         .mistake(
             "magnitude of the gradient",
-            "You took the magnitude of the gradient. A channel that speaks against the class must get a negative weight.",
+            "You took the magnitude of the gradient. A channel that speaks against the class must get a negative \
+             weight.",
             |g| g.abs()?.mean_keepdim((2, 3)),
         )
         .mistake(
@@ -30,8 +31,8 @@ pub fn channel_weights(seed: u64) -> Exam<ChannelWeights> {
         )
         .mistake(
             "relu on the weight",
-            "Your weights are cut at zero. A channel may speak against the class; the ReLU of Grad-CAM comes later, on the \
-             map.",
+            "Your weights are cut at zero. A channel may speak against the class; the ReLU of Grad-CAM comes \
+             later, on the map.",
             |g| g.mean_keepdim((2, 3))?.relu(),
         )
         .mistake(
@@ -68,11 +69,9 @@ pub fn channel_weights(seed: u64) -> Exam<ChannelWeights> {
             let (_, _, height, width) = g.dims4()?;
             g.sum_keepdim(3)?.sum_keepdim(2)? / (height * width) as f64
         })
-        .truth(
-            "two channels of 2×2",
-            tensor(&[1., -1.], (1, 2, 1, 1)),
-            |f| f(&tensor(&[1., 2., 3., -2., -4., 0., 0., 0.], (1, 2, 2, 2))),
-        )
+        .truth("two channels of 2×2", tensor(&[1., -1.], (1, 2, 1, 1)), |f| {
+            f(&tensor(&[1., 2., 3., -2., -4., 0., 0., 0.], (1, 2, 2, 2)))
+        })
         .because("(1 + 2 + 3 − 2) / 4 and −4 / 4.")
         .case("random gradients [2, 3, 2, 4]", move |f| f(&gradients))
         .refuses("gradients [3, 2, 4] without a batch", move |f| f(&flat))
