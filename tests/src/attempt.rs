@@ -38,6 +38,8 @@ pub struct Limits {
     pub time: Duration,
     /// Let the attempt's output through as it comes.
     pub show_output: bool,
+    /// Show whole values in the verdict.
+    pub full: bool,
 }
 
 /// A running attempt.
@@ -67,7 +69,7 @@ struct Printed {
 }
 
 /// The attempt ended before it gave an answer; the verdict on that.
-pub struct Ended(pub Grade);
+pub struct Ended(pub Box<Grade>);
 
 impl Attempt {
     /// Starts the program that holds the attempt.
@@ -116,14 +118,11 @@ impl Attempt {
     ///
     /// **Errors** with the verdict if they do not.
     pub fn ready(&mut self) -> Result<usize, Ended> {
-        let early = |what: &str| {
-            Ended(Grade::broken(format!(
-                "the process with your function did not start: {what}"
-            )))
-        };
+        let broken = |what: String| Ended(Box::new(Grade::broken(what)));
+        let early = |what: &str| broken(format!("the process with your function did not start: {what}"));
         match self.wait(START) {
             Ok(Reply::Ready(experiments)) => Ok(experiments),
-            Ok(Reply::Broken(what)) => Err(Ended(Grade::broken(what))),
+            Ok(Reply::Broken(what)) => Err(broken(what)),
             Ok(_) => Err(early("an answer to no question")),
             Err(End::Late) => Err(early("no sign of life")),
             Err(End::TooLong) => Err(early("an answer without end")),
@@ -164,7 +163,7 @@ impl Attempt {
             ),
             Err(End::Gone(status)) => self.crashed(status),
         };
-        Err(Ended(grade.input(label)))
+        Err(Ended(Box::new(grade.input(label))))
     }
 
     fn wait(&mut self, limit: Duration) -> Result<Reply, End> {

@@ -1,6 +1,6 @@
 //! Comparing two results: shape, then dtype, then finiteness, then values. Nothing is ever broadcast.
 
-use crate::observed::{Array, Observed, digits};
+use crate::observed::{Array, COLUMNS, Observed, cut, digits};
 use approx::relative_eq;
 use course::report::Verdict;
 use similar::{ChangeTag, TextDiff};
@@ -55,6 +55,10 @@ pub struct Difference {
     pub text: String,
     /// The largest difference of two numbers, relative to the largest value of the array.
     pub relative: Option<f64>,
+    /// The names that lead to the part that differs.
+    pub field: Vec<String>,
+    /// The place of the largest difference in the array, counted through.
+    pub worst: Option<usize>,
 }
 
 impl Difference {
@@ -63,6 +67,8 @@ impl Difference {
             verdict,
             text: text.into(),
             relative: None,
+            field: vec![],
+            worst: None,
         }
     }
 }
@@ -111,7 +117,8 @@ fn fields(a: &[(String, Observed)], b: &[(String, Observed)], tolerance: Toleran
             true => format!("in {name}"),
             false => format!("in {name}: {}", found.text),
         };
-        Some(Difference { text, ..found })
+        let field = [vec![name.clone()], found.field].concat();
+        Some(Difference { text, field, ..found })
     })
 }
 
@@ -150,7 +157,10 @@ fn numbers(a: &[f64], b: &[f64], dims: &[usize], tolerance: Tolerance) -> Option
                 index(first, dims)
             ),
         };
-        return Some(Difference::new(Verdict::NotFinite, text));
+        return Some(Difference {
+            worst: Some(first),
+            ..Difference::new(Verdict::NotFinite, text)
+        });
     }
     let largest = b
         .iter()
@@ -190,7 +200,10 @@ fn numbers(a: &[f64], b: &[f64], dims: &[usize], tolerance: Tolerance) -> Option
         );
     }
     if tolerance == Tolerance::exact() {
-        return Some(Difference::new(Verdict::Wrong, text.trim_end()));
+        return Some(Difference {
+            worst: Some(worst),
+            ..Difference::new(Verdict::Wrong, text.trim_end())
+        });
     }
     text.push_str(&format!(
         "relative error {}; up to {} is accepted",
@@ -204,13 +217,14 @@ fn numbers(a: &[f64], b: &[f64], dims: &[usize], tolerance: Tolerance) -> Option
     };
     Some(Difference {
         relative: Some(relative),
+        worst: Some(worst),
         ..Difference::new(verdict, text)
     })
 }
 
 /// The lines that differ, `-` expected and `+` yours, with a line of context.
 fn texts(yours: &str, expected: &str) -> Option<Difference> {
-    const SHOWN: usize = 14;
+    const SHOWN: usize = 9;
     let (yours, expected) = (lines(yours), lines(expected));
     if yours == expected {
         return None;
@@ -224,7 +238,7 @@ fn texts(yours: &str, expected: &str) -> Option<Difference> {
                 ChangeTag::Insert => '+',
                 ChangeTag::Equal => ' ',
             };
-            shown.push(format!("{sign} {}", change.value().trim_end()));
+            shown.push(cut(&format!("{sign} {}", change.value().trim_end()), COLUMNS));
         }
     }
     if shown.len() > SHOWN {

@@ -246,7 +246,8 @@ fn offset(a: &Array, b: &Array) -> Option<String> {
 }
 
 fn by_element(a: &Array, b: &Array) -> Option<String> {
-    let known: [(fn(f64) -> f64, &str); 5] = [
+    type Known = (fn(f64) -> f64, &'static str);
+    let known: [Known; 5] = [
         (f64::abs, "yours are the expected numbers without their sign"),
         (
             |x| x.max(0.0),

@@ -28,6 +28,9 @@ pub struct Grade {
     pub input: Option<String>,
     /// Label and text: yours, expected, difference.
     pub evidence: Vec<(String, String)>,
+    /// Both values as they are, for [`Grade::in_full`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<Box<(Observed, Observed)>>,
 }
 
 impl Grade {
@@ -41,7 +44,26 @@ impl Grade {
             at: None,
             input: None,
             evidence: vec![],
+            whole: None,
         }
+    }
+
+    /// With all of both values instead of a corner, if that was asked for. Either way they are not passed on.
+    pub(crate) fn in_full(mut self, full: bool) -> Self {
+        if let (Some(whole), true) = (self.whole.take(), full) {
+            for (label, text) in &mut self.evidence {
+                match label.as_str() {
+                    "yours" => *text = whole.0.show_whole(),
+                    "expected" if !matches!(whole.1, Observed::Refused(_)) => *text = whole.1.show_whole(),
+                    _ => {}
+                }
+            }
+            if self.evidence.iter().all(|(label, _)| label != "yours") {
+                self.evidence.insert(0, ("yours".into(), whole.0.show_whole()));
+                self.evidence.insert(1, ("expected".into(), whole.1.show_whole()));
+            }
+        }
+        self
     }
 
     /// Right.
@@ -80,6 +102,28 @@ impl Grade {
         }
     }
 
+    /// The same verdict beside an exercise that this one calls and that does not pass. A mistake that was recognised was
+    /// made here; anything else is shown, too, because it may come from there or not.
+    pub(crate) fn beside(self, required: &str) -> Self {
+        let waiting = Self::waiting(required);
+        match self.verdict {
+            Verdict::Waiting => waiting,
+            Verdict::Mistake => Self {
+                sentence: format!("{} (It also calls {required}, which does not pass yet.)", self.sentence),
+                ..self
+            },
+            _ => Self {
+                verdict: waiting.verdict,
+                waiting_for: waiting.waiting_for,
+                sentence: format!(
+                    "{} If this does not come from there: {}",
+                    waiting.sentence, self.sentence
+                ),
+                ..self
+            },
+        }
+    }
+
     /// The attempt at exercise `id` panicked; a stub's `todo!` is "not started".
     pub(crate) fn panicked(id: &str, panic: &Panic) -> Self {
         let grade = match panics::todo(&panic.message) {
@@ -88,10 +132,7 @@ impl Grade {
             Some(Todo::Other) => Self::new(Verdict::Panicked, "A todo!() is still reached."),
             None => Self::new(
                 Verdict::Panicked,
-                format!(
-                    "Your function panicked: {}.",
-                    first_lines(&panic.message, 4).trim_end_matches('.')
-                ),
+                format!("Your function panicked: {}", sentence(&first_lines(&panic.message, 3))),
             ),
         };
         Self {
@@ -144,17 +185,27 @@ impl Grade {
         let mut grade = Self::new(difference.verdict, sentence);
         let tables = matches!((yours, expected), (Observed::Text(_), Observed::Text(_)));
         if !tables {
-            grade.evidence.push(("yours".into(), yours.show()));
-            let expected = match expected {
+            let (field, worst) = (&difference.field, difference.worst);
+            grade.evidence.push(("yours".into(), yours.show_at(field, worst)));
+            let shown = match expected {
                 Observed::Refused(_) => "an error".to_string(),
-                value => value.show(),
+                value => value.show_at(field, worst),
             };
-            grade.evidence.push(("expected".into(), expected));
+            grade.evidence.push(("expected".into(), shown));
         }
         if !difference.text.is_empty() {
             grade.evidence.push(("difference".into(), difference.text.clone()));
         }
+        grade.whole = Some(Box::new((yours.clone(), expected.clone())));
         grade
+    }
+}
+
+/// A text with its full stop.
+fn sentence(text: &str) -> String {
+    match text.ends_with(['.', '…', '!', '?']) {
+        true => text.to_string(),
+        false => format!("{text}."),
     }
 }
 

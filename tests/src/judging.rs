@@ -59,7 +59,7 @@ impl<F: Copy + 'static> Exam<F> {
         for i in values {
             let found = match self.ask(i, answer, watch, &mut seen) {
                 Ok(found) => found,
-                Err(broken) => return broken,
+                Err(broken) => return *broken,
             };
             match (found, &first) {
                 (Some(grade), None) if grade.verdict == Verdict::Waiting => return grade,
@@ -89,9 +89,9 @@ impl<F: Copy + 'static> Exam<F> {
         answer: &dyn Fn(usize) -> Outcome,
         watch: &mut dyn FnMut(Step),
         seen: &mut Seen,
-    ) -> Result<Option<Grade>, Grade> {
+    ) -> Result<Option<Grade>, Box<Grade>> {
         let experiment = &self.experiments[i];
-        let broken = |why: String| Grade::broken(why).input(&experiment.label);
+        let broken = |why: String| Box::new(Grade::broken(why).input(&experiment.label));
         let (expected, solution) = self.expected(experiment).map_err(broken)?;
         watch(Step::Trying {
             label: experiment.label.clone(),
@@ -171,7 +171,7 @@ impl<F: Copy + 'static> Exam<F> {
         for &i in refusals {
             let before = seen.wrong.len();
             match self.ask(i, answer, watch, &mut seen) {
-                Err(broken) => return broken,
+                Err(broken) => return *broken,
                 Ok(Some(grade)) if grade.verdict == Verdict::Waiting => return grade,
                 Ok(_) => {}
             }

@@ -74,9 +74,11 @@ struct Listed {
 }
 
 /// The root of the repository.
+///
+/// # Panics
+/// If this runs outside of one.
 pub fn root() -> &'static Path {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    folder.parent().expect("the graders lie in the repository")
+    course::root().unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn folder() -> PathBuf {

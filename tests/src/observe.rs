@@ -54,7 +54,7 @@ fn answer(exercise: &Exercise, seed: u64, mut tokens: Tokens, asked: mpsc::Recei
         // First a mark on the other stream, so that what was printed there is known to be complete.
         let _ = writeln!(io::stderr(), "{token}");
         let mut out = io::stdout().lock();
-        let _ = write!(out, "{token}{text}\n").and_then(|()| out.flush());
+        let _ = writeln!(out, "{token}{text}").and_then(|()| out.flush());
     };
     let attempt = match panics::catch(|| (exercise.observe)(seed)) {
         Ok(attempt) => attempt,

@@ -3,7 +3,7 @@
 use crate::channel::bits;
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
-use std::fmt::Display;
+use std::{fmt::Display, ops::Range};
 
 /// The result of an experiment.
 ///
@@ -147,7 +147,7 @@ impl From<&Tensor> for Observed {
                 dtype: Some(tensor.dtype()),
                 values,
             }),
-            Err(error) => Self::Refused(error.to_string()),
+            Err(error) => Self::Refused(cut(&error.to_string(), LONGEST)),
         }
     }
 }
@@ -162,7 +162,7 @@ impl<T: Into<Observed>, E: Display> From<Result<T, E>> for Observed {
     fn from(result: Result<T, E>) -> Self {
         match result {
             Ok(value) => value.into(),
-            Err(error) => Self::Refused(error.to_string()),
+            Err(error) => Self::Refused(cut(&error.to_string(), LONGEST)),
         }
     }
 }
@@ -183,59 +183,176 @@ impl<A: Into<Observed>, B: Into<Observed>, C: Into<Observed>> From<(A, B, C)> fo
     }
 }
 
+/// Characters of an error or a panic that are kept.
+pub(crate) const LONGEST: usize = 4096;
+
+/// Characters of a shown value's line, so that with its label it stays within 80 columns.
+pub(crate) const COLUMNS: usize = 64;
+
 impl Observed {
-    /// The value as a learner should see it: small ones in full, large ones by shape and range.
+    /// The value as a learner should see it: a small one in full, of a large one a corner.
     pub fn show(&self) -> String {
+        self.show_at(&[], None)
+    }
+
+    /// Of a value with named parts only this one; of an array the surroundings of this place, which is marked.
+    pub fn show_at(&self, field: &[String], worst: Option<usize>) -> String {
         match self {
             Self::Flag(flag) => flag.to_string(),
             Self::Count(count) => count.to_string(),
             Self::Number(number) => digits(*number, 6),
-            Self::Array(array) => array.show(),
-            Self::Text(text) => text.trim_end().to_string(),
+            Self::Array(array) => array.show(worst),
+            Self::Text(text) => first_lines(text, 10),
             Self::Refused(error) => format!("error: {}", first_lines(error, 4)),
             Self::Fields(fields) => {
-                let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-                let line = |(name, value): &(String, Observed)| {
-                    indent_rest(&format!("{name:width$}  {}", value.show()), width + 2)
-                };
-                fields.iter().map(line).collect::<Vec<_>>().join("\n")
+                let one = field
+                    .first()
+                    .and_then(|name| fields.iter().find(|(other, _)| other == name));
+                let shown = one.map_or(&fields[..], std::slice::from_ref);
+                let rest = if one.is_some() { &field[1..] } else { &[] };
+                columns(shown, |value| value.show_at(rest, worst))
             }
+        }
+    }
+
+    /// All of the value.
+    pub fn show_whole(&self) -> String {
+        match self {
+            Self::Array(array) => array.whole(),
+            Self::Text(text) => text.trim_end().to_string(),
+            Self::Refused(error) => format!("error: {}", error.trim_end()),
+            Self::Fields(fields) => columns(fields, Self::show_whole),
+            small => small.show(),
         }
     }
 }
 
-impl Array {
-    /// More elements than this are summarised.
-    const IN_FULL: usize = 64;
-    /// Longer rows than this are summarised.
-    const ROW: usize = 12;
+/// Names and values, two columns.
+fn columns(fields: &[(String, Observed)], show: impl Fn(&Observed) -> String) -> String {
+    let width = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let line = |(name, value): &(String, Observed)| indent_rest(&format!("{name:width$}  {}", show(value)), width + 2);
+    fields.iter().map(line).collect::<Vec<_>>().join("\n")
+}
 
-    fn show(&self) -> String {
-        let Some(dtype) = self.dtype else {
-            return format!("[{}]", self.numbers().join(", "));
-        };
-        let heading = format!("shape {:?}, {}", self.dims, dtype.as_str());
-        let columns = self.dims.last().copied().unwrap_or(1);
-        if self.values.is_empty() || self.values.len() > Self::IN_FULL || columns > Self::ROW {
-            return heading + &self.range();
+impl Array {
+    /// Rows and columns of a corner.
+    const CORNER: (usize, usize) = (3, 6);
+    /// What has more lines than this is shown as a corner.
+    const LINES: usize = 6;
+
+    fn show(&self, worst: Option<usize>) -> String {
+        let columns = self.dims.last().copied().unwrap_or(1).max(1);
+        if self.values.is_empty() {
+            return self.heading();
         }
-        let numbers = self.numbers();
-        let width = numbers.iter().map(String::len).max().unwrap_or(0);
-        let height = self.dims.iter().rev().nth(1).copied().unwrap_or(1);
-        let mut text = heading;
-        for (row, numbers) in numbers.chunks(columns).enumerate() {
-            // A blank line between planes, so that [2, 3, 3] reads as two 3×3 maps.
-            if row > 0 && row % height == 0 {
-                text.push('\n');
+        if self.dtype.is_none() {
+            return self.list(worst);
+        }
+        if self.values.len() <= Self::LINES * columns {
+            let whole = self.rows(0, self.values.len() / columns, 0..columns, worst);
+            if whole.lines().count() <= Self::LINES && whole.lines().all(|line| line.chars().count() <= COLUMNS) {
+                return format!("{}\n{whole}", self.heading());
             }
-            let row: Vec<_> = numbers.iter().map(|number| format!("{number:>width$}")).collect();
-            text.push_str(&format!("\n{}", row.join("  ")));
         }
-        text
+        if worst.is_none() {
+            return self.heading() + &self.range();
+        }
+        // The plane with the worst place, and of it the rows and columns around that.
+        let height = self.dims.iter().rev().nth(1).copied().unwrap_or(1).max(1);
+        let worst_row = worst.unwrap_or(0) / columns;
+        let (first, last) = around(worst_row % height, height, Self::CORNER.0);
+        let (left, right) = around(worst.unwrap_or(0) % columns, columns, Self::CORNER.1);
+        let plane = worst_row / height * height;
+        let corner = self.rows(plane + first, plane + last, left..right, worst);
+        format!(
+            "{}{}\n{}\n{corner}",
+            self.heading(),
+            self.range(),
+            self.place(plane / height, first..last, left..right)
+        )
     }
 
-    fn numbers(&self) -> Vec<String> {
-        self.values.iter().map(|&value| digits(value, 5)).collect()
+    fn heading(&self) -> String {
+        let dtype = self.dtype.map_or("whole numbers", |dtype| dtype.as_str());
+        format!("shape {:?}, {dtype}", self.dims)
+    }
+
+    /// Where a corner lies: `of it [1, 0, 2..6, 3..9]:`
+    fn place(&self, plane: usize, rows: Range<usize>, columns: Range<usize>) -> String {
+        let mut rest = plane;
+        let mut index: Vec<String> = vec![];
+        for &dim in self.dims.iter().rev().skip(2) {
+            index.insert(0, (rest % dim.max(1)).to_string());
+            rest /= dim.max(1);
+        }
+        if self.dims.len() > 1 {
+            index.push(format!("{}..{}", rows.start, rows.end));
+        }
+        index.push(format!("{}..{}", columns.start, columns.end));
+        format!("of it [{}]:", index.join(", "))
+    }
+
+    /// Rows of the last axis; the worst place stands between `›` and `‹`.
+    fn rows(&self, first: usize, last: usize, columns: Range<usize>, worst: Option<usize>) -> String {
+        let all = self.dims.last().copied().unwrap_or(1).max(1);
+        let height = self.dims.iter().rev().nth(1).copied().unwrap_or(1).max(1);
+        let inside = |at: usize| first <= at / all && at / all < last && columns.contains(&(at % all));
+        let worst = worst.filter(|&at| self.values.len() > 1 && inside(at));
+        let text = |at: usize| digits(self.values[at], 5);
+        let places = |row: usize| columns.clone().map(move |column| row * all + column);
+        let width = (first..last)
+            .flat_map(places)
+            .map(|at| text(at).chars().count())
+            .max()
+            .unwrap_or(0);
+        let cell = |at: usize| match worst {
+            None => format!("{:>width$}", text(at)),
+            Some(worst) if worst == at => format!("{:>1$}", format!("›{}‹", text(at)), width + 2),
+            Some(_) => format!("{:>1$} ", text(at), width + 1),
+        };
+        let rows: Vec<Vec<String>> = (first..last).map(|row| places(row).map(cell).collect()).collect();
+        let gap = if worst.is_some() { " " } else { "  " };
+        let mut lines = vec![];
+        for (row, texts) in (first..last).zip(&rows) {
+            // A blank line between planes, so that [2, 3, 3] reads as two 3×3 maps.
+            if row > first && row % height == 0 {
+                lines.push(String::new());
+            }
+            lines.push(texts.join(gap).trim_end().to_string());
+        }
+        lines.join("\n")
+    }
+
+    /// A list such as a shape: in full, or what stands around the worst place.
+    fn list(&self, worst: Option<usize>) -> String {
+        let text = |range: Range<usize>| {
+            let numbers: Vec<_> = range.map(|at| digits(self.values[at], 9)).collect();
+            numbers.join(", ")
+        };
+        let whole = format!("[{}]", text(0..self.values.len()));
+        if whole.len() <= COLUMNS || self.dims.len() != 1 {
+            return cut(&whole, COLUMNS);
+        }
+        let (first, last) = around(worst.unwrap_or(0), self.values.len(), 8);
+        let dots = |missing: bool| if missing { "…" } else { "" };
+        let (before, after) = (dots(first > 0), dots(last < self.values.len()));
+        let shown = text(first..last);
+        format!(
+            "{} numbers, from number {first} on\n[{before}{shown}{after}]",
+            self.values.len()
+        )
+    }
+
+    fn whole(&self) -> String {
+        let columns = self.dims.last().copied().unwrap_or(1).max(1);
+        match self.values.is_empty() {
+            true => self.heading(),
+            false => format!(
+                "{}\n{}",
+                self.heading(),
+                self.rows(0, self.values.len() / columns, 0..columns, None)
+            ),
+        }
     }
 
     fn range(&self) -> String {
@@ -255,6 +372,12 @@ impl Array {
             false => odd,
         }
     }
+}
+
+/// So many of `all` places, with `at` among them, in the middle where that is possible.
+fn around(at: usize, all: usize, count: usize) -> (usize, usize) {
+    let first = at.saturating_sub(count / 2).min(all.saturating_sub(count));
+    (first, (first + count).min(all))
 }
 
 /// A number with so many significant digits, without needless zeros.
@@ -278,18 +401,29 @@ pub(crate) fn digits(number: f64, significant: usize) -> String {
     }
 }
 
-/// The first lines of a message, without the backtrace some errors carry.
+/// The first lines of a message, each not too long, without the backtrace some errors carry.
 pub(crate) fn first_lines(text: &str, lines: usize) -> String {
+    const LINE: usize = 3 * COLUMNS;
     let kept: Vec<&str> = text
         .lines()
         .take_while(|line| !line.trim_start().starts_with("0:") && !line.contains("stack backtrace"))
         .filter(|line| !line.trim().is_empty())
+        .take(lines + 1)
         .collect();
-    let mut shown = kept[..kept.len().min(lines)].join("\n");
-    if kept.len() > lines {
-        shown.push_str(" …");
+    let shown: Vec<String> = kept[..kept.len().min(lines)]
+        .iter()
+        .map(|line| cut(line, LINE))
+        .collect();
+    let more = if kept.len() > lines { " …" } else { "" };
+    shown.join("\n") + more
+}
+
+/// At most so many characters of a line.
+pub(crate) fn cut(line: &str, most: usize) -> String {
+    match line.char_indices().nth(most) {
+        None => line.to_string(),
+        Some(_) => line.chars().take(most - 1).collect::<String>() + "…",
     }
-    shown
 }
 
 /// Indents every line but the first.

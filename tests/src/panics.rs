@@ -1,5 +1,6 @@
 //! Catching panics without their noise.
 
+use crate::observed::{LONGEST, cut};
 use course::panics::message;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -37,7 +38,7 @@ pub fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
     result.map_err(|payload| {
         // A panic that crossed a thread (rayon) left its record on the other thread.
         caught.unwrap_or_else(|| Panic {
-            message: message(payload.as_ref()).to_string(),
+            message: cut(message(payload.as_ref()), LONGEST),
             at: "a thread your function started".into(),
         })
     })
@@ -68,7 +69,7 @@ fn record(info: &PanicHookInfo) -> Panic {
         .location()
         .map_or(String::new(), |at| format!("{}:{}", at.file(), at.line()));
     Panic {
-        message: message(info.payload()).to_string(),
+        message: cut(message(info.payload()), LONGEST),
         at,
     }
 }

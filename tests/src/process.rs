@@ -54,9 +54,8 @@ fn run(exercise: &str, seed: u64, limits: Limits, judge: &[OsString]) -> io::Res
     if env::var_os("RAYON_NUM_THREADS").is_none() {
         command.env("RAYON_NUM_THREADS", THREADS);
     }
-    if limits.show_output {
-        command.arg("--nocapture");
-    }
+    command.args(limits.show_output.then_some("--nocapture"));
+    command.args(limits.full.then_some("--full"));
     let errors = match limits.show_output {
         true => Stdio::inherit(),
         false => Stdio::null(),
@@ -89,7 +88,13 @@ pub fn judge(exam: impl FnOnce() -> Box<dyn AnyExam>, program: Command, limits: 
     family::adopt_orphans();
     panics::silence();
     let judged = match Attempt::start(program, limits) {
-        Ok(attempt) => examine(exam, attempt),
+        Ok(attempt) => {
+            let Judged { grade, printed } = examine(exam, attempt);
+            Judged {
+                grade: grade.in_full(limits.full),
+                printed,
+            }
+        }
         Err(error) => Judged {
             grade: Grade::broken(format!("the process with your function does not start ({error})")),
             printed: String::new(),
@@ -108,7 +113,7 @@ fn examine(exam: impl FnOnce() -> Box<dyn AnyExam>, attempt: Attempt) -> Judged 
         let exam = exam();
         let experiments = match attempt.borrow_mut().ready() {
             Ok(experiments) => experiments,
-            Err(Ended(grade)) => return grade,
+            Err(Ended(grade)) => return *grade,
         };
         if experiments != exam.inputs().len() {
             return Grade::broken("the process with your function has other inputs; build it again");
@@ -132,7 +137,7 @@ fn examine(exam: impl FnOnce() -> Box<dyn AnyExam>, attempt: Attempt) -> Judged 
             match cause.downcast::<Ended>() {
                 Ok(end) => {
                     ended.set(true);
-                    end.0
+                    *end.0
                 }
                 Err(panic) => resume_unwind(panic),
             }

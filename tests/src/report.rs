@@ -1,6 +1,9 @@
 //! What the runner prints: a line per exercise, then in full what needs the learner.
 
-use crate::{grade::Grade, observed::indent_rest};
+use crate::{
+    grade::Grade,
+    observed::{COLUMNS, cut, indent_rest},
+};
 use course::{
     Exercise, Lesson,
     report::{Outcome, Report, Verdict},
@@ -8,9 +11,9 @@ use course::{
 use owo_colors::{OwoColorize, Style};
 use std::{env, io::IsTerminal, time::Duration};
 
-/// Characters in a line of a paragraph, and of a table's second column.
-const PROSE: usize = 86;
-const TABLE: usize = 74;
+/// Characters in a line of a paragraph, and of a table's second column: all within 80 columns.
+const PROSE: usize = 76;
+const TABLE: usize = COLUMNS;
 
 /// Prints a run as it goes; for programs (`--json`), only the report at the end.
 pub struct Printer<'a> {
@@ -18,14 +21,15 @@ pub struct Printer<'a> {
     seed: u64,
     color: bool,
     json: bool,
+    full: bool,
     details: Vec<(String, String)>,
     next: bool,
     seen: Vec<String>,
 }
 
 impl<'a> Printer<'a> {
-    /// `color`: auto, always or never.
-    pub fn new(lesson: &'a Lesson, seed: u64, color: &str, json: bool) -> Self {
+    /// `color`: auto, always or never; `full`: nothing is shortened.
+    pub fn new(lesson: &'a Lesson, seed: u64, color: &str, json: bool, full: bool) -> Self {
         let color = match color {
             "always" => true,
             "never" => false,
@@ -36,6 +40,7 @@ impl<'a> Printer<'a> {
             seed,
             color,
             json,
+            full,
             details: vec![],
             next: false,
             seen: vec![],
@@ -83,7 +88,7 @@ impl<'a> Printer<'a> {
                 self.next = true;
                 self.details.push((format!("Next: {heading}"), message.clone()));
             }
-            _ if grade.waiting_for.as_ref().is_some_and(seen) => {}
+            _ if grade.evidence.is_empty() && grade.waiting_for.as_ref().is_some_and(seen) => {}
             _ => self.details.push((format!("{heading}: {verdict}"), message.clone())),
         }
         self.seen.push(exercise.id.clone());
@@ -151,23 +156,24 @@ impl<'a> Printer<'a> {
 
     fn failure(&self, exercise: &Exercise, grade: &Grade, printed: &str) -> String {
         let mut rows = vec![];
-        if let Some(required) = grade.waiting_for.as_ref().and_then(|id| self.lesson.exercise(id)) {
-            rows.push(("grade it", command(self.lesson, required)));
-        } else {
+        let required = grade.waiting_for.as_ref().and_then(|id| self.lesson.exercise(id));
+        rows.extend(required.map(|required| ("grade it", command(self.lesson, required))));
+        if required.is_none() || !grade.evidence.is_empty() {
             rows.extend(grade.at.clone().map(|at| ("at", at)));
-            rows.extend(grade.input.as_ref().map(|input| ("input", wrap(input, TABLE))));
-            rows.extend(
-                grade
-                    .evidence
-                    .iter()
-                    .map(|(label, text)| (label.as_str(), text.clone())),
-            );
+            rows.extend(grade.input.as_ref().map(|input| ("input", self.short(input))));
+            let evidence = grade.evidence.iter();
+            rows.extend(evidence.map(|(label, text)| (label.as_str(), self.fit(text))));
             if !printed.trim().is_empty() {
-                rows.push(("it printed", excerpt(printed)));
+                rows.push(("it printed", self.excerpt(printed)));
             }
+            // The dots stand where something was left out.
+            let more = rows
+                .iter()
+                .any(|(_, text)| text.contains('…') || text.contains("of it ["));
+            let full = if more && !self.full { " --full" } else { "" };
             rows.push((
                 "replay",
-                format!("{} --seed {}", command(self.lesson, exercise), self.seed),
+                format!("{} --seed {}{full}", command(self.lesson, exercise), self.seed),
             ));
             if grade.verdict != Verdict::Broken {
                 rows.push(("next hint", format!("cargo lesson hint {}", exercise.id)));
@@ -178,6 +184,39 @@ impl<'a> Printer<'a> {
             indent_rest(&wrap(&grade.sentence, PROSE), 2),
             table(&rows)
         )
+    }
+
+    /// The words for an input, in a few lines.
+    fn short(&self, input: &str) -> String {
+        let most = if self.full { usize::MAX } else { 4 * COLUMNS };
+        wrap(&cut(input, most), TABLE)
+    }
+
+    /// A text whose long lines are broken.
+    fn fit(&self, text: &str) -> String {
+        let line = |line: &str| match self.full || line.chars().count() <= TABLE {
+            true => line.to_string(),
+            false => wrap(line, TABLE),
+        };
+        text.lines().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The first lines of what an attempt printed, and the last one.
+    fn excerpt(&self, printed: &str) -> String {
+        const SHOWN: usize = 6;
+        let lines: Vec<&str> = printed.lines().filter(|line| !line.trim().is_empty()).collect();
+        if self.full {
+            return lines.join("\n");
+        }
+        let mut shown: Vec<String> = lines.iter().take(SHOWN).map(|line| cut(line, COLUMNS)).collect();
+        if lines.len() > SHOWN + 1 {
+            shown.push(format!(
+                "… {} lines more with `-- --nocapture`",
+                lines.len() - SHOWN - 1
+            ));
+        }
+        shown.extend(lines.iter().skip(SHOWN).last().map(|line| cut(line, COLUMNS)));
+        shown.join("\n")
     }
 }
 
@@ -213,28 +252,21 @@ fn table(rows: &[(&str, String)]) -> String {
     rows.iter().map(row).collect::<Vec<_>>().join("\n")
 }
 
-/// Breaks prose into lines of at most so many characters.
+/// Breaks prose into lines of at most so many characters, and longer words, too.
 fn wrap(text: &str, width: usize) -> String {
     let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
+    let pieces = |word: &str| -> Vec<String> {
+        let characters: Vec<char> = word.chars().collect();
+        characters.chunks(width).map(|piece| piece.iter().collect()).collect()
+    };
+    for word in text.split_whitespace().flat_map(pieces) {
         let line = lines.last_mut().expect("never empty");
         if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-            lines.push(word.to_string());
+            lines.push(word);
         } else {
             line.push_str(if line.is_empty() { "" } else { " " });
-            line.push_str(word);
+            line.push_str(&word);
         }
     }
     lines.join("\n")
-}
-
-/// The first lines of what an attempt printed.
-fn excerpt(printed: &str) -> String {
-    const SHOWN: usize = 8;
-    let lines: Vec<&str> = printed.lines().collect();
-    let mut text = lines[..lines.len().min(SHOWN)].join("\n");
-    if lines.len() > SHOWN {
-        text.push_str(&format!("\n… {} lines more with `-- --nocapture`", lines.len() - SHOWN));
-    }
-    text
 }

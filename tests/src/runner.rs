@@ -75,6 +75,9 @@ struct Args {
     /// Print a report for programs
     #[arg(long)]
     json: bool,
+    /// Show whole values where a verdict shows a corner of them, and all that an attempt printed
+    #[arg(long)]
+    full: bool,
     /// Show what the attempts print as they run, one exercise at a time
     #[arg(long, alias = "no-capture")]
     nocapture: bool,
@@ -203,7 +206,7 @@ impl Args {
             return ExitCode::SUCCESS;
         }
         let seed = self.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
-        let printer = Printer::new(lesson, seed, &self.color, self.json);
+        let printer = Printer::new(lesson, seed, &self.color, self.json, self.full);
         let how = How {
             seed,
             limits: self.limits(),
@@ -223,6 +226,7 @@ impl Args {
         Limits {
             time: Duration::try_from_secs_f64(self.time_limit).unwrap_or(Duration::from_secs(10)),
             show_output: self.nocapture,
+            full: self.full,
         }
     }
 
@@ -359,7 +363,7 @@ fn wait_for_required(
             .is_some_and(|(grade, _, _)| !grade.verdict.is_understood())
     };
     match exercise.requires.iter().find(failed) {
-        Some(required) => Grade::waiting(required),
+        Some(required) => grade.clone().beside(required),
         None => grade.clone(),
     }
 }

@@ -4,17 +4,21 @@
 //! `INSTA_UPDATE=always cargo test -p graders --test health snapshots`; read the diff before committing it.
 
 use insta::{Settings, Snapshot, assert_snapshot};
-use std::path::Path;
+use std::path::PathBuf;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots");
+fn folder() -> Result<PathBuf, course::NoRoot> {
+    Ok(course::root()?.join("tests/snapshots"))
+}
 
 /// The text of `tests/snapshots/NAME.snap`.
 ///
 /// **Errors** if the file is missing or not a text snapshot.
 pub fn read(name: &str) -> Result<String, String> {
-    let path = Path::new(FOLDER).join(format!("{name}.snap"));
     // insta's own error for a missing file does not name the file.
     let missing = |error: String| format!("tests/snapshots/{name}.snap cannot be read ({error})");
+    let path = folder()
+        .map_err(|error| missing(error.to_string()))?
+        .join(format!("{name}.snap"));
     if !path.is_file() {
         return Err(missing("no such file".into()));
     }
@@ -27,7 +31,7 @@ pub fn read(name: &str) -> Result<String, String> {
 #[track_caller]
 pub fn assert(name: &str, text: &str) {
     let mut settings = Settings::clone_current();
-    settings.set_snapshot_path(FOLDER);
+    settings.set_snapshot_path(folder().unwrap_or_else(|error| panic!("{error}")));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| assert_snapshot!(name, text));

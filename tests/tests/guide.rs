@@ -195,7 +195,7 @@ fn exercise_link(text: &str) -> Option<(&str, &str)> {
 /// The packages of the workspace.
 fn packages() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let folders = ["lessons", "lessons/shared", "solutions", "."].map(|folder| root().join(folder));
+    let folders = ["lessons", "lessons/shared", "solutions", "tests", "."].map(|folder| root().join(folder));
     for folder in folders {
         for entry in fs::read_dir(folder).expect("a readable folder") {
             let manifest = entry.expect("a readable entry").path().join("Cargo.toml");

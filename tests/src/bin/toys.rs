@@ -1,10 +1,15 @@
 //! A lesson of toy exercises whose attempts do everything an attempt can do, for the tests of the runner
 //! (`tests/runner.rs`). `cargo run -p graders --bin toys` shows what a learner sees.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use course::Lesson;
 use graders::{Exam, exercise, runner};
-use std::{hint::black_box, process::ExitCode, thread, time::Duration};
+use std::{
+    hint::black_box,
+    process::{Command, ExitCode},
+    thread,
+    time::Duration,
+};
 
 type Double = fn(usize) -> usize;
 type Scale = fn(&Tensor) -> Result<Tensor>;
@@ -66,6 +71,40 @@ fn broken(seed: u64) -> Exam<Double> {
     })
 }
 
+/// Larger maps, which no verdict can show whole.
+fn maps(id: &str) -> Exam<Scale> {
+    let maps = Tensor::arange(0f32, 3. * 40. * 50., &Device::Cpu).and_then(|x| x.reshape((3, 40, 50)));
+    let maps = maps.expect("six thousand values");
+    Exam::new(id, (|x| x * 10.) as Scale).case("three maps of 40×50", move |f| f(&maps))
+}
+
+/// Many inputs.
+fn many(id: &str) -> Exam<Double> {
+    let exam = Exam::new(id, (|n| 2 * n) as Double);
+    (0..12).fold(exam, |exam, n| exam.case(format!("n = {n}"), move |f| f(n)))
+}
+
+/// Wrong, and prints for ever, with line ends and without.
+fn chatters(n: usize) -> usize {
+    for end in ["\n", ""] {
+        let text = format!("{}{end}", "x".repeat(5000));
+        thread::spawn(move || {
+            loop {
+                print!("{text}");
+            }
+        });
+    }
+    thread::sleep(Duration::from_millis(300));
+    n + 1
+}
+
+/// Wrong, and leaves a child that holds the streams of this process.
+fn leaves(n: usize) -> usize {
+    let child = Command::new("sleep").arg("60").spawn();
+    println!("left {}", child.map_or(0, |child| child.id()));
+    n + 1
+}
+
 #[allow(unconditional_recursion)]
 fn endless(n: usize) -> usize {
     black_box(endless(black_box(n) + 1)) + 1
@@ -84,7 +123,7 @@ fn lesson() -> std::result::Result<Lesson, course::CatalogueError> {
     Lesson::parse(9, &format!("title = \"Toys\"\n{list}"))
 }
 
-const NAMES: [(&str, &str); 20] = [
+const NAMES: [(&str, &str); 25] = [
     ("passes", ""),
     ("mistaken", ""),
     ("hangs", ""),
@@ -105,6 +144,11 @@ const NAMES: [(&str, &str); 20] = [
     ("borrows", ""),
     ("slow", ""),
     ("photographs", ""),
+    ("chatters", ""),
+    ("leaves", ""),
+    ("rants", ""),
+    ("sprawls", ""),
+    ("dawdles", ""),
 ];
 
 fn main() -> ExitCode {
@@ -178,6 +222,29 @@ fn main() -> ExitCode {
                 "9.20",
                 |_| photograph("9.20"),
                 |n| format!("name  size\nn     {}\n", n + 1),
+            ),
+            exercise("9.21", |seed| double("9.21", seed), chatters as Double),
+            exercise("9.22", |seed| double("9.22", seed), leaves as Double),
+            exercise(
+                "9.23",
+                |seed| double("9.23", seed),
+                |n| panic!("{} {}", "no room for this ".repeat(10_000), "x".repeat(1_000_000 + n)),
+            ),
+            exercise(
+                "9.24",
+                |_| maps("9.24"),
+                |x| {
+                    let one = Tensor::ones((), DType::F32, x.device())?;
+                    (x * 10.)?.slice_assign(&[1..2, 30..31, 47..48], &one.reshape((1, 1, 1))?)
+                },
+            ),
+            exercise(
+                "9.25",
+                |_| many("9.25"),
+                |n| {
+                    thread::sleep(Duration::from_millis(150));
+                    2 * n
+                },
             ),
         ],
     )

@@ -31,6 +31,22 @@ fn grader(lesson: &Lesson, options: &[&str]) -> Result<Command> {
     Ok(command)
 }
 
+/// The command that grades a lesson without trusting it: `cargo run -q -p judge -- grade lesson01 -- options`. The judge
+/// builds the lesson, runs it confined and compares what it gives.
+fn judge(lesson: &Lesson, confine_build: bool, options: &[&str]) -> Result<Command> {
+    if std::env::var_os(OTHER_GRADER).is_some() {
+        return grader(lesson, options);
+    }
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--package", "judge", "--", "grade", &lesson.package]);
+    command
+        .args(confine_build.then_some("--confine-build"))
+        .arg("--")
+        .args(options);
+    command.current_dir(course::root()?);
+    Ok(command)
+}
+
 /// The cargo that started this program, or the one of the path.
 pub fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
@@ -82,7 +98,33 @@ pub fn grade(lesson: &Lesson, seed: Option<u64>) -> Result<Graded> {
     let seed = seed.map(|seed| seed.to_string());
     let mut options = vec!["--json"];
     options.extend(seed.iter().flat_map(|seed| ["--seed", seed]));
-    let mut command = grader(lesson, &options)?;
+    read(grader(lesson, &options)?)
+}
+
+/// What the compiler says of a lesson that does not compile, before anything of it runs.
+///
+/// **Errors** if cargo does not run.
+pub fn build(lesson: &Lesson, confine: bool) -> Result<Option<String>> {
+    if std::env::var_os(OTHER_GRADER).is_some() {
+        return Ok(None);
+    }
+    anstream::eprintln!("building {} ...", lesson.package);
+    let mut command = judge(lesson, confine, &["--list"])?;
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.with_context(|| format!("cannot run {:?}", command.get_program()))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    Ok((!output.status.success()).then(|| without_epilogue(&said).trim_end().to_string()))
+}
+
+/// Grades a lesson by a judge that does not trust it, and reads the report.
+///
+/// **Errors** if cargo does not run.
+pub fn grade_apart(lesson: &Lesson, confine_build: bool, seed: u64) -> Result<Graded> {
+    anstream::eprintln!("grading {} ...", lesson.package);
+    read(judge(lesson, confine_build, &["--json", "--seed", &seed.to_string()])?)
+}
+
+fn read(mut command: Command) -> Result<Graded> {
     let output = command.stdin(Stdio::null()).output();
     let output = output.with_context(|| format!("cannot run {:?}", command.get_program()))?;
     Ok(match serde_json::from_slice(&output.stdout) {
