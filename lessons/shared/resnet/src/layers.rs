@@ -35,6 +35,22 @@ impl Convolution {
         })
     }
 
+    pub fn kernel(&self) -> &Tensor {
+        &self.kernel
+    }
+
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
+    pub fn groups(&self) -> usize {
+        self.groups
+    }
+
+    pub fn packed(&self) -> &PackedKernel {
+        &self.packed
+    }
+
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if self.groups > 1 {
             return ops::grouped_conv2d(x, &self.kernel, self.window, self.groups);
@@ -73,6 +89,22 @@ impl BatchNorm {
         })
     }
 
+    /// Weight, bias, mean and variance.
+    pub fn parts(&self) -> [&Tensor; 4] {
+        [
+            &self.weight,
+            &self.bias,
+            self.running_mean.as_tensor(),
+            self.running_var.as_tensor(),
+        ]
+    }
+
+    /// What [`Self::forward`] does with a channel in evaluation mode, `scale · x + shift`, with zeros up to whole blocks.
+    pub fn scale_and_shift(&self) -> Result<(Vec<f32>, Vec<f32>)> {
+        let [weight, bias, mean, variance] = self.parts();
+        ops::scale_and_shift(weight, bias, &values(mean)?, &values(variance)?, Self::EPSILON)
+    }
+
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let statistics = match mode {
             Mode::Evaluation => BatchStatistics {
@@ -106,6 +138,6 @@ impl BatchNorm {
     }
 }
 
-fn values(stored: &Var) -> Result<Vec<f64>> {
+fn values(stored: &Tensor) -> Result<Vec<f64>> {
     stored.to_dtype(candle_core::DType::F64)?.to_vec1()
 }

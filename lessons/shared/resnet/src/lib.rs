@@ -19,6 +19,7 @@
 pub mod checkpoints;
 mod config;
 mod files;
+mod fused;
 mod layers;
 mod network;
 pub mod ops;

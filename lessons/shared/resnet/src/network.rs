@@ -1,9 +1,11 @@
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{Result, Tensor, Var, bail};
 
 use crate::config::{Block, BlockPlan, Shortcut, StemPlan};
+use crate::fused::{Fused, Layer, Unit};
 use crate::layers::{BatchNorm, Convolution, Mode};
 use crate::ops::{self, Window};
 use crate::sites::{self, Trace, Visitor};
@@ -18,6 +20,8 @@ pub struct ResNet {
     parameters: Parameters,
     stem: Vec<StemLayer>,
     blocks: Vec<ResidualBlock>,
+    /// The stem and the blocks once more, as operations that show nothing on the way.
+    fused: Arc<Fused>,
     fc_weight: Tensor,
     fc_bias: Tensor,
 }
@@ -40,20 +44,21 @@ impl ResNet {
             Ok((name.clone(), tensor))
         };
         let parameters = &parameters.iter().map(shared).collect::<Result<_>>()?;
+        let stem = config.stem.plan(config.width).into_iter();
+        let stem = stem
+            .map(|plan| StemLayer::new(plan, parameters))
+            .collect::<Result<Vec<_>>>()?;
+        let plan = config.plan();
+        let blocks = plan
+            .iter()
+            .map(|plan| ResidualBlock::new(config.block, plan, parameters));
+        let blocks = blocks.collect::<Result<Vec<_>>>()?;
         Ok(Self {
             config: config.clone(),
             parameters: Parameters::clone(parameters),
-            stem: config
-                .stem
-                .plan(config.width)
-                .into_iter()
-                .map(|plan| StemLayer::new(plan, parameters))
-                .collect::<Result<_>>()?,
-            blocks: config
-                .plan()
-                .iter()
-                .map(|plan| ResidualBlock::new(config.block, plan, parameters))
-                .collect::<Result<_>>()?,
+            fused: Arc::new(fuse(&stem, config.stem.pool(), &blocks)),
+            stem,
+            blocks,
             fc_weight: parameters::find(parameters, "fc.weight")?.clone(),
             fc_bias: parameters::find(parameters, "fc.bias")?.clone(),
         })
@@ -108,11 +113,10 @@ impl ResNet {
     /// Batch norm is in evaluation mode. See [`crate::normalize`] for the images.
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
         crate::check_images(images)?;
-        let run = |images: &Tensor| self.run(images, Mode::Evaluation, &mut |_, _| Ok(None));
-        if images.track_op() || self.fc_weight.track_op() {
-            return run(images); // one graph for the whole batch
+        if images.dim(0)? == 0 {
+            bail!("expected at least one image, got shape {:?}", images.dims());
         }
-        crate::by_image(images, run)
+        self.run_to_see(images, &|_| false, &mut |_, _| Ok(None))
     }
 
     /// [`Self::forward`] with batch norm in training mode: it normalizes with the batch's own statistics and updates
@@ -149,7 +153,7 @@ impl ResNet {
         let known = self.sites();
         wanted.iter().try_for_each(|site| sites::find(&known, site))?;
         let (mut activations, mut taps) = (HashMap::new(), HashMap::new());
-        let logits = self.forward_visit(images, &mut |site, activation| {
+        let logits = self.run_to_see(images, &|site| wanted.contains(&site), &mut |site, activation| {
             if !wanted.contains(&site) {
                 return Ok(None);
             }
@@ -169,13 +173,7 @@ impl ResNet {
 
     /// The names of all sites, in forward order.
     pub fn sites(&self) -> Vec<String> {
-        let mut sites: Vec<String> = self.stem.iter().flat_map(StemLayer::sites).map(String::from).collect();
-        if self.config.stem.pool().is_some() {
-            sites.push("maxpool".into());
-        }
-        for block in &self.blocks {
-            sites.extend(block.sites());
-        }
+        let mut sites: Vec<String> = (0..=self.blocks.len()).flat_map(|unit| self.unit_sites(unit)).collect();
         sites.extend(["avgpool".into(), "fc".into()]);
         sites
     }
@@ -184,15 +182,88 @@ impl ResNet {
         crate::check_images(images)?;
         let mut at = |site: &str, activation: Tensor| visit(visitor, site, activation);
         let mut x = images.clone();
+        for unit in 0..=self.blocks.len() {
+            x = self.run_unit(unit, x, mode, &mut at)?;
+        }
+        self.head(x, &mut at)
+    }
+
+    /// [`Self::run`] in evaluation mode for a visitor who sees the wanted sites at least. Units that hold none, from their
+    /// input to their output, are run as one operation.
+    fn run_to_see(&self, images: &Tensor, wanted: &dyn Fn(&str) -> bool, visitor: &mut Visitor) -> Result<Tensor> {
+        crate::check_images(images)?;
+        let mut at = |site: &str, activation: Tensor| visit(visitor, site, activation);
+        let outputs: Vec<_> = (0..=self.blocks.len()).map(|unit| self.outputs(unit)).collect();
+        let is_seen = |unit: usize| outputs[unit].iter().any(|site| wanted(site));
+        let fuses = |unit: usize| self.fused.has(unit) && !self.inner_sites(unit).iter().any(|site| wanted(site));
+        let mut x = images.clone();
+        let mut unit = 0;
+        while unit < outputs.len() {
+            if x.dtype() != candle_core::DType::F32 || !fuses(unit) {
+                x = self.run_unit(unit, x, Mode::Evaluation, &mut at)?;
+                unit += 1;
+                continue;
+            }
+            let mut end = unit + 1;
+            while end < outputs.len() && !is_seen(end - 1) && fuses(end) {
+                end += 1;
+            }
+            x = self.fused.run(unit..end, &x)?;
+            for site in &outputs[end - 1] {
+                x = at(site, x)?;
+            }
+            unit = end;
+        }
+        self.head(x, &mut at)
+    }
+
+    /// The stem, or a block.
+    fn run_unit(
+        &self,
+        unit: usize,
+        x: Tensor,
+        mode: Mode,
+        at: &mut impl FnMut(&str, Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        if let Some(block) = unit.checked_sub(1) {
+            return self.blocks[block].forward(x, mode, at);
+        }
+        let mut x = x;
         for layer in &self.stem {
-            x = layer.forward(&x, mode, &mut at)?;
+            x = layer.forward(&x, mode, at)?;
         }
-        if let Some(window) = self.config.stem.pool() {
-            x = at("maxpool", ops::max_pool2d(&x, window)?)?;
+        match self.config.stem.pool() {
+            Some(window) => at("maxpool", ops::max_pool2d(&x, window)?),
+            None => Ok(x),
         }
-        for block in &self.blocks {
-            x = block.forward(x, mode, &mut at)?;
+    }
+
+    /// All sites of a unit, in forward order.
+    fn unit_sites(&self, unit: usize) -> Vec<String> {
+        if let Some(block) = unit.checked_sub(1) {
+            return self.blocks[block].sites();
         }
+        let sites = self.stem.iter().flat_map(StemLayer::sites);
+        sites
+            .chain(self.config.stem.pool().map(|_| "maxpool"))
+            .map(String::from)
+            .collect()
+    }
+
+    /// The sites that are a unit's output.
+    fn outputs(&self, unit: usize) -> Vec<String> {
+        let mut sites = self.unit_sites(unit);
+        let names = unit.checked_sub(1).map_or(1, |block| self.blocks[block].output_names());
+        sites.split_off(sites.len() - names)
+    }
+
+    fn inner_sites(&self, unit: usize) -> Vec<String> {
+        let mut sites = self.unit_sites(unit);
+        sites.truncate(sites.len() - self.outputs(unit).len());
+        sites
+    }
+
+    fn head(&self, x: Tensor, at: &mut impl FnMut(&str, Tensor) -> Result<Tensor>) -> Result<Tensor> {
         let pooled = x.flatten_from(2)?.mean(2)?; // [batch, channels]
         let (batch, channels) = pooled.dims2()?;
         let x = at("avgpool", pooled.reshape((batch, channels, 1, 1))?)?; // as torchvision's module has it
@@ -202,6 +273,41 @@ impl ResNet {
             .broadcast_add(&self.fc_bias)?;
         at("fc", logits)
     }
+}
+
+/// The stem and the blocks as units.
+fn fuse(stem: &[StemLayer], pool: Option<Window>, blocks: &[ResidualBlock]) -> Fused {
+    let mut layers = Vec::new();
+    let mut layer = |convolution: &Convolution, norm: &BatchNorm| {
+        layers.push(Layer {
+            convolution: convolution.clone(),
+            norm: norm.clone(),
+        });
+        layers.len() - 1
+    };
+    let stem = Unit::Stem {
+        layers: stem.iter().map(|of| layer(&of.convolution, &of.norm)).collect(),
+        pool,
+    };
+    let mut units = vec![Some(stem)];
+    for block in blocks {
+        let branch = block
+            .branch
+            .iter()
+            .map(|(convolution, norm)| layer(convolution, norm))
+            .collect();
+        units.push(match &block.skip {
+            None => Some(Unit::Block { branch, skip: None }),
+            Some(skip) => match &skip.projection {
+                Some((_, convolution, norm)) if !skip.averages() => Some(Unit::Block {
+                    branch,
+                    skip: Some(layer(convolution, norm)),
+                }),
+                _ => None,
+            },
+        });
+    }
+    Fused::new(layers, units)
 }
 
 fn visit(visitor: &mut Visitor, site: &str, activation: Tensor) -> Result<Tensor> {
@@ -385,6 +491,11 @@ impl ResidualBlock {
             Some(layer) => at(layer, x),
             None => Ok(x),
         }
+    }
+
+    /// How many of [`Self::sites`], the last ones, name the block's output.
+    fn output_names(&self) -> usize {
+        2 + usize::from(self.layer.is_some())
     }
 
     /// The sites of [`Self::forward`], in the same order.

@@ -108,6 +108,28 @@ fn normalized(
         .apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)
 }
 
+/// Batch norm with constant statistics as `scale · x + shift` per channel, with zeros up to whole blocks of 16 channels;
+/// the same numbers that [`batch_norm`] uses.
+pub(crate) fn scale_and_shift(
+    weight: &Tensor,
+    bias: &Tensor,
+    mean: &[f64],
+    variance: &[f64],
+    epsilon: f64,
+) -> Result<(Vec<f32>, Vec<f32>)> {
+    let (weight, bias) = (weight.to_vec1::<f32>()?, bias.to_vec1::<f32>()?);
+    let (mut scales, mut shifts) = (Vec::new(), Vec::new());
+    for channel in 0..weight.len() {
+        let scale = f64::from(weight[channel]) * (1.0 / (variance[channel] + epsilon).sqrt());
+        scales.push(scale as f32);
+        shifts.push((f64::from(bias[channel]) - mean[channel] * scale) as f32);
+    }
+    let whole = weight.len().next_multiple_of(16);
+    scales.resize(whole, 0.0);
+    shifts.resize(whole, 0.0);
+    Ok((scales, shifts))
+}
+
 /// Mean and variance of each channel of `[batch, channels, height, width]` over batch, height and width.
 ///
 /// **Errors** if `x` is not of rank 4, or if a channel has fewer than two values: a variance of one value is 0, and

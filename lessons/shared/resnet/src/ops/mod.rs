@@ -6,20 +6,24 @@
 //! in `tests/finite_differences.rs`.
 
 mod batch_norm;
-mod convolution;
+pub(crate) mod convolution;
 mod element;
 mod groups;
 mod instructions;
 mod max_pool;
+pub(crate) mod program;
 mod relu;
 mod skip;
+mod steps;
 mod window;
 
+pub(crate) use batch_norm::scale_and_shift;
 pub use batch_norm::{
     BatchStatistics, Together, batch_norm, batch_norm_together, batch_statistics, batch_statistics_together,
 };
 pub use convolution::conv2d;
 pub(crate) use convolution::{PackedKernel, conv2d_packed};
+pub(crate) use element::slice;
 pub use groups::grouped_conv2d;
 pub use instructions::Instructions;
 pub use max_pool::max_pool2d;

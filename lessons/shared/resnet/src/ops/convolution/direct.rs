@@ -2,8 +2,10 @@
 //! border. Which pixels meet which weights, for the forward pass and for the gradient of the input; the sums themselves
 //! are [`kernels`](super::kernels).
 
+use rayon::prelude::*;
+
 use super::geometry::Geometry;
-use super::kernels::{Job, LANES, Phase, Source, Target};
+use super::job::{Job, LANES, Phase, Source, Spread, SpreadPhase, Target};
 use super::packing::{self, FEW_CHANNELS, Padded};
 use crate::ops::{Instructions, Window};
 
@@ -51,7 +53,6 @@ impl Target {
     }
 
     /// In blocks.
-    #[allow(dead_code)] // fused layers write blocks
     pub fn blocks_like(padded: &Padded) -> Self {
         Self {
             in_blocks: true,
@@ -160,12 +161,15 @@ pub(crate) fn forward_weights(kernel: &[f32], g: &Geometry) -> Vec<f32> {
 
 /// The kernel as [`input_gradient_job`] reads it.
 pub(crate) fn gradient_weights(kernel: &[f32], g: &Geometry) -> Vec<f32> {
+    if is_image(g.in_channels) {
+        return spread_weights(kernel, g);
+    }
     let taps: Vec<_> = hits(g).into_iter().map(|hits| hits.taps).collect();
     packing::pack_transposed(kernel, g, &taps)
 }
 
 /// Whether images of so few channels are read as they are.
-pub(super) fn is_image(channels: usize) -> bool {
+pub(crate) fn is_image(channels: usize) -> bool {
     channels <= FEW_CHANNELS
 }
 
@@ -178,9 +182,81 @@ pub(super) fn forward(x: &[f32], weights: &[f32], g: &Geometry) -> Vec<f32> {
 }
 
 pub(super) fn input_gradient(gradient: &[f32], weights: &[f32], g: &Geometry) -> Vec<f32> {
+    if is_image(g.in_channels) {
+        return image_gradient(gradient, weights, g);
+    }
     let padded = Padded::blocks_of(g.out_channels, g.out_height, g.out_width, gradient_border(g));
     let target = Target::planes(g.in_channels, g.height, g.width);
     let mut dx = vec![0.0; g.batch * target.image];
     input_gradient_job(g, &padded, target).run(&padded.pack(gradient), weights, &mut dx, Instructions::chosen());
+    dx
+}
+
+impl Spread {
+    /// For a gradient that lies like `planes`, with a border of at least [`gradient_border`].
+    pub fn new(g: &Geometry, planes: &Padded) -> Self {
+        let mut weights = 0;
+        let phases = hits(g).into_iter().map(|hits| {
+            let start = weights;
+            weights += g.out_channels * hits.taps.len() * g.in_channels;
+            SpreadPhase {
+                taps: hits.offsets.iter().map(|&(y, x)| planes.at(y, x)).collect(),
+                weights: start,
+            }
+        });
+        let phases = phases.collect();
+        Self {
+            step: g.window.stride,
+            height: g.height,
+            width: g.width,
+            planes: g.out_channels,
+            plane: planes.plane(),
+            row: planes.row(),
+            phases,
+        }
+    }
+}
+
+/// The kernel as [`Spread`] reads it: for each phase `[out channels, taps, 3]`.
+pub(crate) fn spread_weights(kernel: &[f32], g: &Geometry) -> Vec<f32> {
+    let mut weights = Vec::with_capacity(kernel.len());
+    for hits in hits(g) {
+        for output in 0..g.out_channels {
+            for &(ky, kx) in &hits.taps {
+                let tap = ky * g.window.kernel + kx;
+                weights
+                    .extend((0..g.in_channels).map(|input| kernel[(output * g.in_channels + input) * g.taps() + tap]));
+            }
+        }
+    }
+    weights
+}
+
+/// [`input_gradient`] for images of three channels.
+fn image_gradient(gradient: &[f32], weights: &[f32], g: &Geometry) -> Vec<f32> {
+    let planes = Padded {
+        lanes: 1,
+        ..Padded::blocks_of(g.out_channels, g.out_height, g.out_width, gradient_border(g))
+    };
+    let spread = Spread::new(g, &planes);
+    let mut packed = planes.pack(gradient);
+    packed.resize(packed.len() + Spread::BEYOND, 0.0);
+    let length = g.in_channels * g.area();
+    let mut dx = vec![0.0; g.batch * length];
+    let instructions = Instructions::chosen();
+    let of_image = |(image, dx): (usize, &mut [f32])| {
+        let packed = &packed[image * planes.len()..][..planes.len() + Spread::BEYOND];
+        let mut row = vec![0.0; g.in_channels * g.width];
+        for y in 0..g.height {
+            spread.row(y, packed, weights, &mut row, instructions);
+            for (channel, row) in row.chunks_exact(g.width).enumerate() {
+                dx[channel * g.area() + y * g.width..][..g.width].copy_from_slice(row);
+            }
+        }
+    };
+    match g.multiplications() < 1 << 20 {
+        true => dx.chunks_mut(length).enumerate().for_each(of_image),
+        false => dx.par_chunks_mut(length).enumerate().for_each(of_image),
+    }
     dx
 }

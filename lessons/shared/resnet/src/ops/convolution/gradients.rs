@@ -5,7 +5,8 @@ use rayon::prelude::*;
 
 use super::general::sum_of_parts;
 use super::geometry::Geometry;
-use super::kernels::{Correlation, LANES, Run};
+use super::job::LANES;
+use super::kernels::{Correlation, Run};
 use super::packing::{self, Padded};
 use crate::ops::Instructions;
 

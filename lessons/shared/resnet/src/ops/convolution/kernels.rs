@@ -5,14 +5,13 @@
 #![allow(unsafe_code)] // vector registers and the matrix product take pointers, and tasks write into one output
 
 use std::marker::PhantomData;
+use std::ptr::{null, null_mut};
 
-use rayon::prelude::*;
-
+use super::job::{Cut, Job, LANES, Source, Spread, Task};
 use crate::ops::Instructions;
 use crate::ops::element::Element;
-
-/// Channels of a block: one AVX-512 register of `f32`.
-pub(crate) const LANES: usize = 16;
+use crate::ops::program::{Arguments, Notes, Piece, Place, Program, RunNotes, Step};
+use crate::ops::steps::in_steps;
 
 /// A matrix in memory: where it starts and how far apart rows and columns are.
 #[derive(Clone, Copy)]
@@ -119,6 +118,15 @@ trait Lanes: Copy {
     unsafe fn splat(from: *const f32) -> Self;
     /// `self · factor + sum`
     unsafe fn multiply_add(self, factor: Self, sum: Self) -> Self;
+    /// `self · factor + summand`, rounded twice, as operations one after the other do.
+    unsafe fn multiply_then_add(self, factor: Self, summand: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+    /// 0 instead of what is negative; NaN stays.
+    unsafe fn relu(self) -> Self;
+    /// A bit for each value above 0.
+    unsafe fn positive(self) -> u16;
+    /// 0 where there is no bit.
+    unsafe fn only(self, bits: u16) -> Self;
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -155,6 +163,26 @@ mod x86 {
         #[inline(always)]
         unsafe fn multiply_add(self, factor: Self, sum: Self) -> Self {
             unsafe { Self(_mm512_fmadd_ps(self.0, factor.0, sum.0)) }
+        }
+        #[inline(always)]
+        unsafe fn multiply_then_add(self, factor: Self, summand: Self) -> Self {
+            unsafe { Self(_mm512_add_ps(_mm512_mul_ps(self.0, factor.0), summand.0)) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            unsafe { Self(_mm512_add_ps(self.0, other.0)) }
+        }
+        #[inline(always)]
+        unsafe fn relu(self) -> Self {
+            unsafe { Self(_mm512_max_ps(_mm512_setzero_ps(), self.0)) } // the second where one is NaN
+        }
+        #[inline(always)]
+        unsafe fn positive(self) -> u16 {
+            unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_ps()) }
+        }
+        #[inline(always)]
+        unsafe fn only(self, bits: u16) -> Self {
+            unsafe { Self(_mm512_maskz_mov_ps(bits, self.0)) }
         }
     }
 
@@ -198,6 +226,46 @@ mod x86 {
                 )
             }
         }
+        #[inline(always)]
+        unsafe fn multiply_then_add(self, factor: Self, summand: Self) -> Self {
+            unsafe {
+                Self(
+                    _mm256_add_ps(_mm256_mul_ps(self.0, factor.0), summand.0),
+                    _mm256_add_ps(_mm256_mul_ps(self.1, factor.1), summand.1),
+                )
+            }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            unsafe { Self(_mm256_add_ps(self.0, other.0), _mm256_add_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn relu(self) -> Self {
+            unsafe {
+                let zero = _mm256_setzero_ps();
+                Self(_mm256_max_ps(zero, self.0), _mm256_max_ps(zero, self.1))
+            }
+        }
+        #[inline(always)]
+        unsafe fn positive(self) -> u16 {
+            unsafe {
+                let zero = _mm256_setzero_ps();
+                let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(self.0, zero));
+                let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(self.1, zero));
+                (low | high << 8) as u16
+            }
+        }
+        #[inline(always)]
+        unsafe fn only(self, bits: u16) -> Self {
+            unsafe {
+                let places = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+                let low = _mm256_and_si256(_mm256_set1_epi32(i32::from(bits & 0xff)), places);
+                let high = _mm256_and_si256(_mm256_set1_epi32(i32::from(bits >> 8)), places);
+                let low = _mm256_castsi256_ps(_mm256_cmpeq_epi32(low, places));
+                let high = _mm256_castsi256_ps(_mm256_cmpeq_epi32(high, places));
+                Self(_mm256_and_ps(self.0, low), _mm256_and_ps(self.1, high))
+            }
+        }
     }
 }
 
@@ -234,70 +302,28 @@ impl Lanes for Portable {
         }
         result
     }
-}
-
-/// Where a job reads: blocks of channels; strides in elements.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Source {
-    pub blocks: usize,
-    /// Channels of a block.
-    pub channels: usize,
-    pub image: usize,
-    pub block: usize,
-    pub channel: usize,
-    /// From the pixels under one row of window positions to those under the next.
-    pub row: usize,
-    /// From the pixels under one window position to those under the next: 1, 2, 16 or 32.
-    pub column: usize,
-}
-
-/// Where a job writes: strides in elements. Each is at least what lies below it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Target {
-    /// Whether the 16 channels of a block lie beside each other.
-    pub in_blocks: bool,
-    pub channels: usize,
-    pub height: usize,
-    pub width: usize,
-    /// The first pixel.
-    pub offset: usize,
-    pub image: usize,
-    pub channel: usize,
-    pub block: usize,
-    pub row: usize,
-    pub column: usize,
-}
-
-/// The outputs that see the same taps: every `step`-th row and column from a first one on.
-#[derive(Debug, Clone)]
-pub(crate) struct Phase {
-    pub first_row: usize,
-    pub first_column: usize,
-    /// Where each tap's pixel lies for the first output.
-    pub taps: Vec<usize>,
-    /// Where this phase's weights begin: `[out blocks, in blocks, taps, channels, 16]`.
-    pub weights: usize,
-}
-
-/// A convolution: `images` · `source` · weights → `target`.
-#[derive(Debug, Clone)]
-pub(crate) struct Job {
-    pub images: usize,
-    pub source: Source,
-    pub target: Target,
-    pub step: usize,
-    pub phases: Vec<Phase>,
-}
-
-/// Some rows of some blocks of one image's output.
-#[derive(Clone, Copy)]
-struct Task {
-    image: usize,
-    block: usize,
-    blocks: usize,
-    /// In steps.
-    first_row: usize,
-    rows: usize,
+    #[inline(always)]
+    unsafe fn multiply_then_add(self, factor: Self, summand: Self) -> Self {
+        unsafe { self.multiply_add(factor, summand) } // there is no other way without fused multiplication
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        Self(self.0.map(|value| if value <= 0.0 { 0.0 } else { value }))
+    }
+    #[inline(always)]
+    unsafe fn positive(self) -> u16 {
+        (0..LANES).fold(0, |bits, i| bits | u16::from(self.0[i] > 0.0) << i)
+    }
+    #[inline(always)]
+    unsafe fn only(self, bits: u16) -> Self {
+        Self(std::array::from_fn(
+            |i| if bits >> i & 1 == 1 { self.0[i] } else { 0.0 },
+        ))
+    }
 }
 
 /// A pointer that several threads may write through, each to its own elements.
@@ -305,196 +331,212 @@ struct Shared<'a, T>(*mut T, PhantomData<&'a mut [T]>);
 // SAFETY: every use below writes to elements that belong to one task alone, and to nothing that is read meanwhile.
 unsafe impl<T: Send> Sync for Shared<'_, T> {}
 
-impl Target {
-    pub fn blocks(&self) -> usize {
-        self.channels.div_ceil(LANES)
-    }
-
-    /// One past the last element, for `images` images.
-    fn end(&self, images: usize) -> usize {
-        let last_block = self.blocks() - 1;
-        let lanes = if self.in_blocks {
-            LANES
-        } else {
-            self.channels - last_block * LANES
-        };
-        self.offset
-            + (images - 1) * self.image
-            + last_block * self.block
-            + (lanes - 1) * self.channel
-            + (self.height - 1) * self.row
-            + (self.width - 1) * self.column
-            + 1
-    }
-
-    /// Whether different outputs are different elements.
-    fn is_injective(&self) -> bool {
-        let (inner, outer) = if self.in_blocks {
-            (LANES, self.block) // [block, row, column, lane]
-        } else {
-            (1, self.channel) // [channel, row, column]
-        };
-        self.column >= inner
-            && self.row >= (self.width - 1) * self.column + inner
-            && outer >= (self.height - 1) * self.row + (self.width - 1) * self.column + inner
-            && (self.in_blocks || self.block == LANES * self.channel)
-            && self.image >= self.blocks() * self.block - if self.in_blocks { 0 } else { LANES * self.channel }
+impl<T> Shared<'_, T> {
+    fn start(&self) -> *mut T {
+        self.0
     }
 }
 
+/// The memory of one convolution, whose addresses have been compared with the job's.
+#[derive(Clone, Copy)]
+struct Operands {
+    x: *const f32,
+    weights: *const f32,
+    y: *mut f32,
+    /// Null pointers where nothing is to be done.
+    scale: *const f32,
+    shift: *const f32,
+    residual: *const f32,
+    relu: bool,
+    keep: *mut u16,
+    gate: *const u16,
+}
+
 impl Job {
-    fn rows(&self, phase: &Phase) -> usize {
-        self.target.height.saturating_sub(phase.first_row).div_ceil(self.step)
-    }
-
-    fn columns(&self, phase: &Phase) -> usize {
-        self.target.width.saturating_sub(phase.first_column).div_ceil(self.step)
-    }
-
-    /// Elements of the weights from one block of output channels to the next.
-    fn weights_per_block(&self, phase: &Phase) -> usize {
-        self.source.blocks * phase.taps.len() * self.source.channels * LANES
-    }
-
-    /// Multiplications of all images.
-    pub fn work(&self) -> usize {
-        let of_phase = |phase: &Phase| self.rows(phase) * self.columns(phase) * self.weights_per_block(phase);
-        self.images * self.target.blocks() * self.phases.iter().map(of_phase).sum::<usize>()
-    }
-
-    /// Whether everything lies inside: the one check.
-    fn check(&self, x: &[f32], weights: &[f32], y: &[f32]) {
-        let (source, target) = (&self.source, &self.target);
-        assert!(self.images > 0 && target.channels > 0 && target.height > 0 && target.width > 0);
-        assert!(target.end(self.images) <= y.len() && target.is_injective());
-        let mut places: Vec<_> = self.phases.iter().map(|p| (p.first_row, p.first_column)).collect();
-        places.sort_unstable();
-        places.dedup();
-        assert!(places.len() == self.phases.len() && places.iter().all(|&(r, c)| r < self.step && c < self.step));
-        for phase in &self.phases {
-            let (rows, columns) = (self.rows(phase), self.columns(phase));
-            let Some(&last_tap) = phase.taps.iter().max() else {
-                continue;
-            };
-            if rows == 0 || columns == 0 {
-                continue;
-            }
-            assert!(source.blocks > 0 && source.channels > 0);
-            let last = (self.images - 1) * source.image
-                + (source.blocks - 1) * source.block
-                + (source.channels - 1) * source.channel
-                + (rows - 1) * source.row
-                + (columns - 1) * source.column
-                + last_tap;
-            assert!(last < x.len(), "reads {last} of {}", x.len());
-            assert!(phase.weights + target.blocks() * self.weights_per_block(phase) <= weights.len());
-        }
-        if source.column >= LANES {
-            assert!(source.channels == LANES && source.channel == 1);
-        }
-    }
-
-    /// Cuts the outputs into tasks, several per thread.
-    fn tasks(&self, instructions: Instructions, threads: usize) -> Vec<Task> {
-        let blocks = self.target.blocks();
-        let group = match instructions {
-            Instructions::Avx512 => blocks.min(2),
-            _ => 1,
-        };
-        let steps = self.target.height.div_ceil(self.step);
-        const PER_THREAD: usize = 4;
-        let groups = self.images * blocks.div_ceil(group);
-        let cuts = if threads == 1 {
-            1
-        } else {
-            (PER_THREAD * threads).div_ceil(groups).min(steps)
-        };
-        let rows = steps.div_ceil(cuts);
-        let mut tasks = Vec::new();
-        for image in 0..self.images {
-            for block in (0..blocks).step_by(group) {
-                tasks.extend((0..steps).step_by(rows).map(|first_row| Task {
-                    image,
-                    block,
-                    blocks: group.min(blocks - block),
-                    first_row,
-                    rows: rows.min(steps - first_row),
-                }));
-            }
-        }
-        tasks
-    }
-
     /// Computes all outputs.
     ///
     /// # Panics
     /// if the job reaches beyond a slice.
     pub fn run(&self, x: &[f32], weights: &[f32], y: &mut [f32], instructions: Instructions) {
-        self.check(x, weights, y);
+        self.check(x.len(), y.len());
+        assert!(self.weights() <= weights.len());
         // Waking a second thread costs as much as a few hundred thousand multiplications.
         let threads = if self.work() < 1 << 20 {
             1
         } else {
             rayon::current_num_threads()
         };
+        let cut = self.cut(instructions, threads);
         let y = Shared(y.as_mut_ptr(), PhantomData);
-        let run = |task: &Task| {
-            let y = &y;
+        in_steps(threads, &[cut.tasks()], |_, task| {
+            let operands = Operands {
+                x: x.as_ptr(),
+                weights: weights.as_ptr(),
+                y: y.start(),
+                scale: null(),
+                shift: null(),
+                residual: null(),
+                relu: false,
+                keep: null_mut(),
+                gate: null(),
+            };
             // SAFETY: `check` has compared all addresses with the slices; no two tasks write to the same element, because
             // the target is injective and each (image, block, row) belongs to one task; `instructions` are available.
-            unsafe { self.outputs(*task, x.as_ptr(), weights.as_ptr(), y.0, instructions) }
-        };
-        let tasks = self.tasks(instructions, threads);
-        match threads {
-            1 => tasks.iter().for_each(run),
-            _ => tasks.par_iter().for_each(run),
-        }
+            unsafe { self.outputs(self.task(&cut, task), operands, instructions) }
+        });
     }
 
     /// # Safety
-    /// [`Self::check`] has passed, nobody else uses the task's outputs, and the processor has the instructions.
-    unsafe fn outputs(&self, task: Task, x: *const f32, w: *const f32, y: *mut f32, instructions: Instructions) {
+    /// [`Self::check`] has passed for the operands, nobody else uses the task's outputs, and the processor has the
+    /// instructions.
+    unsafe fn outputs(&self, task: Task, operands: Operands, instructions: Instructions) {
         // SAFETY: passed on.
         unsafe {
             match (instructions, self.source.column) {
                 #[cfg(target_arch = "x86_64")]
-                (Instructions::Avx512, 1) => avx512::<1>(self, task, x, w, y),
+                (Instructions::Avx512, 1) => avx512::<1>(self, task, operands),
                 #[cfg(target_arch = "x86_64")]
-                (Instructions::Avx512, 2) => avx512::<2>(self, task, x, w, y),
+                (Instructions::Avx512, 2) => avx512::<2>(self, task, operands),
                 #[cfg(target_arch = "x86_64")]
-                (Instructions::Avx512, 16) => avx512::<16>(self, task, x, w, y),
+                (Instructions::Avx512, 16) => avx512::<16>(self, task, operands),
                 #[cfg(target_arch = "x86_64")]
-                (Instructions::Avx512, 32) => avx512::<32>(self, task, x, w, y),
+                (Instructions::Avx512, 32) => avx512::<32>(self, task, operands),
                 #[cfg(target_arch = "x86_64")]
-                (Instructions::Avx2, 1) => avx2::<1>(self, task, x, w, y),
+                (Instructions::Avx2, 1) => avx2::<1>(self, task, operands),
                 #[cfg(target_arch = "x86_64")]
-                (Instructions::Avx2, 2) => avx2::<2>(self, task, x, w, y),
+                (Instructions::Avx2, 2) => avx2::<2>(self, task, operands),
                 #[cfg(target_arch = "x86_64")]
-                (Instructions::Avx2, 16) => avx2::<16>(self, task, x, w, y),
+                (Instructions::Avx2, 16) => avx2::<16>(self, task, operands),
                 #[cfg(target_arch = "x86_64")]
-                (Instructions::Avx2, 32) => avx2::<32>(self, task, x, w, y),
-                (_, 1) => outputs::<Portable, 1>(self, task, x, w, y),
-                (_, 2) => outputs::<Portable, 2>(self, task, x, w, y),
-                (_, 16) => outputs::<Portable, 16>(self, task, x, w, y),
-                (_, 32) => outputs::<Portable, 32>(self, task, x, w, y),
+                (Instructions::Avx2, 32) => avx2::<32>(self, task, operands),
+                (_, 1) => outputs::<Portable, 1>(self, task, operands),
+                (_, 2) => outputs::<Portable, 2>(self, task, operands),
+                (_, 16) => outputs::<Portable, 16>(self, task, operands),
+                (_, 32) => outputs::<Portable, 32>(self, task, operands),
                 (_, other) => unreachable!("no loop for columns {other} apart"),
             }
         }
     }
 }
 
+impl Program {
+    /// Runs the steps in order.
+    ///
+    /// # Panics
+    /// if the arguments are not of the sizes that the program was made for.
+    pub fn run(&self, arguments: Arguments, instructions: Instructions, threads: usize) {
+        self.check_arguments(&arguments);
+        let cuts = self.cuts(instructions, threads);
+        let tasks: Vec<usize> = cuts.iter().map(Cut::tasks).collect();
+        let Arguments {
+            input,
+            output,
+            memory,
+            notes,
+            weights,
+            affine,
+        } = arguments;
+        let (output, memory) = (
+            Shared(output.as_mut_ptr(), PhantomData),
+            Shared(memory.as_mut_ptr(), PhantomData),
+        );
+        // Read-only notes are written by no step, as `check_arguments` has seen.
+        let notes = Shared(
+            match notes {
+                RunNotes::None => null_mut(),
+                RunNotes::Write(notes) => notes.as_mut_ptr(),
+                RunNotes::Read(notes) => notes.as_ptr().cast_mut(),
+            },
+            PhantomData::<&mut [u16]>,
+        );
+        let read = |place: Place| match place {
+            Place::Input => (input.as_ptr(), input.len()),
+            Place::Output => unreachable!("the output is not read"),
+            Place::Memory(start, length) => (memory.start().wrapping_add(start).cast_const(), length),
+        };
+        let written = |place: Place| match place {
+            Place::Input => unreachable!("the input is not written"),
+            Place::Output => output.start(),
+            Place::Memory(start, _) => memory.start().wrapping_add(start),
+        };
+        in_steps(threads, &tasks, |step, task| match &self.steps()[step] {
+            Step::Convolve(step_of) => {
+                let finish = &step_of.finish;
+                let (scale, shift) = match finish.affine {
+                    None => (null(), null()),
+                    Some(index) => (affine[index].0.as_ptr(), affine[index].1.as_ptr()),
+                };
+                let operands = Operands {
+                    x: read(step_of.x).0,
+                    weights: weights[step_of.weights].as_ptr(),
+                    y: written(step_of.y),
+                    scale,
+                    shift,
+                    residual: finish.residual.map_or(null(), |place| read(place).0),
+                    relu: finish.relu,
+                    keep: finish
+                        .keep
+                        .map_or(null_mut(), |start| notes.start().wrapping_add(start)),
+                    gate: finish
+                        .gate
+                        .map_or(null(), |start| notes.start().wrapping_add(start).cast_const()),
+                };
+                let task = step_of.job.task(&cuts[step], task);
+                // SAFETY: `Program::new` and `check_arguments` have compared all addresses with the memory; steps run one
+                // after the other, a step does not read what it writes, and its tasks write different elements.
+                unsafe { step_of.job.outputs(task, operands, instructions) }
+            }
+            Step::Pieces(step_of) => {
+                let (x, length) = read(step_of.x);
+                let (mut written_notes, mut read_notes) = ((null_mut(), 0), (null(), 0));
+                match step_of.notes {
+                    Notes::None => {}
+                    Notes::Write(start, length) => {
+                        written_notes = (notes.start().wrapping_add(start + task * length), length);
+                    }
+                    Notes::Read(start, length) => {
+                        read_notes = (notes.start().wrapping_add(start).cast_const(), length);
+                    }
+                }
+                // SAFETY: as above; each piece, of the output and of written notes, belongs to one task.
+                let piece = unsafe {
+                    Piece {
+                        index: task,
+                        x: std::slice::from_raw_parts(x, length),
+                        y: std::slice::from_raw_parts_mut(
+                            written(step_of.y).wrapping_add(task * step_of.piece),
+                            step_of.piece,
+                        ),
+                        weights: step_of.weights.map_or(&[], |index| weights[index]),
+                        written: match written_notes {
+                            (_, 0) => &mut [],
+                            (start, length) => std::slice::from_raw_parts_mut(start, length),
+                        },
+                        read: match read_notes {
+                            (_, 0) => &[],
+                            (start, length) => std::slice::from_raw_parts(start, length),
+                        },
+                        instructions,
+                    }
+                };
+                (step_of.function)(piece);
+            }
+        });
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-unsafe fn avx512<const COLUMN: usize>(job: &Job, task: Task, x: *const f32, w: *const f32, y: *mut f32) {
+unsafe fn avx512<const COLUMN: usize>(job: &Job, task: Task, operands: Operands) {
     // SAFETY: passed on.
-    unsafe { outputs::<x86::Avx512, COLUMN>(job, task, x, w, y) }
+    unsafe { outputs::<x86::Avx512, COLUMN>(job, task, operands) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<const COLUMN: usize>(job: &Job, task: Task, x: *const f32, w: *const f32, y: *mut f32) {
+unsafe fn avx2<const COLUMN: usize>(job: &Job, task: Task, operands: Operands) {
     // SAFETY: passed on.
-    unsafe { outputs::<x86::Avx2, COLUMN>(job, task, x, w, y) }
+    unsafe { outputs::<x86::Avx2, COLUMN>(job, task, operands) }
 }
 
 /// Sums of one tile: up to 2 blocks of 14 columns of 16 channels.
@@ -503,7 +545,7 @@ const MOST_SUMS: usize = 28;
 /// # Safety
 /// As [`Job::outputs`].
 #[inline(always)]
-unsafe fn outputs<L: Lanes, const COLUMN: usize>(job: &Job, task: Task, x: *const f32, w: *const f32, y: *mut f32) {
+unsafe fn outputs<L: Lanes, const COLUMN: usize>(job: &Job, task: Task, operands: Operands) {
     let mut sums = [[0f32; LANES]; MOST_SUMS];
     for phase in &job.phases {
         let columns = job.columns(phase);
@@ -516,12 +558,15 @@ unsafe fn outputs<L: Lanes, const COLUMN: usize>(job: &Job, task: Task, x: *cons
                 let count = left.div_ceil(left.div_ceil(L::COLUMNS));
                 // SAFETY: `Job::check`.
                 unsafe {
-                    let x = x.add(task.image * job.source.image + row * job.source.row + column * COLUMN);
-                    let w = w.add(phase.weights + task.block * per_block);
+                    let x = task.image * job.source.image + row * job.source.row + column * COLUMN;
+                    let (x, w) = (
+                        operands.x.add(x),
+                        operands.weights.add(phase.weights + task.block * per_block),
+                    );
                     let out = sums.as_mut_ptr().cast();
                     tile::<L, COLUMN>(&job.source, &phase.taps, (task.blocks, count), x, w, per_block, out);
                     let place = (phase.first_row + row * job.step, phase.first_column + column * job.step);
-                    finish::<L>(job, task, place, count, &sums, y);
+                    finish::<L>(job, task, place, count, &sums, operands);
                 }
                 column += count;
             }
@@ -621,27 +666,50 @@ unsafe fn finish<L: Lanes>(
     (row, column): (usize, usize),
     count: usize,
     sums: &[[f32; LANES]; MOST_SUMS],
-    y: *mut f32,
+    operands: Operands,
 ) {
     let target = &job.target;
     for m in 0..task.blocks {
         let block = task.block + m;
         let at = target.offset + task.image * target.image + block * target.block + row * target.row;
+        let first = at + column * target.column;
         let sums = &sums[m * count..][..count];
         // SAFETY: `Job::check`.
         unsafe {
-            let y = y.add(at + column * target.column);
-            if target.in_blocks {
-                for (n, sum) in sums.iter().enumerate() {
-                    L::load(sum.as_ptr()).store(y.add(n * job.step * target.column));
-                }
-            } else {
+            if !target.in_blocks {
                 for lane in 0..LANES.min(target.channels - block * LANES) {
-                    let y = y.add(lane * target.channel);
+                    let y = operands.y.add(first + lane * target.channel);
                     for (n, sum) in sums.iter().enumerate() {
                         *y.add(n * job.step * target.column) = sum[lane];
                     }
                 }
+                continue;
+            }
+            let (mut scale, mut shift) = (L::zero(), L::zero());
+            if !operands.scale.is_null() {
+                scale = L::load(operands.scale.add(block * LANES));
+                shift = L::load(operands.shift.add(block * LANES));
+            }
+            let note = (block * target.height + row) * target.width + column;
+            for (n, sum) in sums.iter().enumerate() {
+                let at = first + n * job.step * target.column;
+                let mut value = L::load(sum.as_ptr());
+                if !operands.scale.is_null() {
+                    value = value.multiply_then_add(scale, shift);
+                }
+                if !operands.residual.is_null() {
+                    value = value.add(L::load(operands.residual.add(at)));
+                }
+                if operands.relu {
+                    value = value.relu();
+                }
+                if !operands.keep.is_null() {
+                    *operands.keep.add(note + n * job.step) = value.positive();
+                }
+                if !operands.gate.is_null() {
+                    value = value.only(*operands.gate.add(note + n * job.step));
+                }
+                value.store(operands.y.add(at));
             }
         }
     }
@@ -775,4 +843,158 @@ unsafe fn products<L: Lanes, const N: usize>(
             acc.store(sums.add(n * stride));
         }
     }
+}
+
+impl Spread {
+    /// Row `y` of an image's gradient, `[3, width]`, from the planes of the output's gradient.
+    ///
+    /// # Panics
+    /// if the row reaches beyond a slice.
+    pub fn row(&self, y: usize, planes: &[f32], weights: &[f32], row: &mut [f32], instructions: Instructions) {
+        assert!(y < self.height && self.planes > 0 && row.len() == Self::CHANNELS * self.width);
+        assert!(self.phases.len() == self.step * self.step);
+        let of_row = &self.phases[y % self.step * self.step..][..self.step];
+        for (first, phase) in of_row.iter().enumerate() {
+            let columns = self
+                .width
+                .saturating_sub(first)
+                .div_ceil(self.step)
+                .next_multiple_of(LANES);
+            assert!(phase.weights + self.planes * phase.taps.len() * Self::CHANNELS <= weights.len());
+            if let Some(last) = phase.taps.iter().max() {
+                assert!((self.planes - 1) * self.plane + y / self.step * self.row + last + columns <= planes.len());
+            }
+        }
+        let (planes, weights) = (planes.as_ptr(), weights.as_ptr());
+        // SAFETY: all reads lie inside the slices, by the assertions; `instructions` are available.
+        unsafe {
+            match instructions {
+                #[cfg(target_arch = "x86_64")]
+                Instructions::Avx512 => spread_avx512(self, y, planes, weights, row),
+                #[cfg(target_arch = "x86_64")]
+                Instructions::Avx2 => spread_avx2(self, y, planes, weights, row),
+                _ => spread::<Portable, 1>(self, y, planes, weights, row),
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn spread_avx512(job: &Spread, y: usize, planes: *const f32, weights: *const f32, row: &mut [f32]) {
+    // SAFETY: passed on.
+    unsafe { spread::<x86::Avx512, 4>(job, y, planes, weights, row) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn spread_avx2(job: &Spread, y: usize, planes: *const f32, weights: *const f32, row: &mut [f32]) {
+    // SAFETY: passed on.
+    unsafe { spread::<x86::Avx2, 2>(job, y, planes, weights, row) }
+}
+
+/// `V` registers of columns at a time.
+///
+/// # Safety
+/// The assertions of [`Spread::row`] hold, and the processor has the instructions.
+#[inline(always)]
+unsafe fn spread<L: Lanes, const V: usize>(
+    job: &Spread,
+    y: usize,
+    planes: *const f32,
+    weights: *const f32,
+    row: &mut [f32],
+) {
+    let of_row = &job.phases[y % job.step * job.step..][..job.step];
+    for (first, phase) in of_row.iter().enumerate() {
+        let columns = job.width.saturating_sub(first).div_ceil(job.step);
+        let mut column = 0;
+        while column < columns {
+            let start = y / job.step * job.row + column;
+            let width = if columns - column > (V - 1) * LANES { V } else { 1 };
+            let mut sums = [[0f32; LANES]; 12];
+            // SAFETY: passed on; a tile ends at the next multiple of 16 columns at most.
+            unsafe {
+                let (planes, weights) = (planes.add(start), weights.add(phase.weights));
+                let sums = sums.as_mut_ptr().cast();
+                match width == V {
+                    true => spread_tile::<L, V>(job, &phase.taps, planes, weights, sums),
+                    false => spread_tile::<L, 1>(job, &phase.taps, planes, weights, sums),
+                }
+            }
+            let count = (width * LANES).min(columns - column);
+            for channel in 0..Spread::CHANNELS {
+                let sums = sums[channel * width..][..width].as_flattened();
+                let from = channel * job.width + first + column * job.step;
+                for (n, sum) in sums[..count].iter().enumerate() {
+                    row[from + n * job.step] = *sum;
+                }
+            }
+            column += count;
+        }
+    }
+}
+
+/// # Safety
+/// As [`spread`]; `sums` holds `3 · V` registers.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)] // as above
+unsafe fn spread_tile<L: Lanes, const V: usize>(
+    job: &Spread,
+    taps: &[usize],
+    planes: *const f32,
+    weights: *const f32,
+    sums: *mut f32,
+) {
+    // SAFETY: passed on.
+    unsafe {
+        let mut acc = [[L::zero(); V]; Spread::CHANNELS];
+        let mut weights = weights;
+        for plane in 0..job.planes {
+            let planes = planes.add(plane * job.plane);
+            for &tap in taps {
+                let mut values = [L::zero(); V];
+                for v in 0..V {
+                    values[v] = L::load(planes.add(tap + v * LANES));
+                }
+                for channel in 0..Spread::CHANNELS {
+                    let weight = L::splat(weights.add(channel));
+                    for v in 0..V {
+                        acc[channel][v] = values[v].multiply_add(weight, acc[channel][v]);
+                    }
+                }
+                weights = weights.add(Spread::CHANNELS);
+            }
+        }
+        for channel in 0..Spread::CHANNELS {
+            for v in 0..V {
+                acc[channel][v].store(sums.add((channel * V + v) * LANES));
+            }
+        }
+    }
+}
+
+/// Runs `f`, compiled for these instructions where it is inlined.
+pub(crate) fn vectorize<T>(instructions: Instructions, f: impl FnOnce() -> T) -> T {
+    match instructions {
+        // SAFETY: `instructions` are available.
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx512 => unsafe { vectorize_avx512(f) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2 => unsafe { vectorize_avx2(f) },
+        _ => f(),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn vectorize_avx512<T>(f: impl FnOnce() -> T) -> T {
+    f()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn vectorize_avx2<T>(f: impl FnOnce() -> T) -> T {
+    f()
 }

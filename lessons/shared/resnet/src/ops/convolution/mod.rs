@@ -8,6 +8,7 @@ pub(crate) mod direct;
 mod general;
 pub(crate) mod geometry;
 mod gradients;
+pub(crate) mod job;
 pub(crate) mod kernels;
 pub(crate) mod packing;
 
@@ -70,6 +71,10 @@ pub(crate) struct PackedKernel {
 }
 
 impl PackedKernel {
+    pub fn has_forward(&self) -> bool {
+        self.forward.get().is_some()
+    }
+
     pub fn forward(&self, kernel: &[f32], g: &Geometry) -> &[f32] {
         self.forward.get_or_init(|| direct::forward_weights(kernel, g))
     }

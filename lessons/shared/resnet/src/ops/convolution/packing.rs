@@ -7,11 +7,11 @@
 //! Kernels: `[out blocks, in blocks, taps, 16 in, 16 out]`, in the order in which the inner loop reads them.
 
 use super::geometry::Geometry;
-use super::kernels::LANES;
+use super::job::LANES;
 use crate::ops::element::for_each_piece;
 
 /// Images of so few channels would fill a block with zeros mostly.
-pub(crate) const FEW_CHANNELS: usize = 4;
+pub(crate) const FEW_CHANNELS: usize = 3;
 
 /// The shape of one image in blocks, or of one with few channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
