@@ -13,6 +13,7 @@
 //! | 1.7 parameter counts | `parameters.rs` | |
 //! | 1.8 receptive field | `receptive_field.rs` | |
 //! | 1.9 gradient norm over depth | `depth.rs` | yes |
+#![warn(missing_docs)]
 #![allow(unused_imports, unused_variables, reason = "a stub does not use its arguments yet")]
 
 mod block;

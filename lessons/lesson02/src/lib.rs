@@ -13,6 +13,7 @@
 //! | 2.7 normalization for display | `display.rs` | yes |
 //! | 2.8 colormap and feature-map grid | `colors.rs` | |
 //! | 2.9 weights against activations | `answer.rs` | |
+#![warn(missing_docs)]
 #![allow(
     dead_code,
     unused_imports,

@@ -12,6 +12,7 @@
 //! | 3.6 waves and decorrelated colours | `fourier.rs` | |
 //! | 3.7 DeepDream | `dream.rs` | |
 //! | 3.8 several optima, and real examples beside them | `facets.rs` | yes |
+#![warn(missing_docs)]
 #![allow(
     unused_imports,
     unused_variables,

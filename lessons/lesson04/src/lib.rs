@@ -13,6 +13,7 @@
 //! | 4.7 the probe curve over depth | `curve.rs` | |
 //! | 4.8 dissection of single units | `dissection.rs` | yes |
 //! | 4.9 ablation | `ablation.rs` | yes |
+#![warn(missing_docs)]
 #![allow(unused_imports, unused_variables, reason = "a stub does not use its arguments yet")]
 
 mod ablation;

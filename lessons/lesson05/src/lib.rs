@@ -13,6 +13,7 @@
 //! | 5.7 scores against the true masks | `localization.rs` | yes |
 //! | 5.8 sanity check by randomizing layers | `sanity.rs` | |
 //! | 5.9 the case | `case.rs` | yes |
+#![warn(missing_docs)]
 #![allow(unused_imports, unused_variables, reason = "a stub does not use its arguments yet")]
 
 mod backprop;

@@ -14,6 +14,8 @@
 //! | 1.8 receptive field | `receptive_field.rs` | |
 //! | 1.9 gradient norm over depth | `depth.rs` | yes |
 
+#![warn(missing_docs)]
+
 mod block;
 mod convolution;
 mod depth;

@@ -14,6 +14,8 @@
 //! | 2.8 colormap and feature-map grid | `colors.rs` | |
 //! | 2.9 weights against activations | `answer.rs` | |
 
+#![warn(missing_docs)]
+
 mod answer;
 mod colors;
 mod dead_units;

@@ -13,6 +13,8 @@
 //! | 3.7 DeepDream | `dream.rs` | |
 //! | 3.8 several optima, and real examples beside them | `facets.rs` | yes |
 
+#![warn(missing_docs)]
+
 mod ascent;
 mod dream;
 mod facets;

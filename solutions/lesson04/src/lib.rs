@@ -14,6 +14,8 @@
 //! | 4.8 dissection of single units | `dissection.rs` | yes |
 //! | 4.9 ablation | `ablation.rs` | yes |
 
+#![warn(missing_docs)]
+
 mod ablation;
 mod control;
 mod curve;

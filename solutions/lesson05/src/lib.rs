@@ -14,6 +14,8 @@
 //! | 5.8 sanity check by randomizing layers | `sanity.rs` | |
 //! | 5.9 the case | `case.rs` | yes |
 
+#![warn(missing_docs)]
+
 mod backprop;
 mod cam;
 mod case;

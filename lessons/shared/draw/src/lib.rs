@@ -19,6 +19,8 @@
 //!
 //! `cargo run -p draw --example gallery -- DIR` draws one of each.
 
+#![warn(missing_docs)]
+
 mod axis;
 mod canvas;
 mod chart;

@@ -33,6 +33,8 @@
 //! column 0 and row 0 covers 0 ≤ x, y < 1 and its centre is (0.5, 0.5). Angles are in radians, counter-clockwise as
 //! seen in the picture.
 
+#![warn(missing_docs)]
+
 mod badge;
 mod colour;
 mod concept;
