@@ -9,10 +9,7 @@ use std::{
 use syn::{Attribute, ImplItem, Item, TraitItem, Visibility};
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the repository")
-        .to_path_buf()
+    course::root().expect("the repository").to_path_buf()
 }
 
 /// The Rust files below `folder`, relative to it, but for a solution's `main.rs`, which draws by the lesson's files.

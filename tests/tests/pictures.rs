@@ -10,7 +10,7 @@ use syn::{Expr, Item, Lit};
 const LONGEST: usize = 250;
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository")
+    course::root().expect("the repository")
 }
 
 /// The folder of a lesson's pictures.

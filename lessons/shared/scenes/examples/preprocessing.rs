@@ -7,13 +7,13 @@
 //!
 //! The first command, run in the root of the workspace, writes what torchvision makes of the photos to target/photos.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use candle_core::Result;
 use scenes::photo;
 
 fn main() -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says it")).join("../../..");
     for path in std::env::args_os().skip(1).map(PathBuf::from) {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let reference = root.join("target/photos").join(format!("{name}.png"));

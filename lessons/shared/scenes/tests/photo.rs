@@ -211,7 +211,7 @@ struct Decoded {
 }
 
 fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/fixtures/photos")
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says it")).join("../../../tests/fixtures/photos")
 }
 
 fn torchvision() -> Torchvision {
