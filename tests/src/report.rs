@@ -162,7 +162,7 @@ impl<'a> Printer<'a> {
             rows.extend(grade.at.clone().map(|at| ("at", at)));
             rows.extend(grade.input.as_ref().map(|input| ("input", self.short(input))));
             let evidence = grade.evidence.iter();
-            rows.extend(evidence.map(|(label, text)| (label.as_str(), self.fit(text))));
+            rows.extend(evidence.map(|(label, text)| (label.as_str(), self.fit(label, text))));
             if !printed.trim().is_empty() {
                 rows.push(("it printed", self.excerpt(printed)));
             }
@@ -192,10 +192,12 @@ impl<'a> Printer<'a> {
         wrap(&cut(input, most), TABLE)
     }
 
-    /// A text whose long lines are broken.
-    fn fit(&self, text: &str) -> String {
+    /// A text whose long lines are broken; of lists of inputs the beginning is enough.
+    fn fit(&self, label: &str, text: &str) -> String {
+        let list = matches!(label, "also wrong" | "right on");
         let line = |line: &str| match self.full || line.chars().count() <= TABLE {
             true => line.to_string(),
+            false if list => wrap(&cut(line, 2 * TABLE - 8), TABLE),
             false => wrap(line, TABLE),
         };
         text.lines().map(line).collect::<Vec<_>>().join("\n")
