@@ -9,6 +9,8 @@ use sha2::{Digest, Sha256};
 
 /// The folder of the shipped checkpoints, relative to the root of the repository.
 pub const FOLDER: &str = "lessons/shared/checkpoints";
+/// The networks that a learner can ask for by name: the ordinary one, and the one that was trained against an adversary.
+pub const NAMES: [&str; 2] = ["scenes", "robust"];
 /// The file with the checksums.
 const SUMS: &str = "SHA256SUMS";
 
@@ -83,7 +85,7 @@ mod tests {
 
     #[test]
     fn what_ships_is_whole() {
-        for name in ["scenes", "case"] {
+        for name in NAMES.into_iter().chain(["case"]) {
             let path = shipped(name).unwrap();
             assert!(
                 path.ends_with(format!("{FOLDER}/{name}.safetensors")),

@@ -9,6 +9,13 @@ pub fn scenes() -> Result<ResNet> {
     shipped("scenes")
 }
 
+/// The same architecture and classes, trained on the same scenes after an adversary has changed them.
+///
+/// **Source** Madry et al. 2018, "Towards deep learning models resistant to adversarial attacks".
+pub fn robust() -> Result<ResNet> {
+    shipped("robust")
+}
+
 /// The network of the last exercise: the same architecture and classes.
 pub fn case() -> Result<ResNet> {
     shipped("case")
