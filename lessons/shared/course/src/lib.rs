@@ -29,11 +29,13 @@
 //! hints = ["a nudge", "a second", "the line"]
 //! ```
 
+pub mod memory;
 pub mod panics;
 pub mod questions;
 pub mod report;
 mod root;
 pub mod source;
+pub mod state;
 
 pub use root::{NoRoot, root};
 
