@@ -6,6 +6,8 @@ use crate::{
 };
 use course::{
     Exercise, Lesson,
+    after::after,
+    memory::{Memory, Sources},
     report::{Outcome, Report, Verdict},
 };
 use owo_colors::{OwoColorize, Style};
@@ -23,8 +25,9 @@ pub struct Printer<'a> {
     json: bool,
     full: bool,
     details: Vec<(String, String)>,
-    next: bool,
+    next: Option<(String, String)>,
     seen: Vec<String>,
+    memory: Option<(Memory, Sources)>,
 }
 
 impl<'a> Printer<'a> {
@@ -42,8 +45,9 @@ impl<'a> Printer<'a> {
             json,
             full,
             details: vec![],
-            next: false,
+            next: None,
             seen: vec![],
+            memory: learners(lesson).filter(|_| !json),
         }
     }
 
@@ -83,10 +87,8 @@ impl<'a> Printer<'a> {
         let seen = |required: &String| self.seen.contains(required);
         match grade.verdict {
             Verdict::Passed => {}
-            Verdict::NotStarted if self.next => {}
             Verdict::NotStarted => {
-                self.next = true;
-                self.details.push((format!("Next: {heading}"), message.clone()));
+                self.next.get_or_insert((format!("Next: {heading}"), message.clone()));
             }
             _ if grade.evidence.is_empty() && grade.waiting_for.as_ref().is_some_and(seen) => {}
             _ => self.details.push((format!("{heading}: {verdict}"), message.clone())),
@@ -111,8 +113,13 @@ impl<'a> Printer<'a> {
             println!("{}", serde_json::to_string_pretty(report).expect("a report serialises"));
             return;
         }
-        for (heading, text) in &self.details {
-            println!("\n{}\n\n{text}", self.paint(heading, Style::new().bold()));
+        let next = match &self.memory {
+            Some((memory, sources)) => self.remember(memory, sources, report),
+            None => self.next.clone(),
+        };
+        for (heading, text) in self.details.iter().chain(&next) {
+            let space = if text.is_empty() { "" } else { "\n\n" };
+            println!("\n{}{space}{text}", self.paint(heading, Style::new().bold()));
         }
         let totals = report.totals;
         let all = totals.passed == totals.exercises;
@@ -130,6 +137,45 @@ impl<'a> Printer<'a> {
         );
     }
 
+    /// Remembers a learner's run, and says what is next as `cargo lesson next` says it.
+    fn remember(&self, memory: &Memory, sources: &Sources, report: &Report) -> Option<(String, String)> {
+        // A checkout that cannot be written is graded all the same.
+        let _ = memory.remember(report, sources, true);
+        if let [only] = &report.exercises[..]
+            && only.verdict.is_understood()
+            && let Some(exercise) = self.lesson.exercise(&only.id)
+        {
+            self.after(memory, exercise);
+        }
+        let entry = memory.next()?;
+        let (lesson, exercise) = (entry.lesson, entry.exercise);
+        let heading = format!("Next: {} {}", exercise.id, exercise.title);
+        match report.outcome(&exercise.id) {
+            Some(outcome) if outcome.verdict == Verdict::NotStarted => Some((heading, outcome.message.clone())),
+            Some(_) => Some((format!("{heading}, as above"), String::new())),
+            None => {
+                let step = lesson.first_step(memory.root(), exercise).unwrap_or_default();
+                let place = lesson.place(memory.root(), exercise);
+                Some((heading, first_step(lesson, exercise, place, &step)))
+            }
+        }
+    }
+
+    /// What comes after the one exercise that was graded and is right.
+    fn after(&self, memory: &Memory, exercise: &Exercise) {
+        let after = after(memory.root(), self.lesson, exercise, &memory.entries());
+        let mut rows: Vec<(&str, String)> = vec![];
+        rows.extend(after.see.map(|see| ("see it", see)));
+        rows.push(("read on", after.read));
+        if let Some(end) = after.end {
+            rows.push(("draw all", end.draw));
+            rows.push(("compare", end.compare));
+            rows.push(("write down", end.notes.into()));
+            rows.extend(end.next.map(|next| ("next lesson", next)));
+        }
+        println!("\n{}", table(&rows));
+    }
+
     fn paint(&self, text: &str, style: Style) -> String {
         if self.color {
             text.style(style).to_string()
@@ -140,18 +186,7 @@ impl<'a> Printer<'a> {
 
     fn first_step(&self, exercise: &Exercise, grade: &Grade) -> String {
         let at = grade.at.clone().unwrap_or_else(|| self.lesson.path(exercise));
-        let kind = if exercise.core { "core" } else { "further" };
-        let size = format!(
-            "difficulty {} of 3, about {} minutes, {kind}",
-            exercise.difficulty, exercise.minutes
-        );
-        table(&[
-            ("what it is", size),
-            ("open", at),
-            ("first step", wrap(&grade.sentence, TABLE)),
-            ("hint", format!("cargo lesson hint {}", exercise.id)),
-            ("grade it", command(self.lesson, exercise)),
-        ])
+        first_step(self.lesson, exercise, at, &grade.sentence)
     }
 
     fn failure(&self, exercise: &Exercise, grade: &Grade, printed: &str) -> String {
@@ -220,6 +255,29 @@ impl<'a> Printer<'a> {
         shown.extend(lines.iter().skip(SHOWN).last().map(|line| cut(line, COLUMNS)));
         shown.join("\n")
     }
+}
+
+/// What a checkout remembers, if this is the learner's own run: not that of the solutions, of a toy, of a teacher.
+fn learners(lesson: &Lesson) -> Option<(Memory, Sources)> {
+    let is_learners = env::var("CARGO_PKG_NAME").is_ok_and(|running| running == lesson.package);
+    let memory = Memory::open()
+        .ok()
+        .filter(|_| is_learners && course::lesson(&lesson.package).is_some())?;
+    let sources = memory.sources(lesson);
+    Some((memory, sources))
+}
+
+fn first_step(lesson: &Lesson, exercise: &Exercise, at: String, step: &str) -> String {
+    let kind = if exercise.core { "core" } else { "further" };
+    let size = format!(
+        "difficulty {} of 3, about {} minutes, {kind}",
+        exercise.difficulty, exercise.minutes
+    );
+    let mut rows = vec![("what it is", size), ("open", at)];
+    rows.extend((!step.is_empty()).then(|| ("first step", wrap(step, TABLE))));
+    rows.push(("hint", format!("cargo lesson hint {}", exercise.id)));
+    rows.push(("grade it", command(lesson, exercise)));
+    table(&rows)
 }
 
 /// What grades one exercise. The filter stands behind `--`: in front of it cargo would also build and run the library's

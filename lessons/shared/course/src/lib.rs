@@ -26,9 +26,11 @@
 //! minutes = 15
 //! core = true                       # false: further, for those who want more
 //! requires = []                     # earlier exercises whose functions this one calls
+//! pictures = ["shapes"]             # the lesson's pictures that show what it makes
 //! hints = ["a nudge", "a second", "the line"]
 //! ```
 
+pub mod after;
 pub mod memory;
 pub mod panics;
 pub mod questions;
@@ -78,6 +80,9 @@ pub struct Exercise {
     /// Earlier exercises whose functions this one calls.
     #[serde(default)]
     pub requires: Vec<String>,
+    /// The lesson's pictures that show what it makes.
+    #[serde(default)]
+    pub pictures: Vec<String>,
     /// From a first nudge to the line itself.
     pub hints: Vec<String>,
 }

@@ -64,7 +64,12 @@ mod tests {
         let root = crate::root().unwrap();
         for (lesson, exercise) in exercises() {
             let text = std::fs::read_to_string(root.join(lesson.solution_path(exercise))).unwrap();
-            assert!(line_of(&text, &exercise.name).is_some(), "{}: {}", exercise.id, exercise.name);
+            assert!(
+                line_of(&text, &exercise.name).is_some(),
+                "{}: {}",
+                exercise.id,
+                exercise.name
+            );
             assert!(root.join(lesson.text()).is_file());
         }
     }
