@@ -1,85 +1,62 @@
-//! Hints, one more at each call; how many were shown is kept in a small file.
+//! Hints, one more at each call; how many were shown is remembered.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io;
 
-use anstyle::Style;
-use anyhow::{Context, Result};
 use course::Exercise;
-use serde::{Deserialize, Serialize};
+use course::state::{Entries, State};
 
-use crate::term::{DIM, TITLE, wrap};
+const FILE: &str = "hints.json";
 
-/// Characters in a line of a hint.
-const WIDTH: usize = 90;
+/// The hints of an exercise that were asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hints {
+    /// All that may be shown now, from the first nudge on.
+    pub shown: Vec<String>,
+    /// How many there are.
+    pub total: usize,
+}
 
-/// How many hints of each exercise were shown. `cargo clean` forgets it.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Shown(BTreeMap<String, usize>);
-
-impl Shown {
-    /// `$LESSON_STATE` if set, else `target/` of the workspace.
-    fn file() -> Result<PathBuf> {
-        let folder = match std::env::var_os("LESSON_STATE") {
-            Some(folder) => PathBuf::from(folder),
-            None => course::root()?.join("target"),
-        };
-        Ok(folder.join("hints.json"))
-    }
-
-    /// What is on disk. No file, or one that cannot be read, means that nothing was shown: hints can be asked for again.
-    pub fn load() -> Result<Self> {
-        let text = std::fs::read_to_string(Self::file()?).unwrap_or_default();
-        Ok(serde_json::from_str(&text).unwrap_or_default())
-    }
-
-    fn save(&self) -> Result<()> {
-        let file = Self::file()?;
-        let write = || {
-            std::fs::create_dir_all(file.parent().expect("the file is in a folder"))?;
-            std::fs::write(&file, serde_json::to_string_pretty(self)?)?;
-            anyhow::Ok(())
-        };
-        write().with_context(|| format!("cannot remember the hints shown in {}", file.display()))
-    }
-
-    /// Forgets one exercise, or all of them.
-    pub fn reset(mut self, exercise: Option<&Exercise>) -> Result<()> {
-        match exercise {
-            Some(exercise) => {
-                self.0.remove(&exercise.id);
-            }
-            None => self.0.clear(),
-        }
-        self.save()
-    }
-
-    /// Prints one hint more than last time, below those shown before; or all.
-    pub fn print_next(mut self, exercise: &Exercise, all: bool) -> Result<()> {
+impl Hints {
+    fn of(exercise: &Exercise, count: usize) -> Self {
         let total = exercise.hints.len();
-        let before = self.0.get(&exercise.id).copied().unwrap_or(0);
-        let now = if all { total } else { (before + 1).min(total) };
-
-        anstream::println!("{TITLE}{} {}{TITLE:#}", exercise.id, exercise.title);
-        for (index, hint) in exercise.hints[..now].iter().enumerate() {
-            let is_old = index + 1 < now && !all;
-            let style = if is_old { DIM } else { Style::new() };
-            anstream::println!("  {style}hint {} of {total}{style:#}", index + 1);
-            for line in wrap(hint.trim(), WIDTH) {
-                anstream::println!("    {style}{line}{style:#}");
-            }
-        }
-        if now < total {
-            anstream::println!("\nOne more: cargo lesson hint {}", exercise.id);
-        } else {
-            anstream::println!(
-                "\nThat was the last one. The reference: {}",
-                course::exercise(&exercise.id)
-                    .map_or(String::new(), |(lesson, exercise)| lesson.solution_path(exercise))
-            );
-        }
-        self.0.insert(exercise.id.clone(), now);
-        self.save()
+        let shown = exercise.hints[..count.min(total)].to_vec();
+        Self { shown, total }
     }
+
+    /// Whether one more can be asked for.
+    pub fn has_more(&self) -> bool {
+        self.shown.len() < self.total
+    }
+}
+
+/// The hints shown so far.
+pub fn shown(state: &State, exercise: &Exercise) -> Hints {
+    let counts = state.read::<usize>(FILE);
+    Hints::of(exercise, counts.get(&exercise.id).copied().unwrap_or(0))
+}
+
+/// One hint more than so far, or all of them.
+///
+/// **Errors** if that cannot be remembered.
+pub fn reveal(state: &State, exercise: &Exercise, all: bool) -> io::Result<Hints> {
+    state.update(FILE, |counts: &mut Entries<usize>| {
+        let count = counts.entry(exercise.id.clone()).or_default();
+        let total = exercise.hints.len();
+        *count = if all {
+            total
+        } else {
+            (*count).saturating_add(1).min(total)
+        };
+        Hints::of(exercise, *count)
+    })
+}
+
+/// Forgets which hints of one exercise, or of all, were shown.
+///
+/// **Errors** if that cannot be remembered.
+pub fn forget(state: &State, exercise: Option<&Exercise>) -> io::Result<()> {
+    state.update(FILE, |counts: &mut Entries<usize>| match exercise {
+        Some(exercise) => drop(counts.remove(&exercise.id)),
+        None => counts.clear(),
+    })
 }

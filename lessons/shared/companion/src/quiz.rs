@@ -1,5 +1,6 @@
 //! The questions of the study guide as multiple choice, on a terminal or from a pipe.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{BufRead, ErrorKind, IsTerminal, Write};
 
@@ -10,7 +11,11 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use crate::Checkout;
 use crate::term::{BAD, DIM, FAIR, GOOD, TITLE, wrap};
+
+#[path = "quiz_record.rs"]
+pub mod record;
 
 /// Characters in a line of a question.
 const WIDTH: usize = 88;
@@ -30,6 +35,9 @@ pub struct Options {
     /// Ask only questions practised in this lesson, like 1 or lesson01
     #[arg(long)]
     lesson: Option<String>,
+    /// Start over: forget which of them were answered rightly
+    #[arg(long)]
+    again: bool,
     /// List the questions instead of asking them
     #[arg(long)]
     list: bool,
@@ -75,18 +83,30 @@ fn list_or_ask(options: &Options) -> Result<bool> {
         Lang::En => Language::English,
         Lang::Es => Language::Spanish,
     };
-    let chosen = choose(options)?;
+    let checkout = Checkout::open()?;
+    let mut chosen = choose(options)?;
     let mut output = anstream::stdout().lock();
     if options.list {
-        list(&chosen, language, &mut output)?;
+        list(&chosen, &record::right(checkout.state()), language, &mut output)?;
         return Ok(true);
     }
+    if options.again {
+        record::forget(checkout.state(), chosen.iter().map(|question| question.id.as_str()))?;
+    }
+    let right = record::right(checkout.state());
+    chosen.sort_by_key(|question| right.contains(&question.id)); // the others first
     let seed = options.seed.unwrap_or_else(|| u64::from(rand::random::<u16>()));
     let run = Run {
         words: Words::of(language),
         language,
         seed,
         echo: !std::io::stdin().is_terminal(),
+        right,
+        remember: &|id, is_right| {
+            if let Err(error) = record::answer(checkout.state(), id, is_right) {
+                anstream::eprintln!("{FAIR}{error}{FAIR:#}");
+            }
+        },
     };
     run.ask_all(&chosen, &mut std::io::stdin().lock(), &mut output)
 }
@@ -120,17 +140,21 @@ fn choose(options: &Options) -> Result<Vec<&'static Question>> {
     Ok(chosen)
 }
 
-fn list(chosen: &[&Question], language: Language, output: &mut impl Write) -> Result<()> {
+fn list(chosen: &[&Question], right: &BTreeSet<String>, language: Language, output: &mut impl Write) -> Result<()> {
     for level in Level::ALL {
         let of_level: Vec<_> = chosen.iter().filter(|question| question.level() == level).collect();
         if !of_level.is_empty() {
             writeln!(output, "{TITLE}{}{TITLE:#}", level.name(language))?;
         }
         for question in of_level {
-            let mut head = [question.id.as_str(), &question.exercise];
+            let mark = if right.contains(&question.id) { "✓" } else { " " };
+            let mut head = [question.id.as_str(), &question.exercise, mark];
             for line in wrap(question.text(language).question.trim(), WIDTH) {
-                let [id, exercise] = std::mem::take(&mut head);
-                writeln!(output, "  {id:<4} {DIM}{exercise:<4}{DIM:#}  {line}")?;
+                let [id, exercise, mark] = std::mem::take(&mut head);
+                writeln!(
+                    output,
+                    "{GOOD}{mark:<1}{GOOD:#} {id:<4} {DIM}{exercise:<4}{DIM:#}  {line}"
+                )?;
             }
         }
     }
@@ -138,12 +162,16 @@ fn list(chosen: &[&Question], language: Language, output: &mut impl Write) -> Re
 }
 
 /// One session.
-struct Run {
+struct Run<'a> {
     words: &'static Words,
     language: Language,
     seed: u64,
     /// Show what was read, as a terminal does by itself.
     echo: bool,
+    /// The questions answered rightly before.
+    right: BTreeSet<String>,
+    /// What is done with each answer.
+    remember: &'a dyn Fn(&str, bool),
 }
 
 /// What became of a question.
@@ -162,10 +190,19 @@ enum Reply {
     Quit,
 }
 
-impl Run {
+impl Run<'_> {
     fn ask_all(&self, asked: &[&Question], input: &mut impl BufRead, output: &mut impl Write) -> Result<bool> {
         let Words { seed, keys, .. } = self.words;
         writeln!(output, "{DIM}{keys} {seed} {}.{DIM:#}", self.seed)?;
+        let before = asked
+            .iter()
+            .filter(|question| self.right.contains(&question.id))
+            .count();
+        if before > 0 {
+            let Words { right_before, left, .. } = self.words;
+            let left_now = asked.len() - before;
+            writeln!(output, "{DIM}{right_before} {before}; {left} {left_now}.{DIM:#}")?;
+        }
         let mut generator = ChaCha8Rng::seed_from_u64(self.seed);
         let mut outcomes = Vec::new();
         for (index, question) in asked.iter().enumerate() {
@@ -177,6 +214,9 @@ impl Run {
                 Reply::Skip => Outcome::Skipped,
                 Reply::Choice(chosen) => self.judge(question, &choices, chosen, output)?,
             };
+            if outcome != Outcome::Skipped {
+                (self.remember)(&question.id, outcome == Outcome::Right);
+            }
             outcomes.push(outcome);
         }
         self.score(asked, &outcomes, output)
@@ -295,6 +335,20 @@ impl Run {
             };
             writeln!(output, "{repeat} cargo lesson quiz{lang} {}", missed.join(" "))?;
         }
+        let mut known = self.right.clone();
+        for (question, outcome) in asked.iter().zip(outcomes) {
+            match outcome {
+                Outcome::Right => drop(known.insert(question.id.clone())),
+                Outcome::Wrong => drop(known.remove(&question.id)),
+                Outcome::Skipped => {}
+            }
+        }
+        let remaining = asked.iter().filter(|question| !known.contains(&question.id)).count();
+        let Words { left, none_left, .. } = self.words;
+        match remaining {
+            0 => writeln!(output, "{GOOD}{none_left}{GOOD:#}")?,
+            _ => writeln!(output, "{left} {remaining}.")?,
+        }
         Ok(right == asked.len())
     }
 }
@@ -342,6 +396,9 @@ struct Words {
     score: &'static str,
     open: &'static str,
     repeat: &'static str,
+    right_before: &'static str,
+    left: &'static str,
+    none_left: &'static str,
 }
 
 impl Words {
@@ -361,6 +418,9 @@ impl Words {
                 score: "right",
                 open: "not answered",
                 repeat: "Those you missed:",
+                right_before: "Answered rightly before, and asked last:",
+                left: "Still to be answered rightly:",
+                none_left: "Each of them was answered rightly. --again starts over.",
             },
             Language::Spanish => &Self {
                 keys: "Una letra responde, s salta la pregunta, q termina.",
@@ -376,6 +436,9 @@ impl Words {
                 score: "correctas",
                 open: "sin responder",
                 repeat: "Para repetir las falladas:",
+                right_before: "Respondidas bien antes, y preguntadas al final:",
+                left: "Por responder bien todavía:",
+                none_left: "Todas están respondidas bien. Con --again se empieza de nuevo.",
             },
         }
     }
@@ -392,6 +455,8 @@ mod tests {
             language,
             seed,
             echo: true,
+            right: BTreeSet::new(),
+            remember: &|_, _| {},
         };
         let mut output = Vec::new();
         let all_right = run.ask_all(&asked, &mut typed.as_bytes(), &mut output).unwrap();

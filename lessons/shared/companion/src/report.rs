@@ -12,7 +12,9 @@ use course::report::{Outcome, Report, Totals, Verdict};
 use course::{Exercise, Lesson};
 use serde_json::{Value, json};
 
-use crate::lessons::{self, Graded};
+use crate::Checkout;
+use crate::apart;
+use crate::grade::{Failure, Graded};
 use crate::together;
 
 /// What the report is for.
@@ -120,7 +122,8 @@ impl Course {
         let seed = seed.unwrap_or_else(any_seed);
         let mut course = Self::new(seed);
         let start = Instant::now();
-        together::grade(chosen, Some(seed), |lesson, graded| {
+        let checkout = Checkout::open()?;
+        together::grade(checkout.memory(), chosen, Some(seed), |lesson, graded| {
             course.add(lesson, graded);
             Ok(())
         })?;
@@ -133,7 +136,7 @@ impl Course {
         let start = Instant::now();
         let mut failed = HashMap::new();
         for lesson in chosen {
-            if let Some(said) = lessons::build(lesson, confine_build)? {
+            if let Some(said) = apart::build(lesson, confine_build)? {
                 failed.insert(lesson.number, said);
             }
         }
@@ -141,8 +144,8 @@ impl Course {
         let mut course = Self::new(seed);
         for lesson in chosen {
             let graded = match failed.remove(&lesson.number) {
-                Some(said) => Graded::Failed(said),
-                None => lessons::grade_apart(lesson, confine_build, seed)?,
+                Some(said) => Graded::Failed(Failure::said(&said)),
+                None => apart::grade(lesson, confine_build, seed)?,
             };
             course.add(lesson, graded);
         }
@@ -161,7 +164,7 @@ impl Course {
     fn add(&mut self, lesson: &Lesson, graded: Graded) {
         self.lessons.push(match graded {
             Graded::Report(report) => report,
-            Graded::Failed(said) => ungraded(lesson, self.seed, &said),
+            Graded::Failed(failure) => ungraded(lesson, self.seed, &failure.to_string()),
         });
     }
 

@@ -2,6 +2,8 @@
 //!
 //! `anstream` drops the styles where output is not a terminal or `NO_COLOR` is set.
 
+use std::io::IsTerminal;
+
 use anstyle::{AnsiColor, Style};
 
 /// What is right.
@@ -18,6 +20,37 @@ pub const TITLE: Style = Style::new().bold();
 /// An error as one message.
 pub fn message(error: impl std::fmt::Display) -> String {
     course::panics::without_backtrace(&format!("{error:#}")).to_string()
+}
+
+/// The width of the terminal in characters; 80 where there is none.
+pub fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let of_terminal = || {
+        ratatui::crossterm::terminal::size()
+            .ok()
+            .map(|(columns, _)| columns.into())
+    };
+    match std::io::stdout().is_terminal() {
+        true => of_terminal().or(columns).unwrap_or(80).max(20),
+        false => columns.unwrap_or(80).max(20),
+    }
+}
+
+/// Whether the terminal can be drawn on: it is one, for both directions, and no dumb one.
+pub fn can_draw() -> bool {
+    let is_dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb" || term.is_empty());
+    std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && !is_dumb
+}
+
+/// Asks a question with the answers yes and no; no without a terminal.
+pub fn confirm(question: &str) -> bool {
+    if !std::io::stdin().is_terminal() {
+        return false;
+    }
+    anstream::eprint!("{question} [y/N] ");
+    let mut line = String::new();
+    let _ = std::io::stdin().read_line(&mut line);
+    matches!(line.trim().to_lowercase().as_str(), "y" | "yes")
 }
 
 /// Breaks text between words; its own line breaks, and what indents them, stay.

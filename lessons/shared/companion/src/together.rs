@@ -9,19 +9,38 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use course::Lesson;
+use course::memory::Memory;
 use serde_json::Value;
 
-use crate::lessons::{self, Graded};
+use crate::grade::{self, Failure, Graded};
 
-/// Grades lessons and shows what came of each, in their order, as soon as it is known.
+/// Grades lessons, remembers the verdicts, and shows what came of each, in their order, as soon as it is known.
 ///
 /// **Errors** if cargo does not run, or with the first error of `show`.
-pub fn grade(chosen: &[&Lesson], seed: Option<u64>, mut show: impl FnMut(&Lesson, Graded) -> Result<()>) -> Result<()> {
-    if lessons::other_grader().is_some() {
+pub fn grade(
+    memory: &Memory,
+    chosen: &[&Lesson],
+    seed: Option<u64>,
+    mut show: impl FnMut(&Lesson, Graded) -> Result<()>,
+) -> Result<()> {
+    if chosen.is_empty() {
+        return Ok(());
+    }
+    if grade::other_grader().is_some() {
+        let seed = seed.map(|seed| seed.to_string());
+        let options: Vec<_> = seed.iter().flat_map(|seed| ["--seed", seed]).collect();
         return chosen
             .iter()
-            .try_for_each(|lesson| show(lesson, lessons::grade(lesson, seed)?));
+            .try_for_each(|lesson| show(lesson, grade::grade(memory, lesson, &options, false)?));
     }
+    let sources: Vec<_> = chosen.iter().map(|lesson| memory.sources(lesson)).collect();
+    let mut show = |lesson: &Lesson, graded: Graded| {
+        let place = chosen.iter().position(|chosen| *chosen == lesson);
+        if let (Graded::Report(report), Some(place)) = (&graded, place) {
+            let _ = memory.remember(report, &sources[place], false); // grading goes on where nothing can be written
+        }
+        show(lesson, graded)
+    };
     anstream::eprintln!("grading (compiles what changed) ...");
     let built = build(chosen)?;
     let mut waiting = chosen.iter().copied().peekable();
@@ -45,7 +64,7 @@ pub fn grade(chosen: &[&Lesson], seed: Option<u64>, mut show: impl FnMut(&Lesson
                 // Without an error of its own it is the victim of one in what all lessons share.
                 let own = said.get(&lesson.package).cloned();
                 let text = own.unwrap_or_else(|| said.values().map(String::as_str).collect());
-                Graded::Failed(text.trim_end().into())
+                Graded::Failed(Failure::said(&text))
             }
         };
         show(lesson, graded)?;
@@ -61,7 +80,7 @@ enum News {
 
 /// Builds the test programs of these lessons; the receiver ends when cargo does.
 fn build(chosen: &[&Lesson]) -> Result<Receiver<News>> {
-    let mut command = lessons::cargo();
+    let mut command = grade::cargo();
     command.args(["test", "--quiet", "--no-run", "--no-fail-fast"]);
     command.arg("--message-format=json-diagnostic-rendered-ansi");
     command.args(chosen.iter().flat_map(|lesson| ["--package", &lesson.package]));
@@ -115,7 +134,7 @@ fn run(lesson: &Lesson, program: &Path, seed: Option<u64>) -> Result<Graded> {
         .with_context(|| format!("cannot run {}", program.display()))?;
     Ok(match serde_json::from_slice(&output.stdout) {
         Ok(report) => Graded::Report(report),
-        Err(_) => Graded::Failed(String::from_utf8_lossy(&output.stderr).trim_end().into()),
+        Err(_) => Graded::Failed(Failure::said(&String::from_utf8_lossy(&output.stderr))),
     })
 }
 

@@ -1,84 +1,188 @@
-//! Grades a lesson again whenever a Rust file below a folder is saved.
+//! Notices saves: when a Rust file below some folders has changed.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
-use course::Lesson;
-use notify_debouncer_mini::new_debouncer;
-use notify_debouncer_mini::notify::RecursiveMode;
-
-use crate::lessons;
-use crate::term::DIM;
+use notify_debouncer_mini::notify::{RecommendedWatcher, RecursiveMode};
+use notify_debouncer_mini::{DebounceEventResult, Debouncer, new_debouncer};
 
 /// Editors write a file in several steps; wait until they are done.
 const SETTLE: Duration = Duration::from_millis(50);
 /// Look at the clock of each file now and then all the same: network drives and some containers send no events.
-const FALLBACK: Duration = Duration::from_secs(2);
+const FALLBACK: Duration = Duration::from_millis(700);
+/// A symbolic link may lead back to a folder above it.
+const DEEPEST: usize = 8;
 
-/// Grades the lesson at once and after every save below `folder`, until the process is ended.
-pub fn lesson(lesson: &Lesson, folder: &Path, clear: bool) -> Result<()> {
-    again_and_again(folder, || {
-        if clear && std::io::stdout().is_terminal() {
-            print!("\x1b[2J\x1b[3J\x1b[H"); // erase screen and scrollback, cursor home
-        }
-        let start = Instant::now();
-        lessons::grade_aloud(lesson)?;
-        let took = start.elapsed().as_secs_f64();
-        anstream::println!(
-            "{DIM}{took:.1} s. Waiting for a save in {} (Ctrl-C ends){DIM:#}",
-            folder.display()
-        );
-        Ok(())
-    })
+/// When each Rust file was last written, and its size.
+pub type Stamps = BTreeMap<PathBuf, (SystemTime, u64)>;
+
+/// Watches folders.
+pub struct Watcher {
+    folders: Vec<PathBuf>,
+    saved: Receiver<DebounceEventResult>,
+    /// Sends to `saved`; without it only the clocks of the files are looked at.
+    _events: Option<Debouncer<RecommendedWatcher>>,
 }
 
-/// Calls `run` at once and after every save below `folder`, for ever.
-///
-/// **Errors** if the folder cannot be watched, or with the first error of `run`.
-fn again_and_again(folder: &Path, mut run: impl FnMut() -> Result<()>) -> Result<()> {
-    let (sender, saved) = channel();
-    let mut debouncer = new_debouncer(SETTLE, sender).context("the file watcher does not start")?;
-    debouncer
-        .watcher()
-        .watch(folder, RecursiveMode::Recursive)
-        .with_context(|| format!("cannot watch {}", folder.display()))?;
-    loop {
-        // Taken before the run, so that a save during it counts.
-        let before = modified(folder);
-        run()?;
-        // Opening a file is an event, too, and the compiler opens them all: only a new time on a file is a save.
-        while modified(folder) == before {
-            match saved.recv_timeout(FALLBACK) {
+impl Watcher {
+    /// Watches these folders, with what symbolic links in them lead to.
+    pub fn new(folders: Vec<PathBuf>) -> Self {
+        let (sender, saved) = channel();
+        // A system that is out of watches is no reason to give up.
+        let mut events = new_debouncer(SETTLE, sender).ok();
+        if let Some(events) = &mut events {
+            let mut places: Vec<_> = folders
+                .iter()
+                .filter_map(|folder| fs::canonicalize(folder).ok())
+                .collect();
+            for path in stamps(&folders).keys() {
+                let target = fs::canonicalize(path).ok();
+                places.extend(target.and_then(|target| target.parent().map(Path::to_path_buf)));
+            }
+            places.sort();
+            places.dedup();
+            for place in places {
+                let _ = events.watcher().watch(&place, RecursiveMode::Recursive);
+            }
+        }
+        Self {
+            folders,
+            saved,
+            _events: events,
+        }
+    }
+
+    /// The files as they are now. Taken before a run, so that a save during it counts.
+    pub fn stamps(&self) -> Stamps {
+        stamps(&self.folders)
+    }
+
+    /// Waits until a file is not as it was. Opening a file is an event, too, and the compiler opens them all: only a new
+    /// time or size on a file is a save.
+    pub fn wait(&self, before: &Stamps) {
+        while self.stamps() == *before {
+            match self.saved.recv_timeout(FALLBACK) {
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the file watcher stopped"),
+                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(FALLBACK),
             }
         }
     }
 }
 
-/// When each Rust file below `folder` was last written.
-fn modified(folder: &Path) -> BTreeMap<PathBuf, SystemTime> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop() {
+fn stamps(folders: &[PathBuf]) -> Stamps {
+    let mut files = Stamps::new();
+    let mut open: Vec<_> = folders.iter().map(|folder| (folder.clone(), 0)).collect();
+    while let Some((folder, depth)) = open.pop() {
         // A file may vanish between listing and looking: an editor at work. The next look finds its successor.
-        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            let Ok(metadata) = entry.metadata() else {
+            let Ok(about) = fs::metadata(&path) else {
                 continue;
             };
-            if metadata.is_dir() {
-                folders.push(path);
+            if about.is_dir() && depth < DEEPEST {
+                open.push((path, depth + 1));
             } else if path.extension().is_some_and(|extension| extension == "rs")
-                && let Ok(time) = metadata.modified()
+                && let Ok(time) = about.modified()
             {
-                files.insert(path, time);
+                files.insert(path, (time, about.len()));
             }
         }
     }
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str) -> Self {
+            let folder = std::env::temp_dir().join(format!("companion-watch-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&folder);
+            fs::create_dir_all(folder.join("src/deep")).unwrap();
+            fs::write(folder.join("src/a.rs"), "fn a() {}").unwrap();
+            Self(folder)
+        }
+
+        /// How long it takes until `save` is noticed.
+        #[track_caller]
+        fn notices(&self, save: impl FnOnce(&Path) + Send) -> Duration {
+            let watcher = Watcher::new(vec![self.0.join("src")]);
+            let before = watcher.stamps();
+            std::thread::scope(|scope| {
+                let saving = scope.spawn(|| {
+                    std::thread::sleep(Duration::from_millis(60));
+                    save(&self.0);
+                    Instant::now()
+                });
+                watcher.wait(&before);
+                let noticed = Instant::now();
+                noticed.saturating_duration_since(saving.join().unwrap())
+            })
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn every_way_of_saving_is_noticed() {
+        let scratch = Scratch::new("ways");
+        // In place, as VS Code and nano do.
+        scratch.notices(|folder| fs::write(folder.join("src/a.rs"), "fn in_place() {}").unwrap());
+        // The old file moved away and a new one written, as vim does.
+        scratch.notices(|folder| {
+            fs::rename(folder.join("src/a.rs"), folder.join("src/a.rs~")).unwrap();
+            fs::write(folder.join("src/a.rs"), "fn moved_away() {}").unwrap();
+            fs::remove_file(folder.join("src/a.rs~")).unwrap();
+        });
+        // A new file moved over the old one, as JetBrains editors do ("safe write").
+        scratch.notices(|folder| {
+            fs::write(folder.join("src/a.rs___jb_tmp___"), "fn moved_over() {}").unwrap();
+            fs::rename(folder.join("src/a.rs___jb_tmp___"), folder.join("src/a.rs")).unwrap();
+        });
+        // A file of the same length.
+        scratch.notices(|folder| fs::write(folder.join("src/a.rs"), "fn moved_uver() {}").unwrap());
+        // A new file in a folder below.
+        scratch.notices(|folder| fs::write(folder.join("src/deep/b.rs"), "").unwrap());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_symbolic_link_leads_to_is_watched() {
+        let scratch = Scratch::new("links");
+        let elsewhere = Scratch::new("elsewhere");
+        fs::remove_file(scratch.0.join("src/a.rs")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.0.join("src/a.rs"), scratch.0.join("src/a.rs")).unwrap();
+        std::os::unix::fs::symlink(&scratch.0, scratch.0.join("src/up")).unwrap(); // back to a folder above
+        let took = scratch.notices(|_| fs::write(elsewhere.0.join("src/a.rs"), "fn elsewhere() {}").unwrap());
+        assert!(
+            took < Duration::from_millis(600),
+            "by an event, not by the clock: {took:?}"
+        );
+    }
+
+    #[test]
+    fn without_events_the_clocks_of_the_files_are_enough() {
+        let scratch = Scratch::new("clocks");
+        let (_sender, saved) = channel();
+        let folders = vec![scratch.0.join("src")];
+        let watcher = Watcher {
+            folders,
+            saved,
+            _events: None,
+        };
+        let before = watcher.stamps();
+        fs::write(scratch.0.join("src/a.rs"), "fn without_events() {}").unwrap();
+        watcher.wait(&before);
+    }
 }

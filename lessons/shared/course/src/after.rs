@@ -58,6 +58,8 @@ pub enum Drawn {
     Same,
     /// It is another one.
     Other,
+    /// It was drawn, and no reference lies in the repository.
+    Alone,
 }
 
 impl Drawn {
@@ -67,6 +69,7 @@ impl Drawn {
             Self::No => "not drawn yet",
             Self::Before => "drawn before your last change",
             Self::Same => "the same as the reference, byte for byte",
+            Self::Alone => "drawn; no reference gives it away",
             Self::Other => "differs from the reference: compare the two",
         }
     }
@@ -86,6 +89,7 @@ pub fn picture(root: &Path, lesson: &Lesson, exercise: &Exercise, name: &str) ->
         (Err(_), _) => Drawn::No,
         (Ok(_), _) if saved(&own) < saved(&root.join(lesson.path(exercise))) => Drawn::Before,
         (Ok(own), Ok(reference)) if own == reference => Drawn::Same,
+        (Ok(_), Err(_)) => Drawn::Alone,
         _ => Drawn::Other,
     };
     Picture {
@@ -141,13 +145,16 @@ fn heading_after<'a>(text: &'a str, id: &str) -> Option<&'a str> {
     None
 }
 
+/// The line, from 1, of a lesson's text that asks for an exercise.
+pub fn line_that_asks(text: &str, id: &str) -> Option<usize> {
+    text.lines().position(|line| asks_for(line, id)).map(|index| index + 1)
+}
+
 /// Whether a line holds `exercise 1.2` and not only `exercise 1.21`.
 fn asks_for(line: &str, id: &str) -> bool {
-    let line = line.to_lowercase();
-    let after = line.split(&format!("exercise {id}")).skip(1);
-    after
-        .into_iter()
-        .any(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+    let (line, wanted) = (line.to_lowercase(), format!("exercise {id}"));
+    let mut after = line.split(&wanted).skip(1);
+    after.any(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// The anchor that GitHub gives a heading.
@@ -182,12 +189,9 @@ mod tests {
             let after = after(root, lesson, exercise, &[]);
             assert!(after.read.contains('#'), "{}: {}", exercise.id, after.read);
             for picture in after.pictures {
-                assert!(
-                    root.join(&picture.reference).is_file(),
-                    "{}: {}",
-                    exercise.id,
-                    picture.reference
-                );
+                // The pictures of the case would give it away: they have no reference.
+                let drawn_by = picture.reference.replace(".png", ".rs");
+                assert!(root.join(&drawn_by).is_file(), "{}: {drawn_by}", exercise.id);
             }
         }
     }
