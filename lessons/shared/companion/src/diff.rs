@@ -52,7 +52,7 @@ pub fn diff(root: &Path, lesson: &Lesson, exercise: &Exercise) -> Result<Diff> {
     let (yours, reference) = (lesson.path(exercise), lesson.solution_path(exercise));
     let (mine, theirs) = (read(root, &yours)?, read(root, &reference)?);
     let pair = |name: String| {
-        let code = |source| text(source, &name).map(code_only).unwrap_or_default();
+        let code = |source| text(source, &name).map(code_only).map(outdented).unwrap_or_default();
         let rows = rows(&code(&mine), &code(&theirs));
         Pair { name, rows }
     };
@@ -62,6 +62,14 @@ pub fn diff(root: &Path, lesson: &Lesson, exercise: &Exercise) -> Result<Diff> {
         reference,
         pairs,
     })
+}
+
+/// A function of a type as if it stood alone: its first line has no indentation, and the others lose that of the last.
+fn outdented(function: String) -> String {
+    let last = function.lines().last().unwrap_or_default();
+    let indent = &last[..last.len() - last.trim_start().len()];
+    let lines = function.lines().map(|line| line.strip_prefix(indent).unwrap_or(line));
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// The lines of two texts side by side.
@@ -117,6 +125,12 @@ mod tests {
             ("", "e", false),
         ];
         assert_eq!(found, expected.map(|(a, b, same)| (a.to_string(), b.to_string(), same)));
+    }
+
+    #[test]
+    fn a_function_of_a_type_loses_the_indentation_of_its_block() {
+        let function = "fn f() {\n        1\n    }\n".to_string();
+        assert_eq!(outdented(function), "fn f() {\n    1\n}\n");
     }
 
     #[test]

@@ -105,12 +105,14 @@ pub fn look(standing: &Standing) -> (char, Style, String) {
 
 /// All exercises, a line each.
 pub fn list(entries: &[Entry]) {
+    let titles = entries.iter().map(|entry| entry.exercise.title.chars().count());
+    let title = titles.max().unwrap_or(0);
     for entry in entries {
         let Entry { exercise, standing, .. } = entry;
         let (mark, style, words) = look(standing);
         let kind = if exercise.core { "core" } else { "further" };
         anstream::println!(
-            "{style}{mark}{style:#} {:<5} {:<44} {kind:<8} {:>3} min  {style}{words}{style:#}",
+            "{style}{mark}{style:#} {:<5} {:<title$} {kind:<8} {:>3} min  {style}{words}{style:#}",
             exercise.id,
             exercise.title,
             exercise.minutes

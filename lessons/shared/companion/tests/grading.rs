@@ -1,38 +1,37 @@
 //! `next`, `progress` and `watch` with a stand-in for the grader: a shell script instead of a compilation.
 #![cfg(unix)]
 
+mod common;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use common::{Checkout, succeeds, text};
 use course::report::{Outcome, Report, Totals, Verdict};
 use serde_json::Value;
 
-/// An empty folder of this name.
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
 /// The program with this shell script as its grader; `$1` is the lesson.
-fn lesson(folder: &Path, script: &str, arguments: &[&str]) -> Command {
-    let grader = folder.join("grader.sh");
+fn lesson(checkout: &Checkout, script: &str, arguments: &[&str]) -> Command {
+    let grader = checkout.0.join("grader.sh");
     fs::write(&grader, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(&grader, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lesson"));
+    let mut command = checkout.lesson(arguments);
+    command.env("LESSON_GRADER", &grader);
     command
-        .args(arguments)
-        .env("LESSON_GRADER", &grader)
-        .env("NO_COLOR", "1");
-    command
+}
+
+/// A checkout in which something is written for every exercise.
+fn folder(name: &str) -> Checkout {
+    let checkout = Checkout::new(name);
+    checkout.write_all();
+    checkout
 }
 
 /// A grader that reports every exercise as `verdict` says, and fails, as graders do while something is open.
-fn reports(folder: &Path, verdict: impl Fn(&course::Exercise) -> Verdict) -> String {
+fn reports(folder: &Checkout, verdict: impl Fn(&course::Exercise) -> Verdict) -> String {
     for lesson in course::lessons() {
         let outcome = |exercise: &course::Exercise| Outcome {
             id: exercise.id.clone(),
@@ -51,24 +50,9 @@ fn reports(folder: &Path, verdict: impl Fn(&course::Exercise) -> Verdict) -> Str
             exercises: lesson.exercises.iter().map(outcome).collect(),
             totals: Totals::default(),
         };
-        fs::write(folder.join(&lesson.package), serde_json::to_string(&report).unwrap()).unwrap();
+        fs::write(folder.0.join(&lesson.package), serde_json::to_string(&report).unwrap()).unwrap();
     }
-    format!("cat {}/$1; exit 1", folder.display())
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-#[track_caller]
-fn succeeds(output: &Output) -> String {
-    assert!(
-        output.status.success(),
-        "{}{}",
-        text(&output.stdout),
-        text(&output.stderr)
-    );
-    text(&output.stdout)
+    format!("cat {}/$1; exit 1", folder.0.display())
 }
 
 #[test]
@@ -86,7 +70,16 @@ fn next_is_the_first_core_exercise_that_does_not_pass() {
         _ => Verdict::NotStarted,
     });
     let printed = succeeds(&lesson(&folder, &script, &["next"]).output().unwrap());
-    assert!(printed.starts_with(&format!("{second} {}", core[1].title)), "{printed}");
+    assert!(
+        printed.contains("Next: 1.1") && printed.contains("not graded yet"),
+        "{printed}"
+    );
+    succeeds(&lesson(&folder, &script, &["progress"]).output().unwrap());
+    let printed = succeeds(&lesson(&folder, &script, &["next"]).output().unwrap());
+    assert!(
+        printed.contains(&format!("Next: {second} {}", core[1].title)),
+        "{printed}"
+    );
     assert!(
         printed.contains(&format!("about {} minutes", core[1].minutes)),
         "{printed}"
@@ -112,6 +105,7 @@ fn after_the_core_exercises_come_the_further_ones_and_then_the_end() {
             Verdict::NotStarted
         }
     });
+    succeeds(&lesson(&folder, &script, &["progress"]).output().unwrap());
     let printed = succeeds(&lesson(&folder, &script, &["next"]).output().unwrap());
     let further = course::lessons()[0]
         .exercises
@@ -124,8 +118,9 @@ fn after_the_core_exercises_come_the_further_ones_and_then_the_end() {
     );
 
     let script = reports(&folder, |_| Verdict::Passed);
+    succeeds(&lesson(&folder, &script, &["progress", "--again"]).output().unwrap());
     let printed = succeeds(&lesson(&folder, &script, &["next"]).output().unwrap());
-    assert!(printed.starts_with("Every exercise passes."), "{printed}");
+    assert!(printed.contains("Every exercise is done."), "{printed}");
 }
 
 #[test]
@@ -162,14 +157,14 @@ fn progress_counts_core_and_further_exercises_apart() {
 }
 
 /// Lesson 01 passes but for a mistake in 1.2; lesson 02 does not compile.
-fn a_mixed_class(folder: &Path) -> String {
+fn a_mixed_class(folder: &Checkout) -> String {
     let script = reports(folder, |exercise| match exercise.id.as_str() {
         "1.2" => Verdict::Mistake,
         _ => Verdict::Passed,
     });
     format!(
         "[ $1 = lesson02 ] && echo 'error: expected `;`' >&2 && exit 101\necho $@ >> {}/log\n{script}",
-        folder.display()
+        folder.0.display()
     )
 }
 
@@ -184,7 +179,7 @@ fn the_report_has_each_exercise_with_seed_points_and_totals_over_all_lessons() {
     );
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["seed"], 4711);
-    let log = fs::read_to_string(folder.join("log")).unwrap();
+    let log = fs::read_to_string(folder.0.join("log")).unwrap();
     assert!(log.contains("lesson01 --json --seed 4711"), "{log}");
 
     let all = || course::lessons().iter().flat_map(|lesson| &lesson.exercises);
@@ -224,7 +219,7 @@ fn a_lesson_that_does_not_compile_costs_only_itself() {
 fn a_gradescope_report_keeps_to_the_published_format() {
     let folder = folder("gradescope");
     let script = a_mixed_class(&folder);
-    let out = folder.join("results.json");
+    let out = folder.0.join("results.json");
     let arguments = [
         "report",
         "--format",
@@ -304,7 +299,7 @@ fn points_are_a_line_per_exercise_and_a_total() {
 fn a_lesson_that_does_not_compile_shows_the_compilers_words() {
     let folder = folder("broken");
     let script = "echo 'error[E0308]: mismatched types' >&2; exit 101";
-    for command in ["next", "progress"] {
+    for command in ["progress"] {
         let output = lesson(&folder, script, &[command]).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{command}");
         assert!(
@@ -346,7 +341,7 @@ fn count(log: &Path) -> usize {
 #[test]
 fn watch_grades_again_at_each_save_and_only_then() {
     let folder = folder("watch");
-    let (source, log, printed) = (folder.join("src"), folder.join("log"), folder.join("printed"));
+    let (source, log, printed) = (folder.0.join("watched"), folder.0.join("log"), folder.0.join("printed"));
     fs::create_dir(&source).unwrap();
     fs::write(source.join("lib.rs"), "fn first() {}").unwrap();
     // Reads the sources as a compiler does, and does not compile at the second run.

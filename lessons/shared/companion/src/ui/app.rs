@@ -202,8 +202,7 @@ impl App {
     /// The grader has started on the exercise at hand.
     pub fn grading(&mut self, now: Instant) {
         self.run = Run::Grading(self.entry().exercise.id.clone(), now);
-        self.panel = Panel::Verdict;
-        self.scroll = 0;
+        (self.panel, self.scroll, self.said) = (Panel::Verdict, 0, None);
     }
 
     /// The grader has finished with an exercise.

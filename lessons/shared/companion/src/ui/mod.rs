@@ -1,6 +1,8 @@
 //! The companion on the whole screen: the list of exercises, and the exercise at hand graded on each save.
 
 pub mod app;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 use std::path::Path;

@@ -153,6 +153,7 @@ fn status(app: &App, theme: Theme, now: Instant) -> Line<'static> {
     match &app.run {
         Run::Grading(id, start) => Line::from(format!("grading {id} … {} s", since(*start))),
         Run::Drawing(start) => Line::from(format!("drawing … {} s", since(*start))),
+        _ if app.screen == Screen::List => Line::default(),
         Run::Graded(id, took) => Line::styled(
             format!("graded {id} in {:.1} s; waiting for a save", took.as_secs_f64()),
             DIM,
