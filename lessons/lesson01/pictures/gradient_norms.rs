@@ -12,7 +12,7 @@ use super::random::normal;
 pub fn draw(_: &Material) -> Result<Figure> {
     const BLOCKS: usize = 50;
     const SHAPE: [usize; 4] = [4, 16, 8, 8];
-    let [_, channels, _, _] = SHAPE;
+    let [batch, channels, height, width] = SHAPE;
     let designs = [
         (
             "plain",
@@ -43,10 +43,12 @@ pub fn draw(_: &Material) -> Result<Figure> {
             },
         ),
     ];
-    let mut figure = Figure::new("The gradient on its way back through 100 layers").caption(
-        "Your gradient_norms (1.9): 50 blocks of two 3×3 convolutions, 16 channels, 8×8, 4 random images, before any \
-         training. Norm of the loss's gradient after each block, divided by that after the last. Kernels are normal with \
-         variance 2 / (9·16) on the left (He), half of that on the right.",
+    let mut figure = Figure::new(format!("The gradient on its way back through {} layers", 2 * BLOCKS)).caption(
+        format!(
+            "Your gradient_norms (1.9): {BLOCKS} blocks of two 3×3 convolutions, {channels} channels, {height}×{width}, \
+             {batch} random images, before any training. Norm of the loss's gradient after each block, divided by that after \
+             the last. Kernels are normal with variance 2 / (9·{channels}) on the left (He), half of that on the right.",
+        ),
     );
     for (title, gain) in [("variance 2 / fan-in", 2.0), ("variance 1 / fan-in", 1.0)] {
         let mut random = ChaCha8Rng::seed_from_u64(1);
@@ -59,7 +61,7 @@ pub fn draw(_: &Material) -> Result<Figure> {
         let output_gradient = normal(&mut random, SHAPE, 1.0)?;
         let mut chart = Chart::new()
             .title(title)
-            .x_label("block, from the image (1) to the loss (50)")
+            .x_label(format!("block, from the image (1) to the loss ({BLOCKS})"))
             .y_label("gradient norm, relative to the last block")
             .log_y()
             .y_range(1e-19..=1e9);

@@ -44,11 +44,21 @@ pub fn draw(_: &Material) -> Result<Figure> {
             palette::series(index),
         );
     }
+    let names = |fits: fn(f32) -> bool| -> Vec<String> {
+        let those = fields.iter().filter(|(_, field)| fits(field.size as f32));
+        those.map(|(name, field)| format!("{name} ({})", field.size)).collect()
+    };
+    let beyond = names(|size| size > SIDE);
     Ok(Figure::new("How much of the image a unit sees")
-        .caption(
-            "ResNet-18 on 224×224, by your receptive_field (1.8). The squares, from the inside: conv1, maxpool, layer1 \
-             to layer3; the field of layer4, 435 pixels wide, reaches beyond the image on all sides.",
-        )
+        .caption(format!(
+            "{} on {SIDE}×{SIDE}, by your receptive_field (1.8). The squares, from the inside: {}.{}",
+            config.name(),
+            names(|size| size <= SIDE).join(", "),
+            beyond
+                .iter()
+                .map(|name| format!(" The field of {name} reaches beyond the image."))
+                .collect::<String>(),
+        ))
         .panel(panel)
         .panel(
             Chart::over(fields.iter().map(|(name, _)| name.as_str()))

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use candle_core::Tensor;
-use draw::{Chart, Figure, Series};
+use draw::{Chart, Figure, Series, grouped};
 use lesson02::Peaks;
 use studio::Material;
 
@@ -13,6 +13,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
     const NORM: &str = "layer2.0.bn1";
     const LOWERED: [f64; 4] = [0.0, 2.0, 4.0, 6.0];
     let images = many(material) / 2;
+    let seen = grouped(images as usize);
     let layers = &LAYERS[1..];
     let sites = [layers, &[NORM]].concat();
     let mut places: Vec<Watch> = layers.iter().map(|_| Watch::new()).collect();
@@ -35,23 +36,23 @@ pub fn draw(material: &Material) -> Result<Figure> {
         Chart::new()
             .title(title)
             .x_label("images seen")
-            .y_label(format!("share of the {what} that never fired so far"))
+            .y_label(format!("share of {what} still silent"))
             .log_x()
-            .y_range(0.0..=1.0)
     };
-    let mut single = chart("every place of every channel", "places");
+    // So that the last few places show, too.
+    let mut single = chart("every place of every channel", "places").log_y();
     for (site, watch) in layers.iter().zip(places) {
-        single = single.series(watch.series(site.to_string())?);
+        single = single.series(watch.until_none(site)?);
     }
-    let mut damaged = chart("channels behind layer2.0.bn1", "channels");
+    let mut damaged = chart(&format!("channels behind {NORM}"), "channels").y_range(0.0..=1.0);
     for (lowered, watch) in LOWERED.into_iter().zip(channels) {
         damaged = damaged.series(watch.series(format!("bias − {lowered}"))?);
     }
     Ok(Figure::new("Silent so far, or dead?")
         .caption(format!(
-            "{}, {images} {}; units whose largest activation is not above 0, by your Peaks (2.5), after each image. Left: \
+            "{}, {seen} {}; units whose largest activation is not above 0, by your Peaks (2.5), after each image. Left: \
              each place counted as a unit of its own. Right: channels of {NORM} after the ReLU behind it, if all its biases \
-             were lowered. The legend says how many are left at the end.",
+             were lowered. The legends say how many are left, or after how many images none was.",
             material.network_name(),
             material.data_name(),
         ))
@@ -88,8 +89,25 @@ impl Watch {
         Ok(())
     }
 
+    /// How the share falls, and how many are left.
     fn series(self, name: String) -> Result<Series> {
         let left = self.peaks.dead()?.len();
         Ok(Series::new(format!("{name}: {left} left"), self.silent))
+    }
+
+    /// How the share falls until none is silent, and when that was; a logarithmic axis has no 0.
+    fn until_none(self, name: &str) -> Result<Series> {
+        let left = grouped(self.peaks.dead()?.len());
+        let still: Vec<_> = self
+            .silent
+            .iter()
+            .copied()
+            .take_while(|(_, share)| *share > 0.0)
+            .collect();
+        let name = match self.silent.get(still.len()) {
+            Some((images, _)) => format!("{name}: none after {images}"),
+            None => format!("{name}: {left} left"),
+        };
+        Ok(Series::new(name, still))
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use candle_core::DType;
-use draw::{Chart, Figure, Series};
+use draw::{Chart, Figure, Series, grouped};
 use lesson02::Histogram;
 use studio::Material;
 
@@ -12,6 +12,7 @@ use super::sites::relus;
 pub fn draw(material: &Material) -> Result<Figure> {
     const BINS: usize = 48;
     let images = many(material) / 8;
+    let seen = grouped(images as usize);
     let relus = relus(material.network());
     let shown: Vec<_> = relus
         .iter()
@@ -56,7 +57,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
             .series(Series::histogram("values", edges, percent)?))
     };
     let mut figure = Figure::new("Before and after the ReLU").caption(format!(
-        "{}, {images} {}; {BINS} bins, by your Histogram (2.6). Upper row: before the last ReLU of the stem and of each \
+        "{}, {seen} {}; {BINS} bins, by your Histogram (2.6). Upper row: before the last ReLU of the stem and of each \
          layer; lower row: after it. Everything below zero has moved into the one bin that begins at 0.",
         material.network_name(),
         material.data_name(),

@@ -11,6 +11,7 @@ mod images;
 mod jet;
 mod maps;
 mod scales;
+mod scaling;
 mod sites;
 mod sparsity;
 mod statistics;

@@ -1,7 +1,7 @@
 //! 2.4: are early layers denser?
 
 use anyhow::Result;
-use draw::{Chart, Figure, Series, Table, palette};
+use draw::{Chart, Figure, Series, Table, grouped};
 use lesson02::sparsity;
 use resnet::ResNet;
 use studio::Material;
@@ -11,6 +11,7 @@ use super::sites::{relus, short};
 
 pub fn draw(material: &Material) -> Result<Figure> {
     let images = many(material) / 4;
+    let seen = grouped(images as usize);
     let network = material.network();
     let relus = relus(network);
     let outputs: Vec<&str> = relus.iter().map(|(_, after)| after.as_str()).collect();
@@ -30,28 +31,30 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let untrained = shares(material, &untrained, images, &sites)?;
 
     let names = || outputs.iter().map(|site| short(site));
-    let mut chart = Chart::over(names())
-        .title("sparsity over depth")
-        .x_label("block, from the image to the answer")
-        .y_label("share of zeros")
-        .y_range(0.0..=1.0);
     let mut table = Table::new(std::iter::once("% zeros".to_string()).chain(names()));
-    let (blocks, first) = (outputs.len(), 0);
-    for (name, found, from, color) in [
-        ("trained, after the block", &trained, first, palette::BLUE),
-        ("trained, inside the block", &trained, blocks, palette::VERMILLION),
-        ("untrained, after the block", &untrained, first, palette::BLUE),
-        ("untrained, inside the block", &untrained, blocks, palette::VERMILLION),
-    ] {
-        let shares = || found[from..from + blocks].iter().map(|(layer, _)| *layer);
-        let curve = Series::over_index(name, shares()).color(color);
-        let is_trained = name.starts_with("trained");
-        chart = chart.series(if is_trained { curve.markers() } else { curve.dashed() });
-        let percent = shares().map(|share| format!("{:.1}", 100.0 * share));
-        table = table.row(std::iter::once(name.to_string()).chain(percent));
+    let mut charts = vec![];
+    let blocks = outputs.len();
+    for (place, from) in [("after the block", 0), ("inside the block", blocks)] {
+        let mut chart = Chart::over(names())
+            .title(place)
+            .x_label("block, from the image to the answer")
+            .y_label("share of zeros")
+            .y_range(0.0..=1.0);
+        for (network, found) in [("trained", &trained), ("untrained", &untrained)] {
+            let shares = || found[from..from + blocks].iter().map(|(layer, _)| *layer);
+            let curve = Series::over_index(network, shares());
+            chart = chart.series(if network == "trained" {
+                curve.markers()
+            } else {
+                curve.dashed()
+            });
+            let percent = shares().map(|share| format!("{:.1}", 100.0 * share));
+            table = table.row(std::iter::once(format!("{network}, {place}")).chain(percent));
+        }
+        charts.push(chart);
     }
     let mut ranks = Chart::new()
-        .title("trained, channels of a site, sorted")
+        .title("trained: channels of a site, sorted")
         .x_label("share of the site's channels")
         .y_label("sparsity of the channel")
         .y_range(0.0..=1.0);
@@ -70,16 +73,17 @@ pub fn draw(material: &Material) -> Result<Figure> {
     }
     Ok(Figure::new("How much of each layer is zero")
         .caption(format!(
-            "{}, {images} {}; exact zeros after the ReLU of the stem and after both ReLUs of each block, by your sparsity \
+            "{}, {seen} {}; exact zeros after the ReLU of the stem and after both ReLUs of each block, by your sparsity \
              (2.4). The untrained network has the same architecture and random weights.",
             material.network_name(),
             material.data_name(),
         ))
-        .panel(chart)
+        .panels(charts)
         .panel(ranks)
         .next_row()
         .panel(table)
-        .width(1100))
+        .columns(3)
+        .width(1300))
 }
 
 /// Share of zeros at each site over images, and per channel: 2.4 on batches.

@@ -1,7 +1,7 @@
 //! 2.3: mean, standard deviation, minimum and maximum over depth, as a table and as curves.
 
 use anyhow::Result;
-use draw::{Chart, Figure, Series, Table};
+use draw::{Chart, Figure, Series, Table, grouped};
 use lesson02::{Statistics, Summary};
 use studio::Material;
 
@@ -10,6 +10,7 @@ use super::sites::{relus, short};
 
 pub fn draw(material: &Material) -> Result<Figure> {
     let images = many(material);
+    let seen = grouped(images as usize);
     let relus = relus(material.network());
     let sites: Vec<&str> = relus.iter().map(|(_, after)| after.as_str()).collect();
     let mut all = vec![Statistics::new(); sites.len()];
@@ -26,8 +27,8 @@ pub fn draw(material: &Material) -> Result<Figure> {
         let number = |value: f64| format!("{value:.3}");
         table = table.row([
             site.to_string(),
-            s.count.to_string(),
-            s.not_finite.to_string(),
+            grouped(s.count),
+            grouped(s.not_finite),
             number(s.mean),
             number(s.std),
             number(s.min),
@@ -36,7 +37,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
     }
     Ok(Figure::new("Activations over depth, in numbers")
         .caption(format!(
-            "{}, {images} {}; after the ReLU of the stem and of each block, by your Statistics (2.3). The standard \
+            "{}, {seen} {}; after the ReLU of the stem and of each block, by your Statistics (2.3). The standard \
              deviation is divided by n.",
             material.network_name(),
             material.data_name(),

@@ -19,29 +19,56 @@ pub fn draw(material: &Material) -> Result<Figure> {
         wobble: Wobble { jitter: 8, ..STILL },
         ..PLAIN
     };
+    // Title, the words of the caption, the recipe.
     let recipes = [
-        ("none", PLAIN),
-        ("total variation", penalized),
-        ("blur", blurred),
-        ("jitter", jitter),
-        ("all, with l2 and turns", CAREFUL),
-        ("waves", WAVES),
+        ("none", "plain ascent on pixels with nothing against noise", PLAIN),
+        ("total variation", "total variation taken off (3.3)", penalized),
+        ("blur", "blurred after each step (3.3)", blurred),
+        ("jitter", "rolled before each step (3.4)", jitter),
+        (
+            "all, with l2 and turns",
+            "all of it with l2, rotation and scale (3.3, 3.4)",
+            CAREFUL,
+        ),
+        (
+            "waves",
+            "waves and decorrelated colours (3.6) with Adam, moved, total variation",
+            WAVES,
+        ),
     ];
+    let (drawn, waiting): (Vec<_>, Vec<_>) = recipes.into_iter().partition(|(_, _, recipe)| recipe.can_be_made());
     let site = before_relu(material.network(), "layer3")?;
     let channel = within(material, &site, 20)?;
     let mut figure = Figure::new("From noise to a picture").columns(3).width(876);
-    for (name, recipe) in recipes.iter().filter(|(_, recipe)| recipe.can_be_made()) {
+    for (name, _, recipe) in &drawn {
         let (image, _) = optimum(material, &site, channel, recipe, side(material))?;
         let reached = value(material, &image, &site, channel)?;
         let panel = ImagePanel::new(&image.get(0)?)?.title(*name);
         figure = figure.panel(panel.note(format!("objective {reached:.2}")));
     }
-    Ok(figure.caption(format!(
-        "{}, {site}, channel {channel}, {} steps each. Plain ascent on pixels with nothing against noise; total variation or \
-         blur (3.3); jitter (3.4); all of it with l2, rotation and scale; waves and decorrelated colours (3.6) with Adam, \
-         moved, total variation. {side}×{side} pixels.",
+    let list = |recipes: &[(&str, &str, Recipe)]| -> String {
+        let words = recipes.iter().map(|(name, words, _)| format!("{name}: {words}"));
+        words.collect::<Vec<_>>().join("; ")
+    };
+    let mut caption = format!(
+        "{}, {site}, channel {channel}, {} steps each, {side}×{side} pixels. {}.",
         material.network_name(),
         ASCENT.steps,
+        upper(&list(&drawn)),
         side = side(material)
-    )))
+    );
+    if !waiting.is_empty() {
+        let names: Vec<_> = waiting.iter().map(|(name, _, _)| *name).collect();
+        let waits = format!("waiting for 3.4 or 3.6: {}", names.join(", "));
+        caption += &format!(" {}.", upper(&waits));
+        material.remark(waits);
+    }
+    Ok(figure.caption(caption))
+}
+
+/// With a capital letter.
+fn upper(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
 }

@@ -13,7 +13,7 @@ use super::unit::{before_relu, spread, value, within};
 
 pub fn draw(material: &Material) -> Result<Figure> {
     const DIVERSITY: f64 = 20.0;
-    let recipe = Recipe::best();
+    let recipe = Recipe::best(material);
     let network = material.network();
     let site = before_relu(network, "layer3")?;
     let channel = within(material, &site, 5)?;

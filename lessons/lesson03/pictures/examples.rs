@@ -11,7 +11,7 @@ use super::unit::{before_relu, optimum, value, within};
 
 pub fn draw(material: &Material) -> Result<Figure> {
     const COUNT: u64 = 1000;
-    let recipe = Recipe::best();
+    let recipe = Recipe::best(material);
     const UNITS: [(&str, usize); 4] = [("layer3", 20), ("layer3", 5), ("layer4", 3), ("layer4", 40)];
     let mut figure = Figure::new(format!("What units want, and the best of {COUNT} images"))
         .columns(6)

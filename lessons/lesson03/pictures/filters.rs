@@ -27,7 +27,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
         objective: &each,
         scale: 1.0,
     };
-    let best = Recipe::best();
+    let best = Recipe::best(material);
     let recipe = Recipe {
         total_variation: 0.5,
         start: 0.3, // enough for every filter to answer somewhere

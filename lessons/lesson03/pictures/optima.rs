@@ -15,7 +15,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
         ("layer3", [5, 20]),
         ("layer4", [3, 40]),
     ];
-    let recipe = Recipe::best();
+    let recipe = Recipe::best(material);
     let mut figure = Figure::new("What channels want, from layer to layer")
         .columns(4)
         .width(WIDTH_OF_FOUR);

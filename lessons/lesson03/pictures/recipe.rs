@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use candle_core::{Device, Tensor};
 use lesson03::{Optimizer, Settings, Wobble, paint, roll, turn};
 use scenes::COLOUR_AXES;
+use studio::Material;
 
 /// How an image is made.
 #[derive(Clone, Copy, PartialEq)]
@@ -22,9 +23,18 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// The best of those whose exercises are done: waves if 3.4 and 3.6 are.
-    pub fn best() -> Self {
-        [WAVES, SOFT].into_iter().find(Self::can_be_made).unwrap_or(PLAIN)
+    /// The best of those whose exercises are done, waves if 3.4 and 3.6 are; otherwise the terminal says what it waits for.
+    pub fn best(material: &Material) -> Self {
+        let best = [WAVES, SOFT].into_iter().find(Self::can_be_made).unwrap_or(PLAIN);
+        if let Some(waits) = best.waits() {
+            material.remark(waits);
+        }
+        best
+    }
+
+    /// Which exercises would make a better picture, if any: "made of pixels; waves need 3.4 and 3.6".
+    fn waits(&self) -> Option<&'static str> {
+        (!self.waves).then_some("made of pixels; waves need 3.4 and 3.6")
     }
 
     /// Are the exercises beyond the core that it needs done?
@@ -59,8 +69,9 @@ impl Recipe {
         } else {
             ""
         };
+        let waits = self.waits().map_or(String::new(), |waits| format!("; {waits}"));
         let Settings { steps, optimizer, .. } = self.settings;
-        format!("{what}, {steps} steps of {optimizer:?} (3.5){moved}{penalty}{blur}")
+        format!("{what}, {steps} steps of {optimizer:?} (3.5){moved}{penalty}{blur}{waits}")
     }
 }
 

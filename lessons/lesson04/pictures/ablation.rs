@@ -2,14 +2,14 @@
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use draw::{Chart, Figure};
+use draw::{Chart, Figure, Series};
 use lesson04::{Effect, PENALTY, Standardizer, effect, fit_probe, random_rotation, without_direction, without_units};
 use resnet::ResNet;
 use scenes::Colour;
 use studio::{Batch, Material};
 
 use super::images::{SITES, gather, normalized, select};
-use super::probes::{TEST_SHARE, accuracy, properties, share_of_commonest};
+use super::probes::{TEST_SHARE, accuracy, bars, properties, share_of_commonest};
 
 pub fn draw(material: &Material) -> Result<Figure> {
     material.needs_scenes("it knows what was drawn")?;
@@ -19,7 +19,8 @@ pub fn draw(material: &Material) -> Result<Figure> {
         "{}, layer4. Left: unit {unit} answers most to the class {name}. Its outgoing weights in fc were set to 0 in a copy \
          of the network: a probe (4.4) on this one unit tells {name} from the others equally well, but taking the unit out \
          (4.9) no longer changes a logit. Right: one direction taken out at each site, {REMOVED_ON} scenes: that of your \
-         probe for {name}, that of your probe for red, and a random one.",
+         probe for {name}, that of your probe for red, and {RANDOM} random ones: their mean, and from the least to the most \
+         effective.",
         material.network_name(),
         name = material.class_name(class),
     );
@@ -34,6 +35,8 @@ pub fn draw(material: &Material) -> Result<Figure> {
 
 /// Scenes on which something is taken out.
 const REMOVED_ON: u64 = 200;
+/// Random directions at each site: one alone may be an odd one.
+const RANDOM: usize = 10;
 
 /// The unit of layer4 whose mean activation differs most, in its own deviations, between one class and all others.
 fn strongest_unit(material: &Material) -> Result<(usize, usize)> {
@@ -83,7 +86,7 @@ fn read_and_used(material: &Material, unit: usize, class: usize) -> Result<[Char
     Ok([
         Chart::over(names)
             .title(format!("can be read from unit {unit}"))
-            .bars("accuracy", read)
+            .series(bars("accuracy", &read))
             .level("majority", share)
             .y_label("accuracy of a probe")
             .with_numbers(),
@@ -116,27 +119,38 @@ fn directions(material: &Material, class: usize) -> Result<Chart> {
     let scene = |batch: &Batch| batch.rendered.iter().map(|one| one.scene.clone()).collect();
     let (rows, scenes) = gather(material, network, 1000, &SITES, 1, scene)?;
     let tasks = properties(&scenes);
+    let change = |site: &str, direction: &Tensor| -> Result<f64> {
+        let without = |images: &Tensor| without_direction(network, images, site, direction);
+        Ok(effects(material, network, without)?.logit_change)
+    };
     let mut chart = Chart::over(SITES).title("one direction taken out");
     for (name, task, label) in [
-        (material.class_name(class), Some(&tasks[0]), class),
-        ("red", Some(&tasks[1]), Colour::Red.index()),
-        ("random", None, 0),
+        (material.class_name(class), &tasks[0], class),
+        ("red", &tasks[1], Colour::Red.index()),
     ] {
         let mut heights = vec![];
         for (site, rows) in SITES.iter().zip(&rows) {
             let scale = Standardizer::fit(rows)?;
-            let direction = match task {
-                // A probe reads x/σ, so the direction among the activations is w/σ.
-                Some(task) => {
-                    let probe = fit_probe(&scale.apply(rows)?, &task.labels, task.classes, PENALTY)?;
-                    (probe.weights.get(label)? / &scale.deviation)?
-                }
-                None => random_rotation(rows.dim(1)?, 7)?.get(0)?,
-            };
-            let without = |images: &Tensor| without_direction(network, images, site, &direction);
-            heights.push(effects(material, network, without)?.logit_change);
+            let probe = fit_probe(&scale.apply(rows)?, &task.labels, task.classes, PENALTY)?;
+            // A probe reads x/σ, so the direction among the activations is w/σ.
+            heights.push(change(site, &(probe.weights.get(label)? / &scale.deviation)?)?);
         }
         chart = chart.bars(name, heights);
     }
+    let (mut means, mut spreads) = (vec![], vec![]);
+    for (site, rows) in SITES.iter().zip(&rows) {
+        // The rows of a random rotation are random directions.
+        let axes = random_rotation(rows.dim(1)?, 7)?;
+        let changes = (0..RANDOM)
+            .map(|axis| change(site, &axes.get(axis)?))
+            .collect::<Result<Vec<_>>>()?;
+        means.push(changes.iter().sum::<f64>() / RANDOM as f64);
+        let (least, most) = (
+            changes.iter().copied().reduce(f64::min),
+            changes.iter().copied().reduce(f64::max),
+        );
+        spreads.push((least.unwrap_or(0.0), most.unwrap_or(0.0)));
+    }
+    chart = chart.series(Series::bars("random", means).intervals(spreads));
     Ok(chart.y_label("mean |change| of a logit"))
 }

@@ -22,8 +22,8 @@ pub struct Layer {
     /// IoU of each unit with each concept, with the true masks and with those of other scenes.
     pub real: Tensor,
     pub shuffled: Tensor,
-    /// The same as `real` along random axes.
-    pub rotated: Option<Tensor>,
+    /// The same as `real` along random axes, for each rotation.
+    pub rotated: Vec<Tensor>,
 }
 
 impl Layer {
@@ -47,13 +47,9 @@ pub fn masks(rendered: &[Rendered], concepts: &[Concept]) -> Result<Tensor> {
     Ok(Tensor::stack(&masks?, 0)?)
 }
 
-/// Dissects layers (4.8) in two passes over the scenes: thresholds, then counts. `along_random_axes` as well, if wanted.
-pub fn dissect(
-    material: &Material,
-    sites: &[&str],
-    concepts: &[Concept],
-    along_random_axes: bool,
-) -> Result<Vec<Layer>> {
+/// Dissects layers (4.8) in two passes over the scenes: thresholds, then counts; along the axes of `rotations` random
+/// rotations as well.
+pub fn dissect(material: &Material, sites: &[&str], concepts: &[Concept], rotations: usize) -> Result<Vec<Layer>> {
     let network = material.network();
     let side = material.sample(0)?.pixels.dim(1)?;
     let image = Tensor::zeros((1, 3, side, side), candle_core::DType::F32, &Device::Cpu)?;
@@ -62,15 +58,16 @@ pub fn dissect(
     for (index, site) in sites.iter().enumerate() {
         let (_, units, height, width) = shapes.activation(site)?.dims4()?;
         let streaming = || Thresholds::new(height * width * DISSECTED as usize, ON);
-        let axes = random_rotation(units, index as u64)?;
-        thresholds.push((streaming()?, streaming()?, axes));
+        let seeds = (0..rotations).map(|rotation| (index + sites.len() * rotation) as u64);
+        let turned = seeds.map(|seed| Ok((streaming()?, random_rotation(units, seed)?)));
+        thresholds.push((streaming()?, turned.collect::<Result<Vec<_>>>()?));
     }
     let bar = studio::progress(2 * DISSECTED, "dissection");
     for batch in material.batches(0..DISSECTED, BATCH) {
         let trace = network.capture(&resnet::normalize(&batch?.pixels)?, sites)?;
-        for (site, (straight, turned, axes)) in sites.iter().zip(&mut thresholds) {
+        for (site, (straight, turned)) in sites.iter().zip(&mut thresholds) {
             straight.update(trace.activation(site)?)?;
-            if along_random_axes {
+            for (turned, axes) in turned {
                 turned.update(&rotated(trace.activation(site)?, axes)?)?;
             }
         }
@@ -78,22 +75,25 @@ pub fn dissect(
     }
     // The masks of other scenes count as further concepts: one pass serves both.
     let mut counts = vec![];
-    for (straight, turned, _) in &thresholds {
-        let turned = along_random_axes.then(|| Dissection::new(&turned.finish()?, concepts.len()));
+    for (straight, turned) in thresholds {
+        let turned = turned.into_iter().map(|(thresholds, axes)| {
+            let counts = Dissection::new(&thresholds.finish()?, concepts.len())?;
+            Ok((counts, axes))
+        });
         let straight = Dissection::new(&straight.finish()?, 2 * concepts.len())?;
-        counts.push((straight, turned.transpose()?));
+        counts.push((straight, turned.collect::<Result<Vec<_>>>()?));
     }
     for batch in material.batches(0..DISSECTED, BATCH) {
         let batch = batch?;
         let masks = masks(&batch.rendered, concepts)?;
         let both = Tensor::cat(&[&masks, &shuffled(&masks)?], 1)?;
         let trace = network.capture(&resnet::normalize(&batch.pixels)?, sites)?;
-        let each = counts.par_iter_mut().zip(&thresholds).zip(sites);
-        each.try_for_each(|(((straight, turned), (_, _, axes)), site)| {
+        let each = counts.par_iter_mut().zip(sites);
+        each.try_for_each(|((straight, turned), site)| {
             let activations = trace.activation(site)?;
-            let count_turned = || match turned {
-                Some(turned) => turned.update(&rotated(activations, axes)?, &masks),
-                None => Ok(()),
+            let count_turned = || {
+                let each = turned.par_iter_mut();
+                each.try_for_each(|(counts, axes)| counts.update(&rotated(activations, axes)?, &masks))
             };
             let (straight, turned) = rayon::join(|| straight.update(activations, &both), count_turned);
             straight.and(turned)
@@ -108,7 +108,10 @@ pub fn dissect(
             thresholds: straight.thresholds.clone(),
             real: iou.narrow(1, 0, concepts.len())?,
             shuffled: iou.narrow(1, concepts.len(), concepts.len())?,
-            rotated: turned.as_ref().map(Dissection::iou).transpose()?,
+            rotated: turned
+                .iter()
+                .map(|(counts, _)| counts.iou())
+                .collect::<candle_core::Result<_>>()?,
         });
     }
     Ok(layers)

@@ -51,8 +51,33 @@ pub fn over_depth(title: &str) -> Chart {
         .y_range(0.0..=1.02)
 }
 
+/// A share of test images, with an interval of 95 %.
+pub struct Share {
+    pub share: f64,
+    pub interval: (f64, f64),
+}
+
+impl Share {
+    /// `correct` of `total`, with Wilson's interval.
+    fn new(correct: usize, total: usize) -> Self {
+        const Z: f64 = 1.96;
+        let (n, share) = (total as f64, correct as f64 / total as f64);
+        let middle = (share + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
+        let half = Z / (1.0 + Z * Z / n) * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
+        Self {
+            share,
+            interval: (middle - half, middle + half),
+        }
+    }
+}
+
+/// Bars for shares, with their intervals.
+pub fn bars(name: &str, shares: &[Share]) -> Series {
+    Series::bars(name, shares.iter().map(|share| share.share)).intervals(shares.iter().map(|share| share.interval))
+}
+
 /// Accuracy of a probe (4.3, 4.4) that learns from the first rows and is asked about the rest.
-pub fn accuracy(features: &Tensor, labels: &[usize], classes: usize) -> Result<f64> {
+pub fn accuracy(features: &Tensor, labels: &[usize], classes: usize) -> Result<Share> {
     let trained = labels.len() - (TEST_SHARE * labels.len() as f64) as usize;
     let (train, test) = (
         features.narrow(0, 0, trained)?,
@@ -65,7 +90,7 @@ pub fn accuracy(features: &Tensor, labels: &[usize], classes: usize) -> Result<f
         .iter()
         .zip(&labels[trained..])
         .filter(|(guess, truth)| guess == truth);
-    Ok(correct.count() as f64 / (labels.len() - trained) as f64)
+    Ok(Share::new(correct.count(), labels.len() - trained))
 }
 
 /// The share of the test labels that are the commonest training label.

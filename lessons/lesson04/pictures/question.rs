@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use candle_core::Tensor;
-use draw::{Chart, Figure};
+use draw::{Chart, Figure, grouped};
 use lesson04::pool;
 use studio::{Batch, Material};
 
 use super::images::{BATCH, IMAGES, SITES, count, gather, untrained};
-use super::probes::{TEST_SHARE, accuracy, share_of_commonest};
+use super::probes::{TEST_SHARE, accuracy, bars, share_of_commonest};
 
 pub fn draw(material: &Material) -> Result<Figure> {
     let classes = material.network().config().classes;
@@ -33,13 +33,14 @@ pub fn draw(material: &Material) -> Result<Figure> {
         material.class_name(class)
     ))
     .caption(format!(
-        "Your probes (4.4) on averaged activations (4.1) of {}, on {}: {images} images, the last {:.0} % of them to test. \
-         pixels 8×8: the image itself, averaged in 8×8 cells. Dashed: naming the commonest answer every time.",
+        "Your probes (4.4) on averaged activations (4.1) of {}, on {}: {} images, the last {:.0} % of them to test. pixels \
+         8×8: the image itself, averaged in 8×8 cells. Thin lines: intervals of 95 %. Dashed: naming the commonest answer \
+         every time.",
         material.network_name(),
         material.data_name(),
+        grouped(images as usize),
         100.0 * TEST_SHARE,
-    ))
-    ;
+    ));
     for (title, labels, classes) in [
         (format!("a {}, or not?", material.class_name(class)), &yes, 2),
         ("which class?".to_string(), &labels, seen),
@@ -52,7 +53,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
         figure = figure.panel(
             Chart::over(sources.iter().map(|(name, _)| name.as_str()))
                 .title(title)
-                .bars("accuracy", heights)
+                .series(bars("accuracy", &heights))
                 .level("majority", share_of_commonest(&labels[..trained], &labels[trained..]))
                 .y_label("accuracy on test images")
                 .with_numbers(),

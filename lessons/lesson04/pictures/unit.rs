@@ -14,7 +14,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
     const SHOWN: usize = 6;
     material.needs_scenes("it compares with the masks of what was drawn")?;
     let concepts = Concept::all();
-    let layers = dissect(material, &["layer1", "layer3", "layer4"], &concepts, false)?;
+    let layers = dissect(material, &["layer1", "layer3", "layer4"], &concepts, 0)?;
     let mut chosen = vec![];
     for (layer, factor) in layers.iter().zip(["colour", "shape", "shape"]) {
         if let Some(found) = best_unit(layer, &concepts, factor)? {

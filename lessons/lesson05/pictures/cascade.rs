@@ -6,7 +6,7 @@ use draw::{Chart, Figure, Series};
 use lesson05::{TOP_DOWN, cascade, edges, randomized, rank_correlation, upsample};
 use studio::Material;
 
-use super::methods::all_maps;
+use super::methods::{all_maps, asked};
 
 pub fn draw(material: &Material) -> Result<Figure> {
     const SCENES: u64 = 20;
@@ -15,10 +15,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let batch = material.batches(0..SCENES, SCENES as usize).next();
     let batch = batch.ok_or_else(|| anyhow::anyhow!("no images"))??;
     let images = resnet::normalize(&batch.pixels)?;
-    let classes: Vec<u32> = match material.needs_scenes("classes") {
-        Ok(()) => batch.labels.iter().map(|&label| label as u32).collect(),
-        Err(_) => network.forward(&images)?.argmax(1)?.to_vec1()?,
-    };
+    let (classes, which) = asked(material, &images, &batch.labels)?;
     let reference = all_maps(network, &images, &classes)?;
     let networks = cascade(network, SEED)?;
     let progress = studio::progress(2 * networks.len() as u64 - 1, "randomizing");
@@ -51,12 +48,12 @@ pub fn draw(material: &Material) -> Result<Figure> {
                 .map(|step| format!("{:6.2}", step[method]))
                 .collect::<String>()
         };
-        println!(
+        material.remark(format!(
             "{name:18} cascade {}  alone {}  edges {:5.2}",
             row(&down),
             row(&alone),
             to_edges[method]
-        );
+        ));
     }
     let chart = |title: &str, steps: &[Vec<f64>], labels: Vec<String>| {
         let mut chart = Chart::over(labels)
@@ -72,10 +69,11 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let steps = std::iter::once("trained".into()).chain(from("+")).collect();
     Ok(Figure::new("Would an untrained network give the same map?")
         .caption(format!(
-            "{}, {SCENES} images of {}. Spearman's ρ (5.8) between the map of the trained network and that of one with \
-             random modules, mean over images. Left: your cascade, from the top down. Right: one module at a time. Class: the \
-             true one.",
+            "{}, {} images of {}. Spearman's ρ (5.8) between the map of the trained network and that of one with \
+             random modules, mean over images. Left: your cascade, from the top down. Right: one module at a time. Class: \
+             {which}.",
             material.network_name(),
+            batch.labels.len(),
             material.data_name()
         ))
         .panel(chart("cascading", &down, steps))

@@ -58,13 +58,13 @@ pub fn draw(material: &Material) -> Result<Figure> {
             .flat_map(|(method, _)| SITES.map(|site| format!("{method}, {site}")))
             .chain(["saliency".into(), "edges".into()]),
     ) {
-        println!(
+        material.remark(format!(
             "{name:20} pointing {:5.1} %  energy {:5.1} %",
             100.0 * pointing,
             100.0 * energy
-        );
+        ));
     }
-    println!("{:20} {:5.1} %", "area of the figure", 100.0 * area);
+    material.remark(format!("{:20} {:5.1} %", "area of the figure", 100.0 * area));
     let chart = |title: &str, of: fn(&(f64, f64, f64)) -> f64| {
         let mut chart = Chart::over(SITES).title(title).y_label("share").y_range(0.0..=1.0);
         for ((name, _), scores) in METHODS.iter().zip(scores.chunks(SITES.len())) {
@@ -78,8 +78,9 @@ pub fn draw(material: &Material) -> Result<Figure> {
     };
     Ok(Figure::new("Which layer finds the figure that was asked for?")
         .caption(format!(
-            "{}, {SCENES} scenes with two figures on 224×224, one of them asked for. Your grad_cam (5.3), \
-             grad_cam_plus_plus (5.5) and saliency (5.6), enlarged by your upsample (5.4), scored by your localization (5.7). Edges know nothing of the network.",
+            "{}, {SCENES} scenes with two figures on 224×224, one of them asked for. Your grad_cam (5.3), grad_cam_plus_plus \
+             (5.5) and saliency (5.6), enlarged by your upsample (5.4), scored by your localization (5.7). Edges know nothing \
+             of the network.",
             material.network_name()
         ))
         .panel(chart("points inside", |score| score.0))

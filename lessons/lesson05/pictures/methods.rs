@@ -4,6 +4,7 @@ use anyhow::Result;
 use candle_core::Tensor;
 use lesson05::{edges, grad_cam, grad_cam_plus_plus, guided_backprop, saliency};
 use resnet::ResNet;
+use studio::Material;
 
 pub const SITES: [&str; 4] = ["layer1", "layer2", "layer3", "layer4"];
 
@@ -23,4 +24,16 @@ pub fn all_maps(network: &ResNet, images: &Tensor, classes: &[u32]) -> Result<Ve
         ),
         ("edges", edges(images)?),
     ])
+}
+
+/// The classes that a picture asks about, and which they are, for its caption: those of the data if the network knows them,
+/// otherwise those it finds most probable.
+pub fn asked(material: &Material, images: &Tensor, labels: &[usize]) -> Result<(Vec<u32>, &'static str)> {
+    if material.knows_labels() && labels.len() == images.dim(0)? {
+        return Ok((labels.iter().map(|&label| label as u32).collect(), "the true one"));
+    }
+    Ok((
+        material.network().forward(images)?.argmax(1)?.to_vec1()?,
+        "the most probable one",
+    ))
 }

@@ -68,9 +68,8 @@ pub struct Figure {
 impl Figure {
     /// A figure with this title and no panels yet.
     pub fn new(title: impl Into<String>) -> Self {
-        let title = title.into();
         Self {
-            title,
+            title: quoted(&title.into()),
             caption: String::new(),
             width: None,
             height: None,
@@ -81,8 +80,10 @@ impl Figure {
     }
 
     /// The line below: name model, site, input and colour scale.
+    ///
+    /// What stands between backticks is drawn in quotation marks: “scenes”.
     pub fn caption(mut self, caption: impl Into<String>) -> Self {
-        self.caption = caption.into();
+        self.caption = quoted(&caption.into());
         self
     }
 
@@ -263,6 +264,17 @@ fn write(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
     }
     moved.map_err(failed)?;
     Ok(path.to_path_buf())
+}
+
+/// `text` with quotation marks in place of pairs of backticks.
+fn quoted(text: &str) -> String {
+    let mut parts = text.split('`');
+    let mut quoted = parts.next().unwrap_or_default().to_string();
+    for (part, mark) in parts.zip(['“', '”'].into_iter().cycle()) {
+        quoted.push(mark);
+        quoted += part;
+    }
+    quoted
 }
 
 fn text_height(text: &str, style: TextStyle, width: f32) -> f32 {

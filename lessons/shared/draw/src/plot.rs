@@ -12,7 +12,7 @@ use crate::axis::Axis;
 use crate::canvas::{Align, Canvas, Rect, TextStyle};
 use crate::chart::Chart;
 use crate::colormap::{Rgb, palette};
-use crate::font::{Weight, measure};
+use crate::font::{Weight, fit, measure};
 use crate::legend::Mark;
 use crate::paper::{FINER, Paper};
 use crate::series::{Series, Shape};
@@ -120,17 +120,24 @@ impl<'c, 'a> Plot<'c, 'a> {
     /// Grid lines, ticks, labels.
     fn mesh(&mut self) -> Result<()> {
         let canvas = self.canvas;
+        let (wide, high) = self.context.plotting_area().dim_in_pixel();
+        let fits = |text: &str, pixels: u32| fit(text, LABEL.size, LABEL.weight, pixels as f32 / FINER as f32);
+        let ((x, small), (y, smaller)) = (fits(&self.x.label, wide), fits(&self.y.label, high));
+        let label = TextStyle {
+            size: small.min(smaller),
+            ..LABEL
+        };
         self.context
             .configure_mesh()
             .disable_x_mesh()
             .bold_line_style(canvas.stroke(palette::LIGHT, 1.0))
             .light_line_style(canvas.color(palette::LIGHT).mix(0.0))
             .axis_style(canvas.stroke(palette::GRAY, 1.0))
-            .axis_desc_style(canvas.letters(LABEL))
+            .axis_desc_style(canvas.letters(label))
             .label_style(canvas.letters(TICK))
             .set_all_tick_mark_size(fine(TICK_MARK))
-            .x_desc(&self.x.label)
-            .y_desc(&self.y.label)
+            .x_desc(x)
+            .y_desc(y)
             .draw()
             .map_err(Error::wrap)
     }

@@ -19,18 +19,18 @@
 //! ```
 
 mod answer;
+mod bars;
 mod material;
 mod program;
 
 pub use answer::{Guess, softmax};
+pub use bars::progress;
 pub use material::{Batch, Choice, Data, Material, Sample};
 pub use program::main;
 
-use std::borrow::Cow;
 use std::fmt;
 
 use draw::Figure;
-use indicatif::{ProgressBar, ProgressStyle};
 
 /// A picture of a lesson.
 #[derive(Clone, Copy, Debug)]
@@ -61,12 +61,3 @@ impl fmt::Display for LeftOut {
 }
 
 impl std::error::Error for LeftOut {}
-
-/// A progress bar on the terminal, with the time left and room for a message; silent where the output is no terminal.
-///
-/// It disappears when it is dropped or finished.
-pub fn progress(steps: u64, what: impl Into<Cow<'static, str>>) -> ProgressBar {
-    const TEMPLATE: &str = "{prefix} {bar:30} {pos}/{len} {eta:>4} left {msg}";
-    let style = ProgressStyle::with_template(TEMPLATE).expect("a valid template");
-    ProgressBar::new(steps).with_style(style).with_prefix(what)
-}

@@ -1,7 +1,9 @@
 //! What pictures are made from: a network, images, and what is known about both.
 
+use std::cell::RefCell;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
@@ -37,20 +39,31 @@ pub struct Choice {
 }
 
 /// The network and the images of one run.
+///
+/// A picture that compares two networks asks for the other one with [`Material::beside`] and draws both in the same way:
+///
+/// ```ignore
+/// for material in [material, &material.beside("robust")?] {
+///     figure = figure.panel(optimum(material)?.title(material.network_name()));
+/// }
+/// ```
 pub struct Material {
     network: ResNet,
     network_name: String,
     is_shipped: bool,
+    knows_labels: bool,
     class_names: Vec<String>,
     images: Images,
     photo: Option<Sample>,
+    remarks: RefCell<Vec<String>>,
 }
 
 /// The images of a run.
+#[derive(Clone)]
 enum Images {
     Scenes(Sampler),
     /// The images, and the side to which they are enlarged.
-    Cifar10(Cifar10, usize),
+    Cifar10(Rc<Cifar10>, usize),
 }
 
 /// An image with what is known about it.
@@ -110,18 +123,55 @@ impl Material {
         let is_shipped = choice.weights.is_none() && choice.data == Data::Scenes;
         let images = match data {
             None => Images::Scenes(Sampler::default()),
-            Some(data) => Images::Cifar10(data, network_side(config, is_shipped)),
+            Some(data) => Images::Cifar10(Rc::new(data), network_side(config, is_shipped)),
         };
         let photo = choice.image.as_deref();
         let photo = photo.map(|path| photo_sample(path, config, is_shipped));
         Ok(Self {
             class_names: class_names(config, choice),
-            network_name: format!("{} {name}", config.name()),
+            network_name: name,
             photo: photo.transpose()?,
+            knows_labels: choice.weights.is_none(),
             is_shipped,
             images,
             network,
+            remarks: RefCell::default(),
         })
+    }
+
+    /// The same images before another network of the course, by its name: `scenes`, `robust`.
+    ///
+    /// **Errors** with [`LeftOut`] where the run is about a network of one's own, with which it cannot be compared; or if
+    /// the checkpoint cannot be loaded.
+    pub fn beside(&self, name: &str) -> Result<Self> {
+        if !self.is_shipped {
+            return Err(LeftOut(format!("it compares the shipped network with {name}")).into());
+        }
+        let network = resnet::checkpoints::shipped(name)?;
+        Ok(Self {
+            class_names: self.class_names.clone(),
+            network_name: called(network.config(), name),
+            is_shipped: true,
+            knows_labels: true,
+            images: self.images.clone(),
+            photo: self.photo.clone(),
+            network,
+            remarks: RefCell::default(),
+        })
+    }
+
+    /// Something to say in the terminal about the picture that is being drawn, e.g. which exercises would make it better.
+    pub fn remark(&self, text: impl Into<String>) {
+        let text = text.into();
+        let mut remarks = self.remarks.borrow_mut();
+        if !remarks.contains(&text) {
+            remarks.push(text);
+        }
+    }
+
+    /// What was remarked since this was last called.
+    pub(crate) fn take_remarks(&self) -> Vec<String> {
+        self.remarks.take()
     }
 
     /// The side in pixels of the images that the network knows: 128 for scenes, 32 for CIFAR's stem, 224 for ImageNet's.
@@ -130,12 +180,17 @@ impl Material {
         network_side(self.network.config(), self.is_shipped)
     }
 
+    /// Whether the network's classes are those of the data: a sample's label is then a class of the network.
+    pub fn knows_labels(&self) -> bool {
+        self.knows_labels
+    }
+
     /// The network.
     pub fn network(&self) -> &ResNet {
         &self.network
     }
 
-    /// The network in words, for captions: "ResNet-18 `scenes`".
+    /// The network in words, for captions: "ResNet-18 “scenes”".
     pub fn network_name(&self) -> &str {
         &self.network_name
     }
@@ -240,7 +295,7 @@ impl Material {
     }
 }
 
-/// A network with what it is called after its architecture.
+/// A network with what it is called.
 struct Loaded {
     network: ResNet,
     name: String,
@@ -248,21 +303,20 @@ struct Loaded {
 
 impl Loaded {
     fn new(choice: &Choice, cache: &Cache) -> Result<Self> {
-        let named = |name: &str, path: PathBuf| -> Result<Self> {
+        let loaded = |path: PathBuf, name: &dyn Fn(&Config) -> String| -> Result<Self> {
             let (network, changes) = ResNet::load_with_changes(path)?;
             if let Some(changes) = changes {
                 eprintln!("{changes}");
             }
-            Ok(Self {
-                network,
-                name: name.into(),
-            })
+            let name = name(network.config());
+            Ok(Self { network, name })
         };
         match (&choice.weights, choice.data) {
-            (None, Data::Scenes) => Ok(Self {
-                network: resnet::checkpoints::scenes()?,
-                name: "`scenes`".into(),
-            }),
+            (None, Data::Scenes) => {
+                let network = resnet::checkpoints::scenes()?;
+                let name = called(network.config(), "scenes");
+                Ok(Self { network, name })
+            }
             (None, Data::Cifar10) => {
                 let path = cache.trained().join("cifar10.safetensors");
                 if !path.is_file() {
@@ -271,14 +325,23 @@ impl Loaded {
                          makes one, `--weights FILE` takes another"
                     );
                 }
-                named("`cifar10`", path)
+                loaded(path, &|config| called(config, "cifar10"))
             }
             (Some(path), _) => match path.to_str().and_then(catalogue::weights) {
-                Some(item) if !path.exists() => named("of ImageNet", cache.weights(&item.name)?),
-                _ => named(&format!("of {}", file_name(path)), path.clone()),
+                Some(item) if !path.exists() => loaded(cache.weights(&item.name)?, &|config| {
+                    format!("{} of ImageNet", config.name())
+                }),
+                _ => loaded(path.clone(), &|config| {
+                    format!("{} of {}", config.name(), file_name(path))
+                }),
             },
         }
     }
+}
+
+/// `ResNet-18 “scenes”`: a network of the course by its name.
+fn called(config: &Config, name: &str) -> String {
+    format!("{} “{name}”", config.name())
 }
 
 /// The names of the network's classes as far as they are known.
@@ -349,6 +412,23 @@ mod tests {
         );
     }
 
+    #[test]
+    fn two_networks_see_the_same_images() {
+        let material = Material::new(None, None).unwrap();
+        let other = material.beside("case").unwrap();
+        assert_eq!(other.network_name(), "ResNet-18 “case”");
+        let image = |material: &Material| material.sample(3).unwrap().pixels.to_vec3::<f32>().unwrap();
+        assert_eq!(image(&material), image(&other));
+        let input = material.sample(3).unwrap().input().unwrap();
+        let logits = |material: &Material| material.network().forward(&input).unwrap().to_vec2::<f32>().unwrap();
+        assert_ne!(logits(&material), logits(&other));
+        assert!(material.beside("nobody").is_err());
+
+        let folder = tempfile::tempdir().unwrap();
+        let own = Material::open(&cifar10(), &cache(folder.path())).unwrap();
+        assert!(own.beside("case").err().unwrap().is::<LeftOut>());
+    }
+
     /// A cache with twelve test images and an untrained network for them.
     fn cache(folder: &Path) -> Cache {
         let cache = Cache::at(folder);
@@ -388,7 +468,7 @@ mod tests {
         assert_eq!(sample.pixels.dims(), [3, 32, 32]);
         assert_eq!(sample.name, "CIFAR-10 test image 11 (automobile)");
         assert_eq!((sample.label, sample.rendered.is_none()), (Some(1), true));
-        assert_eq!(material.network_name(), "ResNet-18 `cifar10`");
+        assert_eq!(material.network_name(), "ResNet-18 “cifar10”");
         assert_eq!(material.side(), 32);
         assert_eq!(material.data_name(), "CIFAR-10 test images");
         assert_eq!((material.class_name(9), material.image_count()), ("truck", Some(12)));
@@ -433,7 +513,7 @@ mod tests {
             assert_eq!(guess.name, real_data::CLASSES[guess.class]);
         }
         let text = material.answer_text(&sample).unwrap();
-        assert!(text.starts_with("ResNet-18 `cifar10` on CIFAR-10 test image 3 (cat):\n"));
+        assert!(text.starts_with("ResNet-18 “cifar10” on CIFAR-10 test image 3 (cat):\n"));
     }
 
     #[test]

@@ -1,32 +1,38 @@
 //! The command line of a lesson's pictures.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use clap::builder::PossibleValuesParser;
-use clap::{CommandFactory, FromArgMatches, Parser};
-
+use anyhow::bail;
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use course::panics::{self, Todo, first_line};
+use draw::Theme;
 use real_data::Cache;
 
-use crate::{Choice, Data, LeftOut, Material, Picture};
+use crate::{Choice, Data, LeftOut, Material, Picture, bars};
 
 /// The image whose classes are printed where there is no photo.
 const SHOWN_IMAGE: u64 = 7;
 
 /// Draws the pictures of a lesson from the code in this package.
+///
+/// Each is written when it is complete: after Ctrl-C those that were named are there.
 #[derive(Parser)]
 struct Arguments {
-    /// Draw only these pictures
+    /// Draw only these pictures: a name, a part of a name, or a pattern with `*` and `?`
     #[arg(value_name = "PICTURE")]
     pictures: Vec<String>,
     /// Say what there is to draw, and draw nothing
     #[arg(long)]
     list: bool,
-    /// Where the PNG files go [default: target/pictures/PACKAGE of the workspace]
+    /// Where the files go [default: target/pictures/PACKAGE of the workspace]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// On light paper, or on dark paper as NAME.dark.png
+    #[arg(long, value_enum, default_value_t)]
+    theme: Paper,
     /// Your own photo (JPEG, PNG or WebP) in the pictures that are of one image
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
@@ -38,8 +44,11 @@ struct Arguments {
     data: Data,
 }
 
-fn default_folder(package: &str) -> anyhow::Result<PathBuf> {
-    Ok(course::root()?.join("target/pictures").join(package))
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Paper {
+    #[default]
+    Light,
+    Dark,
 }
 
 /// The main function of `package`: draws every picture it can and prints the paths of the files.
@@ -47,12 +56,8 @@ fn default_folder(package: &str) -> anyhow::Result<PathBuf> {
 /// A picture whose exercise is not done yet is named and left out. The exit status is a failure if one could not be
 /// drawn for another reason.
 pub fn main(package: &'static str, pictures: &[Picture]) -> ExitCode {
-    let names = pictures.iter().map(|picture| picture.name);
-    let command = Arguments::command().name(package).mut_arg("pictures", |argument| {
-        argument.value_parser(PossibleValuesParser::new(names))
-    });
+    let command = Arguments::command().name(package);
     let arguments = Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
-
     if arguments.list {
         let width = pictures.iter().map(|picture| picture.name.len()).max().unwrap_or(0);
         for Picture { name, shows, .. } in pictures {
@@ -60,67 +65,163 @@ pub fn main(package: &'static str, pictures: &[Picture]) -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    match draw(package, pictures, arguments) {
+        Ok(exit) => exit,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn draw(package: &str, pictures: &[Picture], arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let chosen = chosen(pictures, &arguments.pictures)?;
     let choice = Choice {
         data: arguments.data,
         weights: arguments.weights,
         image: arguments.image,
     };
-    let material = match open(&choice) {
-        Ok(material) => material,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let folder = match arguments.out.map_or_else(|| default_folder(package), Ok) {
-        Ok(folder) => folder,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            return ExitCode::FAILURE;
-        }
+    let material = open(&choice)?;
+    let folder = match arguments.out {
+        Some(folder) => folder,
+        None => course::root()?.join("target/pictures").join(package),
     };
     // What went wrong is said below, in one line.
     set_hook(Box::new(|_| {}));
     let mut exit = ExitCode::SUCCESS;
-    for Picture { name, draw, .. } in pictures {
-        if !arguments.pictures.is_empty() && !arguments.pictures.iter().any(|one| one == name) {
-            continue;
-        }
-        let path = folder.join(name).with_extension("png");
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            draw(&material).and_then(|figure| Ok(figure.save(&path)?))
-        }));
-        let problem = match result {
-            Ok(Ok(path)) => {
-                println!("{}", path.display());
-                continue;
-            }
-            Ok(Err(error)) => match error.downcast_ref::<LeftOut>() {
-                Some(LeftOut(why)) => {
-                    println!("{name}.png left out: {why}");
-                    continue;
-                }
-                None => match first_line(&format!("{error:#}")) {
-                    // A ResNet of CIFAR-10's own kind; the course's pictures are of networks with four layers.
-                    text if text.contains("there is no site \"layer4") && material.network().config().blocks[3] == 0 => {
-                        println!("{name}.png left out: {} has no layer4", material.network_name());
-                        continue;
-                    }
-                    text => text.to_string(),
-                },
-            },
-            Err(panic) => match panics::todo(panics::message(&*panic)) {
-                Some(Todo::Stub { exercise, .. }) => {
-                    println!("{exercise} not started: no {name}.png");
-                    continue;
-                }
-                _ => format!("panicked, {}", first_line(panics::message(&*panic))),
-            },
+    for (place, picture) in chosen.iter().enumerate() {
+        let title = format!("{}/{} {}", place + 1, chosen.len(), picture.name);
+        let begin = Instant::now();
+        let outcome = {
+            let _line = bars::begin(&title);
+            one(picture, &material, &folder, arguments.theme)
         };
-        exit = ExitCode::FAILURE;
-        println!("{name}.png could not be drawn: {problem}");
+        let name = picture.name;
+        match outcome {
+            Outcome::Drawn { path, has_svg } => {
+                let beside = if has_svg { " and .svg" } else { "" };
+                println!("{}{beside}  ({})", path.display(), words(begin.elapsed()));
+                material.take_remarks().iter().for_each(|remark| println!("  {remark}"));
+            }
+            Outcome::LeftOut(why) => println!("{name}.png left out: {why}"),
+            Outcome::Waits(exercise) => println!("{name}.png waits for {}", named(&exercise)),
+            Outcome::Failed(problem) => {
+                exit = ExitCode::FAILURE;
+                println!("{name}.png could not be drawn: {problem}");
+            }
+        }
     }
-    exit
+    Ok(exit)
+}
+
+/// What became of a picture.
+enum Outcome {
+    Drawn {
+        path: PathBuf,
+        /// Charts and diagrams are drawn as SVG as well.
+        has_svg: bool,
+    },
+    /// It makes no sense for this material.
+    LeftOut(String),
+    /// The exercise that it waits for.
+    Waits(String),
+    Failed(String),
+}
+
+/// Draws one picture into the folder.
+fn one(picture: &Picture, material: &Material, folder: &Path, paper: Paper) -> Outcome {
+    material.take_remarks();
+    let (theme, extension) = match paper {
+        Paper::Light => (Theme::Light, "png"),
+        Paper::Dark => (Theme::Dark, "dark.png"),
+    };
+    let path = folder.join(picture.name).with_extension(extension);
+    let draw = || -> anyhow::Result<bool> {
+        let figure = (picture.draw)(material)?.theme(theme);
+        figure.save(&path)?;
+        if figure.is_vector() {
+            figure.save_svg(path.with_extension("svg"))?;
+        }
+        Ok(figure.is_vector())
+    };
+    let drawn = catch_unwind(AssertUnwindSafe(draw));
+    match drawn {
+        Ok(Ok(has_svg)) => Outcome::Drawn { path, has_svg },
+        Ok(Err(error)) => match error.downcast_ref::<LeftOut>() {
+            Some(LeftOut(why)) => Outcome::LeftOut(why.clone()),
+            None => match first_line(&format!("{error:#}")) {
+                // A ResNet of CIFAR-10's own kind; the course's pictures are of networks with four layers.
+                text if text.contains("there is no site \"layer4") && material.network().config().blocks[3] == 0 => {
+                    Outcome::LeftOut(format!("{} has no layer4", material.network_name()))
+                }
+                text => Outcome::Failed(text.to_string()),
+            },
+        },
+        Err(panic) => match panics::todo(panics::message(&*panic)) {
+            Some(Todo::Stub { exercise, .. }) => Outcome::Waits(exercise.to_string()),
+            _ => Outcome::Failed(format!("panicked, {}", first_line(panics::message(&*panic)))),
+        },
+    }
+}
+
+/// `1.8, receptive field`
+fn named(exercise: &str) -> String {
+    match course::exercise(exercise) {
+        Some((_, found)) => format!("{exercise}, {}", found.title),
+        None => exercise.to_string(),
+    }
+}
+
+/// How long something took.
+fn words(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    match seconds {
+        ..9.95 => format!("{seconds:.1} s"),
+        ..99.5 => format!("{seconds:.0} s"),
+        _ => format!("{} min {:02} s", time.as_secs() / 60, time.as_secs() % 60),
+    }
+}
+
+/// The pictures that were asked for, in the lesson's order; all if none was.
+fn chosen<'p>(pictures: &'p [Picture], wanted: &[String]) -> anyhow::Result<Vec<&'p Picture>> {
+    let mut asked = vec![wanted.is_empty(); pictures.len()];
+    for pattern in wanted {
+        let pattern = pattern.strip_suffix(".png").unwrap_or(pattern);
+        // A name that is there means this picture alone, not those whose names it begins.
+        let exact = pictures.iter().any(|picture| picture.name == pattern);
+        let mut found = false;
+        for (picture, asked) in pictures.iter().zip(&mut asked) {
+            let is_meant = match pattern.contains(['*', '?']) {
+                _ if exact => picture.name == pattern,
+                true => matches(pattern, picture.name),
+                false => picture.name.contains(pattern),
+            };
+            *asked |= is_meant;
+            found |= is_meant;
+        }
+        if !found {
+            let names: Vec<_> = pictures.iter().map(|picture| picture.name).collect();
+            bail!("no picture is called {pattern:?}; there are {}", names.join(", "));
+        }
+    }
+    Ok(pictures
+        .iter()
+        .zip(asked)
+        .filter_map(|(picture, asked)| asked.then_some(picture))
+        .collect())
+}
+
+/// Whether a name fits a pattern, in which `*` stands for any letters and `?` for one.
+fn matches(pattern: &str, name: &str) -> bool {
+    match (pattern.chars().next(), name.chars().next()) {
+        (None, None) => true,
+        (Some('*'), None) => matches(&pattern[1..], name),
+        (Some('*'), Some(letter)) => matches(&pattern[1..], name) || matches(pattern, &name[letter.len_utf8()..]),
+        (Some(wanted), Some(letter)) if wanted == '?' || wanted == letter => {
+            matches(&pattern[wanted.len_utf8()..], &name[letter.len_utf8()..])
+        }
+        _ => false,
+    }
 }
 
 /// The material; where it is not the course's own, what the network answers is printed.
@@ -130,4 +231,91 @@ fn open(choice: &Choice) -> anyhow::Result<Material> {
         print!("{}", material.answer_text(&material.image(SHOWN_IMAGE)?)?);
     }
     Ok(material)
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Tensor};
+    use draw::{Chart, Figure, ImagePanel, Series};
+
+    use super::*;
+
+    fn chart(_: &Material) -> anyhow::Result<Figure> {
+        Ok(Figure::new("a chart").panel(Chart::new().series(Series::over_index("y", [1.0, 2.0]))))
+    }
+
+    fn image(material: &Material) -> anyhow::Result<Figure> {
+        material.remark("made of pixels; waves need 3.4 and 3.6");
+        let grey = Tensor::full(0.5f32, (3, 2, 2), &Device::Cpu)?;
+        Ok(Figure::new("an image").panel(ImagePanel::new(&grey)?))
+    }
+
+    fn stub(_: &Material) -> anyhow::Result<Figure> {
+        todo!("exercise 1.8: start with one pixel")
+    }
+
+    fn broken(_: &Material) -> anyhow::Result<Figure> {
+        bail!("a shape does not fit")
+    }
+
+    const ALL: [Picture; 4] = [
+        Picture::new("cascade", "a chart", chart),
+        Picture::new("cascade_maps", "an image", image),
+        Picture::new("fields", "a stub", stub),
+        Picture::new("two_fields", "an error", broken),
+    ];
+
+    fn names(wanted: &[&str]) -> Vec<&'static str> {
+        let wanted: Vec<String> = wanted.iter().map(|name| name.to_string()).collect();
+        chosen(&ALL, &wanted)
+            .unwrap()
+            .iter()
+            .map(|picture| picture.name)
+            .collect()
+    }
+
+    #[test]
+    fn pictures_are_chosen_by_name_or_pattern_in_their_own_order() {
+        assert_eq!(names(&[]), ["cascade", "cascade_maps", "fields", "two_fields"]);
+        assert_eq!(names(&["cascade"]), ["cascade"], "not those whose names it begins");
+        assert_eq!(names(&["two", "cascade.png"]), ["cascade", "two_fields"]);
+        assert_eq!(names(&["cas*"]), ["cascade", "cascade_maps"]);
+        assert_eq!(names(&["*_?a*s"]), ["cascade_maps"]);
+        let error = chosen(&ALL, &["maps2".into()]).unwrap_err().to_string();
+        assert!(error.contains("\"maps2\"") && error.contains("two_fields"), "{error}");
+    }
+
+    #[test]
+    fn each_picture_is_drawn_or_says_why_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let material = Material::new(None, None).unwrap();
+        let run = |picture: &Picture, paper| one(picture, &material, folder.path(), paper);
+        assert!(matches!(
+            run(&ALL[0], Paper::Light),
+            Outcome::Drawn { has_svg: true, .. }
+        ));
+        assert!(matches!(
+            run(&ALL[1], Paper::Dark),
+            Outcome::Drawn { has_svg: false, .. }
+        ));
+        assert_eq!(material.take_remarks(), ["made of pixels; waves need 3.4 and 3.6"]);
+        assert!(matches!(run(&ALL[2], Paper::Light), Outcome::Waits(exercise) if exercise == "1.8"));
+        assert!(matches!(run(&ALL[3], Paper::Light), Outcome::Failed(why) if why == "a shape does not fit"));
+        let mut files: Vec<_> = folder
+            .path()
+            .read_dir()
+            .unwrap()
+            .map(|file| file.unwrap().file_name())
+            .collect();
+        files.sort();
+        assert_eq!(files, ["cascade.png", "cascade.svg", "cascade_maps.dark.png"]);
+        let svg = std::fs::read_to_string(folder.path().join("cascade.svg")).unwrap();
+        assert!(svg.contains("a chart") && svg.ends_with("</svg>\n"), "{svg}");
+    }
+
+    #[test]
+    fn times_are_written_as_people_say_them() {
+        let texts = [0.04, 9.96, 75.2, 99.7, 314.0].map(|seconds| words(Duration::from_secs_f64(seconds)));
+        assert_eq!(texts, ["0.0 s", "10 s", "75 s", "1 min 39 s", "5 min 14 s"]);
+    }
 }
