@@ -147,3 +147,26 @@ fn sources_hold_exercises_alone() {
         }
     }
 }
+
+/// A lesson's picture is described for people who cannot see it: more than a title.
+#[test]
+fn each_picture_in_a_text_says_what_it_shows() {
+    for lesson in course::lessons() {
+        let path = root().join("lessons").join(&lesson.package).join("README.md");
+        let text = fs::read_to_string(&path).expect("a readable lesson");
+        let mut described = 0;
+        for (at, _) in text.match_indices("](pictures/") {
+            let start = text[..at].rfind("![").expect("a picture");
+            let (alternative, name) = (&text[start + 2..at], &text[at + 2..]);
+            let name = &name[..name.find(')').expect("a link")];
+            let words = alternative.split_whitespace().count();
+            assert!(
+                words >= 15,
+                "{}, {name}: {alternative:?} does not say what there is to see",
+                lesson.package
+            );
+            described += 1;
+        }
+        assert!(described > 0, "{}: no pictures", lesson.package);
+    }
+}
