@@ -45,6 +45,10 @@ pub(crate) enum Paper<'a> {
 
 /// Draws a figure of this size with `draw`, which is called once for each band; returns the finished picture.
 pub(crate) fn bitmap(width: u32, height: u32, draw: impl Fn(&Area<'_>) -> Result<()>) -> Result<RgbImage> {
+    in_bands(width, height, BAND, draw)
+}
+
+fn in_bands(width: u32, height: u32, bytes: u32, draw: impl Fn(&Area<'_>) -> Result<()>) -> Result<RgbImage> {
     if width == 0 || height == 0 || width > LARGEST || height > LARGEST {
         bail!("expected a figure of 1 to {LARGEST} pixels a side, got {width}×{height}");
     }
@@ -52,7 +56,7 @@ pub(crate) fn bitmap(width: u32, height: u32, draw: impl Fn(&Area<'_>) -> Result
         bail!("expected a figure of at most {LARGEST_AREA} pixels, got {width}×{height}");
     }
     let (fine_width, fine_height) = (width * FINER, height * FINER);
-    let rows = (BAND / (3 * fine_width * FINER)).clamp(1, height); // of the figure
+    let rows = (bytes / (3 * fine_width * FINER)).clamp(1, height); // of the figure
     let mut finished = RgbImage::new(width, height);
     let mut fine = vec![0u8; (fine_width * rows * FINER * 3) as usize];
     for top in (0..height).step_by(rows as usize) {
@@ -334,5 +338,46 @@ impl DrawingBackend for Paper<'_> {
         let rows = &pixels[first as usize * row..last as usize * row];
         band.blit_bitmap((x, y + first), (width, (last - first) as u32), rows)
             .map_err(failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canvas::{Canvas, Rect, TextStyle, Upscale};
+    use crate::colormap::palette;
+    use crate::theme::Theme;
+
+    /// Something of everything, across all bands.
+    fn scribble(area: &Area<'_>) -> Result<()> {
+        let canvas = Canvas::new(area.clone(), Theme::Light);
+        let picture = RgbImage::from_fn(7, 5, |x, y| image::Rgb([40 * x as u8, 50 * y as u8, 128]));
+        canvas.image(Rect::new(3.0, 2.0, 40.0, 55.0), &picture, Upscale::Nearest)?;
+        canvas.image(Rect::new(50.0, 20.0, 30.0, 35.0), &picture, Upscale::Bilinear)?;
+        canvas.line(&[[1.0, 1.0], [88.0, 58.0], [3.0, 40.0]], palette::BLUE, 2.0)?;
+        canvas.dashed(&[[1.0, 59.0], [88.0, 3.0]], palette::GREEN, 1.5)?;
+        canvas.disc([60.0, 30.0], 12.0, palette::VERMILLION)?;
+        canvas.polygon(&[[70.0, 5.0], [85.0, 50.0], [60.0, 40.0]], palette::PURPLE)?;
+        canvas.veil(Rect::new(10.0, 10.0, 70.0, 30.0), palette::SKY, 0.3)?;
+        canvas.text_upwards(Rect::new(80.0, 0.0, 10.0, 60.0), "upwards", TextStyle::default())?;
+        canvas
+            .text(
+                Rect::new(0.0, 22.0, 90.0, 16.0),
+                "letters across a seam",
+                TextStyle::default(),
+            )
+            .map(|_| ())
+    }
+
+    #[test]
+    fn a_figure_in_bands_is_the_figure_in_one() {
+        let whole = in_bands(90, 60, 10_000_000, scribble).unwrap();
+        for bytes in [1, 10_000, 33_000] {
+            assert_eq!(
+                in_bands(90, 60, bytes, scribble).unwrap(),
+                whole,
+                "{bytes} bytes a band"
+            );
+        }
     }
 }

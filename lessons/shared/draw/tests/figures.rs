@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use draw::image::{Rgb, RgbImage, open};
 use draw::{
     Area, Arrow, Chart, Colormap, Diagram, Figure, Heatmap, ImagePanel, MapGrid, Node, PixelGrid, Region, Scale,
-    Series, Share, Table,
+    Series, Share, Table, Theme, palette,
 };
 
 fn ramp(shape: &[usize]) -> Tensor {
@@ -242,4 +242,82 @@ fn an_interval_is_drawn_from_its_lower_to_its_upper_end() {
         without < short && short + 100 < long,
         "{without}, {short} and {long} pixels of ink"
     );
+}
+
+#[test]
+fn a_dark_figure_has_dark_paper_and_the_same_map() {
+    let map = ramp(&[4, 4]);
+    let figure = |theme| {
+        let panels = Figure::new("title")
+            .caption("caption")
+            .panel(Heatmap::new(&map).unwrap());
+        panels.theme(theme).render().unwrap()
+    };
+    let (light, dark) = (figure(Theme::Light), figure(Theme::Dark));
+    assert_eq!(light.get_pixel(0, 0).0, palette::WHITE);
+    assert_eq!(dark.get_pixel(0, 0).0, Theme::Dark.ink(palette::WHITE));
+    assert!(!has(&dark, palette::WHITE) && !has(&dark, palette::BLACK));
+    assert_eq!(light.dimensions(), dark.dimensions());
+    for value in [0f32, 1.0] {
+        let color = Colormap::Viridis.rgb(value);
+        assert!(has(&light, color) && has(&dark, color), "colormaps stay as they are");
+    }
+}
+
+#[test]
+fn charts_become_svg_and_pictures_do_not() {
+    let chart = Chart::over(["a", "b & c"]).bars("x", [1.0, 2.0]).with_numbers();
+    let figure = Figure::new("a < b").caption("from `here`").panel(chart);
+    assert!(figure.is_vector());
+    let svg = figure.svg().unwrap();
+    for text in ["a &lt; b", "b &amp; c", "“here”", "<rect", "</svg>"] {
+        assert!(svg.contains(text), "no {text} in {svg}");
+    }
+    let (width, height) = figure.render().unwrap().dimensions();
+    assert!(
+        svg.contains(&format!("width=\"{width}\" height=\"{height}\"")),
+        "as large as the PNG"
+    );
+    let image = Figure::new("").panel(ImagePanel::new(&ramp(&[3, 2, 2])).unwrap());
+    assert!(!image.is_vector() && image.svg().is_err());
+}
+
+/// Rows of the plot in which there is ink of this colour.
+fn rows_of(picture: &RgbImage, color: draw::Rgb) -> usize {
+    let rows = (0..picture.height()).filter(|&y| (0..picture.width()).any(|x| picture.get_pixel(x, y).0 == color));
+    rows.count()
+}
+
+#[test]
+fn bars_and_histograms_are_as_high_as_their_numbers() {
+    let bar = |height: f64| {
+        let chart = Chart::over(["a"]).bars("", [height]).y_range(0.0..=10.0);
+        rows_of(&Figure::new("").panel(chart).render().unwrap(), palette::BLUE) as f64
+    };
+    let (two, eight) = (bar(2.0), bar(8.0));
+    assert!((eight / two - 4.0).abs() < 0.1, "{two} and {eight} rows");
+    let histogram = |count: f64| {
+        let series = Series::histogram("", [0.0, 1.0], [count]).unwrap();
+        rows_of(
+            &Figure::new("")
+                .panel(Chart::new().series(series).y_range(0.0..=10.0))
+                .render()
+                .unwrap(),
+            palette::BLUE,
+        )
+    };
+    assert!((histogram(5.0) as f64 - 2.5 * two).abs() < 4.0);
+}
+
+#[test]
+fn a_distribution_counts_each_finite_value_once() {
+    let values = Tensor::new(&[0f32, 0.1, 0.9, 1.0, f32::NAN], &Device::Cpu).unwrap();
+    let chart = |tensor: &Tensor| {
+        let series = Series::distribution("", tensor, 2).unwrap();
+        Figure::new("").panel(Chart::new().series(series)).render().unwrap()
+    };
+    let finite = Tensor::new(&[0f32, 0.1, 0.9, 1.0], &Device::Cpu).unwrap();
+    let (with_nan, without) = (chart(&values), chart(&finite));
+    assert_eq!(rows_of(&with_nan, palette::BLUE), rows_of(&without, palette::BLUE));
+    assert!(ink(&with_nan) > ink(&without), "the NaN is mentioned");
 }
