@@ -32,9 +32,9 @@ impl Recipe {
         best
     }
 
-    /// Which exercises would make a better picture, if any: "made of pixels; waves need 3.4 and 3.6".
+    /// Which exercises would make a better picture where waves were wanted: "made of pixels; waves need 3.4 and 3.6".
     fn waits(&self) -> Option<&'static str> {
-        (!self.waves).then_some("made of pixels; waves need 3.4 and 3.6")
+        (!self.waves && self.blur > 0.0).then_some("made of pixels; waves need 3.4 and 3.6")
     }
 
     /// Are the exercises beyond the core that it needs done?

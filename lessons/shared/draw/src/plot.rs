@@ -3,7 +3,7 @@
 use candle_core::{Error, Result};
 use plotters::chart::{ChartBuilder, ChartContext};
 use plotters::coord::cartesian::Cartesian2d;
-use plotters::element::{Circle, EmptyElement, ErrorBar, PathElement, Polygon, Rectangle, Text};
+use plotters::element::{Circle, EmptyElement, PathElement, Polygon, Rectangle, Text};
 use plotters::series::{DashedLineSeries, LineSeries};
 use plotters::style::{Color, FontTransform};
 use plotters_backend::text_anchor::{HPos, Pos, VPos};
@@ -250,10 +250,15 @@ impl<'c, 'a> Plot<'c, 'a> {
             Some((x, self.y.clamp(low), self.y.clamp(high)))
         };
         let bars: Vec<_> = places.zip(&series.intervals).filter_map(on_axis).collect();
-        let bars = bars
-            .into_iter()
-            .map(|(x, low, high)| ErrorBar::new_vertical(x, low, low, high, style, fine(7.0) as u32));
-        self.context.draw_series(bars).map(|_| ()).map_err(Error::wrap)
+        let lines = bars
+            .iter()
+            .map(|&(x, low, high)| PathElement::new([(x, low), (x, high)], style));
+        self.context.draw_series(lines).map_err(Error::wrap)?;
+        // plotters' error bar would put a disc on its middle.
+        let cap = || PathElement::new(vec![(-fine(3.5), 0), (fine(3.5), 0)], style);
+        let ends = bars.iter().flat_map(|&(x, low, high)| [(x, low), (x, high)]);
+        let caps = ends.map(|end| EmptyElement::at(end) + cap());
+        self.context.draw_series(caps).map(|_| ()).map_err(Error::wrap)
     }
 
     /// Left and right edge of a bar of a group.
@@ -276,7 +281,13 @@ impl<'c, 'a> Plot<'c, 'a> {
                 None => self.left_out += 1,
             }
         }
-        self.context.draw_series(bars).map(|_| ()).map_err(Error::wrap)
+        self.context.draw_series(bars).map_err(Error::wrap)?;
+        // Where bars hang down, a line says where they begin.
+        let (left, right) = self.x.ends();
+        if foot > self.y.ends().0 {
+            self.stroke(vec![(left, foot), (right, foot)], palette::GRAY, 1.0, false)?;
+        }
+        Ok(())
     }
 
     /// The intervals of bars, and their numbers if the chart wants them.
