@@ -1,8 +1,9 @@
 //! The parts that hold weights.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
-use candle_core::{Result, Tensor, Var};
+use candle_core::{Result, Tensor, TensorId, Var};
 
 use crate::ops::{self, BatchStatistics, PackedKernel, Window};
 use crate::parameters::{self, Parameters};
@@ -16,6 +17,35 @@ pub enum Mode {
     Training,
 }
 
+/// Constant kernels that networks own, with their packed forms: networks that share a kernel share both.
+static OWNED: LazyLock<Mutex<HashMap<TensorId, Weak<PackedKernel>>>> = LazyLock::new(Mutex::default);
+
+fn owned() -> MutexGuard<'static, HashMap<TensorId, Weak<PackedKernel>>> {
+    OWNED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a network that is alive has made this constant, so that no variable lies in its memory.
+pub(crate) fn is_owned(tensor: &Tensor) -> bool {
+    owned()
+        .get(&tensor.id())
+        .is_some_and(|packed| packed.strong_count() > 0)
+}
+
+/// The packed form of a network's kernel; that of a variable is nobody else's.
+fn packed(kernel: &Tensor) -> Arc<PackedKernel> {
+    if kernel.track_op() {
+        return Arc::default();
+    }
+    let mut owned = owned();
+    if let Some(packed) = owned.get(&kernel.id()).and_then(Weak::upgrade) {
+        return packed;
+    }
+    owned.retain(|_, packed| packed.strong_count() > 0);
+    let packed = Arc::default();
+    owned.insert(kernel.id(), Arc::downgrade(&packed));
+    packed
+}
+
 /// A convolution without bias: batch norm follows and has one.
 #[derive(Debug, Clone)]
 pub(crate) struct Convolution {
@@ -27,11 +57,12 @@ pub(crate) struct Convolution {
 
 impl Convolution {
     pub fn new(parameters: &Parameters, path: &str, window: Window, groups: usize) -> Result<Self> {
+        let kernel = parameters::find(parameters, &format!("{path}.weight"))?.clone();
         Ok(Self {
-            kernel: parameters::find(parameters, &format!("{path}.weight"))?.clone(),
+            packed: packed(&kernel),
+            kernel,
             window,
             groups,
-            packed: Arc::default(),
         })
     }
 

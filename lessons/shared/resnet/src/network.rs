@@ -6,7 +6,7 @@ use candle_core::{Result, Tensor, Var, bail};
 
 use crate::config::{Block, BlockPlan, Shortcut, StemPlan};
 use crate::fused::{Fused, Layer, Unit};
-use crate::layers::{BatchNorm, Convolution, Mode};
+use crate::layers::{self, BatchNorm, Convolution, Mode};
 use crate::ops::{self, Window};
 use crate::sites::{self, Trace, Visitor};
 use crate::{Config, Parameters, files, parameters};
@@ -37,7 +37,7 @@ impl ResNet {
         // copied: it may lie in the memory of somebody's variable, and its packed form would not see that one change.
         let shared = |(name, tensor): (&String, &Tensor)| {
             let tensor = match parameters::is_trained(name) {
-                true if tensor.track_op() => tensor.clone(),
+                true if tensor.track_op() || layers::is_owned(tensor) => tensor.clone(),
                 true => tensor.copy()?,
                 false => Var::from_tensor(tensor)?.into_inner(),
             };

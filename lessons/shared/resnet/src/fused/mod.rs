@@ -12,7 +12,7 @@ mod pieces;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
@@ -102,7 +102,29 @@ struct Folded {
     /// What it was made of, to see whether that has changed.
     sources: Vec<f32>,
     affine: Vec<(Vec<f32>, Vec<f32>)>,
-    gradient_weights: Vec<OnceLock<Vec<f32>>>,
+    gradient_weights: Mutex<Option<Arc<GradientWeights>>>,
+}
+
+/// Of each layer, made when first needed.
+type GradientWeights = Vec<OnceLock<Vec<f32>>>;
+
+/// Of large networks, the one that last computed a gradient keeps its weights for the next.
+static LAST: Mutex<Weak<Folded>> = Mutex::new(Weak::new());
+
+impl Folded {
+    fn gradient_weights(self: &Arc<Self>, layers: &[Layer]) -> Arc<GradientWeights> {
+        let weights: usize = layers.iter().map(|layer| layer.convolution.kernel().elem_count()).sum();
+        if weights > Memory::KEPT / 4 {
+            let mut last = lock(&LAST);
+            if let Some(other) = last.upgrade().filter(|other| !Arc::ptr_eq(other, self)) {
+                lock(&other.gradient_weights).take();
+            }
+            *last = Arc::downgrade(self);
+        }
+        let mut kept = lock(&self.gradient_weights);
+        let new = || Arc::new(layers.iter().map(|_| OnceLock::new()).collect());
+        kept.get_or_insert_with(new).clone()
+    }
 }
 
 impl Fused {
@@ -215,7 +237,7 @@ impl Fused {
         let new = Arc::new(Folded {
             sources,
             affine,
-            gradient_weights: self.layers.iter().map(|_| OnceLock::new()).collect(),
+            gradient_weights: Mutex::default(),
         });
         *folded = Some(new.clone());
         Ok(new)
@@ -321,9 +343,10 @@ impl Segment {
         let Some(notes) = self.notes.get() else {
             candle_core::bail!("a gradient was asked for where none was expected");
         };
+        let cells = self.folded.gradient_weights(&self.fused.layers);
         let mut weights: Vec<&[f32]> = vec![&[]; self.fused.layers.len()];
         for done in self.layers() {
-            let cell = &self.folded.gradient_weights[done.layer];
+            let cell = &cells[done.layer];
             if cell.get().is_none() {
                 let (scale, _) = &self.folded.affine[done.layer];
                 let g = &done.geometry;

@@ -80,6 +80,7 @@ const NONE: u16 = u16::MAX;
 
 /// One row, border or not, of one block of the pool's output. NaN wins; of equal maxima the first.
 pub(super) fn max_pool(window: Window, input: Padded, output: Padded) -> Function {
+    assert_eq!(window.dilation, 1, "the pool of a stem has no dilation");
     Box::new(move |piece| {
         let rows = output.height + 2 * output.border;
         let (block, row) = (piece.index / rows, piece.index % rows);
@@ -95,57 +96,65 @@ pub(super) fn max_pool(window: Window, input: Padded, output: Padded) -> Functio
     })
 }
 
-/// The input pixels along one axis under window position `position`, as (tap, pixel).
-#[inline(always)]
-fn under(window: Window, position: usize, length: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
-    (0..window.kernel).filter_map(move |tap| {
-        let pixel = (position * window.stride + tap * window.dilation).checked_sub(window.padding)?;
-        (pixel < length).then_some((tap, pixel))
-    })
-}
-
 #[inline(always)]
 fn pixel(x: &[f32], at: usize) -> &[f32; LANES] {
     x[at..at + LANES].try_into().expect("sixteen channels")
+}
+
+/// The taps along one axis under window position `position` that lie inside `length` pixels. No dilation.
+#[inline(always)]
+fn taps(window: Window, position: usize, length: usize) -> std::ops::Range<usize> {
+    let start = position * window.stride;
+    window.padding.saturating_sub(start)..(length + window.padding - start).min(window.kernel)
+}
+
+/// Calls `see(tap, values)` for every pixel under window position (`oy`, `ox`), row by row.
+#[inline(always)]
+fn for_each_under(
+    window: Window,
+    input: &Padded,
+    x: &[f32],
+    (oy, ox): (usize, usize),
+    mut see: impl FnMut(u32, &[f32; LANES]),
+) {
+    for ky in taps(window, oy, input.height) {
+        let row = &x[input.at((oy * window.stride + ky - window.padding) as isize, 0)..][..input.width * LANES];
+        for kx in taps(window, ox, input.width) {
+            let tap = (ky * window.kernel + kx) as u32;
+            see(tap, pixel(row, (ox * window.stride + kx - window.padding) * LANES));
+        }
+    }
 }
 
 #[inline(always)]
 fn pool_row(window: Window, input: &Padded, x: &[f32], oy: usize, y: &mut [f32]) {
     for (ox, target) in y.chunks_exact_mut(LANES).enumerate() {
         let mut best = [f32::NEG_INFINITY; LANES];
-        for (_, iy) in under(window, oy, input.height) {
-            for (_, ix) in under(window, ox, input.width) {
-                let values = pixel(x, input.at(iy as isize, ix as isize));
-                for (best, &value) in best.iter_mut().zip(values) {
-                    *best = if value > *best || value.is_nan() { value } else { *best };
-                }
+        for_each_under(window, input, x, (oy, ox), |_, values| {
+            for (best, &value) in best.iter_mut().zip(values) {
+                *best = if value > *best || value.is_nan() { value } else { *best };
             }
-        }
+        });
         target.copy_from_slice(&best);
     }
 }
 
 #[inline(always)]
 fn pool_row_with_notes(window: Window, input: &Padded, x: &[f32], oy: usize, y: &mut [f32], notes: &mut [u16]) {
-    let rows = y.chunks_exact_mut(LANES).zip(notes.chunks_exact_mut(LANES));
-    for (ox, (target, notes)) in rows.enumerate() {
+    let pixels = y.chunks_exact_mut(LANES).zip(notes.chunks_exact_mut(LANES));
+    for (ox, (target, notes)) in pixels.enumerate() {
         let mut best = [f32::NEG_INFINITY; LANES];
         let mut chosen = [0u32; LANES];
-        for (ky, iy) in under(window, oy, input.height) {
-            for (kx, ix) in under(window, ox, input.width) {
-                let tap = (ky * window.kernel + kx) as u32;
-                let values = pixel(x, input.at(iy as isize, ix as isize));
-                for lane in 0..LANES {
-                    let value = values[lane];
-                    let wins = value > best[lane] || (value.is_nan() && !best[lane].is_nan());
-                    best[lane] = if wins { value } else { best[lane] };
-                    chosen[lane] = if wins { tap } else { chosen[lane] };
-                }
+        for_each_under(window, input, x, (oy, ox), |tap, values| {
+            for ((best, chosen), &value) in best.iter_mut().zip(&mut chosen).zip(values) {
+                let wins = (value > *best) | (value.is_nan() & !best.is_nan());
+                *best = if wins { value } else { *best };
+                *chosen = if wins { tap } else { *chosen };
             }
-        }
+        });
         target.copy_from_slice(&best);
-        for lane in 0..LANES {
-            notes[lane] = if best[lane] > 0.0 { chosen[lane] as u16 } else { NONE };
+        for ((note, &best), &chosen) in notes.iter_mut().zip(&best).zip(&chosen) {
+            *note = if best > 0.0 { chosen as u16 } else { NONE };
         }
     }
 }
@@ -171,26 +180,45 @@ pub(super) fn unpool(window: Window, input: Padded, output: Padded) -> Function 
 
 /// The window positions along one axis that cover `pixel`, as (tap, position).
 #[inline(always)]
-fn over(window: Window, pixel: usize, positions: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
-    (0..window.kernel).filter_map(move |tap| {
-        let distance = (pixel + window.padding).checked_sub(tap * window.dilation)?;
-        let position = distance / window.stride;
-        (distance.is_multiple_of(window.stride) && position < positions).then_some((tap, position))
-    })
+fn over(
+    (kernel, stride, padding): (usize, usize, usize),
+    pixel: usize,
+    positions: usize,
+) -> impl Iterator<Item = (usize, usize)> + Clone {
+    let taps = (pixel + padding) % stride..kernel.min(pixel + padding + 1);
+    taps.step_by(stride)
+        .map(move |tap| (tap, (pixel + padding - tap) / stride))
+        .filter(move |&(_, position)| position < positions)
 }
 
 #[inline(always)]
 fn unpool_row(window: Window, output: &Padded, gradient: &[f32], notes: &[u16], iy: usize, dx: &mut [f32]) {
+    let Window { kernel, padding, .. } = window;
+    match window.stride {
+        2 => unpool_row_of((kernel, 2, padding), output, gradient, notes, iy, dx), // no division by a constant
+        stride => unpool_row_of((kernel, stride, padding), output, gradient, notes, iy, dx),
+    }
+}
+
+#[inline(always)]
+fn unpool_row_of(
+    sizes: (usize, usize, usize),
+    output: &Padded,
+    gradient: &[f32],
+    notes: &[u16],
+    iy: usize,
+    dx: &mut [f32],
+) {
     for (ix, target) in dx.chunks_exact_mut(LANES).enumerate() {
         let mut sum = [0.0; LANES];
-        for (ky, oy) in over(window, iy, output.height) {
-            for (kx, ox) in over(window, ix, output.width) {
-                let tap = (ky * window.kernel + kx) as u16;
-                let values = pixel(gradient, output.at(oy as isize, ox as isize));
-                let at = (oy + output.border) * notes_of_row(output) + ox * LANES;
-                let notes: &[u16; LANES] = notes[at..at + LANES].try_into().expect("sixteen notes");
-                for lane in 0..LANES {
-                    sum[lane] += if notes[lane] == tap { values[lane] } else { 0.0 };
+        for (ky, oy) in over(sizes, iy, output.height) {
+            let gradient = &gradient[output.at(oy as isize, 0)..][..output.width * LANES];
+            let notes = &notes[(oy + output.border) * output.width * LANES..][..output.width * LANES];
+            for (kx, ox) in over(sizes, ix, output.width) {
+                let tap = (ky * sizes.0 + kx) as u16;
+                let notes: &[u16; LANES] = notes[ox * LANES..][..LANES].try_into().expect("sixteen notes");
+                for ((sum, &note), &value) in sum.iter_mut().zip(notes).zip(pixel(gradient, ox * LANES)) {
+                    *sum += if note == tap { value } else { 0.0 };
                 }
             }
         }

@@ -59,7 +59,8 @@ pub(crate) fn in_steps(threads: usize, tasks: &[usize], work: impl Fn(usize, usi
             }
         }
     };
-    rayon::scope(|scope| {
+    // In place: a caller outside the pool works too, and wakes one thread less.
+    rayon::in_place_scope(|scope| {
         for _ in 1..threads {
             scope.spawn(|_| run());
         }

@@ -66,10 +66,11 @@ impl Padded {
     }
 
     /// Where a pixel of the first plane lies; the border has negative coordinates.
+    #[inline(always)]
     pub fn at(&self, y: isize, x: isize) -> usize {
         let (y, x) = (y + self.border as isize, x + self.border as isize);
-        usize::try_from(y).expect("inside the border") * self.row()
-            + usize::try_from(x).expect("inside the border") * self.lanes
+        assert!(y >= 0 && x >= 0, "outside the border");
+        y as usize * self.row() + x as usize * self.lanes
     }
 
     /// Copies images, `[images, channels, height, width]`, into this layout.
@@ -90,6 +91,7 @@ impl Padded {
     }
 
     /// Copies the channels of one plane.
+    #[inline(always)]
     pub fn pack_plane(&self, channels: &[f32], target: &mut [f32]) {
         let area = self.height * self.width;
         for y in 0..self.height {
