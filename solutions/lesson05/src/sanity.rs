@@ -52,9 +52,12 @@ pub fn randomized(network: &ResNet, modules: &[&str], seed: u64) -> Result<ResNe
 /// **Source** Adebayo et al. 2018, "Sanity checks for saliency maps", section 3.1.
 /// **Accepted by** `cargo test -p lesson05 -- ex5_8`
 pub fn cascade(network: &ResNet, seed: u64) -> Result<Vec<ResNet>> {
-    (0..=TOP_DOWN.len())
-        .map(|count| randomized(network, &TOP_DOWN[..count], seed))
-        .collect()
+    let mut networks = vec![network.clone()];
+    for module in TOP_DOWN {
+        // From the network before: the two share all other weights.
+        networks.push(randomized(&networks[networks.len() - 1], &[module], seed)?);
+    }
+    Ok(networks)
 }
 
 /// How alike two maps are in the order of their values: Spearman's ρ. Part of exercise 5.8.
