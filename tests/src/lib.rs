@@ -41,6 +41,7 @@ pub mod perturbation;
 mod process;
 pub mod report;
 pub mod runner;
+mod shown;
 pub mod snapshot;
 
 pub use compare::Tolerance;

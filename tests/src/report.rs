@@ -103,6 +103,7 @@ impl<'a> Printer<'a> {
             verdict: grade.verdict,
             mistake: grade.mistake.clone(),
             message,
+            shown: crate::shown::shown(grade),
             seconds,
         }
     }

@@ -292,6 +292,7 @@ fn ungraded(lesson: &Lesson, seed: u64, said: &str) -> Report {
         verdict: Verdict::Ungraded,
         mistake: None,
         message: said.to_string(),
+        shown: None,
         seconds: 0.0,
     };
     let exercises: Vec<_> = lesson.exercises.iter().map(outcome).collect();

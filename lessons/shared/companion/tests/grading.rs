@@ -42,6 +42,7 @@ fn reports(folder: &Checkout, verdict: impl Fn(&course::Exercise) -> Verdict) ->
             verdict: verdict(exercise),
             mistake: None,
             message: String::new(),
+            shown: None,
             seconds: 0.01,
         };
         let report = Report {

@@ -276,6 +276,7 @@ mod tests {
                 verdict: *verdict,
                 mistake: None,
                 message: String::new(),
+                shown: None,
                 seconds: 0.0,
             }
         };

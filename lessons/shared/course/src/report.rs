@@ -34,8 +34,39 @@ pub struct Outcome {
     pub mistake: Option<String>,
     /// The verdict in full, as it stands on the terminal; empty if the exercise passed.
     pub message: String,
+    /// The smallest failing input in numbers, where there are some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Shown>,
     /// How long grading it took.
     pub seconds: f64,
+}
+
+/// What an attempt gave on an input, and what was expected.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The input, in words.
+    pub input: Option<String>,
+    /// The part of a result of several.
+    pub part: Option<String>,
+    /// What the attempt gave.
+    pub yours: Tensor,
+    /// What was expected.
+    pub expected: Tensor,
+    /// The place of the largest difference in `values`; `None` if the shapes differ.
+    pub worst: Option<usize>,
+}
+
+/// A plane of a tensor: the rows and columns around the largest difference.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tensor {
+    /// The shape of the whole tensor.
+    pub shape: Vec<usize>,
+    /// Rows of the plane shown.
+    pub rows: usize,
+    /// Columns of the plane shown.
+    pub columns: usize,
+    /// The plane's numbers, row by row; `None` where one is not finite.
+    pub values: Vec<Option<f64>>,
 }
 
 /// Counts over a report.
@@ -177,6 +208,7 @@ mod tests {
             verdict,
             mistake: None,
             message: String::new(),
+            shown: None,
             seconds: 0.0,
         };
         let exercises = vec![

@@ -62,6 +62,7 @@ impl Scratch {
             verdict,
             mistake: None,
             message: message.into(),
+            shown: None,
             seconds: 0.1,
         };
         let report = Report {
