@@ -28,7 +28,7 @@
   };
 
   // ---- Questions
-  const language = () => store.get("course-language") || (document.querySelector('main [lang="es"]') ? "es" : "en");
+  const language = () => store.get("course-language") || (document.querySelector('main > div[lang="es"]') ? "es" : "en");
   const showLanguage = () => {
     for (const pane of all(".quiz fieldset")) pane.hidden = pane.lang !== language();
   };

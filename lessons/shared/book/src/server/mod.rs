@@ -9,6 +9,7 @@ mod drawing;
 mod files;
 mod guard;
 
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -67,16 +68,21 @@ pub fn serve(options: Options) -> Result<()> {
             state,
         });
         let address = format!("http://127.0.0.1:{port}/?key={}", app.secret);
-        println!("The course: {address}");
-        println!("Ctrl-C ends it. The pages belong to this machine only.");
+        say(&format!("The course: {address}"));
+        say("Ctrl-C ends it. The pages belong to this machine only.");
         if options.open && open::that_detached(&address).is_err() {
-            println!("No browser could be opened: copy the address into one.");
+            say("No browser could be opened: copy the address into one.");
         }
         axum::serve(listener, router(Arc::clone(&app)))
             .with_graceful_shutdown(ended(app))
             .await?;
         Ok(())
     })
+}
+
+/// Prints a line; a reader that has gone, as `head` does, ends nothing.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 async fn ended(app: Arc<App>) {
