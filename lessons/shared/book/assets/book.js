@@ -60,7 +60,10 @@
   showLanguage();
 
   // ---- Pages that are wider than the window scroll inside themselves, by keyboard as well
-  for (const code of all("main pre code")) code.tabIndex = 0;
+  for (const wide of all("main pre code, main .table-wrapper, main .formula")) wide.tabIndex = 0;
+  for (const box of all('main li input[type="checkbox"]')) {
+    box.setAttribute("aria-label", box.closest("li").textContent.trim().slice(0, 120) || "done");
+  }
   // mdBook's button for the sidebar is a label: give it a role and let it be reached by keyboard.
   const sidebar = document.querySelector("#mdbook-sidebar-toggle");
   if (sidebar) {

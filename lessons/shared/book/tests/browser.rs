@@ -436,10 +436,10 @@ async fn pages_are_quick_small_local_accessible_and_work_by_keyboard_and_when_na
             );
             if let Some(axe) = std::env::var_os("AXE_CORE") {
                 for theme in ["light", "navy"] {
-                    let class = format!(
-                        "document.documentElement.classList.remove('light','navy'); document.documentElement.classList.add('{theme}')"
-                    );
-                    client.execute(&class, vec![]).await.unwrap();
+                    let choose = format!("localStorage.setItem('mdbook-theme', '{theme}')");
+                    client.execute(&choose, vec![]).await.unwrap();
+                    session.open(&client, page).await;
+                    tokio::time::sleep(Duration::from_millis(400)).await;
                     client
                         .execute(&fs::read_to_string(&axe).unwrap(), vec![])
                         .await
