@@ -7,8 +7,8 @@ use course::memory::{Entry, Standing};
 use crate::Checkout;
 use crate::grade::Graded;
 use crate::report;
-use crate::together;
 use crate::term::{BAD, DIM, GOOD, TITLE};
+use crate::together;
 
 /// Prints a table of all lessons, core and further exercises apart. Lessons with something that was not graded as it stands
 /// are graded first; with `again` all in which something is written.
