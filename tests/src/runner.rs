@@ -240,6 +240,8 @@ impl Args {
             *filter == exercise.id
                 || if self.exact {
                     *filter == exercise.test
+                } else if names_one(filter) {
+                    *filter == exercise.filter()
                 } else {
                     exercise.test.contains(filter.as_str())
                 }
@@ -247,6 +249,13 @@ impl Args {
         // There are no ignored exercises, so a run of only those is empty.
         !self.ignored && (self.filters.is_empty() || self.filters.iter().any(matches)) && !self.skip.iter().any(matches)
     }
+}
+
+/// Whether a filter looks like `ex4_1`: that is one exercise, and not the tenth and eleventh as well.
+fn names_one(filter: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = filter.strip_prefix("ex").and_then(|id| id.split_once('_'));
+    parts.is_some_and(|(lesson, number)| is_number(lesson) && is_number(number))
 }
 
 fn same_exercises(lesson: &Lesson, exercises: &[Exercise]) -> Result<(), String> {

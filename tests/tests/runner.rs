@@ -224,6 +224,7 @@ fn filters_select_by_part_of_the_name_by_id_and_exactly() {
     };
     assert_eq!(names(&["nan"]), ["nan"]);
     assert_eq!(names(&["pass", "ex9_8"]), ["passes", "nan"]);
+    assert_eq!(names(&["ex9_1"]), ["passes"], "and not 9.10 and those after it");
     assert_eq!(names(&["9.1"]), ["passes"]);
     assert_eq!(names(&["--exact", "ex9_8_nan"]), ["nan"]);
     assert_eq!(names(&["--exact", "ex9_8"]), [""; 0]);

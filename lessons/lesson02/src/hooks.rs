@@ -56,6 +56,9 @@ impl<'a> Hooks<'a> {
     /// - `hook`: called once in every forward pass from now on. A hook must not register or remove hooks itself
     /// - returns the handle; when it is dropped, the hook is off
     ///
+    /// What several hooks write to, or a hook and its caller, is shared: `let seen = Rc::new(RefCell::new(vec![]))`, and each
+    /// closure gets a clone of the `Rc`. A `&mut` can be in one closure only.
+    ///
     /// **Errors** if the network has no such site.
     /// **Trap** An id must never be used twice, not even after a hook is gone; `next_id` counts up and never down.
     /// **Source** PyTorch, `Module.register_forward_hook`.

@@ -41,7 +41,7 @@ pub struct Summary {
 /// mean    = mean_a + δ · n_b / n
 /// squares = squares_a + squares_b + δ² · n_a · n_b / n,    squares = Σ (x − mean)²
 /// ```
-/// The last term is what the two means lie apart: without it, the spread between batches is lost.
+/// The last term is what the two means lie apart: without it, the spread (how far apart the values lie) between batches is lost.
 ///
 /// **Trap** Σx²/n − mean² is the same on paper. Where the mean is large and the spread small it subtracts two numbers
 /// that agree in all digits, and what is left is rounding.

@@ -61,7 +61,8 @@ pub fn objective(activation: &Tensor, target: Target) -> Result<Tensor> {
 ///
 /// - `images`: `[batch, 3, height, width]` with values in [0, 1], as they are shown and saved. The network takes
 ///   normalized ones: `resnet::normalize` comes first
-/// - `site`: a name such as `layer4.1.add` or `fc`; `network.capture(&images, &[site])` keeps the activation there
+/// - `site`: a name such as `layer4.1.add` or `fc`; `network.capture(&images, &[site])?` gives a
+///   `resnet::Trace`, and its `.activation(site)?` the tensor there
 /// - returns `[batch]`, connected to `images`, so that it can be differentiated
 ///
 /// **Errors** if there is no such site, or as [`objective`] does.

@@ -50,6 +50,8 @@ pub fn grade(lesson: &Lesson, confine_build: bool, seed: u64) -> Result<Graded> 
     let output = output.with_context(|| format!("cannot run {:?}", command.get_program()))?;
     Ok(match serde_json::from_slice(&output.stdout) {
         Ok(report) => Graded::Report(report),
-        Err(_) => Graded::Failed(Failure::said(without_epilogue(&String::from_utf8_lossy(&output.stderr)))),
+        Err(_) => Graded::Failed(Failure::said(without_epilogue(&String::from_utf8_lossy(
+            &output.stderr,
+        )))),
     })
 }

@@ -5,6 +5,7 @@ mod common;
 
 use std::fs;
 use std::io::{Read, Write};
+use std::num::NonZeroU16;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -49,7 +50,7 @@ impl Session {
         variables.iter().for_each(|(name, value)| command.env(name, value));
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(columns), 0)));
         let raw = Arc::new(Mutex::new(vec![]));
         let mut output = pair.master.try_clone_reader().unwrap();
         let (to_screen, to_raw) = (screen.clone(), raw.clone());
@@ -93,7 +94,11 @@ impl Session {
     }
 
     fn resize(&self, columns: u16, rows: u16) {
-        self.screen.lock().unwrap().screen_mut().set_size(rows, columns);
+        self.screen
+            .lock()
+            .unwrap()
+            .screen_mut()
+            .set_size(cells(rows), cells(columns));
         let size = PtySize {
             rows,
             cols: columns,
@@ -209,4 +214,8 @@ fn a_dumb_terminal_gets_lines() {
     session.shows("Waiting for a save");
     session.press("\u{3}"); // Ctrl-C
     session.ends();
+}
+
+fn cells(count: u16) -> NonZeroU16 {
+    NonZeroU16::new(count).expect("a terminal has a size")
 }
