@@ -221,8 +221,8 @@ fn command_complaint(command: &str, packages: &BTreeSet<String>) -> Option<Strin
     let cargo = words.iter().position(|word| *word == "cargo")?;
     let is_placeholder = |word: &str| word.contains("NN") || word.contains("N_M") || word.contains('…');
     if words.get(cargo + 1) == Some(&"lesson") {
-        const KNOWN: [&str; 11] = [
-            "check", "next", "list", "progress", "hint", "open", "diff", "reset", "watch", "quiz", "report",
+        const KNOWN: [&str; 12] = [
+            "check", "next", "list", "progress", "hint", "open", "diff", "reset", "watch", "quiz", "report", "stubs",
         ];
         return match words.get(cargo + 2) {
             Some(word) if !KNOWN.contains(word) && !is_placeholder(word) => Some("no such command".into()),

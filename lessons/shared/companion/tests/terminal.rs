@@ -187,15 +187,7 @@ fn no_color_means_no_colour() {
         session.shows("the wrong message");
         session.press("q");
         let (_, raw) = session.ends();
-        [
-            "\u{1b}[31m",
-            "\u{1b}[38;5;1m",
-            "\u{1b}[32m",
-            "\u{1b}[38;5;2m",
-            "\u{1b}[38;5;9m",
-        ]
-        .iter()
-        .any(|code| raw.contains(code))
+        raw.contains("\u{1b}[38;5;")
     };
     assert!(colours(&[]));
     assert!(!colours(&[("NO_COLOR", "1")]));
