@@ -261,7 +261,7 @@ impl App {
             KeyCode::Char('n') | KeyCode::Right => return self.go(1),
             KeyCode::Char('p') | KeyCode::Left => return self.go(-1),
             KeyCode::Char('r') | KeyCode::Enter => return vec![Effect::Grade],
-            KeyCode::Char('l') => self.to_list(),
+            KeyCode::Char('l') => self.show_list(),
             KeyCode::Esc => (self.panel, self.scroll) = (Panel::Verdict, 0),
             KeyCode::Down | KeyCode::Char('j') => self.scroll_by(1),
             KeyCode::Up | KeyCode::Char('k') => self.scroll_by(-1),
@@ -351,7 +351,7 @@ impl App {
         vec![]
     }
 
-    fn to_list(&mut self) {
+    fn show_list(&mut self) {
         self.clear_filters();
         self.screen = Screen::List;
         self.refresh();
