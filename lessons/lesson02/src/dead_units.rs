@@ -5,7 +5,7 @@ use candle_core::{Result, Tensor, bail};
 /// The largest activation of each unit on the images so far.
 #[derive(Debug, Clone)]
 pub struct Peaks {
-    /// One per channel; empty before the first batch.
+    /// One per channel; empty before the first image.
     peaks: Vec<f32>,
 }
 

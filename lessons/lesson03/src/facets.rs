@@ -33,7 +33,8 @@ pub fn similarity(activations: &Tensor) -> Result<Tensor> {
 ///   them if there are fewer than `count`
 ///
 /// **Trap** `sort` does not work on f32, because NaN has no place in an order; `total_cmp` gives it one, and puts it above
-/// everything else. An image whose score is NaN does not belong into the answer.
+/// everything else. An image whose score is NaN does not belong into the answer. Nor does `total_cmp` take 0.0 and −0.0
+/// for equal; `partial_cmp` does.
 pub fn top_examples(scores: &[f32], count: usize) -> Vec<usize> {
     todo!("exercise 3.8: sort the indices by their scores")
 }

@@ -5,7 +5,7 @@ use candle_core::{Result, Tensor, bail};
 /// The largest activation of each unit on the images so far.
 #[derive(Debug, Clone)]
 pub struct Peaks {
-    /// One per channel; empty before the first batch.
+    /// One per channel; empty before the first image.
     peaks: Vec<f32>,
 }
 
@@ -36,6 +36,9 @@ impl Peaks {
     /// NaN: a unit that is broken must not pass for dead, nor for alive.
     pub fn update(&mut self, activations: &Tensor) -> Result<()> {
         let channels = activations.dims4()?.1;
+        if activations.elem_count() == 0 {
+            return Ok(()); // no image, nothing known
+        }
         if self.peaks.is_empty() {
             self.peaks = vec![f32::NEG_INFINITY; channels];
         }
@@ -57,7 +60,7 @@ impl Peaks {
     /// **Errors** if no image was seen: nothing is known then.
     pub fn dead(&self) -> Result<Vec<usize>> {
         if self.peaks.is_empty() {
-            bail!("expected at least one batch, got none");
+            bail!("expected at least one image, got none");
         }
         let units = 0..self.peaks.len();
         Ok(units.filter(|&unit| self.peaks[unit] <= 0.0).collect())

@@ -1,5 +1,7 @@
 //! Exercise 3.8: is one image the whole answer?
 
+use std::cmp::Ordering;
+
 use candle_core::{Result, Tensor, bail};
 
 /// ## 3.8 Is one image the whole answer?
@@ -44,10 +46,12 @@ pub fn similarity(activations: &Tensor) -> Result<Tensor> {
 ///   them if there are fewer than `count`
 ///
 /// **Trap** `sort` does not work on f32, because NaN has no place in an order; `total_cmp` gives it one, and puts it above
-/// everything else. An image whose score is NaN does not belong into the answer.
+/// everything else. An image whose score is NaN does not belong into the answer. Nor does `total_cmp` take 0.0 and −0.0
+/// for equal; `partial_cmp` does.
 pub fn top_examples(scores: &[f32], count: usize) -> Vec<usize> {
     let mut indices: Vec<usize> = (0..scores.len()).filter(|&i| !scores[i].is_nan()).collect();
-    indices.sort_by(|&a, &b| scores[b].total_cmp(&scores[a])); // stable: equal ones keep their order
+    // Stable: equal ones keep their order. Without NaN any two scores can be compared.
+    indices.sort_by(|&a, &b| scores[b].partial_cmp(&scores[a]).unwrap_or(Ordering::Equal));
     indices.truncate(count);
     indices
 }

@@ -34,7 +34,16 @@ pub fn class_score(logits: &Tensor, classes: &[u32]) -> Result<Tensor> {
 ///
 /// **Errors** if the shapes do not fit.
 pub fn weighted_map(activations: &Tensor, weights: &Tensor) -> Result<Tensor> {
-    activations.broadcast_mul(weights)?.sum(1)?.relu()
+    let (batch, channels, _, _) = activations.dims4()?;
+    if weights.dims() != [batch, channels, 1, 1] {
+        bail!(
+            "expected a weight for each channel of {:?}, got {:?}",
+            activations.dims(),
+            weights.dims()
+        );
+    }
+    // Unlike `relu`, a comparison lets NaN through.
+    activations.broadcast_mul(weights)?.sum(1)?.maximum(0.0)
 }
 
 /// ## 5.3 Where did the network look?
