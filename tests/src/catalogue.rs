@@ -38,6 +38,8 @@ pub struct Findings {
     pub spared: Vec<(Hazard, String)>,
     /// What became of the attempts that are wrong in nothing but one hazard.
     pub proofs: Vec<Proof>,
+    /// Hazards that a mistake or an unnamed wrong answer shows, and its name.
+    pub shown: Vec<(Hazard, String)>,
     /// Two faults at once: their ids, and the verdict on both.
     pub pairs: Vec<(String, String, Grade)>,
     /// Experiments whose value is known without the solution.
@@ -62,6 +64,7 @@ impl Findings {
             held: exam.held(),
             spared: exam.spared(),
             proofs: exam.hazards(),
+            shown: exam.shown(),
             pairs: exam.pairs(seed as usize, PAIRS),
             truths: exam.truths(),
             inputs: exam.inputs().into_iter().map(str::to_string).collect(),
@@ -83,17 +86,21 @@ impl Findings {
     /// Hazards that are held and proved, by name.
     pub fn proved(&self) -> Vec<&'static str> {
         let proved = |hazard: &&Hazard| {
-            self.proofs
-                .iter()
-                .any(|proof| proof.hazard == **hazard && proof.holds())
+            let proof = |proof: &Proof| proof.hazard == **hazard && proof.holds();
+            self.proofs.iter().any(proof) || self.is_shown(**hazard)
         };
         self.held.iter().filter(proved).map(|hazard| hazard.name()).collect()
+    }
+
+    fn is_shown(&self, hazard: Hazard) -> bool {
+        self.shown.iter().any(|(shown, _)| *shown == hazard)
     }
 
     /// The hazards that this exam says nothing about: neither held nor said to be impossible.
     pub fn unsaid(&self) -> Vec<Hazard> {
         let said = |hazard: &Hazard| {
             self.proofs.iter().any(|proof| proof.hazard == *hazard)
+                || self.is_shown(*hazard)
                 || self.spared.iter().any(|(spared, _)| spared == hazard)
         };
         Hazard::ALL.into_iter().filter(|hazard| !said(hazard)).collect()
@@ -197,12 +204,8 @@ impl Findings {
         }
         for hazard in &self.held {
             let name = hazard.name();
-            let tried = self.proofs.iter().any(|proof| proof.hazard == *hazard);
-            // An exam that says nothing about hazards yet may still have refusals.
-            rule(
-                tried || self.proofs.is_empty(),
-                format!("no attempt proves the hazard `{name}`"),
-            );
+            let tried = self.proofs.iter().any(|proof| proof.hazard == *hazard) || self.is_shown(*hazard);
+            rule(tried, format!("no attempt proves the hazard `{name}`"));
             let spared = self.spared.iter().any(|(spared, _)| spared == hazard);
             rule(
                 !spared,

@@ -413,6 +413,8 @@ pub trait AnyExam: Judged {
     fn hazards(&self) -> Vec<Proof>;
     /// The hazards that some input holds.
     fn held(&self) -> Vec<Hazard>;
+    /// Hazards that a mistake or an unnamed wrong answer shows: every input on which it is wrong holds them.
+    fn shown(&self) -> Vec<(Hazard, String)>;
     /// The hazards that no input can hold, and why.
     fn spared(&self) -> Vec<(Hazard, String)>;
     /// Two faults at once: their ids, and the verdict on both; at most `most` of them, those from `first` on.
@@ -468,11 +470,10 @@ impl<F: Copy + 'static> AnyExam for Exam<F> {
 
     fn hazards(&self) -> Vec<Proof> {
         let proof = |(hazard, name, attempt): &(Hazard, String, F)| {
-            let holds = |e: &Experiment<F>| e.hazards.contains(hazard) || (*hazard == Hazard::Errors && e.refusal);
             let elsewhere = self
                 .experiments
                 .iter()
-                .filter(|e| !holds(e) && !self.is_right(e, *attempt));
+                .filter(|e| !e.holds(*hazard) && !self.is_right(e, *attempt));
             Proof {
                 hazard: *hazard,
                 name: name.clone(),
@@ -489,6 +490,27 @@ impl<F: Copy + 'static> AnyExam for Exam<F> {
         held.sort_unstable();
         held.dedup();
         held
+    }
+
+    fn shown(&self) -> Vec<(Hazard, String)> {
+        let mistakes = self.mistakes.iter().map(|mistake| (&mistake.id, mistake.attempt));
+        let unnamed = self.unnamed.iter().map(|(name, attempt)| (name, *attempt));
+        let mut shown = vec![];
+        for (name, attempt) in mistakes.chain(unnamed) {
+            let mut left = self.held();
+            let mut fails = false;
+            for experiment in &self.experiments {
+                // Once no hazard is left, the rest need not be asked.
+                if !left.is_empty() && !self.is_right(experiment, attempt) {
+                    fails = true;
+                    left.retain(|hazard| experiment.holds(*hazard));
+                }
+            }
+            if fails {
+                shown.extend(left.into_iter().map(|hazard| (hazard, name.clone())));
+            }
+        }
+        shown
     }
 
     fn spared(&self) -> Vec<(Hazard, String)> {
@@ -518,7 +540,7 @@ impl<F: Copy + 'static> AnyExam for Exam<F> {
 
     fn snapshots(&self) -> Vec<(String, String)> {
         let text = |experiment: &Experiment<F>| match &experiment.expectation {
-            Expectation::Snapshot(name) => Some((name.clone(), (experiment.run)(self.reference).show())),
+            Expectation::Snapshot(name) => Some((name.clone(), (experiment.run)(self.reference).show_whole())),
             _ => None,
         };
         self.experiments.iter().filter_map(text).collect()

@@ -1,6 +1,6 @@
 //! Tensors to put into an attempt: random ones from the seed of the run, and small ones written out.
 
-use candle_core::{Device, Shape, Tensor};
+use candle_core::{Device, Result, Shape, Tensor, bail};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -44,4 +44,27 @@ pub fn delta<const RANK: usize>(place: [usize; RANK], shape: [usize; RANK]) -> T
     let mut values = vec![0.0; shape.iter().product()];
     values[index] = 1.0;
     tensor(&values, &shape[..])
+}
+
+/// The same values in another order in memory, column by column as a transposed tensor has them; of a list, every second
+/// number. candle's matrix product takes such tensors; its `gather` and `index_select` do not.
+pub fn askew(x: &Tensor) -> Tensor {
+    let other = || match *x.dims() {
+        [_] => Tensor::stack(&[x, x], 1)?.narrow(1, 0, 1)?.squeeze(1),
+        [.., a, b] if a > 1 && b > 1 => x.t()?.force_contiguous()?.t(),
+        _ => x.transpose(0, 1)?.force_contiguous()?.transpose(0, 1),
+    };
+    let askew = other().expect("a tensor of rank 1 or more");
+    assert!(!askew.is_contiguous(), "{:?} has one order only", x.dims());
+    askew
+}
+
+/// Errs where a tensor is [askew]: what an answer does that was tried on tensors in order only.
+///
+/// [askew]: askew()
+pub fn in_order(tensors: &[&Tensor]) -> Result<()> {
+    match tensors.iter().all(|x| x.is_contiguous()) {
+        true => Ok(()),
+        false => bail!("expected a contiguous tensor"),
+    }
 }

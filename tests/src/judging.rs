@@ -8,6 +8,7 @@ use crate::{
     exam::{Exam, Expectation, Experiment, Mistake, Outcome},
     explain::{self, Tried},
     grade::Grade,
+    hazard::Hazard,
     observed::{Observed, first_lines},
     panics, snapshot,
 };
@@ -300,6 +301,10 @@ impl<F: Copy + 'static> Exam<F> {
 }
 
 impl<F: Copy + 'static> Experiment<F> {
+    pub(crate) fn holds(&self, hazard: Hazard) -> bool {
+        self.hazards.contains(&hazard) || (hazard == Hazard::Errors && self.refusal)
+    }
+
     pub(crate) fn run(&self, attempt: F) -> Outcome {
         panics::catch(|| (self.run)(attempt))
     }

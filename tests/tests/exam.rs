@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use course::report::Verdict;
-use graders::{Exam, Grade, Observed, Tolerance, catalogue::faults};
+use graders::{AnyExam, Exam, Fault, Grade, Hazard, Observed, Tolerance, catalogue::faults, fault};
 
 type Double = fn(usize) -> usize;
 
@@ -143,6 +143,106 @@ fn values_come_first_and_all_missing_errors_at_once() {
         panics.sentence
     );
     assert!(text(&panics, "should fail").starts_with("n = 7: you panicked: attempt to subtract"));
+}
+
+/// A sum of numbers, made of parts that may be wrong.
+type Sum = &'static (dyn Fn(&[f64]) -> f64 + Sync);
+
+#[derive(Clone)]
+struct Parts {
+    start: f64,
+    sign: f64,
+    skip: usize,
+}
+
+fn sum(faults: &[Fault<Parts>]) -> Exam<Sum> {
+    let right = Parts {
+        start: 0.0,
+        sign: 1.0,
+        skip: 0,
+    };
+    let answer = |parts: Parts| -> Sum {
+        graders::keep(Box::new(move |x| {
+            x.iter()
+                .skip(parts.skip)
+                .fold(parts.start, |sum, x| sum + parts.sign * x)
+        }))
+    };
+    let solution: Sum = graders::keep(Box::new(|x: &[f64]| x.iter().sum()));
+    Exam::new("1.1", solution)
+        .faults("a fold", &right, answer, faults)
+        .truth("two numbers", 5.0, |f| f(&[2.0, 3.0]))
+        .case("three numbers", |f| f(&[1.0, 2.0, 4.0]))
+}
+
+const STARTS_AT_1: Fault<Parts> = fault("starts at 1", "Your sum starts at 1; start at 0.", |p| p.start = 1.0);
+const SUBTRACTS: Fault<Parts> = fault("subtracts", "You subtract the numbers; add them up.", |p| p.sign = -1.0);
+const SKIPS_ONE: Fault<Parts> = fault("skips one", "The first number is missing in your sum.", |p| p.skip = 1);
+
+#[test]
+fn a_fault_is_a_right_answer_with_one_part_changed() {
+    let exam = sum(&[STARTS_AT_1, SUBTRACTS, SKIPS_ONE]);
+    assert_eq!(faults(&exam), Vec::<String>::new());
+    let alternatives = exam.alternatives();
+    assert_eq!(alternatives[0].0, "a fold");
+    assert!(alternatives[0].1.is_pass());
+    let named: Vec<_> = AnyExam::mistakes(&exam)
+        .into_iter()
+        .map(|(id, grade)| (Some(id), grade.mistake))
+        .collect();
+    assert_eq!(named.len(), 3);
+    assert!(named.iter().all(|(id, found)| id == found), "{named:?}");
+}
+
+#[test]
+fn two_faults_at_once_get_no_name() {
+    let exam = sum(&[STARTS_AT_1, SUBTRACTS, SKIPS_ONE]);
+    let mut pairs: Vec<_> = exam
+        .pairs(0, 9)
+        .into_iter()
+        .map(|(a, b, grade)| (a, b, grade.mistake))
+        .collect();
+    pairs.sort();
+    assert_eq!(pairs.len(), 3, "all pairs of three");
+    assert!(pairs.iter().all(|(.., named)| named.is_none()), "{pairs:?}");
+    assert_eq!(exam.pairs(1, 2).len(), 2);
+}
+
+/// "shorter by one" and "starts at −1" together look like a third mistake on the inputs of this exam.
+#[test]
+fn a_pair_that_is_taken_for_a_third_mistake_is_a_fault_of_the_exam() {
+    const TWICE: Fault<Parts> = fault("starts at 5", "Your sum starts at 5; start at 0.", |p| p.start += 5.0);
+    const ONCE: Fault<Parts> = fault("starts at 2", "Your sum starts at 2; start at 0.", |p| p.start += 2.0);
+    const BOTH: Fault<Parts> = fault("starts at 7", "Your sum starts at 7; start at 0.", |p| p.start += 7.0);
+    let found = faults(&sum(&[TWICE, ONCE, BOTH]));
+    let wrong_name = "`starts at 2` and `starts at 5` at once are taken for `starts at 7`";
+    assert!(found.iter().any(|fault| fault.ends_with(wrong_name)), "{found:?}");
+}
+
+#[test]
+fn a_hazard_is_proved_by_an_attempt_that_is_wrong_in_nothing_else() {
+    let exam = || double().case("n = 100,000", |f| f(100_000)).holds(Hazard::Scale);
+    assert!(
+        faults(&exam())[0].ends_with("no attempt proves the hazard `scale`"),
+        "{:?}",
+        faults(&exam())
+    );
+    // By an attempt of its own, or by any other that the exam knows.
+    let in_a_byte: Double = |n| usize::from((2 * n) as u8);
+    assert_eq!(
+        faults(&exam().hazard(Hazard::Scale, "in a byte", in_a_byte)),
+        Vec::<String>::new()
+    );
+    assert_eq!(faults(&exam().unnamed("in a byte", in_a_byte)), Vec::<String>::new());
+    let shown = exam().unnamed("in a byte", in_a_byte).shown();
+    assert_eq!(shown, [(Hazard::Scale, "in a byte".to_string())]);
+    // What is wrong elsewhere too proves nothing.
+    let elsewhere = faults(&exam().hazard(Hazard::Scale, "three times", |n| 3 * n));
+    assert!(
+        elsewhere[0].contains("it is wrong on inputs that do not hold it: n = 2"),
+        "{elsewhere:?}"
+    );
+    assert!(exam().unnamed("three times", |n| 3 * n).shown().is_empty());
 }
 
 /// Two functions.

@@ -161,6 +161,7 @@ impl Bill {
              what the columns are.\n\nSHA-256 of solutions and graders: `{hash}`\n\n{}",
             self.table()
         );
+        text += &self.hazards();
         text += &self.perturbations();
         text += &self.survivors();
         text
@@ -191,6 +192,28 @@ impl Bill {
             self.rows.iter().map(|row| 1e3 * row.seconds).sum::<f64>()
         ));
         lines.join("\n") + "\n"
+    }
+
+    /// What the inputs of each exam hold, each proved by a wrong answer that is right on all other inputs.
+    fn hazards(&self) -> String {
+        let mut text = String::from(
+            "\n## Hazards\n\n\
+             What the inputs of an exam hold, each proved by a wrong answer that is right on all inputs that do not hold it \
+             and is refused.\n\n\
+             | exercise | held and proved | said to be impossible | not said yet |\n|---|---|---|---|\n",
+        );
+        for Row { exercise, findings, .. } in &self.rows {
+            let spared: Vec<_> = findings.spared.iter().map(|(hazard, _)| hazard.name()).collect();
+            let unsaid: Vec<_> = findings.unsaid().iter().map(|hazard| hazard.name()).collect();
+            text += &format!(
+                "| {} | {} | {} | {} |\n",
+                exercise.id,
+                findings.proved().join(", "),
+                spared.join(", "),
+                unsaid.join(", ")
+            );
+        }
+        text
     }
 
     fn perturbations(&self) -> String {
