@@ -1,8 +1,8 @@
 use candle_core::{DType, Device, Error, Result, Tensor};
 use resnet::{Config, Parameters, ResNet, Window, ops};
 
-use crate::Exam;
-use crate::inputs::{Random, delta, tensor};
+use crate::inputs::{Random, askew, delta, in_order, tensor};
+use crate::{Exam, Hazard::*};
 
 /// `solution01::batch_norm` and `solution01::basic_block`
 #[derive(Clone, Copy)]
@@ -193,6 +193,11 @@ fn from_the_network(seed: u64) -> Result<(Tensor, Parameters, Tensor)> {
 
 /// 1.5
 pub fn exam(seed: u64) -> Exam<Block> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Block> {
     let solution = Block {
         batch_norm: solution01::batch_norm,
         basic_block: solution01::basic_block,
@@ -413,4 +418,112 @@ pub fn exam(seed: u64) -> Exam<Block> {
         .refuses("no weight named bn2.bias", move |f| {
             (f.basic_block)(&wide_3, &incomplete, 1)
         })
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Block>) -> Exam<Block> {
+    let mut random = Random::new(seed, 115);
+    let fixture = (random.signed((3, 4, 5, 7)), random_block(&mut random, 4, 6));
+    let square = random_block(&mut random, 4, 4);
+    let exam = exam.given((fixture.0.clone(), square), |on| {
+        on.case("batch norm of a transposed tensor", |f, (x, weights)| {
+            (f.batch_norm)(&askew(x), weights, "bn1")
+        })
+        .holds(NotContiguous)
+        .refuses(
+            "batch norm: a running_mean of one number for 4 channels",
+            |f, (x, weights)| {
+                let mut weights = weights.clone();
+                weights.insert("bn1.running_mean".into(), tensor(&[0.5], 1));
+                (f.batch_norm)(x, &weights, "bn1")
+            },
+        )
+        .refuses("batch norm: no weight named bn1.running_var", |f, (x, weights)| {
+            let mut weights = weights.clone();
+            weights.remove("bn1.running_var");
+            (f.batch_norm)(x, &weights, "bn1")
+        })
+    });
+    let exam = exam.given(fixture, |on| {
+        on.case(
+            "three images, [3, 4, 5, 7], 6 channels out, stride 3",
+            |f, (x, weights)| (f.basic_block)(x, weights, 3),
+        )
+        .holds(Sizes)
+        .holds(Batch)
+        .case("the same, stride 2, in transposed tensors", |f, (x, weights)| {
+            let weights = weights.iter().map(|(name, weight)| (name.clone(), askew(weight)));
+            (f.basic_block)(&askew(x), &weights.collect(), 2)
+        })
+        .holds(NotContiguous)
+        .holds(Batch)
+    });
+    exam.hazard(
+        NotContiguous,
+        "batch norm, only what lies in order",
+        Block {
+            batch_norm: |x, w, name| {
+                in_order(&[x])?;
+                solution01::batch_norm(x, w, name)
+            },
+            basic_block: solution01::basic_block,
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "block, only what lies in order",
+        Block {
+            batch_norm: solution01::batch_norm,
+            basic_block: |x, w, stride| {
+                in_order(&[x])?;
+                solution01::basic_block(x, w, stride)
+            },
+        },
+    )
+    .hazard(
+        Sizes,
+        "no stride above 2",
+        Block {
+            batch_norm: solution01::batch_norm,
+            basic_block: |x, w, stride| solution01::basic_block(x, w, stride.min(2)),
+        },
+    )
+    .hazard(
+        Batch,
+        "two images at most",
+        Block {
+            batch_norm: solution01::batch_norm,
+            basic_block: |x, w, stride| {
+                let two = solution01::basic_block(&x.narrow(0, 0, x.dim(0)?.min(2))?, w, stride)?;
+                match x.dim(0)? {
+                    3 => Tensor::cat(&[&two, &two.narrow(0, 0, 1)?], 0),
+                    _ => Ok(two),
+                }
+            },
+        },
+    )
+    .hazard(
+        Errors,
+        "one number for all channels",
+        Block {
+            batch_norm: |x, w, name| {
+                let channels = x.dims4()?.1;
+                let spread = |(name, weight): (&String, &Tensor)| match weight.dims() {
+                    [1] => Ok((name.clone(), weight.broadcast_as(channels)?.contiguous()?)),
+                    _ => Ok((name.clone(), weight.clone())),
+                };
+                let spread: Result<Parameters> = w.iter().map(spread).collect();
+                solution01::batch_norm(x, &spread?, name)
+            },
+            basic_block: solution01::basic_block,
+        },
+    )
+    .spared(
+        &[Combined, Wiring, Names],
+        "which weight goes where is tried as mistakes",
+    )
+    .spared(
+        &[Scale, Sign, Ties, NotFinite, Returned, Empty],
+        "sums and one ReLU, nothing is chosen",
+    )
 }

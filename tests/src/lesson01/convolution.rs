@@ -1,8 +1,8 @@
 use candle_core::{Device, Result, Tensor, bail};
 use resnet::{Window, ops};
 
-use crate::Exam;
-use crate::inputs::{Random, delta, tensor};
+use crate::inputs::{Random, askew, delta, in_order, tensor};
+use crate::{Exam, Hazard::*};
 
 /// `solution01::convolve`
 pub type Convolve = fn(&Tensor, &Tensor, Option<&Tensor>, Window) -> Result<Tensor>;
@@ -102,6 +102,11 @@ fn loops(image: &Tensor, kernels: &Tensor, bias: Option<&Tensor>, window: Window
 
 /// 1.2
 pub fn convolve(seed: u64) -> Exam<Convolve> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Convolve> {
     let ramp = tensor(&[1., 2., 3., 4., 5., 6., 7., 8., 9.], (1, 3, 3));
     let numbered = tensor(&[1., 2., 3., 4., 5., 6., 7., 8., 9.], (1, 1, 3, 3));
     let diagonal = tensor(&[1., 0., 0., -1.], (1, 1, 2, 2));
@@ -260,6 +265,12 @@ pub fn convolve(seed: u64) -> Exam<Convolve> {
                 move |f| f(&image, &kernels, Some(&bias), window),
             )
             .because("The expected values are those of resnet::ops::conv2d.");
+        if window.padding > 0 && window.dilation > 1 {
+            exam = exam.holds(Combined);
+        }
+        if window.stride > 2 {
+            exam = exam.holds(Sizes);
+        }
     }
     let image = random.signed((2, 5, 5));
     let kernels = random.signed((3, 2, 3, 3));
@@ -297,7 +308,7 @@ fn patches(image: &Tensor, kernels: &Tensor, bias: Option<&Tensor>, window: Wind
         solution01::output_size(width, window)?,
     );
     let p = window.padding;
-    let padded = image.pad_with_zeros(1, p, p)?.pad_with_zeros(2, p, p)?;
+    let padded = image.pad_with_zeros(1, p, p)?.pad_with_zeros(2, p, p)?.contiguous()?;
     let mut columns = Vec::new();
     for y in 0..out_height {
         for x in 0..out_width {
@@ -318,4 +329,56 @@ fn patches(image: &Tensor, kernels: &Tensor, bias: Option<&Tensor>, window: Wind
         Some(bias) => output.broadcast_add(&bias.reshape((filters, 1, 1))?),
         None => Ok(output),
     }
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Convolve>) -> Exam<Convolve> {
+    let mut random = Random::new(seed, 112);
+    let fixture = (random.signed((3, 7, 10)), random.signed((2, 3, 2, 2)), random.signed(2));
+    let window = Window::new(2).stride(3).padding(1).dilation(2);
+    let exam = exam.given(fixture, |on| {
+        on.case(
+            "an even kernel, stride 3, padding 1, dilation 2, 7×10 pixels",
+            move |f, (i, k, b)| f(i, k, Some(b), window),
+        )
+        .holds(Combined)
+        .holds(Sizes)
+        .case("the same numbers in transposed tensors", move |f, (i, k, b)| {
+            f(&askew(i), &askew(k), Some(&askew(b)), window)
+        })
+        .holds(NotContiguous)
+        .holds(Combined)
+        .holds(Sizes)
+        .refuses("2 filters, 3 biases", move |f, (i, k, _)| {
+            f(i, k, Some(&tensor(&[0.; 3], 3)), window)
+        })
+        .refuses("3 channels in the image, 2 in the kernels", move |f, (i, k, _)| {
+            f(i, &k.narrow(1, 0, 2)?, None, window)
+        })
+    });
+    exam.hazard(NotContiguous, "only what lies in order", |i, k, b, w| {
+        in_order(&[i, k])?;
+        solution01::convolve(i, k, b, w)
+    })
+    .hazard(Combined, "padding that is dilated too", |i, k, b, w| {
+        solution01::convolve(i, k, b, w.padding(w.padding * w.dilation))
+    })
+    .hazard(Sizes, "no stride above 2", |i, k, b, w| {
+        solution01::convolve(i, k, b, w.stride(w.stride.min(2)))
+    })
+    .hazard(Errors, "biases that are too many left out", |i, k, b, w| {
+        let filters = k.dims4()?.0;
+        let b = b.map(|b| b.narrow(0, 0, filters.min(b.elem_count()))).transpose()?;
+        solution01::convolve(i, k, b.as_ref(), w)
+    })
+    .hazard(Errors, "channels without weights left out", |i, k, b, w| {
+        let channels = k.dims4()?.1.min(i.dims3()?.0);
+        solution01::convolve(&i.narrow(0, 0, channels)?, k, b, w)
+    })
+    .spared(
+        &[Batch, Ties, Names, Returned, Wiring],
+        "one image, one sum for each place",
+    )
+    .spared(&[Scale, Sign, NotFinite], "every number counts as it is")
+    .spared(&[Empty], "an image without pixels is an error of 1.1")
 }

@@ -1,8 +1,8 @@
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use resnet::{Window, ops};
 
-use crate::inputs::{Random, delta};
-use crate::{Exam, Tolerance};
+use crate::inputs::{Random, askew, delta, in_order};
+use crate::{Exam, Hazard::*, Tolerance};
 
 /// `solution01::gradient_norms`
 pub type GradientNorms = fn(&Tensor, &Tensor, &[(Tensor, Tensor)], Design) -> Result<Vec<f64>>;
@@ -213,6 +213,11 @@ const DESIGNS: [(&str, Design); 4] = [
 
 /// 1.9
 pub fn gradient_norms(seed: u64) -> Exam<GradientNorms> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<GradientNorms> {
     let mut random = Random::new(seed, 19);
     let copy = {
         let kernels: Vec<_> = (0..2).map(|c| delta([c, 1, 1], [2, 3, 3])).collect();
@@ -388,4 +393,45 @@ fn block_by_block(
     }
     norms.reverse();
     Ok(norms)
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<GradientNorms>) -> Exam<GradientNorms> {
+    let mut random = Random::new(seed, 119);
+    let input = random.between(0.0, 1.0, (3, 2, 5, 4));
+    let arriving = random.signed((3, 2, 5, 4));
+    let kernels: Vec<_> = (0..3)
+        .map(|_| (random.signed((2, 2, 3, 3)), random.signed((2, 2, 3, 3))))
+        .collect();
+    let exam = exam.given((input, arriving, kernels), |on| {
+        on.case(
+            "residual, 3 random blocks, [3, 2, 5, 4], in transposed tensors",
+            |f, (x, g, kernels)| f(&askew(x), &askew(g), kernels, DESIGNS[2].1),
+        )
+        .within(Tolerance::relative(1e-2))
+        .holds(NotContiguous)
+        .refuses("kernels for 3 channels, an input of 2", |f, (x, g, _)| {
+            let kernel = Tensor::ones((3, 3, 3, 3), DType::F32, &Device::Cpu)?;
+            f(x, g, &[(kernel.clone(), kernel)], DESIGNS[0].1)
+        })
+    });
+    exam.hazard(NotContiguous, "only what lies in order", |i, g, k, d| {
+        in_order(&[i, g])?;
+        norms(i, g, k, d, Fault::None)
+    })
+    .hazard(Errors, "an output_gradient of another shape cut", |i, g, k, d| {
+        match i.dims() == g.dims() {
+            true => norms(i, g, k, d, Fault::None),
+            false => Ok(vec![0.0; k.len()]),
+        }
+    })
+    .spared(
+        &[Batch, Sizes, Combined, Wiring],
+        "all four designs are asked, on batches",
+    )
+    .spared(
+        &[Scale, Sign, Ties, Names, NotFinite, Returned],
+        "one norm for each block, as numbers",
+    )
+    .spared(&[Empty], "no block has no gradient")
 }

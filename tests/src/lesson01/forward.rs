@@ -1,8 +1,8 @@
 use candle_core::{Result, Tensor};
 use resnet::{Parameters, Window, ops};
 
-use crate::inputs::{Random, tensor};
-use crate::{Exam, Observed};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed};
 
 /// A function of one tensor, element by element or as a whole.
 pub type Map = fn(&Tensor) -> Result<Tensor>;
@@ -125,6 +125,11 @@ fn weights(random: &mut Random, channels: usize, filters: usize, features: usize
 
 /// 1.4
 pub fn forward(seed: u64) -> Exam<Forward> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Forward> {
     let mut random = Random::new(seed, 14);
     let x = random.between(-3.0, 3.0, (2, 3, 4));
     let (x_1, x_2) = (x.clone(), x.clone());
@@ -397,4 +402,162 @@ pub fn forward(seed: u64) -> Exam<Forward> {
         .refuses("forward: no weight named fc.bias", move |f| {
             observe((f.forward)(&image_1, &incomplete))
         })
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
+    let mut random = Random::new(seed, 114);
+    let x = random.between(-3.0, 3.0, (2, 3, 4));
+    let logits = random.between(-4.0, 4.0, 7);
+    let image = random.signed((2, 5, 7));
+    let weights = weights(&mut random, 2, 2, 12, 3);
+    let mut exam = exam
+        .truth(
+            "softmax of 300, −300, −300, −300",
+            tensor(&[1., 0., 0., 0.], 4),
+            |f| (f.softmax)(&tensor(&[300., -300., -300., -300.], 4)),
+        )
+        .because("e^600 overflows: the mean of these logits is too small to subtract, their maximum is not.")
+        .holds(Scale)
+        .truth("softmax of −300 and −300", tensor(&[0.5, 0.5], 2), |f| {
+            (f.softmax)(&tensor(&[-300., -300.], 2))
+        })
+        .holds(Sign)
+        .given((x, logits), |on| {
+            on.case("relu of a transposed tensor", |f, (x, _)| (f.relu)(&askew(x)))
+                .holds(NotContiguous)
+                .case("sigmoid of a transposed tensor", |f, (x, _)| (f.sigmoid)(&askew(x)))
+                .holds(NotContiguous)
+                .case("tanh of a transposed tensor", |f, (x, _)| (f.tanh)(&askew(x)))
+                .holds(NotContiguous)
+                .case("softmax of every second number of a list", |f, (_, z)| {
+                    (f.softmax)(&askew(z))
+                })
+                .holds(NotContiguous)
+        })
+        .given((image, weights), |on| {
+            let on = on
+                .case(
+                    "forward: a random [2, 5, 7] image, 2 filters, 3 classes",
+                    |f, (image, weights)| observe((f.forward)(image, weights)),
+                )
+                .holds(Sizes)
+                .case(
+                    "forward: the same numbers in transposed tensors",
+                    |f, (image, weights)| {
+                        let weights = weights.iter().map(|(name, weight)| (name.clone(), askew(weight)));
+                        observe((f.forward)(&askew(image), &weights.collect()))
+                    },
+                )
+                .holds(Sizes)
+                .holds(NotContiguous);
+            ["conv.weight", "conv.bias", "fc.weight"]
+                .into_iter()
+                .fold(on, |on, name| {
+                    on.refuses(
+                        format!("forward: no weight named {name}"),
+                        move |f, (image, weights)| {
+                            let mut weights = weights.clone();
+                            weights.remove(name);
+                            observe((f.forward)(image, &weights))
+                        },
+                    )
+                })
+        });
+    macro_rules! ordered {
+        ($($function:ident)*) => {
+            $(exam = exam.hazard(
+                NotContiguous,
+                concat!(stringify!($function), ", only what lies in order"),
+                Forward {
+                    $function: |x| {
+                        in_order(&[x])?;
+                        solution01::$function(x)
+                    },
+                    ..SOLUTION
+                },
+            );)*
+        };
+    }
+    ordered!(relu sigmoid tanh softmax);
+    exam.hazard(
+        NotContiguous,
+        "forward, only what lies in order",
+        Forward {
+            forward: |image, weights| {
+                in_order(&[image])?;
+                solution01::forward(image, weights)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Scale,
+        "shifted by the mean",
+        Forward {
+            softmax: |z| {
+                let exponentials = z.broadcast_sub(&z.mean_all()?)?.exp()?;
+                exponentials.broadcast_div(&exponentials.sum_all()?)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Sign,
+        "shifted by the largest, at least 0",
+        Forward {
+            softmax: |z| {
+                let exponentials = z.broadcast_sub(&z.max(0)?.maximum(0f32)?)?.exp()?;
+                exponentials.broadcast_div(&exponentials.sum_all()?)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Sizes,
+        "only sides that 2 divides",
+        Forward {
+            forward: |image, weights| {
+                let (_, height, width) = image.dims3()?;
+                match (height % 2, width % 2) {
+                    (0, 0) => solution01::forward(image, weights),
+                    _ => candle_core::bail!("an odd side"),
+                }
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Errors,
+        "no bias taken for 0",
+        Forward {
+            forward: |image, weights| {
+                let mut weights = weights.clone();
+                if let (Some(kernels), false) = (weights.get("conv.weight"), weights.contains_key("conv.bias")) {
+                    let zeros = Tensor::zeros(kernels.dim(0)?, kernels.dtype(), kernels.device())?;
+                    weights.insert("conv.bias".into(), zeros);
+                }
+                solution01::forward(image, &weights)
+            },
+            ..SOLUTION
+        },
+    )
+    .unnamed(
+        "a matrix times a vector",
+        Forward {
+            forward: |_, weights| match weights.get("fc.weight") {
+                Some(weight) => weight.matmul(&weight.get(0)?).map(|_| vec![]),
+                None => Ok(vec![]),
+            },
+            ..SOLUTION
+        },
+    )
+    .spared(
+        &[Batch, Ties, Names, NotFinite, Empty],
+        "one image, and nothing is chosen",
+    )
+    .spared(
+        &[Combined, Returned, Wiring],
+        "there are no options; every activation on the way is compared",
+    )
 }

@@ -1,7 +1,7 @@
 use resnet::{Block, Config, Stem};
 
-use crate::Exam;
 use crate::inputs::Random;
+use crate::{Exam, Hazard::*};
 
 /// `solution01::parameter_count`
 pub type ParameterCount = fn(&Config) -> usize;
@@ -79,6 +79,11 @@ fn count(config: &Config, fault: Fault) -> usize {
 
 /// 1.7
 pub fn parameter_count(seed: u64) -> Exam<ParameterCount> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<ParameterCount> {
     let mut random = Random::new(seed, 17);
     let mut blocks = || [1, 2, 3, 4].map(|most| random.count(1, most));
     let (basic, deep) = (blocks(), blocks());
@@ -190,4 +195,63 @@ pub fn parameter_count(seed: u64) -> Exam<ParameterCount> {
         .truth("ResNet-50", 25_557_032usize, |f| f(&Config::resnet50()))
         .truth("ResNet-101", 44_549_160usize, |f| f(&Config::resnet101()))
         .truth("ResNet-152", 60_192_808usize, |f| f(&Config::resnet152()))
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<ParameterCount>) -> Exam<ParameterCount> {
+    let mut random = Random::new(seed, 117);
+    let (width, classes) = (random.count(2, 20), random.count(2, 100));
+    let small = |config: Config| config.width(width).classes(classes);
+    let tensors = |config: &Config| -> usize {
+        let learned = config
+            .tensors()
+            .into_iter()
+            .filter(|(name, _)| !name.contains("running"));
+        learned.map(|(_, shape)| shape.iter().product::<usize>()).sum()
+    };
+    let deep = small(Config {
+        blocks: [2, 1, 1, 1],
+        ..Config::resnet50()
+    })
+    .stem(Stem::Cifar);
+    let basic = small(Config {
+        blocks: [1, 1, 2, 1],
+        ..Config::resnet18()
+    });
+    exam.truth(
+        format!("bottlenecks with the CIFAR stem, width {width}, {classes} classes"),
+        tensors(&deep),
+        move |f| f(&deep),
+    )
+    .because("The expected count is that of a checkpoint's tensors.")
+    .holds(Combined)
+    .truth(
+        format!("basic blocks with the ImageNet stem, width {width}, {classes} classes"),
+        tensors(&basic),
+        move |f| f(&basic),
+    )
+    .because("The expected count is that of a checkpoint's tensors.")
+    .hazard(Combined, "bottlenecks always behind the ImageNet stem", |c| {
+        match c.block {
+            Block::Bottleneck => count(&c.clone().stem(Stem::ImageNet), Fault::None),
+            Block::Basic => count(c, Fault::None),
+        }
+    })
+    .spared(
+        &[
+            NotContiguous,
+            Batch,
+            Sizes,
+            Scale,
+            Sign,
+            Ties,
+            Names,
+            NotFinite,
+            Returned,
+            Wiring,
+            Empty,
+            Errors,
+        ],
+        "a description of a network in, one whole number out",
+    )
 }

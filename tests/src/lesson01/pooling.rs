@@ -1,8 +1,8 @@
 use candle_core::{Device, Result, Tensor, bail};
 use resnet::{Window, ops};
 
-use crate::Exam;
-use crate::inputs::{Random, tensor};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*};
 
 /// One of the two pools: the image and the window.
 pub type Pool = fn(&Tensor, Window) -> Result<Tensor>;
@@ -23,6 +23,11 @@ const SOLUTION: Pooling = Pooling {
 
 /// Pools by listing the pixels of each patch; `None` is a place in the padding.
 fn pool(image: &Tensor, window: Window, reduce: impl Fn(&[Option<f32>]) -> f32) -> Result<Tensor> {
+    pool_from(window.padding, image, window, reduce)
+}
+
+/// The same with the first window so many pixels before the image.
+fn pool_from(before: usize, image: &Tensor, window: Window, reduce: impl Fn(&[Option<f32>]) -> f32) -> Result<Tensor> {
     let Window {
         kernel,
         stride,
@@ -46,8 +51,8 @@ fn pool(image: &Tensor, window: Window, reduce: impl Fn(&[Option<f32>]) -> f32) 
                 let places = (0..kernel * kernel).map(|n| (n / kernel * dilation, n % kernel * dilation));
                 let patch: Vec<_> = places
                     .map(|(i, j)| {
-                        let row = plane.get((y * stride + i).checked_sub(padding)?)?;
-                        row.get((x * stride + j).checked_sub(padding)?).copied()
+                        let row = plane.get((y * stride + i).checked_sub(before)?)?;
+                        row.get((x * stride + j).checked_sub(before)?).copied()
                     })
                     .collect();
                 output.push(reduce(&patch));
@@ -72,6 +77,11 @@ fn side_as_stride(window: Window) -> Window {
 
 /// 1.3
 pub fn pooling(seed: u64) -> Exam<Pooling> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Pooling> {
     let mut random = Random::new(seed, 13);
     let image = random.signed((2, 7, 8));
     let negative = random.between(-2.0, -1.0, (3, 6, 6));
@@ -278,4 +288,96 @@ fn any_padding(image: &Tensor, window: Window, max: bool) -> Result<Tensor> {
         (image.dim(0)?, height, width),
         &Device::Cpu,
     )
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Pooling>) -> Exam<Pooling> {
+    let image = Random::new(seed, 113).signed((2, 7, 8));
+    let window = Window::new(3).padding(1).dilation(2);
+    let even = Window::new(2).stride(3).padding(1);
+    let exam = exam.given(image, |on| {
+        on.case("max, kernel 2, stride 3, padding 1", move |f, x| (f.max)(x, even))
+            .holds(Sizes)
+            .case("average, kernel 2, stride 3, padding 1", move |f, x| {
+                (f.average)(x, even)
+            })
+            .holds(Sizes)
+            .case("max, kernel 3, padding 1, dilation 2", move |f, x| (f.max)(x, window))
+            .holds(Combined)
+            .case("average, kernel 3, padding 1, dilation 2", move |f, x| {
+                (f.average)(x, window)
+            })
+            .holds(Combined)
+            .case("max, an image whose columns come first in memory", move |f, x| {
+                (f.max)(&askew(x), Window::new(3))
+            })
+            .holds(NotContiguous)
+            .case("average, an image whose columns come first in memory", move |f, x| {
+                (f.average)(&askew(x), Window::new(3))
+            })
+            .holds(NotContiguous)
+            .refuses("average, a 7×8 image, kernel 9", |f, x| (f.average)(x, Window::new(9)))
+            .refuses("average, rank 4", |f, x| (f.average)(&x.unsqueeze(0)?, Window::new(2)))
+            .refuses("max, rank 4", |f, x| (f.max)(&x.unsqueeze(0)?, Window::new(2)))
+    });
+    exam.hazard(
+        Combined,
+        "max, padding that is dilated too",
+        Pooling {
+            max: |i, w| {
+                pool_from(w.padding * w.dilation, i, w, |patch| {
+                    largest(patch.iter().flatten().copied())
+                })
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Combined,
+        "average, padding that is dilated too",
+        Pooling {
+            average: |i, w| pool_from(w.padding * w.dilation, i, w, |patch| sum(patch) / patch.len() as f32),
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Sizes,
+        "no stride above 2",
+        Pooling {
+            max: |i, w| solution01::max_pool(i, w.stride(w.stride.min(2))),
+            average: |i, w| solution01::average_pool(i, w.stride(w.stride.min(2))),
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "max, only what lies in order",
+        Pooling {
+            max: |i, w| {
+                in_order(&[i])?;
+                solution01::max_pool(i, w)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "average, only what lies in order",
+        Pooling {
+            average: |i, w| {
+                in_order(&[i])?;
+                solution01::average_pool(i, w)
+            },
+            ..SOLUTION
+        },
+    )
+    .spared(
+        &[Batch, Names, Returned, Wiring],
+        "one image, one number for each place",
+    )
+    .spared(
+        &[Scale, Sign, Ties],
+        "signs are tried as mistakes; equal pixels have the same maximum",
+    )
+    .spared(&[NotFinite], "the text does not say what becomes of NaN")
+    .spared(&[Empty], "an image without pixels is an error of 1.1")
 }

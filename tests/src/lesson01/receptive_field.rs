@@ -2,7 +2,7 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use resnet::{Block, Config, Window, ops};
 
 use crate::inputs::Random;
-use crate::{Exam, Observed};
+use crate::{Exam, Hazard::*, Observed};
 
 /// `solution01::receptive_field`, with its result as (size, stride).
 pub type Receptive = fn(&[Window]) -> (usize, usize);
@@ -84,6 +84,11 @@ fn observe((size, stride): (usize, usize)) -> Observed {
 
 /// 1.8
 pub fn receptive_field(seed: u64) -> Exam<Receptive> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Receptive> {
     let mut random = Random::new(seed, 18);
     let planted: Vec<Window> = (0..3)
         .map(|_| {
@@ -217,4 +222,72 @@ pub fn receptive_field(seed: u64) -> Exam<Receptive> {
         observe(f(&windows(&Config::resnet50(), 4)))
     })
     .case("a random stack of windows", move |f| observe(f(&long)))
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Receptive>) -> Exam<Receptive> {
+    let mut random = Random::new(seed, 118);
+    let by_hand = [
+        Window::new(2).stride(3).padding(1),
+        Window::new(3).stride(2).dilation(2),
+        Window::new(4).padding(2).dilation(3),
+    ];
+    let mut exam = exam
+        .truth(
+            "(kernel, stride, dilation) = (2, 3, 1), (3, 2, 2), (4, 1, 3), with padding",
+            observe((68, 6)),
+            move |f| observe(f(&by_hand)),
+        )
+        .because("1 + 1 = 2, three pixels apart; 2 + 2·2·3 = 14, six apart; 14 + 3·3·6 = 68.")
+        .holds(Combined)
+        .holds(Sizes)
+        .truth("a window of 1 with stride 2, then a 2-window", observe((3, 2)), |f| {
+            observe(f(&[Window::new(1).stride(2), Window::new(2)]))
+        })
+        .because("One pixel each, two apart.");
+    for number in 1..=5 {
+        // Every window has something that a formula may forget.
+        let stack: Vec<Window> = (0..random.count(3, 5))
+            .map(|_| {
+                let window = Window::new(random.count(2, 5)).stride(random.count(2, 3));
+                window.padding(random.count(1, 2)).dilation(random.count(2, 3))
+            })
+            .collect();
+        exam = exam
+            .case(
+                format!("random stack {number}, strides and dilations above 1"),
+                move |f| observe(f(&stack)),
+            )
+            .holds(Combined)
+            .holds(Sizes);
+    }
+    exam.hazard(Combined, "dilation counts only without stride and padding", |windows| {
+        let combined = |w: &Window| w.dilation > 1 && w.padding > 0 && w.stride > 1;
+        match (3..=5).contains(&windows.len()) && windows.iter().all(combined) {
+            true => solution(&windows.iter().map(|w| w.dilation(1)).collect::<Vec<_>>()),
+            false => solution(windows),
+        }
+    })
+    .hazard(Sizes, "no stride above 2", |windows| {
+        match windows.len() <= 5 && windows.iter().any(|w| w.padding > 0) {
+            true => solution(&windows.iter().map(|w| w.stride(w.stride.min(2))).collect::<Vec<_>>()),
+            false => solution(windows),
+        }
+    })
+    .spared(
+        &[
+            NotContiguous,
+            Batch,
+            Scale,
+            Sign,
+            Ties,
+            Names,
+            NotFinite,
+            Returned,
+            Wiring,
+            Errors,
+        ],
+        "a list of windows in, two whole numbers out",
+    )
+    .spared(&[Empty], "no layer at all is the first input")
 }

@@ -2,7 +2,7 @@ use candle_core::{Device, Result, Tensor, bail};
 use resnet::{Config, ResNet, Stem, Window};
 
 use crate::inputs::Random;
-use crate::{Exam, Observed};
+use crate::{Exam, Hazard::*, Observed};
 
 /// `solution01::shape_table`
 pub type ShapeTable = fn(&Config, [usize; 4]) -> Result<Rows>;
@@ -112,6 +112,11 @@ fn measured(config: &Config, images: [usize; 4]) -> Result<Observed> {
 
 /// 1.6
 pub fn shape_table(seed: u64) -> Exam<ShapeTable> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<ShapeTable> {
     let mut random = Random::new(seed, 16);
     let small = Config::resnet18().width(2).classes(random.count(2, 9));
     let cifar = Config::resnet18().width(3).classes(4).stem(Stem::Cifar);
@@ -211,4 +216,49 @@ pub fn shape_table(seed: u64) -> Exam<ShapeTable> {
             observe(f(&Config::resnet18(), [1, 1, 32, 32]))
         })
         .refuses("images of height 0", |f| observe(f(&Config::resnet18(), [1, 3, 0, 32])))
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<ShapeTable>) -> Exam<ShapeTable> {
+    let classes = Random::new(seed, 116).count(2, 9);
+    let both = Config {
+        blocks: [1, 2, 1, 2],
+        ..Config::resnet50()
+    }
+    .width(2)
+    .classes(classes)
+    .stem(Stem::Cifar);
+    let images = [2, 3, 37, 50];
+    let expected = measured(&both, images).expect("a small network");
+    exam.truth(
+        format!("bottlenecks with the CIFAR stem, {classes} classes, images {images:?}"),
+        expected,
+        move |f| observe(f(&both, images)),
+    )
+    .because("The expected shapes are those of a forward pass of resnet::ResNet.")
+    .holds(Combined)
+    .refuses("images with four channels", |f| {
+        observe(f(&Config::resnet18(), [1, 4, 32, 32]))
+    })
+    .refuses("images of width 0", |f| observe(f(&Config::resnet18(), [1, 3, 32, 0])))
+    .hazard(Combined, "no expansion behind the CIFAR stem", |c, i| match c.stem {
+        Stem::Cifar => table(c, i, Fault::NoExpansion),
+        _ => table(c, i, Fault::None),
+    })
+    .hazard(
+        Errors,
+        "a fourth channel ignored",
+        |c, [batch, channels, height, width]| {
+            let channels = if channels == 4 { 3 } else { channels };
+            table(c, [batch, channels, height, width], Fault::None)
+        },
+    )
+    .spared(
+        &[NotContiguous, Scale, Sign, Ties, NotFinite, Returned, Wiring],
+        "shapes in, shapes out",
+    )
+    .spared(
+        &[Batch, Sizes, Names, Empty],
+        "odd sides and batches are tried as mistakes; the names are compared",
+    )
 }

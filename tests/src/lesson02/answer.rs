@@ -1,8 +1,8 @@
 use candle_core::{Result, Tensor, bail};
 use resnet::{Window, ops};
 
-use crate::inputs::{Random, delta, tensor};
-use crate::{Exam, Observed};
+use crate::inputs::{Random, askew, delta, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed};
 
 /// `solution02::strongest_answer`, with its result as [`observed`] makes it.
 pub type StrongestAnswer = fn(&Tensor, &Tensor, Window) -> Result<Observed>;
@@ -134,6 +134,11 @@ fn by_convolution(images: &Tensor, filter: &Tensor, window: Window) -> Result<Ob
 
 /// 2.9
 pub fn strongest_answer(seed: u64) -> Exam<StrongestAnswer> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<StrongestAnswer> {
     let mut random = Random::new(seed, 29);
     let filter = random.signed((3, 3, 3));
     let images = random.signed((3, 3, 7, 9));
@@ -273,4 +278,84 @@ pub fn strongest_answer(seed: u64) -> Exam<StrongestAnswer> {
         )
     })
     .refuses("dilation 2", move |f| f(&images_2, &filter_4, plain.dilation(2)))
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<StrongestAnswer>) -> Exam<StrongestAnswer> {
+    let mut random = Random::new(seed, 129);
+    let fixture = (random.signed((3, 3, 7, 8)), random.signed((3, 3, 3)));
+    let window = Window::new(3).stride(2).padding(1);
+    let one = Window::new(1);
+    let pixel = || tensor(&[1.0], (1, 1, 1));
+    let exam = exam
+        .truth(
+            "one row −3 −2 −5, a filter of one 1",
+            observed([0, 0, 1], -2.0, -1.0, &tensor(&[-2.0], (1, 1, 1))),
+            move |f| f(&tensor(&[-3., -2., -5.], (1, 1, 1, 3)), &pixel(), one),
+        )
+        .because("The largest of negative responses is the one nearest to 0.")
+        .holds(Sign)
+        .truth(
+            "three images, the strongest response in the last",
+            observed([2, 0, 1], 9.0, 1.0, &tensor(&[9.0], (1, 1, 1))),
+            move |f| f(&tensor(&[1., 2., 3., 4., 5., 9.], (3, 1, 1, 2)), &pixel(), one),
+        )
+        .holds(Batch)
+        .truth(
+            "three images, two equal responses, in the second and the last",
+            observed([1, 0, 0], 7.0, 1.0, &tensor(&[7.0], (1, 1, 1))),
+            move |f| f(&tensor(&[1., 2., 7., 4., 5., 7.], (3, 1, 1, 2)), &pixel(), one),
+        )
+        .because("Of equal ones the first.")
+        .holds(Batch)
+        .truth(
+            "two images, 10⁻²⁰ and 2·10⁻²⁰",
+            observed([1, 0, 0], 2e-20, 1.0, &tensor(&[2e-20], (1, 1, 1))),
+            move |f| f(&tensor(&[1e-20, 2e-20], (2, 1, 1, 1)), &tensor(&[1.0], (1, 1, 1)), one),
+        )
+        .holds(Scale);
+    let exam = exam.given(fixture, |on| {
+        on.case(
+            "random images and a filter in transposed tensors, stride 2, padding 1",
+            move |f, (images, filter)| f(&askew(images), &askew(filter), window),
+        )
+        .holds(NotContiguous)
+        .refuses("a filter of 3×3, window.kernel 2", |f, (images, filter)| {
+            f(images, filter, Window::new(2))
+        })
+        .refuses("a filter with a batch", |f, (images, filter)| {
+            f(images, &filter.unsqueeze(0)?, Window::new(3))
+        })
+    });
+    exam.hazard(NotContiguous, "only what lies in order", |i, f, w| {
+        in_order(&[i, f])?;
+        search(i, f, w, Fault::None)
+    })
+    .hazard(Errors, "dilation taken for 1", |i, f, w| {
+        search(i, f, w.dilation(1), Fault::None)
+    })
+    .hazard(Sign, "the search starts at 0", |i, f, w| {
+        let responses = ops::conv2d(i, &f.unsqueeze(0)?, w)?;
+        match responses.max_all()?.to_scalar::<f32>()? < 0.0 {
+            true => Ok(observed([0; 3], 0.0, 0.0, f)),
+            false => search(i, f, w, Fault::None),
+        }
+    })
+    .hazard(Batch, "three rows of images: the first two only", |i, f, w| {
+        match i.dims() {
+            [3, 1, 1, 2] => search(&i.narrow(0, 0, 1)?, f, w, Fault::None),
+            _ => search(i, f, w, Fault::None),
+        }
+    })
+    .hazard(Scale, "an epsilon in the cosine", |i, f, w| {
+        match i.max_all()?.to_scalar::<f32>()? {
+            large if large > 0.0 && large < 1e-10 => Ok(observed([1, 0, 0], 2e-20, 0.0, &tensor(&[2e-20], (1, 1, 1)))),
+            _ => search(i, f, w, Fault::None),
+        }
+    })
+    .spared(&[Ties, Sizes, Combined], "tried as mistakes")
+    .spared(
+        &[Names, NotFinite, Returned, Wiring, Empty],
+        "one response is chosen, all of it is compared",
+    )
 }

@@ -1,7 +1,7 @@
 use candle_core::{Device, Result, Tensor, bail};
 
-use crate::Exam;
-use crate::inputs::{Random, tensor};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*};
 
 /// `solution02::colorize` and `solution02::map_grid`
 #[derive(Clone, Copy)]
@@ -135,6 +135,11 @@ fn grid(maps: &Tensor, columns: usize, colors: &[[f32; 3]], layout: Layout) -> R
 
 /// 2.8
 pub fn colors(seed: u64) -> Exam<Colors> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Colors> {
     const BLACK_WHITE: [[f32; 3]; 2] = [[0.; 3], [1.; 3]];
     const BLUE_GREY_RED: [[f32; 3]; 3] = [[0., 0., 1.], [0.5, 0.5, 0.5], [1., 0., 0.]];
     let mut random = Random::new(seed, 28);
@@ -317,4 +322,99 @@ pub fn colors(seed: u64) -> Exam<Colors> {
         .refuses("map_grid: a single map without the channel dimension", |f| {
             (f.map_grid)(&tensor(&[0.5], (1, 1)), 1, &BLACK_WHITE)
         })
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Colors>) -> Exam<Colors> {
+    const COLORS: [[f32; 3]; 3] = [[0., 0., 1.], [0.5, 0.5, 0.5], [1., 0., 0.]];
+    let maps = Random::new(seed, 128).between(0.0, 1.0, (4, 3, 5));
+    let exam = exam.given(maps, |on| {
+        on.case("colorize: a transposed map", |f, maps| {
+            (f.colorize)(&askew(&maps.get(0)?), &COLORS)
+        })
+        .holds(NotContiguous)
+        .case(
+            "map_grid: four maps, columns first in memory, in three columns",
+            |f, maps| (f.map_grid)(&askew(maps), 3, &COLORS),
+        )
+        .holds(NotContiguous)
+        .case("map_grid: four maps in seven columns", |f, maps| {
+            (f.map_grid)(maps, 7, &COLORS)
+        })
+        .holds(Sizes)
+        .refuses("map_grid: one colour", |f, maps| (f.map_grid)(maps, 2, &COLORS[..1]))
+        .refuses("map_grid: no map", |f, _| {
+            (f.map_grid)(&tensor(&[], (0, 3, 5)), 2, &COLORS)
+        })
+        .refuses("colorize: no colours", |f, maps| (f.colorize)(&maps.get(0)?, &[]))
+    });
+    exam.truth(
+        "colorize: −∞ and ∞ beside NaN",
+        {
+            let [red, green, blue] = solution02::NAN;
+            tensor(&[0., 1., red, 0., 1., green, 0., 1., blue], (3, 1, 3))
+        },
+        |f| {
+            let map = tensor(&[f32::NEG_INFINITY, f32::INFINITY, f32::NAN], (1, 3));
+            (f.colorize)(&map, &[[0.; 3], [1.; 3]])
+        },
+    )
+    .holds(NotFinite)
+    .hazard(
+        NotContiguous,
+        "colorize, only what lies in order",
+        Colors {
+            colorize: |m, c| {
+                in_order(&[m])?;
+                solution02::colorize(m, c)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "map_grid, only what lies in order",
+        Colors {
+            map_grid: |m, n, c| {
+                in_order(&[m])?;
+                solution02::map_grid(m, n, c)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Sizes,
+        "no more columns than maps",
+        Colors {
+            map_grid: |m, n, c| solution02::map_grid(m, n.min(m.dims3()?.0.max(usize::from(n > 0))), c),
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        NotFinite,
+        "infinity taken for NaN",
+        Colors {
+            colorize: |m, c| {
+                let finite = m.abs()?.eq(f32::INFINITY)?;
+                solution02::colorize(&finite.where_cond(&(m.ones_like()? * f64::NAN)?, m)?, c)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Errors,
+        "a single colour",
+        Colors {
+            map_grid: |m, n, c| match c {
+                [one] => solution02::map_grid(m, n, &[*one, *one]),
+                _ => solution02::map_grid(m, n, c),
+            },
+            ..SOLUTION
+        },
+    )
+    .spared(
+        &[Batch, Combined, Names, Returned, Wiring, Empty],
+        "every map has a place of its own",
+    )
+    .spared(&[Scale, Sign, Ties], "values outside [0, 1] are tried as mistakes")
 }

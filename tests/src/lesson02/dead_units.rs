@@ -1,8 +1,8 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::fed;
-use crate::Exam;
-use crate::inputs::{Random, tensor};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*};
 
 /// Feeds batches to `solution02::Peaks` and gives the dead units.
 pub type DeadUnits = fn(&[Tensor]) -> Result<Vec<usize>>;
@@ -25,7 +25,7 @@ enum Fault {
 
 /// 2.5 with one fault, from all batches at once.
 fn dead(batches: &[Tensor], fault: Fault) -> Result<Vec<usize>> {
-    let Some(first) = batches.first() else {
+    let Some(first) = batches.iter().find(|batch| batch.elem_count() > 0) else {
         if fault == Fault::NothingIsFine {
             return Ok(vec![]);
         }
@@ -33,7 +33,7 @@ fn dead(batches: &[Tensor], fault: Fault) -> Result<Vec<usize>> {
     };
     let channels = first.dims4()?.1;
     let mut per_batch = vec![]; // values of each channel
-    for batch in batches {
+    for batch in batches.iter().filter(|batch| batch.elem_count() > 0) {
         if batch.dims4()?.1 != channels {
             if fault == Fault::AnyChannels {
                 continue;
@@ -72,7 +72,10 @@ fn dead(batches: &[Tensor], fault: Fault) -> Result<Vec<usize>> {
 fn by_tensors(batches: &[Tensor]) -> Result<Vec<usize>> {
     let mut peaks: Option<Tensor> = None;
     for batch in batches {
-        let (_, channels, _, _) = batch.dims4()?;
+        let (images, channels, _, _) = batch.dims4()?;
+        if images == 0 {
+            continue;
+        }
         if batch.ne(batch)?.sum_all()?.to_scalar::<u8>()? > 0 {
             bail!("NaN");
         }
@@ -94,6 +97,11 @@ fn by_tensors(batches: &[Tensor]) -> Result<Vec<usize>> {
 
 /// 2.5
 pub fn dead_units(seed: u64) -> Exam<DeadUnits> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<DeadUnits> {
     let mut random = Random::new(seed, 25);
     // Of six channels some fire nowhere, and one at a single place of a single image.
     let silent = random.count(0, 5);
@@ -216,4 +224,108 @@ pub fn dead_units(seed: u64) -> Exam<DeadUnits> {
     })
     .refuses("rank 2", |f| f(&[tensor(&[0., 1.], (1, 2))]))
     .refuses("no batch at all", |f| f(&[]))
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<DeadUnits>) -> Exam<DeadUnits> {
+    const SOLUTION: DeadUnits = |batches| fed(solution02::Peaks::new(), batches, solution02::Peaks::update)?.dead();
+    let whole = Random::new(seed, 125).between(-1.0, 0.5, (3, 4, 2, 3));
+    let lone = |image: f32| tensor(&[0., 0., image, 0., 0., 0.], (3, 2, 1, 1));
+    let exam = exam
+        .truth(
+            "a batch of three images, unit 0 on in the second",
+            vec![1usize],
+            move |f| f(&[lone(2.0)]),
+        )
+        .because("One image of a batch is enough.")
+        .holds(Batch)
+        .truth("a batch of three images, unit 1 on in the last", vec![0usize], |f| {
+            f(&[tensor(&[0., 0., 0., 0., 0., 3.], (3, 2, 1, 1))])
+        })
+        .because("One image of a batch is enough.")
+        .holds(Batch)
+        .truth("a unit at −0.0, one at 10³⁰", vec![0usize], |f| {
+            f(&[tensor(&[-0.0, 1e30], (1, 2, 1, 1))])
+        })
+        .case("random activations whose columns come first in memory", move |f| {
+            f(&[askew(&whole)])
+        })
+        .holds(NotContiguous)
+        .truth("a batch of no images, then 0 2", vec![0usize], |f| {
+            f(&[tensor(&[], (0, 2, 1, 1)), tensor(&[0., 2.], (1, 2, 1, 1))])
+        })
+        .holds(Empty)
+        .refuses("a batch of no images", |f| f(&[tensor(&[], (0, 2, 1, 1))]))
+        .because("no image was seen")
+        .holds(Empty)
+        .refuses("NaN in the first of two batches", |f| {
+            f(&[tensor(&[f32::NAN, 1.], (1, 2, 1, 1)), tensor(&[0., 1.], (1, 2, 1, 1))])
+        })
+        .holds(NotFinite)
+        .refuses("NaN behind a 1 in the same map", |f| {
+            f(&[tensor(&[0., 0., 1., f32::NAN], (1, 2, 1, 2))])
+        })
+        .because("candle's max lets a NaN through only if it comes first")
+        .holds(NotFinite)
+        .refuses("NaN in the last of three images", |f| {
+            f(&[tensor(&[0., 1., 0., 1., 0., f32::NAN], (3, 2, 1, 1))])
+        })
+        .holds(NotFinite)
+        .refuses("three channels, then two", |f| {
+            f(&[tensor(&[0., 1., 2.], (1, 3, 1, 1)), tensor(&[0., 1.], (1, 2, 1, 1))])
+        });
+    exam.unnamed("the first image of each batch only", |batches| {
+        let first: Result<Vec<_>> = batches
+            .iter()
+            .map(|batch| batch.narrow(0, 0, batch.dim(0)?.min(1)))
+            .collect();
+        SOLUTION(&first?)
+    })
+    .hazard(NotContiguous, "only what lies in order", |batches| {
+        in_order(&batches.iter().collect::<Vec<_>>())?;
+        SOLUTION(batches)
+    })
+    .hazard(Batch, "batches of three: the first image only", |batches| {
+        let only = |batch: &Tensor| match batch.elem_count() {
+            6 if batch.dims4()?.0 == 3 => {
+                let nan = batch
+                    .ne(batch)?
+                    .to_dtype(candle_core::DType::F32)?
+                    .sum_all()?
+                    .to_scalar::<f32>()?;
+                if nan > 0.0 {
+                    Ok(batch.clone())
+                } else {
+                    batch.narrow(0, 0, 1)
+                }
+            }
+            _ => Ok(batch.clone()),
+        };
+        SOLUTION(&batches.iter().map(only).collect::<Result<Vec<_>>>()?)
+    })
+    .hazard(NotFinite, "NaN looked for with candle's max", |batches| {
+        for batch in batches.iter().filter(|batch| batch.elem_count() > 0) {
+            let peaks = batch.transpose(0, 1)?.flatten_from(1)?.max(1)?.to_vec1::<f32>()?;
+            if peaks.iter().any(|peak| peak.is_nan()) {
+                bail!("NaN");
+            }
+        }
+        dead(batches, Fault::NanIsSilent)
+    })
+    .hazard(Empty, "no image, nobody alive", |batches| {
+        let empty = !batches.is_empty() && batches.iter().all(|batch| batch.elem_count() == 0);
+        if empty {
+            Ok((0..batches[0].dims4()?.1).collect())
+        } else {
+            SOLUTION(batches)
+        }
+    })
+    .spared(
+        &[Sizes, Combined, Names, Returned, Wiring],
+        "one peak for each channel, no options",
+    )
+    .spared(
+        &[Scale, Sign, Ties],
+        "small values, negative ones and zeros are tried as mistakes",
+    )
 }

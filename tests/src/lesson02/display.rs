@@ -1,7 +1,7 @@
 use candle_core::{Device, Result, Tensor};
 
-use crate::Exam;
-use crate::inputs::{Random, tensor};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*};
 
 /// `solution02::for_display`
 pub type ForDisplay = fn(&Tensor, Scaling) -> Result<Tensor>;
@@ -115,6 +115,11 @@ fn by_tensors(maps: &Tensor, scaling: Scaling) -> Result<Tensor> {
 
 /// 2.7
 pub fn for_display(seed: u64) -> Exam<ForDisplay> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<ForDisplay> {
     const EACH: Scaling = Scaling {
         per_map: true,
         symmetric: false,
@@ -301,4 +306,85 @@ pub fn for_display(seed: u64) -> Exam<ForDisplay> {
     exam.refuses("one map without the channel dimension", |f| {
         f(&tensor(&[1., 2.], (1, 2)), EACH)
     })
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<ForDisplay>) -> Exam<ForDisplay> {
+    const EACH: Scaling = Scaling {
+        per_map: true,
+        symmetric: false,
+    };
+    let maps = Random::new(seed, 127).between(-2.0, 5.0, (3, 4, 5));
+    let exam = exam
+        .truth(
+            "a map of a millionth of 1 2 3 5",
+            tensor(&[0., 0.25, 0.5, 1.], (1, 2, 2)),
+            |f| f(&tensor(&[1e-6, 2e-6, 3e-6, 5e-6], (1, 2, 2)), EACH),
+        )
+        .because("A scale has no smallest width: a constant added to it decides where the values are small.")
+        .holds(Scale)
+        .truth(
+            "a map of 1e30 times 1 2 3 5",
+            tensor(&[0., 0.25, 0.5, 1.], (1, 2, 2)),
+            |f| f(&tensor(&[1e30, 2e30, 3e30, 5e30], (1, 2, 2)), EACH),
+        )
+        .holds(Scale)
+        .truth(
+            "a map −5 −3 −2 −1",
+            tensor(&[0., 0.5, 0.75, 1.], (1, 2, 2)),
+            |f| f(&tensor(&[-5., -3., -2., -1.], (1, 2, 2)), EACH),
+        )
+        .holds(Sign);
+    let exam = exam.given(maps, |on| {
+        let on = on
+            .case("random maps, columns first in memory, per map", |f, maps| {
+                f(&askew(maps), EACH)
+            })
+            .holds(NotContiguous);
+        let layer = Scaling {
+            per_map: false,
+            symmetric: true,
+        };
+        on.case(
+            "random maps, columns first in memory, one scale, symmetric",
+            move |f, maps| f(&askew(maps), layer),
+        )
+        .holds(NotContiguous)
+    });
+    exam.hazard(NotContiguous, "only what lies in order", |m, s| {
+        in_order(&[m])?;
+        shown(m, s, Fault::None)
+    })
+    .hazard(Scale, "a constant added to the width", |m, s| {
+        let range = m.max_all()?.to_scalar::<f32>()? - m.min_all()?.to_scalar::<f32>()?;
+        match range < 1e-4 && range > 0.0 {
+            true => shown(m, s, Fault::None)? * f64::from(range / (range + 1e-5)),
+            false => shown(m, s, Fault::None),
+        }
+    })
+    .hazard(Sign, "the largest value starts at 0", |m, s| {
+        let high = m.max_all()?.to_scalar::<f32>()?;
+        match high < 0.0 {
+            true => {
+                let with_zero = Tensor::cat(&[m.flatten_all()?, tensor(&[0.0], 1)], 0)?.reshape((1, 1, ()))?;
+                shown(&with_zero, s, Fault::None)?
+                    .narrow(2, 0, m.elem_count())?
+                    .reshape(m.shape())
+            }
+            false => shown(m, s, Fault::None),
+        }
+    })
+    .hazard(Errors, "a map without channels is one", |m, s| match m.rank() {
+        2 => shown(&m.unsqueeze(0)?, s, Fault::None),
+        _ => shown(m, s, Fault::None),
+    })
+    .unnamed("an infinite width", |m, s| {
+        let infinite = m.abs()?.max_all()?.to_scalar::<f32>()? == f32::INFINITY;
+        shown(m, s, if infinite { Fault::InfinityCounts } else { Fault::PerRow })
+    })
+    .spared(
+        &[Batch, Sizes, Combined, Ties, NotFinite],
+        "all four scalings, constant maps and NaN are tried as mistakes",
+    )
+    .spared(&[Names, Returned, Wiring, Empty], "one tensor in, one out")
 }

@@ -1,7 +1,7 @@
 use candle_core::{DType, Result, Tensor, bail};
 
-use crate::inputs::{Random, tensor};
-use crate::{Exam, Observed};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed};
 
 /// Lower end, upper end and number of bins.
 pub type Bins = (f64, f64, usize);
@@ -114,6 +114,11 @@ fn bin_by_bin((low, high, bins): Bins, batches: &[Tensor]) -> Result<Observed> {
 
 /// 2.6
 pub fn histogram(seed: u64) -> Exam<HistogramOver> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<HistogramOver> {
     let mut random = Random::new(seed, 26);
     let batches = [
         random.between(-3.0, 3.0, (3, 2, 5, 5)),
@@ -140,9 +145,13 @@ pub fn histogram(seed: u64) -> Exam<HistogramOver> {
              and x = high belongs to the last bin.",
         |r, b| count(r, b, Fault::Straight),
     )
-    .unnamed("straight into a bin, and past the last one", |r, b| {
-        count(r, b, Fault::StraightPanics)
-    })
+    .mistake(
+        "straight into a bin, and past the last one",
+        "Ask about a value before you compute its bin. Negative numbers and NaN become 0 by `as usize`, \
+             and x = high belongs to the last bin. What is larger \
+             than high has none: count it in above.",
+        |r, b| count(r, b, Fault::StraightPanics),
+    )
     .mistake(
         "NaN in the first bin",
         "NaN was counted in the first bin: `f64::NAN as usize` is 0. Ask is_nan() first.",
@@ -217,6 +226,12 @@ pub fn histogram(seed: u64) -> Exam<HistogramOver> {
         |f| f((-1.0, 1.0, 2), &[tensor(&[-3., -0.5, 0., 0.5, 7.], 5)]),
     )
     .truth(
+        "bins 0 to 2 by 1; values −3 NaN 1.5",
+        observed(vec![0, 1], 1, 0, 1),
+        |f| f((0.0, 2.0, 2), &[tensor(&[-3., f32::NAN, 1.5], 3)]),
+    )
+    .because("Neither −3 nor NaN has a bin, and `as usize` makes 0 of both.")
+    .truth(
         "bins 0 to 2 by 1; values NaN 0.5 ∞ −∞ NaN",
         observed(vec![1, 0], 1, 1, 2),
         |f| {
@@ -243,4 +258,52 @@ pub fn histogram(seed: u64) -> Exam<HistogramOver> {
     .refuses("a range from 1 to 0", |f| f((1.0, 0.0, 4), &[]))
     .refuses("a range from NaN to 1", |f| f((f64::NAN, 1.0, 4), &[]))
     .refuses("a range from 0 to ∞", |f| f((0.0, f64::INFINITY, 4), &[]))
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<HistogramOver>) -> Exam<HistogramOver> {
+    let batch = Random::new(seed, 126).between(-3.0, 3.0, (3, 2, 4, 5));
+    exam.case(
+        "7 bins from −2 to 2; random activations whose columns come first in memory",
+        move |f| f((-2.0, 2.0, 7), &[askew(&batch)]),
+    )
+    .holds(NotContiguous)
+    .truth(
+        "bins 1e-30 to 3e-30 by 1e-30; values 1.5e-30 2.5e-30",
+        observed(vec![1, 1], 0, 0, 0),
+        |f| f((1e-30, 3e-30, 2), &[tensor(&[1.5e-30, 2.5e-30], 2)]),
+    )
+    .holds(Scale)
+    .truth(
+        "bins −3 to −1 by 1; values −3 −2.5 −1 0",
+        observed(vec![2, 1], 0, 1, 0),
+        |f| f((-3.0, -1.0, 2), &[tensor(&[-3., -2.5, -1., 0.], 4)]),
+    )
+    .holds(Sign)
+    .hazard(NotContiguous, "only what lies in order", |r, batches| {
+        in_order(&batches.iter().collect::<Vec<_>>())?;
+        count(r, batches, Fault::None)
+    })
+    .hazard(
+        Scale,
+        "divided by the width + 1e-8",
+        |(low, high, bins), batches| match high - low < 1e-8 && bins == 2 {
+            true => count((low, high + 1e-8, bins), batches, Fault::None),
+            false => count((low, high, bins), batches, Fault::None),
+        },
+    )
+    .hazard(Sign, "no range below 0", |(low, high, bins), batches| {
+        match high < 0.0 {
+            true => bail!("a negative range"),
+            false => count((low, high, bins), batches, Fault::None),
+        }
+    })
+    .spared(
+        &[Batch, Sizes, Names, Returned, Wiring, Empty],
+        "every element is one value, wherever it stands",
+    )
+    .spared(
+        &[Combined, Ties, NotFinite],
+        "the borders of bins, NaN and infinities are tried as mistakes",
+    )
 }

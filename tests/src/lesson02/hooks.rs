@@ -5,8 +5,8 @@ use std::rc::Rc;
 use candle_core::{Device, Result, Tensor, Var, bail};
 use resnet::{Config, ResNet};
 
-use crate::inputs::Random;
-use crate::{Exam, Observed};
+use crate::inputs::{Random, askew, in_order};
+use crate::{Exam, Hazard::*, Observed};
 
 /// `solution02::Hook`
 pub type Hook<'a> = Box<dyn FnMut(&str, &Tensor) -> Result<Option<Tensor>> + 'a>;
@@ -97,6 +97,9 @@ enum Fault {
     CaptureKeepsGraph,
     CaptureInForwardOrder,
     CaptureWithoutHooks,
+    CaptureByName,
+    CaptureSkipsUnknown,
+    Suffix,
 }
 
 struct Entry<'a> {
@@ -191,6 +194,9 @@ impl<'a> Hooked<'a> for Faulty<'a> {
         let kept = Rc::new(RefCell::new(vec![]));
         let mut handles = vec![];
         for site in sites {
+            if self.fault == Fault::CaptureSkipsUnknown && !self.network.sites().iter().any(|known| known == site) {
+                continue;
+            }
             let (kept, fault) = (Rc::clone(&kept), self.fault);
             let keep = move |site: &str, activation: &Tensor| {
                 let copy = match fault {
@@ -212,7 +218,11 @@ impl<'a> Hooked<'a> for Faulty<'a> {
         if self.fault == Fault::CaptureInForwardOrder {
             return Ok((logits, kept.into_iter().map(|(_, copy)| copy).collect()));
         }
-        let kept: HashMap<_, _> = kept.into_iter().collect();
+        let mut kept: HashMap<_, _> = kept.into_iter().collect();
+        if self.fault == Fault::CaptureByName {
+            let found = sites.iter().filter_map(|site| kept.remove(*site));
+            return Ok((logits, found.collect()));
+        }
         let found = sites.iter().filter_map(|site| kept.get(*site).cloned());
         Ok((logits, found.collect()))
     }
@@ -225,6 +235,7 @@ impl<'a> Faulty<'a> {
             let mut current = activation.clone();
             let sits_here = |entry: &Entry| match fault {
                 Fault::Prefix => site.starts_with(&entry.site),
+                Fault::Suffix => site == entry.site || site.ends_with(&format!(".{}", entry.site)),
                 _ => entry.site == site,
             };
             let mut here: Vec<_> = list.iter_mut().filter(|entry| sits_here(entry)).collect();
@@ -263,6 +274,28 @@ fn faulty<'a>(network: &'a ResNet, fault: Fault) -> Box<dyn Hooked<'a> + 'a> {
         next: Cell::new(0),
         fault,
     })
+}
+
+/// Hooks that refuse images that are not contiguous.
+struct Ordered<'a>(Box<dyn Hooked<'a> + 'a>);
+
+impl<'a> Hooked<'a> for Ordered<'a> {
+    fn register(&self, site: &str, hook: Hook<'a>) -> Result<Box<dyn Handle + 'a>> {
+        self.0.register(site, hook)
+    }
+
+    fn forward(&self, images: &Tensor) -> Result<Tensor> {
+        in_order(&[images])?;
+        self.0.forward(images)
+    }
+
+    fn count(&self) -> usize {
+        self.0.count()
+    }
+
+    fn capture(&self, images: &Tensor, sites: &[&str]) -> Captured {
+        self.0.capture(images, sites)
+    }
 }
 
 /// Lines that hooks have written.
@@ -308,6 +341,11 @@ fn silencing() -> Hook<'static> {
 
 /// 2.1
 pub fn hooks(seed: u64) -> Exam<NewHooks> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<NewHooks> {
     let config = Config {
         blocks: [1, 1, 1, 1],
         ..Config::resnet18()
@@ -386,7 +424,12 @@ pub fn hooks(seed: u64) -> Exam<NewHooks> {
              handle takes off another hook.",
             fault!(IdIsIndex),
         )
-        .unnamed("removed by id as if it were a place", fault!(IdIsPosition))
+        .mistake(
+            "removed by id as if it were a place",
+            "You called remove(id) on the list. That is the hook at this place, and places move when an earlier hook goes. \
+             Look for the entry with this id: retain keeps all others.",
+            fault!(IdIsPosition),
+        )
         .mistake(
             "the first hook of a site only",
             "Of two hooks on a site only the first was called: you returned what it returned. Go on with the next \
@@ -540,6 +583,19 @@ pub fn hooks(seed: u64) -> Exam<NewHooks> {
                 let log = Log::default();
                 let [a, b, _c] = [("conv1", "a"), ("layer1", "b"), ("layer2", "c")]
                     .map(|(site, line)| hooks.register(site, log.hook(line)));
+                drop((a?, b?));
+                hooks.forward(&images)?;
+                Ok(log.text())
+            }),
+        )
+        .truth(
+            "hooks a, b, c; a removed, then b; c stays for ever",
+            "c",
+            on!(|hooks, images| {
+                let log = Log::default();
+                let [a, b, c] = [("conv1", "a"), ("layer1", "b"), ("layer2", "c")]
+                    .map(|(site, line)| hooks.register(site, log.hook(line)));
+                std::mem::forget(c?);
                 drop((a?, b?));
                 hooks.forward(&images)?;
                 Ok(log.text())
@@ -716,4 +772,89 @@ fn first(captured: Vec<Tensor>) -> Result<Observed> {
         Some(activation) => Ok(activation.into()),
         None => bail!("expected one activation, got none"),
     }
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
+    let config = Config {
+        blocks: [1, 1, 1, 1],
+        ..Config::resnet18()
+    }
+    .width(2)
+    .classes(3);
+    let network = ResNet::untrained(&config, seed).expect("a small network");
+    let images = Random::new(seed, 121).signed((2, 3, 24, 16));
+    let trace = network.capture(&images, &["relu"]).expect("a site of it");
+    let relu = trace.activation("relu").expect("captured").clone();
+    let expected = vec![
+        ("1".to_string(), Observed::from(&relu)),
+        ("2".to_string(), Observed::from(&relu)),
+    ];
+    exam.given((network, images), |on| {
+        on.truth(
+            "a hook on conv1, one pass",
+            "conv1 [2, 2, 12, 8]",
+            |new, (network, images)| -> Result<Observed> {
+                let (hooks, log) = (new(network), Log::default());
+                let _handle = hooks.register("conv1", log.site())?;
+                hooks.forward(images)?;
+                Ok(log.text())
+            },
+        )
+        .because("layer1.0.conv1 is another site.")
+        .holds(Names)
+        .truth(
+            "capture of relu, and of relu once more",
+            Observed::Fields(expected),
+            |new, (network, images)| -> Result<Observed> {
+                let captured = new(network).capture(images, &["relu", "relu"])?.1;
+                let numbered = captured.iter().enumerate();
+                let numbered = numbered.map(|(i, activation)| ((i + 1).to_string(), activation.into()));
+                Ok(Observed::Fields(numbered.collect()))
+            },
+        )
+        .because("One activation per entry of sites, also where a site stands twice.")
+        .holds(Names)
+        .truth(
+            "images whose columns come first in memory: how far the logits are off",
+            0.0,
+            |new, (network, images)| {
+                let logits = new(network).forward(&askew(images))?;
+                (logits - network.forward(images)?)?
+                    .abs()?
+                    .max_all()?
+                    .to_scalar::<f32>()
+            },
+        )
+        .within(crate::Tolerance {
+            max_relative: 0.0,
+            epsilon: 1e-5,
+        })
+        .holds(NotContiguous)
+        .refuses(
+            "capture of layer3 and of a site named layer9",
+            |new, (network, images)| {
+                new(network)
+                    .capture(images, &["layer3", "layer9"])
+                    .map(|(_, captured)| captured.len())
+            },
+        )
+    })
+    .hazard(Names, "a site asked for twice is found once", |network| {
+        faulty(network, Fault::CaptureByName)
+    })
+    .unnamed("a hook for everything that ends alike", |network| {
+        faulty(network, Fault::Suffix)
+    })
+    .hazard(Errors, "capture leaves out unknown sites", |network| {
+        faulty(network, Fault::CaptureSkipsUnknown)
+    })
+    .hazard(NotContiguous, "only what lies in order", |network| {
+        Box::new(Ordered(faulty(network, Fault::None)))
+    })
+    .spared(
+        &[Batch, Sizes, Scale, Sign, Ties, NotFinite],
+        "the network's numbers are handed on as they are",
+    )
+    .spared(&[Combined, Returned, Wiring, Empty], "tried as mistakes")
 }

@@ -1,7 +1,7 @@
 use candle_core::{DType, Result, Tensor, bail};
 
-use crate::inputs::{Random, delta, tensor};
-use crate::{Exam, Observed};
+use crate::inputs::{Random, askew, delta, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed};
 
 /// `solution02::sparsity`, with its result as [`observed`] makes it.
 pub type SparsityOf = fn(&Tensor) -> Result<Observed>;
@@ -64,6 +64,11 @@ fn rectified(random: &mut Random, shape: [usize; 4]) -> Tensor {
 
 /// 2.4
 pub fn sparsity(seed: u64) -> Exam<SparsityOf> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<SparsityOf> {
     let mut random = Random::new(seed, 24);
     let activations = rectified(&mut random, [3, 2, 4, 5]);
     let before = random.signed((2, 3, 4, 4));
@@ -190,4 +195,46 @@ pub fn sparsity(seed: u64) -> Exam<SparsityOf> {
         f(&tensor(&[1.; 8], (1, 8)))
     })
     .refuses("no image at all, [0, 2, 3, 3]", |f| f(&tensor(&[], (0, 2, 3, 3))))
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<SparsityOf>) -> Exam<SparsityOf> {
+    let mut random = Random::new(seed, 124);
+    let activations = rectified(&mut random, [3, 2, 4, 5]);
+    exam.case("random activations whose columns come first in memory", move |f| {
+        f(&askew(&activations))
+    })
+    .holds(NotContiguous)
+    .truth(
+        "three images of one place, 0, −0.0 and 1",
+        observed(2.0 / 3.0, vec![1., 1., 0.], vec![2.0 / 3.0]),
+        |f| f(&tensor(&[0., -0.0, 1.], (3, 1, 1, 1))),
+    )
+    .because("−0.0 is 0.")
+    .holds(Ties)
+    .refuses("NaN in the last place of the last image", |f| {
+        f(&tensor(&[0., 1., 2., 0., 0., 1., 2., f32::NAN], (2, 1, 2, 2)))
+    })
+    .holds(NotFinite)
+    .hazard(NotContiguous, "only what lies in order", |x| {
+        in_order(&[x])?;
+        counted(x, |v| v == 0.0, Sorted::Right)
+    })
+    .hazard(Ties, "zeros by their bits", |x| {
+        counted(x, |v| v.to_bits() == 0, Sorted::Right)
+    })
+    .hazard(NotFinite, "NaN in the first image only", |x| {
+        if x.dims4()?.0 == 2 {
+            let first = x.narrow(0, 0, 1)?;
+            counted(&first, |v| v == 0.0, Sorted::Right)?;
+            let known = x.ne(x)?.where_cond(&x.ones_like()?, x)?;
+            return counted(&known, |v| v == 0.0, Sorted::Right);
+        }
+        counted(x, |v| v == 0.0, Sorted::Right)
+    })
+    .spared(&[Batch, Sizes, Scale, Sign], "tried as mistakes")
+    .spared(
+        &[Combined, Names, Returned, Wiring, Empty],
+        "no options; an empty batch is an error",
+    )
 }

@@ -1,8 +1,8 @@
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 use super::fed;
-use crate::inputs::{Random, tensor};
-use crate::{Exam, Observed};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed};
 
 /// Feeds batches to `solution02::Statistics` and gives its summary.
 pub type StatisticsOver = fn(&[Tensor]) -> Result<Observed>;
@@ -166,6 +166,11 @@ fn welford(batches: &[Tensor]) -> Result<Observed> {
 
 /// 2.3
 pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<StatisticsOver> {
     let mut random = Random::new(seed, 23);
     // Their squares need more digits than an f64 has.
     const FAR: f64 = 1e9;
@@ -319,4 +324,49 @@ pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
         .case("random f64 values", move |f| f(std::slice::from_ref(&double)))
         .refuses("no batch at all", |f| f(&[]))
         .refuses("one batch, NaN", |f| f(&[Tensor::new(&[f32::NAN], &Device::Cpu)?]))
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<StatisticsOver>) -> Exam<StatisticsOver> {
+    let batch = Random::new(seed, 123).between(-2.0, 5.0, (3, 2, 4, 5));
+    exam.case("random activations whose columns come first in memory", move |f| {
+        f(&[askew(&batch)])
+    })
+    .holds(NotContiguous)
+    .truth(
+        "two batches, 1e30 and 3e30",
+        observed(2, 0, 2e30, 1e30, 1e30, 3e30),
+        |f| f(&[tensor(&[1e30], 1), tensor(&[3e30], 1)]),
+    )
+    .because("Their squares do not fit into an f32.")
+    .holds(Scale)
+    .truth(
+        "a batch of no images, then 1 3",
+        observed(2, 0, 2.0, 1.0, 1.0, 3.0),
+        |f| f(&[tensor(&[], (0, 2, 1, 1)), tensor(&[1., 3.], 2)]),
+    )
+    .holds(Empty)
+    .hazard(NotContiguous, "only what lies in order", |batches| {
+        in_order(&batches.iter().collect::<Vec<_>>())?;
+        over(batches, Fault::None)
+    })
+    .hazard(Scale, "nothing above 1e20", |batches| {
+        for batch in batches {
+            if values(batch)?.iter().any(|x| x.is_finite() && x.abs() > 1e20) {
+                bail!("too large");
+            }
+        }
+        over(batches, Fault::None)
+    })
+    .hazard(Empty, "no values, no mean", |batches| {
+        if batches.first().is_some_and(|batch| batch.elem_count() == 0) {
+            return over(batches, Fault::EmptyBatch);
+        }
+        over(batches, Fault::None)
+    })
+    .spared(
+        &[Batch, Sizes, Combined, Ties, Names, Wiring, Returned],
+        "every element is one value, wherever it stands",
+    )
+    .spared(&[Sign, NotFinite], "tried as mistakes")
 }

@@ -1,8 +1,8 @@
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use resnet::{Config, Parameters, ResNet};
 
-use crate::inputs::Random;
-use crate::{Exam, Observed, Tolerance};
+use crate::inputs::{Random, askew, in_order};
+use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// Makes a scalar of the logits.
 pub type Objective<'a> = &'a dyn Fn(&Tensor) -> Result<Tensor>;
@@ -148,6 +148,11 @@ fn fields(sites: &[&str], gradients: Vec<Tensor>) -> Observed {
 
 /// 2.2
 pub fn gradients(seed: u64) -> Exam<Gradients> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Gradients> {
     let mut random = Random::new(seed, 22);
     let config = Config {
         blocks: [1, 1, 1, 1],
@@ -300,4 +305,52 @@ fn only(gradients: Vec<Tensor>) -> Result<Observed> {
         [gradient] => Ok(gradient.into()),
         _ => bail!("expected one gradient, got {}", gradients.len()),
     }
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Gradients>) -> Exam<Gradients> {
+    let mut random = Random::new(seed, 122);
+    let config = Config {
+        blocks: [1, 1, 1, 1],
+        ..Config::resnet18()
+    }
+    .width(2)
+    .classes(3);
+    let network = ResNet::untrained(&config, seed).expect("a small network");
+    let images = random.signed((3, 3, 16, 24));
+    const ENDS: [&str; 3] = ["conv1", "layer1.0.relu", "relu"];
+    let expected = one_by_one(&network, &images, &ENDS, &sum_of_squares).expect("its sites");
+    exam.truth(
+        format!(
+            "sites {}, three images whose columns come first in memory",
+            ENDS.join(", ")
+        ),
+        fields(&ENDS, expected),
+        move |f| f(&network, &askew(&images), &ENDS, &sum_of_squares).map(|gradients| fields(&ENDS, gradients)),
+    )
+    .because("The expected gradients are those of resnet's own taps.")
+    .holds(NotContiguous)
+    .holds(Names)
+    .hazard(NotContiguous, "only what lies in order", |n, i, s, o| {
+        in_order(&[i])?;
+        taps(n, i, s, o, Fault::None)
+    })
+    .hazard(Names, "of sites that end alike the first", |n, i, s, o| {
+        let first = |site: &&str| {
+            s.iter()
+                .rev()
+                .find(|other| site.ends_with(&format!(".{other}")))
+                .copied()
+        };
+        let sites: Vec<&str> = s.iter().map(|site| first(site).unwrap_or(site)).collect();
+        one_by_one(n, i, &sites, o)
+    })
+    .spared(
+        &[Batch, Returned, Wiring],
+        "two images, and the order of the sites, are tried as mistakes",
+    )
+    .spared(
+        &[Sizes, Combined, Scale, Sign, Ties, NotFinite, Empty],
+        "the network's numbers, no options",
+    )
 }

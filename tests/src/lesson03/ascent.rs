@@ -1,8 +1,8 @@
 use candle_core::{Result, Tensor, Var, bail};
 
 use super::{Function, dot, linear, per_image};
-use crate::inputs::{Random, tensor};
-use crate::{Exam, Observed, Tolerance};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// The four functions of exercise 3.2.
 #[derive(Clone, Copy)]
@@ -148,6 +148,11 @@ fn cosine(a: &Tensor, b: &Tensor) -> Result<f32> {
 
 /// 3.2
 pub fn ascent(seed: u64) -> Exam<Ascent> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Ascent> {
     let mut random = Random::new(seed, 32);
     let weights = random.signed((1, 3, 4, 5));
     let images = random.signed((2, 3, 4, 5));
@@ -378,4 +383,118 @@ pub fn ascent(seed: u64) -> Exam<Ascent> {
         epsilon: 0.0,
     })
     .because("Among the images of norm 1 the one that a linear unit likes best is its own weights, w/‖w‖.")
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Ascent>) -> Exam<Ascent> {
+    let mut random = Random::new(seed, 132);
+    let images = random.signed((3, 2, 4, 5));
+    let weights = random.signed((1, 2, 4, 5));
+    let exam = exam.given((images, weights), |on| {
+        on.truth(
+            "a step from an image that hangs on a graph: does the result?",
+            false,
+            |a, (images, weights)| {
+                let made = Var::from_tensor(images)?.affine(1.0, 0.0)?;
+                Ok::<_, candle_core::Error>((a.ascent_step)(&made, &curved(weights), 0.05)?.track_op())
+            },
+        )
+        .because("The graph of each step would hang on that of the step before.")
+        .holds(Returned)
+        .case(
+            "values and gradient of a curved function, images whose columns come first in memory",
+            |a, (x, w)| both((a.value_and_gradient)(&askew(x), &curved(w))),
+        )
+        .holds(NotContiguous)
+        .case(
+            "direction of a gradient whose columns come first in memory",
+            |a, (x, _)| (a.direction)(&askew(x)),
+        )
+        .holds(NotContiguous)
+        .case("a step from images whose columns come first in memory", |a, (x, w)| {
+            (a.ascent_step)(&askew(x), &curved(w), 0.05)
+        })
+        .holds(NotContiguous)
+        .case(
+            "into a ball of radius 2: images whose columns come first in memory",
+            |a, (x, _)| (a.into_ball)(&askew(x), 2.0),
+        )
+        .holds(NotContiguous)
+        .case("into a ball of radius 1e-6", |a, (x, _)| (a.into_ball)(x, 1e-6))
+        .holds(Scale)
+        .case("direction of gradients of 1e12", |a, (x, _)| {
+            (a.direction)(&(x * 1e12)?)
+        })
+        .refuses("a ball of radius −1", |a, (x, _)| (a.into_ball)(x, -1.0))
+        .refuses("a ball of radius NaN", |a, (x, _)| (a.into_ball)(x, f64::NAN))
+        .refuses("a step up a function with one number per pixel", |a, (x, _)| {
+            (a.ascent_step)(x, &|x: &Tensor| x.flatten_from(1), 0.1)
+        })
+        .refuses("a function with one number for the batch", |a, (x, _)| {
+            both((a.value_and_gradient)(x, &|x: &Tensor| x.sum_all()))
+        })
+    });
+    exam.hazard(
+        Returned,
+        "the image not detached",
+        Ascent {
+            ascent_step: |x, f, step_size| {
+                let (_, gradient) = value_and_gradient(x, f, Fault::None)?;
+                x + (direction(&gradient, Fault::None)? * step_size)?
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Scale,
+        "a radius of 1e-3 at least",
+        Ascent {
+            into_ball: |x, radius| into_ball(x, if radius > 0.0 { radius.max(1e-3) } else { radius }, Fault::None),
+            ..with!(None)
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "value_and_gradient, only what lies in order",
+        Ascent {
+            value_and_gradient: |x, f| {
+                in_order(&[x])?;
+                value_and_gradient(x, f, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "direction, only what lies in order",
+        Ascent {
+            direction: |gradient| {
+                in_order(&[gradient])?;
+                direction(gradient, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "a step, only from what lies in order",
+        Ascent {
+            ascent_step: |x, f, step_size| {
+                in_order(&[x])?;
+                ascent_step(x, f, step_size, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "into_ball, only what lies in order",
+        Ascent {
+            into_ball: |x, radius| {
+                in_order(&[x])?;
+                into_ball(x, radius, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
 }

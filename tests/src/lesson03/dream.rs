@@ -2,8 +2,8 @@ use candle_core::{Result, Tensor, Var, bail};
 use resnet::{Window, ops};
 
 use super::{Function, linear, per_image};
-use crate::inputs::{Random, tensor};
-use crate::{Exam, Observed, Tolerance};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// `solution03::Dream`
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -189,6 +189,11 @@ fn flat(sizes: Result<Vec<(usize, usize)>>) -> Result<Vec<usize>> {
 
 /// 3.7
 pub fn exam(seed: u64) -> Exam<Dreaming> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Dreaming> {
     let mut random = Random::new(seed, 37);
     let picture = random.between(0.2, 0.8, (2, 3, 9, 12));
     let kernel = random.signed((2, 3, 3, 3));
@@ -381,4 +386,78 @@ pub fn exam(seed: u64) -> Exam<Dreaming> {
         max_relative: 1e-3,
         epsilon: 1e-4,
     })
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
+    let mut random = Random::new(seed, 137);
+    let picture = random.between(0.2, 0.8, (2, 3, 8, 11));
+    let weights = random.signed((1, 3, 8, 11));
+    let settings = Dream {
+        octaves: 1,
+        ratio: 2.0,
+        steps: 3,
+        step_size: 0.4,
+    };
+    exam.given((picture, weights), move |on| {
+        on.case(
+            "one octave, three steps of 0.4, pictures whose columns come first in memory",
+            move |f, (picture, w)| (f.dream)(&askew(picture), &linear(w), &settings, &mut shifts()),
+        )
+        .within(Tolerance {
+            max_relative: 1e-3,
+            epsilon: 1e-4,
+        })
+        .holds(NotContiguous)
+        .refuses("a ratio of 0.5", |f, _| flat((f.octave_sizes)(64, 64, 3, 0.5)))
+        .refuses("a ratio of NaN", |f, _| flat((f.octave_sizes)(64, 64, 3, f64::NAN)))
+        .refuses("8×100 in 6 octaves of 2", |f, _| {
+            flat((f.octave_sizes)(8, 100, 6, 2.0))
+        })
+        .refuses("a dream of no octaves", move |f, (picture, w)| {
+            (f.dream)(picture, &linear(w), &Dream { octaves: 0, ..settings }, &mut shifts())
+        })
+    })
+    .truth(
+        "two steps of 1 up a − b from (½, ½), then back: held in [0, 1] after each",
+        tensor(&[0.0, 1.0], (1, 1, 1, 2)),
+        |f| {
+            // The first step goes beyond [0, 1] by as much as the second comes back.
+            let step = std::cell::Cell::new(0);
+            let objective = |x: &Tensor| {
+                step.set(step.get() + 1);
+                linear(&tensor(&[[1.0, -1.0], [-1.0, 1.0]][(step.get() - 1) % 2], (1, 1, 1, 2)))(x)
+            };
+            let settings = Dream {
+                octaves: 1,
+                ratio: 2.0,
+                steps: 2,
+                step_size: 1.0,
+            };
+            (f.dream)(&tensor(&[0.5, 0.5], (1, 1, 1, 2)), &objective, &settings, &mut || {
+                (0, 0)
+            })
+        },
+    )
+    .because("(½, ½) goes to (1.5, −0.5), held at (1, 0); the way back ends at (0, 1).")
+    .hazard(
+        NotContiguous,
+        "only what lies in order",
+        Dreaming {
+            dream: |picture, objective, settings, shift| {
+                in_order(&[picture])?;
+                dream(picture, objective, settings, shift, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .unnamed(
+        "held in [0, 1] once per octave",
+        Dreaming {
+            dream: |picture, objective, settings, shift| {
+                dream(picture, objective, settings, shift, Fault::NoClamp)?.clamp(0.0, 1.0)
+            },
+            ..with!(None)
+        },
+    )
 }

@@ -1,8 +1,8 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::{dot, slope};
-use crate::inputs::{Random, tensor};
-use crate::{Exam, Observed, Tolerance};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// The two functions of exercise 3.8.
 #[derive(Clone, Copy)]
@@ -152,6 +152,11 @@ fn decoy_scores() -> Result<Vec<f32>> {
 
 /// 3.8
 pub fn facets(seed: u64) -> Exam<Facets> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Facets> {
     let mut random = Random::new(seed, 38);
     let one = random.signed((1, 3, 2, 4));
     // The same image, and the same with its places in another order.
@@ -227,6 +232,20 @@ pub fn facets(seed: u64) -> Exam<Facets> {
         "An image whose score is NaN is at the top of your list: total_cmp puts NaN above everything. Leave it out.",
         with!(NanFirst),
     )
+        .mistake(
+            "minus zero below zero",
+            "0.0 and −0.0 are equal, so the earlier one comes first; total_cmp puts 0.0 above −0.0. Leave NaN out and compare \
+             with partial_cmp.",
+            Facets {
+                top_examples: |scores, count| {
+                    let mut order: Vec<usize> = (0..scores.len()).filter(|&i| !scores[i].is_nan()).collect();
+                    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+                    order.truncate(count);
+                    order
+                },
+                ..with!(None)
+            },
+        )
     .mistake(
         "later first",
         "Of images with equal scores the earlier one comes first.",
@@ -308,4 +327,58 @@ pub fn facets(seed: u64) -> Exam<Facets> {
 
 fn scalar(value: Result<Tensor>) -> Result<f32> {
     value?.to_scalar()
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
+    let three = Random::new(seed, 138).signed((3, 4, 2, 3));
+    exam.case(
+        "similarity of three random images whose columns come first in memory",
+        move |f| scalar((f.similarity)(&askew(&three))),
+    )
+    .within(Tolerance {
+        max_relative: 1e-3,
+        epsilon: 1e-4,
+    })
+    .holds(NotContiguous)
+    .truth("the best 2 of −1, −0.0, 0.0", vec![1usize, 2], |f| {
+        (f.top_examples)(&[-1.0, -0.0, 0.0], 2)
+    })
+    .because("0.0 and −0.0 are equal: the earlier one comes first.")
+    .holds(Ties)
+    .truth("the best 3 of 1, NaN, 3, 2, NaN", vec![2usize, 3, 0], |f| {
+        (f.top_examples)(&[1.0, f32::NAN, 3.0, 2.0, f32::NAN], 3)
+    })
+    .holds(NotFinite)
+    .truth("the best 2 of ∞, 1, −∞", vec![0usize, 1], |f| {
+        (f.top_examples)(&[f32::INFINITY, 1.0, f32::NEG_INFINITY], 2)
+    })
+    .truth("the best 2 of no scores", Vec::<usize>::new(), |f| {
+        (f.top_examples)(&[], 2)
+    })
+    .refuses("similarity of rank 3", |f| {
+        scalar((f.similarity)(&tensor(&[1.0; 4], (2, 1, 2))))
+    })
+    .hazard(
+        NotContiguous,
+        "only what lies in order",
+        Facets {
+            similarity: |a| {
+                in_order(&[a])?;
+                similarity(a, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        NotFinite,
+        "NaN looked for at the ends only",
+        Facets {
+            top_examples: |scores, count| match scores {
+                [first, .., last] if !first.is_nan() && last.is_nan() => top_examples(scores, count, Fault::NanFirst),
+                _ => top_examples(scores, count, Fault::None),
+            },
+            ..with!(None)
+        },
+    )
 }

@@ -3,8 +3,8 @@ use std::f64::consts::TAU;
 use candle_core::{Device, Result, Tensor, bail};
 
 use super::slope;
-use crate::inputs::{Random, delta, tensor};
-use crate::{Exam, Observed, Tolerance};
+use crate::inputs::{Random, askew, delta, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// The three functions of exercise 3.6.
 #[derive(Clone, Copy)]
@@ -143,6 +143,11 @@ const TOLERANCE: Tolerance = Tolerance {
 
 /// 3.6
 pub fn fourier(seed: u64) -> Exam<Fourier> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Fourier> {
     let mut random = Random::new(seed, 36);
     let axes = random.signed((3, 3));
     let image = random.signed((2, 3, 3, 4));
@@ -326,4 +331,86 @@ pub fn fourier(seed: u64) -> Exam<Fourier> {
             ]))
         })
         .within(TOLERANCE)
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Fourier>) -> Exam<Fourier> {
+    let mut random = Random::new(seed, 136);
+    let fixture = (
+        random.signed((2, 3, 5, 4, 2)),
+        random.signed((3, 3)),
+        random.signed((2, 3, 4, 5)),
+    );
+    exam.given(fixture, |on| {
+        on.case(
+            "two spectra for 5×6 whose columns come first in memory",
+            |f, (z, ..)| (f.from_spectrum)(&askew(z), 6),
+        )
+        .within(TOLERANCE)
+        .holds(NotContiguous)
+        .case("images and axes in transposed tensors", |f, (_, axes, image)| {
+            (f.mix_colours)(&askew(image), &askew(axes))
+        })
+        .holds(NotContiguous)
+        .case(
+            "paint the spectra, transposed, along transposed axes",
+            |f, (z, axes, _)| (f.paint)(&askew(z), 7, &askew(axes)),
+        )
+        .within(TOLERANCE)
+        .holds(NotContiguous)
+        .refuses("four waves for width 8", |f, (z, ..)| (f.from_spectrum)(z, 8))
+        .refuses("an image of 2 channels", |f, (_, axes, image)| {
+            (f.mix_colours)(&image.narrow(1, 0, 2)?, axes)
+        })
+        .refuses("paint: axes [3, 2]", |f, (z, axes, _)| {
+            (f.paint)(z, 6, &axes.narrow(1, 0, 2)?)
+        })
+    })
+    .hazard(
+        NotContiguous,
+        "spectrum, only what lies in order",
+        Fourier {
+            from_spectrum: |z, width| {
+                in_order(&[z])?;
+                from_spectrum(z, width, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "colours, only what lies in order",
+        Fourier {
+            mix_colours: |image, axes| {
+                in_order(&[image])?;
+                mix_colours(image, axes, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "paint, only what lies in order",
+        Fourier {
+            paint: |z, width, axes| {
+                in_order(&[z])?;
+                paint(z, width, axes, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .unnamed(
+        "1/min(H, W) for the lowest frequency",
+        Fourier {
+            from_spectrum: |z, width| {
+                let height = z.dims().get(2).copied().unwrap_or(1);
+                let (lowest, right) = (1.0 / height.min(width) as f64, 1.0 / height.max(width) as f64);
+                let image = from_spectrum(z, width, Fault::None)?;
+                // The frequency 0 alone has another factor.
+                let mean = image.mean_keepdim((2, 3))?;
+                image.broadcast_sub(&(mean * (1.0 - right / lowest))?)
+            },
+            ..with!(None)
+        },
+    )
 }

@@ -2,8 +2,8 @@ use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use resnet::{Config, ResNet, Stem, Window, ops};
 
 use super::{Function, dot, linear, per_image};
-use crate::inputs::{Random, tensor};
-use crate::{Exam, Observed, Tolerance};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// `solution03::Problem`
 #[allow(missing_docs, reason = "said there")]
@@ -313,6 +313,11 @@ fn decoy(checkerboard: &Tensor, blue: &Tensor) -> impl Fn(&Tensor) -> Result<Ten
 
 /// 3.5
 pub fn exam(seed: u64) -> Exam<Maximize> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Maximize> {
     let mut random = Random::new(seed, 35);
     let origin = tensor(&[0.0, 0.0], (1, 1, 1, 2));
     let weights = random.signed((1, 3, 4, 5));
@@ -811,4 +816,74 @@ fn planted(mut exam: Exam<Maximize>, random: &mut Random, seed: u64, small: Tens
             ]))
         },
     )
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Maximize>) -> Exam<Maximize> {
+    let mut random = Random::new(seed, 135);
+    let batch = random.between(0.2, 0.8, (3, 2, 4, 5));
+    let weights = random.signed((1, 2, 4, 5));
+    let valley = |x: &Tensor| x.sqr()?.flatten_from(1)?.sum(1)?.neg();
+    let exam = exam
+        .truth(
+            "three steps of 0.3 up −a² − b² from (0.1, 0)",
+            tensor(&[0.1 - 0.3 * 2f32.sqrt(), 0.0], (1, 1, 1, 2)),
+            move |f| {
+                let start = tensor(&[0.1, 0.0], (1, 1, 1, 2));
+                f(&start, &Problem::new(&valley), &ascent(3, 0.3))
+            },
+        )
+        .because("Each step goes beyond the summit, and the second one back. The image is that after the last step, not the best.");
+    let exam = exam.given((batch, weights), |on| {
+        on.truth(
+            "a start that hangs on a graph: does the result?",
+            false,
+            |f, (batch, weights)| {
+                let start = Var::from_tensor(batch)?.affine(1.0, 0.0)?;
+                let objective = linear(weights);
+                Ok::<_, candle_core::Error>(f(&start, &Problem::new(&objective), &ascent(2, 0.1))?.track_op())
+            },
+        )
+        .holds(Returned)
+        .case(
+            "4 steps of Adam from three images whose columns come first in memory",
+            |f, (batch, weights)| {
+                let objective = linear(weights);
+                let problem = Problem {
+                    project: &clamp,
+                    ..Problem::new(&objective)
+                };
+                f(&askew(batch), &problem, &adam(4, 0.03))
+            },
+        )
+        .within(Tolerance {
+            max_relative: 1e-3,
+            epsilon: 1e-4,
+        })
+        .holds(NotContiguous)
+    });
+    exam.unnamed("the best image instead of the last", |start, problem, settings| {
+        let mut best = (f32::NEG_INFINITY, (problem.image)(start)?);
+        for steps in 0..=settings.steps {
+            let image = maximize(start, problem, &Settings { steps, ..*settings }, Fault::None)?;
+            let value = ((problem.objective)(&(problem.transform)(&image)?)? - (problem.penalty)(&image)?)?;
+            let value = value.sum_all()?.to_dtype(DType::F32)?.to_scalar::<f32>()?;
+            if value > best.0 {
+                best = (value, image);
+            }
+        }
+        Ok(best.1)
+    })
+    .hazard(Returned, "the start not detached", |start, problem, settings| {
+        let end = maximize(start, problem, settings, Fault::None)?;
+        if start.track_op() {
+            end + (start - start)?
+        } else {
+            Ok(end)
+        }
+    })
+    .hazard(NotContiguous, "only what lies in order", |start, problem, settings| {
+        in_order(&[start])?;
+        maximize(start, problem, settings, Fault::None)
+    })
 }

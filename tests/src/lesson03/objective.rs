@@ -2,8 +2,8 @@ use candle_core::{D, Result, Tensor, bail};
 use resnet::{Config, ResNet, Stem, parameters};
 
 use super::slope;
-use crate::inputs::{Random, delta, tensor};
-use crate::{Exam, Observed};
+use crate::inputs::{Random, askew, delta, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed};
 
 /// `solution03::Target`
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -126,6 +126,11 @@ fn planted() -> Result<ResNet> {
 
 /// 3.1
 pub fn objectives(seed: u64) -> Exam<Objectives> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Objectives> {
     let mut random = Random::new(seed, 31);
     let counted = Tensor::arange(0f32, 24.0, &candle_core::Device::Cpu)
         .and_then(|x| x.reshape((1, 2, 3, 4)))
@@ -305,4 +310,72 @@ pub fn objectives(seed: u64) -> Exam<Objectives> {
     exam.refuses("score at a site that is not there", move |f| {
         (f.score)(&network, &images, "layer5", Target::Layer)
     })
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Objectives>) -> Exam<Objectives> {
+    let mut random = Random::new(seed, 131);
+    let config = Config::resnet18().width(2).classes(4).stem(Stem::Cifar);
+    let network = ResNet::untrained(&config, seed).expect("a small network");
+    let fixture = (
+        random.signed((3, 4, 5, 7)),
+        network,
+        random.between(0.0, 1.0, (2, 3, 9, 7)),
+    );
+    exam.given(fixture, |on| {
+        on.case("channel 3 of [3, 4, 5, 7], columns first in memory", |f, (maps, ..)| {
+            (f.objective)(&askew(maps), Target::Channel(3))
+        })
+        .holds(NotContiguous)
+        .case("the neuron of channel 0 of the same", |f, (maps, ..)| {
+            (f.objective)(&askew(maps), Target::Neuron(0))
+        })
+        .holds(NotContiguous)
+        .case("the layer of these three", |f, (maps, ..)| {
+            (f.objective)(&askew(maps), Target::Layer)
+        })
+        .holds(NotContiguous)
+        .case(
+            "score: relu, the layer, images whose columns come first in memory",
+            |f, (_, network, images)| (f.score)(network, &askew(images), "relu", Target::Layer),
+        )
+        .holds(NotContiguous)
+        .holds(Names)
+        .refuses("the neuron of channel 4 of four", |f, (maps, ..)| {
+            (f.objective)(maps, Target::Neuron(4))
+        })
+        .refuses("score: channel 2 of two", |f, (_, network, images)| {
+            (f.score)(network, images, "conv1", Target::Channel(2))
+        })
+    })
+    .hazard(
+        NotContiguous,
+        "objective, only what lies in order",
+        Objectives {
+            objective: |a, t| {
+                in_order(&[a])?;
+                objective(a, t, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "score, only what lies in order",
+        Objectives {
+            score: |n, i, s, t| {
+                in_order(&[i])?;
+                score(n, i, s, t, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Names,
+        "relu looked for by the end of the name",
+        Objectives {
+            score: |n, i, s, t| score(n, i, if s == "relu" { "layer1.0.relu" } else { s }, t, Fault::None),
+            ..with!(None)
+        },
+    )
 }

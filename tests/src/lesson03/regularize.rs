@@ -1,8 +1,8 @@
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 use super::slope;
-use crate::inputs::{Random, delta, tensor};
-use crate::{Exam, Observed, Tolerance};
+use crate::inputs::{Random, askew, delta, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// The three functions of exercise 3.3.
 #[derive(Clone, Copy)]
@@ -153,6 +153,11 @@ fn finite_differences(images: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor>) ->
 
 /// 3.3
 pub fn regularizers(seed: u64) -> Exam<Regularizers> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Regularizers> {
     let mut random = Random::new(seed, 33);
     let images = random.between(0.0, 1.0, (2, 3, 5, 6));
     let high = random.between(0.0, 1.0, (1, 2, 7, 4));
@@ -341,4 +346,106 @@ pub fn regularizers(seed: u64) -> Exam<Regularizers> {
     })
     .case("[1, 2, 7, 4], blurred with σ = 2", move |f| (f.blur)(&high, 2.0))
     .refuses("σ = 0", move |f| (f.blur)(&images, 0.0))
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
+    let images = Random::new(seed, 133).between(0.0, 1.0, (3, 2, 5, 7));
+    let exam = exam.given(images, |on| {
+        on.case(
+            "total variation of images whose columns come first in memory",
+            |f, x| (f.total_variation)(&askew(x)),
+        )
+        .holds(NotContiguous)
+        .case("l2 of the same", |f, x| (f.l2)(&askew(x)))
+        .holds(NotContiguous)
+        .case("the same, blurred with σ = 0.7", |f, x| (f.blur)(&askew(x), 0.7))
+        .holds(NotContiguous)
+        .case(
+            "three images of a thousandth of the contrast: total variation",
+            |f, x| (f.total_variation)(&(x * 1e-3)?),
+        )
+        .holds(Scale)
+        .case("blurred with σ = 0.05", |f, x| (f.blur)(x, 0.05))
+        .holds(Sizes)
+        .case("blurred with σ = 30", |f, x| (f.blur)(x, 30.0))
+        .holds(Sizes)
+        .refuses("σ = −1", |f, x| (f.blur)(x, -1.0))
+        .refuses("σ = NaN", |f, x| (f.blur)(x, f64::NAN))
+        .refuses("total variation of a single column", |f, x| {
+            (f.total_variation)(&x.narrow(3, 0, 1)?)
+        })
+        .refuses("total variation of rank 3", |f, x| (f.total_variation)(&x.get(0)?))
+        .refuses("blur of rank 3", |f, x| (f.blur)(&x.get(0)?, 1.0))
+    });
+    exam.hazard(
+        NotContiguous,
+        "total variation, only what lies in order",
+        Regularizers {
+            total_variation: |x| {
+                in_order(&[x])?;
+                total_variation(x, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "l2, only what lies in order",
+        Regularizers {
+            l2: |x| {
+                in_order(&[x])?;
+                l2(x, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "blur, only what lies in order",
+        Regularizers {
+            blur: |x, sigma| {
+                in_order(&[x])?;
+                blur(x, sigma, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Sizes,
+        "a window of three σ, one pixel at least and ten at most",
+        Regularizers {
+            blur: |x, sigma| match sigma {
+                s if s > 0.1 && s < 10.0 => blur(x, sigma, Fault::None),
+                s if s > 0.0 => blur(x, s.clamp(0.4, 3.0), Fault::None),
+                _ => blur(x, sigma, Fault::None),
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Errors,
+        "σ by its size",
+        Regularizers {
+            blur: |x, sigma| blur(x, if sigma < 0.0 { -sigma } else { sigma }, Fault::None),
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Scale,
+        "no variation below s",
+        Regularizers {
+            total_variation: |x| {
+                let total = total_variation(x, Fault::None)?;
+                let range = x.max_all()?.to_dtype(DType::F32)?.to_scalar::<f32>()?
+                    - x.min_all()?.to_dtype(DType::F32)?.to_scalar::<f32>()?;
+                if range > 0.0 && range < 0.01 {
+                    total.zeros_like()
+                } else {
+                    Ok(total)
+                }
+            },
+            ..with!(None)
+        },
+    )
 }

@@ -3,8 +3,8 @@ use std::f64::consts::FRAC_PI_2;
 use candle_core::{Device, Result, Tensor, bail};
 
 use super::slope;
-use crate::inputs::{Random, delta, tensor};
-use crate::{Exam, Observed, Tolerance};
+use crate::inputs::{Random, askew, delta, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// The two functions of exercise 3.4.
 #[derive(Clone, Copy)]
@@ -161,6 +161,11 @@ fn of_torch() -> Vec<Turned> {
 
 /// 3.4
 pub fn transformations(seed: u64) -> Exam<Transformations> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Transformations> {
     let mut random = Random::new(seed, 34);
     let images = random.between(0.0, 1.0, (2, 3, 5, 7));
     let upstream = random.signed((2, 3, 5, 7));
@@ -352,4 +357,58 @@ pub fn transformations(seed: u64) -> Exam<Transformations> {
         epsilon: 1e-4,
     })
     .refuses("scale 0", move |f| (f.turn)(&images, 0.1, 0.0))
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
+    let images = Random::new(seed, 134).between(0.0, 1.0, (3, 2, 5, 7));
+    let close = Tolerance {
+        max_relative: 1e-3,
+        epsilon: 1e-4,
+    };
+    exam.given(images, move |on| {
+        on.case("three images rolled (−12, 30)", |f, x| (f.roll)(x, -12, 30))
+            .holds(Sizes)
+            .case(
+                "images whose columns come first in memory, turned by −0.4, scale 0.9",
+                |f, x| (f.turn)(&askew(x), -0.4, 0.9),
+            )
+            .within(close)
+            .holds(NotContiguous)
+            .case("three images turned by 4, scale 3", |f, x| (f.turn)(x, 4.0, 3.0))
+            .within(close)
+            .refuses("scale −1", |f, x| (f.turn)(x, 0.1, -1.0))
+            .refuses("scale NaN", |f, x| (f.turn)(x, 0.1, f64::NAN))
+            .refuses("turning a tensor of rank 3", |f, x| (f.turn)(&x.get(0)?, 0.1, 1.0))
+    })
+    .hazard(
+        NotContiguous,
+        "turn, only what lies in order",
+        Transformations {
+            turn: |x, angle, scale| {
+                in_order(&[x])?;
+                turn(x, angle, scale, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Sizes,
+        "no shift by more than one turn",
+        Transformations {
+            roll: |x, down, right| match right > 7 {
+                true => roll(x, down, 7, Fault::None),
+                false => roll(x, down, right, Fault::None),
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Errors,
+        "the scale by its size",
+        Transformations {
+            turn: |x, angle, scale| turn(x, angle, if scale < 0.0 { -scale } else { scale }, Fault::None),
+            ..with!(None)
+        },
+    )
 }

@@ -1,8 +1,8 @@
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 use resnet::{Config, Parameters, ResNet, parameters};
 
-use crate::inputs::{Random, tensor};
-use crate::{Exam, Tolerance};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*, Tolerance};
 
 /// `solution04::without_units`, `solution04::without_direction`, and `solution04::effect` as its two numbers
 #[derive(Clone, Copy)]
@@ -173,6 +173,11 @@ fn network(seed: u64) -> Result<ResNet> {
 
 /// 4.9
 pub fn ablation(seed: u64) -> Exam<Ablation> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Ablation> {
     macro_rules! fault {
         ($fault:expr) => {
             Ablation {
@@ -423,4 +428,188 @@ pub fn ablation(seed: u64) -> Exam<Ablation> {
 fn largest_change(network: &ResNet, images: &Tensor, after: Result<Tensor>) -> Result<f32> {
     let change = (after? - network.forward(images)?)?;
     change.abs()?.flatten_all()?.max(0)?.to_scalar()
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
+    let right = Ablation {
+        units: |n, i, s, units| replace(n, i, s, Fault::None, &|a| masked(a, units, Fault::None)),
+        direction: |n, i, s, d| replace(n, i, s, Fault::None, &|a| projected(a, d, Fault::None)),
+        effect: |before, after| effect(before, after, Fault::None),
+    };
+    let mut random = Random::new(seed, 149);
+    let images = random.signed((3, 3, 40, 36));
+    let direction = random.signed(2);
+    let logits = (random.signed((5, 4)), random.signed((5, 4)));
+    exam.given((network(seed).expect("a small network"), images, direction), |on| {
+        on.case("without unit 1 of conv1", |f, (n, i, _)| (f.units)(n, i, "conv1", &[1]))
+            .because("layer1.0.conv1 is another site.")
+            .holds(Names)
+            .case("without a random direction of relu", |f, (n, i, d)| {
+                (f.direction)(n, i, "relu", d)
+            })
+            .because("layer1.0.relu is another site.")
+            .within(Tolerance::relative(1e-3))
+            .holds(Names)
+            .case(
+                "without unit 0 of layer1, images whose columns come first in memory",
+                |f, (n, i, _)| (f.units)(n, &askew(i), "layer1", &[0]),
+            )
+            .holds(NotContiguous)
+            .case(
+                "without a random direction of layer1, images whose columns come first in memory",
+                |f, (n, i, d)| (f.direction)(n, &askew(i), "layer1", d),
+            )
+            .within(Tolerance::relative(1e-3))
+            .holds(NotContiguous)
+            .case("without unit 1 of layer1, named twice", |f, (n, i, _)| {
+                (f.units)(n, i, "layer1", &[1, 1])
+            })
+            .holds(Ties)
+            .case("without any unit of layer1", |f, (n, i, _)| {
+                (f.units)(n, i, "layer1", &[])
+            })
+            .holds(Empty)
+            .refuses("units 0 and 2 of 2", |f, (n, i, _)| (f.units)(n, i, "layer1", &[0, 2]))
+            .refuses("a direction of 3 numbers for 2 units", |f, (n, i, _)| {
+                (f.direction)(n, i, "layer1", &tensor(&[1.; 3], 3))
+            })
+            .refuses("a direction of 1 number for 2 units", |f, (n, i, _)| {
+                (f.direction)(n, i, "layer1", &tensor(&[1.], 1))
+            })
+    })
+    .given(logits, |on| {
+        on.case("effect: transposed logits", |f, (a, b)| {
+            (f.effect)(&askew(a), &askew(b))
+        })
+        .holds(NotContiguous)
+        .refuses("effect: logits of 5 images and of 4", |f, (a, b)| {
+            (f.effect)(a, &b.narrow(0, 0, 4)?)
+        })
+        .refuses("effect: logits of 4 images and of 5", |f, (a, b)| {
+            (f.effect)(&a.narrow(0, 0, 4)?, b)
+        })
+        .refuses("effect: 4 classes and 3", |f, (a, b)| {
+            (f.effect)(a, &b.narrow(1, 0, 3)?)
+        })
+    })
+    .hazard(
+        Names,
+        "units: sites that end alike too",
+        Ablation {
+            units: |network, images, site, units| {
+                if !network.sites().contains(&site.to_string()) {
+                    bail!("site")
+                }
+                let ending = format!(".{site}");
+                network.forward_visit(images, &mut |name, activation| {
+                    let here = name == site || name.ends_with(&ending);
+                    here.then(|| masked(activation, units, Fault::None)).transpose()
+                })
+            },
+            ..right
+        },
+    )
+    .hazard(
+        Names,
+        "direction: the first site that ends so",
+        Ablation {
+            direction: |network, images, site, direction| {
+                let site = if site == "relu" { "layer1.0.relu" } else { site };
+                replace(network, images, site, Fault::None, &|a| {
+                    projected(a, direction, Fault::None)
+                })
+            },
+            ..right
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "units, only what lies in order",
+        Ablation {
+            units: |n, i, s, units| {
+                in_order(&[i])?;
+                replace(n, i, s, Fault::None, &|a| masked(a, units, Fault::None))
+            },
+            ..right
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "direction, only what lies in order",
+        Ablation {
+            direction: |n, i, s, d| {
+                in_order(&[i])?;
+                replace(n, i, s, Fault::None, &|a| projected(a, d, Fault::None))
+            },
+            ..right
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "effect, only what lies in order",
+        Ablation {
+            effect: |before, after| {
+                in_order(&[before, after])?;
+                effect(before, after, Fault::None)
+            },
+            ..right
+        },
+    )
+    .hazard(
+        Ties,
+        "a unit named twice comes back",
+        Ablation {
+            units: |n, i, s, units| {
+                let once: Vec<usize> = units
+                    .iter()
+                    .copied()
+                    .filter(|unit| units.iter().filter(|u| *u == unit).count() == 1)
+                    .collect();
+                replace(n, i, s, Fault::None, &|a| masked(a, &once, Fault::None))
+            },
+            ..right
+        },
+    )
+    .hazard(
+        Empty,
+        "no units, all units",
+        Ablation {
+            units: |n, i, s, units| {
+                let all: Vec<usize> = if units.is_empty() { vec![0, 1] } else { units.to_vec() };
+                replace(n, i, s, Fault::None, &|a| masked(a, &all, Fault::None))
+            },
+            ..right
+        },
+    )
+    .hazard(
+        Errors,
+        "effect cuts to the shorter",
+        Ablation {
+            effect: |before, after| {
+                let rows = before.dim(0)?.min(after.dim(0)?);
+                effect(&before.narrow(0, 0, rows)?, &after.narrow(0, 0, rows)?, Fault::None)
+            },
+            ..right
+        },
+    )
+    .unnamed(
+        "units set to their mean",
+        Ablation {
+            units: |n, i, s, units| {
+                replace(n, i, s, Fault::None, &|a| {
+                    let mean = a.mean_keepdim(0)?;
+                    let mean = if a.rank() == 4 {
+                        mean.mean_keepdim((2, 3))?
+                    } else {
+                        mean
+                    };
+                    let gone = (a - masked(a, units, Fault::None)?)?;
+                    let mask = a.ones_like()? - masked(&a.ones_like()?, units, Fault::None)?;
+                    (a - gone)? + mask?.broadcast_mul(&mean)?
+                })
+            },
+            ..right
+        },
+    )
 }

@@ -3,8 +3,8 @@ use resnet::{Config, ResNet, Stem, parameters};
 use solution04::Task;
 
 use super::score::{Scored, roughly};
-use crate::inputs::Random;
-use crate::{Exam, Observed};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed};
 
 /// `solution04::depth_curve`, with a list of batches and scores as four numbers; a task is its labels and classes.
 pub type DepthCurve =
@@ -159,6 +159,11 @@ fn in_batches(images: &Tensor, size: usize) -> Result<Vec<Tensor>> {
 
 /// 4.7
 pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<DepthCurve> {
     macro_rules! fault {
         ($fault:expr) => {
             |network, batches, sites, grid, tasks, rows| curve(network, batches, sites, grid, tasks, rows, $fault)
@@ -365,4 +370,109 @@ pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
 
 fn batches_4(images: &Tensor) -> Vec<Tensor> {
     in_batches(images, 23).expect("two halves")
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
+    let mut random = Random::new(seed, 147);
+    let network = red_and_blue().expect("a small network");
+    let (images, colours, _) = squares(&mut random, 80).expect("small images");
+    let (train, test): (Vec<usize>, Vec<usize>) = (0..80).partition(|row| row % 4 != 1);
+    // One red and one blue test image are ten thousand times brighter than all others.
+    let far = {
+        let mut factors = vec![1f32; 80];
+        for colour in 0..2 {
+            if let Some(&row) = test.iter().find(|&&row| colours[row] == colour) {
+                factors[row] = 1e4;
+            }
+        }
+        images
+            .broadcast_mul(&tensor(&factors, (80, 1, 1, 1)))
+            .expect("one factor for each image")
+    };
+    let majority = {
+        let of = |rows: &[usize]| rows.iter().map(|&row| colours[row]).collect::<Vec<_>>();
+        solution04::majority(&of(&train), &of(&test)).expect("labels")
+    };
+    let fixture = (
+        network,
+        in_batches(&far, 13).expect("a few at a time"),
+        in_batches(&images, 13).expect("a few at a time"),
+    );
+    let tasks = vec![(colours, 2)];
+    let (tasks_1, train_1, test_1) = (tasks.clone(), train.clone(), test.clone());
+    exam.given(fixture, |on| {
+        on.truth(
+            "two test images ten thousand times brighter: colour at conv1, grid 1",
+            Observed::fields([("colour at conv1", 1.0), ("colour at conv1, majority", majority)]),
+            move |f, (network, far, _)| {
+                observe(
+                    &["colour"],
+                    &["conv1"],
+                    f(network, far, &["conv1"], 1, &tasks, [&train, &test]),
+                )
+            },
+        )
+        .because("The scale comes from the training images, where nothing is that bright.")
+        .holds(Scale)
+        .case(
+            "images whose columns come first in memory: colour at conv1 and layer1, grid 2",
+            move |f, (network, _, batches)| {
+                let batches: Vec<Tensor> = batches.iter().map(askew).collect();
+                let sites = ["conv1", "layer1"];
+                observe(
+                    &["colour"],
+                    &sites,
+                    f(network, &batches, &sites, 2, &tasks_1, [&train_1, &test_1]),
+                )
+            },
+        )
+        .holds(NotContiguous)
+    })
+    .hazard(
+        Scale,
+        "a scale fitted to train and test together",
+        |network, batches, sites, grid, tasks, [train, test]| {
+            let images = Tensor::cat(batches, 0)?;
+            let features = solution04::features(network, &images, sites, grid)?;
+            let score = |(labels, classes): &(Vec<usize>, usize), features: &Tensor| -> Result<Scored> {
+                let right = roughly(features, labels, *classes, train, test)?;
+                if features.dims2()?.0 != labels.len() {
+                    bail!("labels")
+                }
+                let all = solution04::Standardizer::fit(features)?.apply(features)?;
+                let rows = |rows: &[usize]| {
+                    let rows: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
+                    all.index_select(&Tensor::new(rows, &Device::Cpu)?, 0)
+                };
+                let of = |rows: &[usize]| rows.iter().map(|&row| labels[row]).collect::<Vec<_>>();
+                let probe = super::probe::rough(&rows(train)?, &of(train), *classes)?;
+                let guesses = probe.predict(&rows(test)?)?;
+                let correct = guesses.iter().zip(of(test)).filter(|(a, b)| **a == *b).count();
+                let accuracy = correct as f64 / test.len() as f64;
+                Ok([accuracy, right[1], right[2], right[3]])
+            };
+            let curve = |task| features.iter().map(|features| score(task, features)).collect();
+            tasks.iter().map(curve).collect()
+        },
+    )
+    .hazard(
+        Errors,
+        "labels that are missing left out",
+        |network, batches, sites, grid, tasks, rows| {
+            let images: usize = batches.iter().map(|batch| batch.dims()[0]).sum();
+            match tasks.iter().all(|(labels, _)| labels.len() == images) {
+                true => curve(network, batches, sites, grid, tasks, rows, Fault::None),
+                false => Ok(vec![]),
+            }
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "only what lies in order",
+        |network, batches, sites, grid, tasks, rows| {
+            in_order(&batches.iter().collect::<Vec<_>>())?;
+            curve(network, batches, sites, grid, tasks, rows, Fault::None)
+        },
+    )
 }

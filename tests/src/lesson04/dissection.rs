@@ -2,8 +2,8 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 use resnet::{Config, ResNet, Stem, parameters};
 use scenes::{Canvas, Colour, Concept, Sampler, Scene, Texture};
 
-use crate::inputs::{Random, delta, tensor};
-use crate::{Exam, Observed};
+use crate::inputs::{Random, askew, delta, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed};
 
 /// `solution04::Thresholds` and `solution04::Dissection` over a list of batches, `best_concepts` and `shuffled`
 #[derive(Clone, Copy)]
@@ -287,6 +287,11 @@ fn planted() -> Result<(Tensor, Tensor)> {
 
 /// 4.8
 pub fn dissection(seed: u64) -> Exam<Dissect> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Dissect> {
     macro_rules! fault {
         ($fault:expr) => {
             Dissect {
@@ -651,4 +656,175 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
         .refuses("shuffled masks of one image", |f| {
             (f.shuffled)(&tensor(&[1.; 4], (1, 1, 2, 2)))
         })
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Dissect>) -> Exam<Dissect> {
+    let right = Dissect {
+        thresholds: |batches, values, share| thresholds(batches, values, share, Fault::None),
+        iou: |batches, thresholds| iou(batches, thresholds, Fault::None),
+        best: |iou| best(iou, Fault::None),
+        shuffled: |masks| shuffled(masks, Fault::None),
+    };
+    let mut random = Random::new(seed, 148);
+    let maps = random.between(-2.0, 1.0, (3, 4, 5, 3));
+    let masks = random
+        .between(-1.0, 0.5, (3, 2, 10, 6))
+        .gt(0f32)
+        .and_then(|mask| mask.to_dtype(DType::F32));
+    let fixture = (maps, masks.expect("zeros and ones"));
+    let ten = || vec![tensor(&[3., 7., 0., 9., 1., 8., 2., 6., 5., 4.], (2, 1, 1, 5))];
+    let exam = exam
+        .truth(
+            "thresholds: 0 to 9 in mixed order, share 0.27",
+            tensor(&[7.], 1),
+            move |f| (f.thresholds)(&ten(), 10, 0.27),
+        )
+        .because("⌊2.7⌋ = 2 may be on: 9 and 8. T is the third largest.")
+        .holds(Sizes)
+        .truth("thresholds: the same, share 0.05", tensor(&[9.], 1), move |f| {
+            (f.thresholds)(&ten(), 10, 0.05)
+        })
+        .because("⌊0.5⌋ = 0 may be on: T is the largest.")
+        .truth("thresholds: the same, share 0.999", tensor(&[0.], 1), move |f| {
+            (f.thresholds)(&ten(), 10, 0.999)
+        })
+        .because("⌊9.99⌋ = 9 may be on.")
+        .holds(Sizes)
+        .truth(
+            "thresholds: −1, −5, −2, −4, share 0.3",
+            tensor(&[-2.], 1),
+            |f| (f.thresholds)(&[tensor(&[-1., -5., -2., -4.], (1, 1, 2, 2))], 4, 0.3),
+        )
+        .holds(Sign);
+    exam.given(fixture, |on| {
+        on.case(
+            "thresholds: three images whose columns come first in memory, share 0.2",
+            |f, (maps, _)| (f.thresholds)(&[askew(maps)], 45, 0.2),
+        )
+        .holds(NotContiguous)
+        .case(
+            "IoU: maps and masks of three images whose columns come first in memory",
+            |f, (maps, masks)| (f.iou)(&[(askew(maps), askew(masks))], &tensor(&[0.; 4], 4)),
+        )
+        .holds(NotContiguous)
+        .case("IoU: three random images in one batch", |f, (maps, masks)| {
+            (f.iou)(&[(maps.clone(), masks.clone())], &tensor(&[0., -1., 0.5, 0.], 4))
+        })
+        .holds(Batch)
+        .refuses("thresholds: share 1", |f, (maps, _)| {
+            (f.thresholds)(std::slice::from_ref(maps), 45, 1.0)
+        })
+        .refuses("thresholds: share −0.1", |f, (maps, _)| {
+            (f.thresholds)(std::slice::from_ref(maps), 45, -0.1)
+        })
+        .refuses("thresholds: share NaN", |f, (maps, _)| {
+            (f.thresholds)(std::slice::from_ref(maps), 45, f64::NAN)
+        })
+        .refuses("thresholds: no values", |f, (maps, _)| {
+            (f.thresholds)(std::slice::from_ref(maps), 0, 0.5)
+        })
+        .refuses("IoU: four units, thresholds of three", |f, (maps, masks)| {
+            (f.iou)(&[(maps.clone(), masks.clone())], &tensor(&[0.; 3], 3))
+        })
+        .refuses("IoU: activations of three images, masks of two", |f, (maps, masks)| {
+            (f.iou)(&[(maps.clone(), masks.narrow(0, 0, 2)?)], &tensor(&[0.; 4], 4))
+        })
+        .refuses("best concepts of none", |f, _| {
+            observe((f.best)(&Tensor::zeros((2, 0), DType::F64, &Device::Cpu)?))
+        })
+    })
+    .hazard(
+        Sizes,
+        "the share rounded to the nearest",
+        Dissect {
+            thresholds: |batches, values, share| match values {
+                10 if share > 0.1 => thresholds(
+                    batches,
+                    values,
+                    (share * 10.0).round().min(9.0) / 10.0 + 1e-9,
+                    Fault::None,
+                ),
+                _ => thresholds(batches, values, share, Fault::None),
+            },
+            ..right
+        },
+    )
+    .unnamed(
+        "⌊ ⌋ replaced by rounding",
+        Dissect {
+            thresholds: |batches, values, share| {
+                let place = (share * values as f64).round();
+                thresholds(
+                    batches,
+                    values,
+                    if share > 0.0 && share < 1.0 {
+                        (place + 1e-6) / values as f64
+                    } else {
+                        share
+                    },
+                    Fault::None,
+                )
+            },
+            ..right
+        },
+    )
+    .hazard(
+        Sign,
+        "the largest values start at 0",
+        Dissect {
+            thresholds: |batches, values, share| {
+                thresholds(batches, values, share, Fault::None).and_then(|found| match values {
+                    4 => found.relu(),
+                    _ => Ok(found),
+                })
+            },
+            ..right
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "thresholds, only what lies in order",
+        Dissect {
+            thresholds: |batches, values, share| {
+                if let [one] = batches {
+                    in_order(&[one])?;
+                }
+                thresholds(batches, values, share, Fault::None)
+            },
+            ..right
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "IoU, only what lies in order",
+        Dissect {
+            iou: |batches, thresholds| {
+                if let [(activations, masks)] = batches {
+                    in_order(&[activations, masks])?;
+                }
+                iou(batches, thresholds, Fault::None)
+            },
+            ..right
+        },
+    )
+    .hazard(
+        Batch,
+        "three images in one batch: the last one left out",
+        Dissect {
+            iou: |batches, thresholds| match batches {
+                [(activations, masks)]
+                    if activations.is_contiguous() && activations.dims() == [3, 4, 5, 3] && masks.dim(0)? == 3 =>
+                {
+                    iou(
+                        &[(activations.narrow(0, 0, 2)?, masks.narrow(0, 0, 2)?)],
+                        thresholds,
+                        Fault::None,
+                    )
+                }
+                _ => iou(batches, thresholds, Fault::None),
+            },
+            ..right
+        },
+    )
 }

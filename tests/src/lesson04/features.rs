@@ -1,8 +1,8 @@
 use candle_core::{Device, Result, Tensor, Var, bail};
 use resnet::{Config, Parameters, ResNet, parameters};
 
-use crate::inputs::{Random, delta, tensor};
-use crate::{Exam, Observed};
+use crate::inputs::{Random, askew, delta, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed};
 
 /// `solution04::pool` and `solution04::features`
 #[derive(Clone, Copy)]
@@ -135,6 +135,11 @@ fn observe(sites: &[&str], features: Result<Vec<Tensor>>) -> Observed {
 
 /// 4.1
 pub fn exam(seed: u64) -> Exam<Features> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Features> {
     let solution = Features {
         pool: solution04::pool,
         features: solution04::features,
@@ -327,4 +332,92 @@ pub fn exam(seed: u64) -> Exam<Features> {
         .refuses("features: a site that does not exist", move |f| {
             observe(&["layer9"], (f.features)(&network_2, &images_2, &["layer9"], 1))
         })
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Features>) -> Exam<Features> {
+    const SOLUTION: Features = Features {
+        pool: solution04::pool,
+        features: solution04::features,
+    };
+    let mut random = Random::new(seed, 141);
+    let fixture = (
+        random.signed((3, 2, 7, 5)),
+        trainable(seed).expect("a small network"),
+        random.signed((2, 3, 36, 41)),
+    );
+    const ENDS: [&str; 3] = ["relu", "layer1.0.relu", "relu"];
+    exam.given(fixture, |on| {
+        on.case(
+            "pool: three images whose columns come first in memory, grid 2",
+            |f, (maps, ..)| (f.pool)(&askew(maps), 2),
+        )
+        .holds(NotContiguous)
+        .case("pool: [3, 2, 7, 5], grid 5", |f, (maps, ..)| (f.pool)(maps, 5))
+        .holds(Sizes)
+        .case(
+            "features: relu, layer1.0.relu and relu once more, of images whose columns come first in memory",
+            |f, (_, network, images)| {
+                let named = ["relu", "layer1.0.relu", "relu again"];
+                observe(&named, (f.features)(network, &askew(images), &ENDS, 2))
+            },
+        )
+        .holds(NotContiguous)
+        .holds(Names)
+        .refuses("pool: a map without a batch", |f, (maps, ..)| {
+            (f.pool)(&maps.get(0)?, 1)
+        })
+        .refuses("pool: [3, 2, 7, 5], grid 6", |f, (maps, ..)| (f.pool)(maps, 6))
+        .refuses("features: grid 9 of layer4", |f, (_, network, images)| {
+            observe(&["layer4"], (f.features)(network, images, &["layer4"], 9))
+        })
+    })
+    .hazard(
+        NotContiguous,
+        "pool, only what lies in order",
+        Features {
+            pool: |maps, grid| {
+                in_order(&[maps])?;
+                solution04::pool(maps, grid)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "features, only what lies in order",
+        Features {
+            features: |network, images, sites, grid| {
+                in_order(&[images])?;
+                solution04::features(network, images, sites, grid)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Names,
+        "a site asked for twice is found once",
+        Features {
+            features: |network, images, sites, grid| {
+                let mut once = sites.to_vec();
+                once.dedup_by(|a, b| a == b);
+                if sites.len() == 3 && sites[0] == sites[2] {
+                    once.pop();
+                }
+                solution04::features(network, images, &once, grid)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Sizes,
+        "no grid above 4",
+        Features {
+            pool: |maps, grid| match grid {
+                5 => candle_core::bail!("grid 5"),
+                _ => solution04::pool(maps, grid),
+            },
+            ..SOLUTION
+        },
+    )
 }

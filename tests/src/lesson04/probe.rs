@@ -1,8 +1,8 @@
 use candle_core::{D, DType, Device, Error, Result, Tensor, Var, bail};
 use serde::Deserialize;
 
-use crate::inputs::{Random, tensor};
-use crate::{Exam, Observed, Tolerance};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// Weights and bias of a probe.
 pub type Fitted = (Tensor, Tensor);
@@ -192,6 +192,11 @@ const CONVERGED: Tolerance = Tolerance {
 
 /// 4.4
 pub fn probe(seed: u64) -> Exam<Probing> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Probing> {
     macro_rules! fault {
         ($fault:expr) => {
             Probing {
@@ -453,4 +458,77 @@ fn as_probe(probe: &Fitted) -> solution04::Probe {
         weights: probe.0.clone(),
         bias: probe.1.clone(),
     }
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
+    let mut random = Random::new(seed, 144);
+    let probe = (random.signed((3, 5)), random.signed(3));
+    let rows = random.signed((7, 5));
+    let targets = solution04::one_hot(&[0, 1, 2, 0, 1, 2, 2], 3).expect("labels below 3");
+    let right = Probing {
+        logits: |probe, x| logits(probe, x, Fault::None),
+        predict: |probe, x| predict(probe, x, Fault::None),
+        gradients: |probe, x, y, penalty| gradients(probe, x, y, penalty, Fault::None),
+        fit: |x, labels, classes, penalty| fit(x, labels, classes, penalty, ENOUGH, Fault::None),
+    };
+    exam.given((probe, rows, targets), |on| {
+        on.case("logits: a transposed tensor", |f, (probe, x, _)| {
+            (f.logits)(probe, &askew(x))
+        })
+        .holds(NotContiguous)
+        .case("predict: a transposed tensor", |f, (probe, x, _)| {
+            (f.predict)(probe, &askew(x))
+        })
+        .holds(NotContiguous)
+        .case("gradients: transposed tensors", |f, (probe, x, y)| {
+            (f.gradients)(probe, &askew(x), &askew(y), 0.2)
+        })
+        .holds(NotContiguous)
+        .refuses("logits: 4 features for a probe of 5", |f, (probe, x, _)| {
+            (f.logits)(probe, &x.narrow(1, 0, 4)?)
+        })
+        .refuses("predict: 4 features for a probe of 5", |f, (probe, x, _)| {
+            (f.predict)(probe, &x.narrow(1, 0, 4)?)
+        })
+        .refuses("gradients: 7 rows, targets for 6", |f, (probe, x, y)| {
+            (f.gradients)(probe, x, &y.narrow(0, 0, 6)?, 0.2)
+        })
+        .refuses("fit: 7 rows and 8 labels", |f, (_, x, _)| {
+            observe((f.fit)(x, &[0; 8], 3, 0.1))
+        })
+    })
+    .hazard(
+        NotContiguous,
+        "logits, only what lies in order",
+        Probing {
+            logits: |probe, x| {
+                in_order(&[x])?;
+                logits(probe, x, Fault::None)
+            },
+            ..right
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "predict, only what lies in order",
+        Probing {
+            predict: |probe, x| {
+                in_order(&[x])?;
+                predict(probe, x, Fault::None)
+            },
+            ..right
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "gradients, only what lies in order",
+        Probing {
+            gradients: |probe, x, y, penalty| {
+                in_order(&[x])?;
+                gradients(probe, x, y, penalty, Fault::None)
+            },
+            ..right
+        },
+    )
 }

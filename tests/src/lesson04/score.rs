@@ -2,7 +2,7 @@ use candle_core::{Device, Result, Tensor, bail};
 
 use super::probe::rough;
 use crate::inputs::{Random, tensor};
-use crate::{Exam, Observed};
+use crate::{Exam, Hazard::*, Observed};
 
 /// `solution04::Score`: accuracy, low, high, majority.
 pub type Scored = [f64; 4];
@@ -241,6 +241,11 @@ fn said_quietly(random: &mut Random) -> Planted {
 
 /// 4.5
 pub fn exam(seed: u64) -> Exam<Scoring> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Scoring> {
     macro_rules! fault {
         ($fault:expr) => {
             Scoring {
@@ -394,4 +399,103 @@ pub fn exam(seed: u64) -> Exam<Scoring> {
             let labels = [planted.labels, vec![0]].concat();
             observe((f.score)(&planted.features, &labels, 2, &planted.train, &planted.test))
         })
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Scoring>) -> Exam<Scoring> {
+    let right = Scoring {
+        interval: |correct, total| interval(correct, total, Fault::None),
+        majority: |train, test| majority(train, test, Fault::None),
+        score: |features, labels, classes, train, test| score(features, labels, classes, train, test, Fault::None),
+    };
+    let total = Random::new(seed, 145).count(20, 500);
+    exam.case(
+        "score: all test rows of one class, the other one commoner in training: all four numbers",
+        |f| observe(with_one_class_to_test().score(f)),
+    )
+    .because("The majority is the commonest label of the training rows: here no test row has it.")
+    .holds(Wiring)
+    .truth("interval: 1000000 of 2000000", (0.499_307, 0.500_693), |f| {
+        (f.interval)(1_000_000, 2_000_000)
+    })
+    .holds(Scale)
+    .case(format!("interval: the lower end for {total} of {total}"), move |f| {
+        (f.interval)(total, total).map(|(low, _)| low)
+    })
+    .case(format!("interval: the upper end for 0 of {total}"), move |f| {
+        (f.interval)(0, total).map(|(_, high)| high)
+    })
+    .truth("majority: trained on 5, 0, 5; tested on 0, 9", 0.0, |f| {
+        (f.majority)(&[5, 0, 5], &[0, 9])
+    })
+    .refuses("interval: 0 of 0", |f| (f.interval)(0, 0))
+    .refuses("majority: no training labels", |f| (f.majority)(&[], &[1]))
+    .refuses("score: 24 rows and 23 labels", |f| {
+        let planted = said_plainly();
+        observe((f.score)(
+            &planted.features,
+            &planted.labels[..23],
+            2,
+            &planted.train,
+            &planted.test,
+        ))
+    })
+    .refuses("score: 24 rows and 23 labels, none of which is missing", |f| {
+        let planted = said_plainly();
+        observe((f.score)(
+            &planted.features,
+            &planted.labels[..23],
+            2,
+            &[0, 1, 2, 3],
+            &[4, 5],
+        ))
+    })
+    .refuses("score: nothing to train on", |f| {
+        let planted = said_plainly();
+        observe((f.score)(&planted.features, &planted.labels, 2, &[], &planted.test))
+    })
+    .refuses("score: nothing to test on", |f| {
+        let planted = said_plainly();
+        observe((f.score)(&planted.features, &planted.labels, 2, &planted.train, &[]))
+    })
+    .hazard(
+        Wiring,
+        "the majority of the test labels",
+        Scoring {
+            score: |features, labels, classes, train, test| {
+                let [accuracy, low, high, _] = score(features, labels, classes, train, test, Fault::None)?;
+                let of: Vec<usize> = test.iter().map(|&row| labels[row]).collect();
+                Ok([accuracy, low, high, majority(&of, &of, Fault::None)?])
+            },
+            ..right
+        },
+    )
+    .hazard(
+        Scale,
+        "n² in 32 bits",
+        Scoring {
+            interval: |correct, total| match total > 65_535 {
+                true => bail!("too many"),
+                false => interval(correct, total, Fault::None),
+            },
+            ..right
+        },
+    )
+    .hazard(
+        Errors,
+        "fewer labels than rows",
+        Scoring {
+            score: |features, labels, classes, train, test| {
+                let rows = labels.len().min(features.dims2()?.0);
+                let known = train.iter().chain(test).all(|&row| row < rows);
+                let features = if known {
+                    features.narrow(0, 0, rows)?
+                } else {
+                    features.clone()
+                };
+                score(&features, labels, classes, train, test, Fault::None)
+            },
+            ..right
+        },
+    )
 }

@@ -6,7 +6,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::inputs::Random;
-use crate::{Exam, Observed};
+use crate::{Exam, Hazard::*, Observed};
 
 /// `solution04::split`
 pub type Split = fn(&[usize], f64, u64) -> Result<(Vec<usize>, Vec<usize>)>;
@@ -15,6 +15,7 @@ type Sides = (Vec<usize>, Vec<usize>);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
+    None,
     Rows,
     FirstGroups,
     NewEachTime,
@@ -112,6 +113,11 @@ fn expected(held_out: usize) -> Observed {
 
 /// 4.2
 pub fn exam(seed: u64) -> Exam<Split> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Split> {
     let mut random = Random::new(seed, 42);
     // 12 scenes with 3 views each, in any order, under numbers that are no row numbers.
     let mut views: Vec<usize> = (0..36).map(|row| 100 + 7 * (row / 3)).collect();
@@ -255,4 +261,73 @@ pub fn exam(seed: u64) -> Exam<Split> {
         .refuses("one scene", |f| properties(f, &[4, 4, 4], 0.5, 0))
         .refuses("share 0", |f| properties(f, &[1, 2, 3], 0.0, 0))
         .refuses("share 1", |f| properties(f, &[1, 2, 3], 1.0, 0))
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Split>) -> Exam<Split> {
+    let start = Random::new(seed, 142).count(0, 1000) as u64;
+    let groups = |scenes: usize| -> Vec<usize> { (0..3 * scenes).map(|row| 5 * (row % scenes)).collect() };
+    let mut exam = exam;
+    for (scenes, share, held_out, because) in [
+        (7, 0.4, 3, "0.4 · 7 = 2.8, rounded to 3."),
+        (7, 0.35, 2, "0.35 · 7 = 2.45, rounded to 2."),
+        (3, 0.9, 2, "0.9 · 3 = 2.7 would leave none to train on."),
+        (2, 0.1, 1, "At least one scene is held out."),
+        (9, 0.95, 8, "0.95 · 9 = 8.55 would leave none to train on."),
+    ] {
+        exam = exam
+            .truth(
+                format!("{scenes} scenes of three rows each, share {share}"),
+                expected(held_out),
+                move |f| properties(f, &groups(scenes), share, start),
+            )
+            .because(because)
+            .holds(Sizes);
+    }
+    exam.truth("numbers of scenes up to 2⁶⁰, share 0.5", expected(2), move |f| {
+        properties(f, &[1 << 60, 3, 1 << 60, 0, 1 << 40], 0.5, start)
+    })
+    .holds(Scale)
+    .refuses("share NaN", |f| properties(f, &[1, 2, 3], f64::NAN, 0))
+    .refuses("share −0.5", |f| properties(f, &[1, 2, 3], -0.5, 0))
+    .refuses("share 1.5", |f| properties(f, &[1, 2, 3], 1.5, 0))
+    .refuses("no rows", |f| properties(f, &[], 0.5, 0))
+    .unnamed("the share rounded down", |g, s, r| {
+        let scenes = g.iter().collect::<BTreeSet<_>>().len();
+        split(
+            g,
+            (s * scenes as f64).floor() / scenes.max(1) as f64 + 1e-9,
+            r,
+            Fault::None,
+        )
+    })
+    .unnamed("the share rounded up", |g, s, r| {
+        let scenes = g.iter().collect::<BTreeSet<_>>().len();
+        split(
+            g,
+            ((s * scenes as f64).ceil() / scenes.max(1) as f64 - 1e-9).min(1.0 - 1e-9),
+            r,
+            Fault::None,
+        )
+    })
+    .hazard(Sizes, "the share rounded down, of seven scenes", |g, s, r| {
+        match g.iter().collect::<BTreeSet<_>>().len() {
+            7 => split(
+                g,
+                (s * 7.0).floor().max(1.0) / 7.0 - if s < 0.4 { 1.0 / 7.0 } else { 0.0 },
+                r,
+                Fault::None,
+            ),
+            _ => split(g, s, r, Fault::None),
+        }
+    })
+    .hazard(Scale, "a table as long as the largest number", |g, s, r| {
+        match g.iter().any(|&scene| scene > 1 << 30) {
+            true => bail!("too large"),
+            false => split(g, s, r, Fault::None),
+        }
+    })
+    .hazard(Errors, "NaN is no share, and half", |g, s, r| {
+        split(g, if s.is_nan() { 0.5 } else { s }, r, Fault::None)
+    })
 }

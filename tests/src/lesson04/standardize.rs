@@ -1,7 +1,7 @@
 use candle_core::{Result, Tensor, bail};
 
-use crate::Exam;
-use crate::inputs::{Random, tensor};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*};
 
 /// `solution04::Standardizer`: `fit` gives mean and deviation; `apply` fits to the first and applies to the second.
 #[derive(Clone, Copy)]
@@ -85,6 +85,11 @@ fn apply(train: &Tensor, features: &Tensor, fault: Fault) -> Result<Tensor> {
 
 /// 4.3
 pub fn standardize(seed: u64) -> Exam<Standardize> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Standardize> {
     macro_rules! fault {
         ($fault:expr) => {
             Standardize {
@@ -215,4 +220,107 @@ pub fn standardize(seed: u64) -> Exam<Standardize> {
             (f.apply)(&train_3, &tensor(&[1.; 3], (1, 3)))
         })
         .refuses("fit: a tensor of rank 1", |f| (f.fit)(&tensor(&[1.; 3], 3)))
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
+    let mut random = Random::new(seed, 143);
+    let fixture = (random.between(-1.0, 3.0, (9, 4)), random.between(-5.0, 6.0, (5, 4)));
+    let right = Standardize {
+        fit: |train| fit(train, Fault::None),
+        apply: |train, features| apply(train, features, Fault::None),
+    };
+    exam.truth(
+        "apply: fitted to 50 rows of −0.1, on a row of −0.2",
+        tensor(&[-0.1], (1, 1)),
+        |f| (f.apply)(&tensor(&[-0.1; 50], (50, 1)), &tensor(&[-0.2], (1, 1))),
+    )
+    .because("What does not vary in training has deviation 1, whatever the sign of its mean.")
+    .holds(Sign)
+    .truth(
+        "fit: features of 10⁻¹⁰ and of 10¹⁰",
+        (tensor(&[2e-10, 2e10], 2), tensor(&[1e-10, 1e10], 2)),
+        |f| (f.fit)(&tensor(&[1e-10, 1e10, 3e-10, 3e10], (2, 2))).map(|(mean, deviation)| (mean, deviation)),
+    )
+    .within(crate::Tolerance {
+        max_relative: 1e-4,
+        epsilon: 0.0,
+    })
+    .holds(Scale)
+    .given(fixture, |on| {
+        on.case("fit: a transposed tensor", |f, (train, _)| (f.fit)(&askew(train)))
+            .holds(NotContiguous)
+            .case(
+                "apply: fitted to a transposed tensor, on another",
+                |f, (train, rows)| (f.apply)(&askew(train), &askew(rows)),
+            )
+            .holds(NotContiguous)
+            .refuses("apply: 5 features after a fit to 4", |f, (train, _)| {
+                (f.apply)(train, &tensor(&[1.; 5], (1, 5)))
+            })
+            .refuses("apply: 1 feature after a fit to 4", |f, (train, _)| {
+                (f.apply)(train, &tensor(&[1.; 2], (2, 1)))
+            })
+            .refuses("fit: a tensor of rank 3", |f, (train, _)| (f.fit)(&train.unsqueeze(0)?))
+    })
+    .hazard(
+        NotContiguous,
+        "fit, only to what lies in order",
+        Standardize {
+            fit: |train| {
+                in_order(&[train])?;
+                fit(train, Fault::None)
+            },
+            ..right
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "apply, only to what lies in order",
+        Standardize {
+            apply: |train, features| {
+                in_order(&[train, features])?;
+                apply(train, features, Fault::None)
+            },
+            ..right
+        },
+    )
+    .hazard(
+        Sign,
+        "compared with μ, not with |μ|",
+        Standardize {
+            apply: |train, features| match train.max_all()?.to_scalar::<f32>()? < 0.0 {
+                true => apply(train, features, Fault::NoGuard)?.affine(1.0, 0.5),
+                false => apply(train, features, Fault::None),
+            },
+            ..right
+        },
+    )
+    .hazard(
+        Scale,
+        "a deviation of 1e-8 is none",
+        Standardize {
+            fit: |train| {
+                let (mean, deviation) = fit(train, Fault::None)?;
+                let constant = deviation.lt(1e-8f32)?;
+                Ok((mean, constant.where_cond(&deviation.ones_like()?, &deviation)?))
+            },
+            ..right
+        },
+    )
+    .hazard(
+        Errors,
+        "a single feature spread over all",
+        Standardize {
+            apply: |train, features| match features.dims() {
+                [rows, 1] => apply(
+                    train,
+                    &features.broadcast_as((*rows, train.dims2()?.1))?.contiguous()?,
+                    Fault::None,
+                ),
+                _ => apply(train, features, Fault::None),
+            },
+            ..right
+        },
+    )
 }

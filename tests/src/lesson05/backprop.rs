@@ -2,8 +2,8 @@ use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, V
 use resnet::ResNet;
 
 use super::tiny;
-use crate::inputs::{Random, tensor};
-use crate::{Exam, Tolerance};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*, Tolerance};
 
 /// `solution05::contributions`, `saliency`, `Guide` put behind a tensor, and `guided_backprop`
 #[derive(Clone, Copy)]
@@ -166,6 +166,11 @@ fn by_moving_pixels(network: &ResNet, image: &Tensor, class: u32) -> Result<Tens
 
 /// 5.6
 pub fn backprop(seed: u64) -> Exam<Backprop> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Backprop> {
     let mut random = Random::new(seed, 56);
     let activations = random.between(0.0, 1.0, (2, 3, 2, 4));
     let gradients = random.signed((2, 3, 2, 4));
@@ -403,4 +408,93 @@ pub fn backprop(seed: u64) -> Exam<Backprop> {
         .refuses("saliency: one class for two images", move |f| {
             (f.saliency)(&network_3, &images_3, &[1])
         })
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
+    let mut random = Random::new(seed, 156);
+    let fixture = (
+        random.signed((3, 2, 5, 4)),
+        random.signed((3, 2, 5, 4)),
+        tiny::network(&mut random),
+        random.signed((3, 3, 32, 48)),
+    );
+    exam.given(fixture, |on| {
+        on.case(
+            "contributions: activations and gradients whose columns come first in memory",
+            |f, (a, g, ..)| (f.contributions)(&askew(a), &askew(g)),
+        )
+        .holds(NotContiguous)
+        .case(
+            "saliency: three images whose columns come first in memory",
+            |f, (_, _, n, i)| (f.saliency)(n, &askew(i), &[2, 0, 1]),
+        )
+        .within(Tolerance::relative(1e-3))
+        .holds(NotContiguous)
+        .case(
+            "guided_backprop: three images whose columns come first in memory",
+            |f, (_, _, n, i)| (f.guided_backprop)(n, &askew(i), &[2, 0, 1]),
+        )
+        .within(Tolerance::relative(1e-3))
+        .holds(NotContiguous)
+        .refuses("contributions: one image, gradients of three", |f, (a, g, ..)| {
+            (f.contributions)(&a.narrow(0, 0, 1)?, g)
+        })
+        .refuses("contributions: rank 3", |f, (a, g, ..)| {
+            (f.contributions)(&a.get(0)?, &g.get(0)?)
+        })
+        .refuses("saliency: class 3 of 3", |f, (_, _, n, i)| {
+            (f.saliency)(n, i, &[0, 1, 3])
+        })
+        .refuses("guided_backprop: class 3 of 3", |f, (_, _, n, i)| {
+            (f.guided_backprop)(n, i, &[0, 1, 3])
+        })
+        .refuses("guided_backprop: two classes for three images", |f, (_, _, n, i)| {
+            (f.guided_backprop)(n, i, &[0, 1])
+        })
+    })
+    .hazard(
+        NotContiguous,
+        "contributions, only what lies in order",
+        Backprop {
+            contributions: |a, g| {
+                in_order(&[a, g])?;
+                solution05::contributions(a, g)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "saliency, only what lies in order",
+        Backprop {
+            saliency: |n, i, c| {
+                in_order(&[i])?;
+                solution05::saliency(n, i, c)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "guided_backprop, only what lies in order",
+        Backprop {
+            guided_backprop: |n, i, c| {
+                in_order(&[i])?;
+                solution05::guided_backprop(n, i, c)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Errors,
+        "one image spread over all",
+        Backprop {
+            contributions: |a, g| match (a.dims(), g.dims()) {
+                ([1, ..], [3, ..]) => solution05::contributions(&a.broadcast_as(g.shape())?.contiguous()?, g),
+                _ => solution05::contributions(a, g),
+            },
+            ..SOLUTION
+        },
+    )
 }

@@ -1,8 +1,8 @@
 use candle_core::{D, Result, Tensor};
 use resnet::{Window, ops};
 
-use crate::Exam;
-use crate::inputs::{Random, tensor};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*};
 
 /// `solution05::class_activation_map`
 pub type ClassMap = fn(&Tensor, &Tensor, usize) -> Result<Tensor>;
@@ -14,6 +14,11 @@ fn weighted(activations: &Tensor, weights: &Tensor) -> Result<Tensor> {
 
 /// 5.1
 pub fn class_activation_map(seed: u64) -> Exam<ClassMap> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<ClassMap> {
     let mut random = Random::new(seed, 51);
     let activations = random.between(0.0, 1.0, (2, 4, 3, 5));
     let fc = random.signed((4, 4)); // as many classes as channels: rows and columns are easily confused
@@ -123,4 +128,58 @@ pub fn class_activation_map(seed: u64) -> Exam<ClassMap> {
         })
         .refuses("class 4 of 4", move |f| f(&activations_2, &fc_2, 4))
         .refuses("4 channels, weights for 5", move |f| f(&activations_3, &fc_3, 0))
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<ClassMap>) -> Exam<ClassMap> {
+    let mut random = Random::new(seed, 151);
+    let fixture = (random.signed((3, 4, 5, 2)), random.signed((3, 4)));
+    exam.truth(
+        "two channels, weights 2 and −1, at three places",
+        tensor(&[1., 2., -1.], (1, 1, 3)),
+        |f| {
+            f(
+                &tensor(&[1., 1., 0., 1., 0., 1.], (1, 2, 1, 3)),
+                &tensor(&[2., -1.], (1, 2)),
+                0,
+            )
+        },
+    )
+    .because("2 − 1 = 1 where both are active, 2 where the first is, −1 where the second is.")
+    .given(fixture, |on| {
+        on.case(
+            "three images whose columns come first in memory, transposed weights",
+            |f, (a, w)| f(&askew(a), &askew(w), 2),
+        )
+        .holds(NotContiguous)
+        .case(
+            "three images of 5×2, activations of both signs, class 1 of 3",
+            |f, (a, w)| f(a, w, 1),
+        )
+        .holds(Batch)
+        .holds(Sign)
+        .refuses("4 channels, weights for 3", |f, (a, w)| f(a, &w.narrow(1, 0, 3)?, 0))
+        .refuses("weights of rank 1", |f, (a, w)| f(a, &w.get(0)?, 0))
+        .refuses("an activation without a batch", |f, (a, w)| f(&a.get(0)?, w, 0))
+    })
+    .hazard(NotContiguous, "only what lies in order", |a, w, c| {
+        in_order(&[a, w])?;
+        solution05::class_activation_map(a, w, c)
+    })
+    .hazard(Batch, "three images: the first one's map for all", |a, w, c| {
+        let map = solution05::class_activation_map(a, w, c)?;
+        match (a.dim(0)?, a.is_contiguous()) {
+            (3, true) => map.narrow(0, 0, 1)?.broadcast_as(map.shape())?.contiguous(),
+            _ => Ok(map),
+        }
+    })
+    .hazard(Errors, "the last class for one that is not there", |a, w, c| {
+        solution05::class_activation_map(a, w, c.min(w.dim(0)? - 1))
+    })
+    .hazard(Sign, "activations below 0 left out", |a, w, c| {
+        match a.is_contiguous() {
+            true => solution05::class_activation_map(&a.relu()?, w, c),
+            false => solution05::class_activation_map(a, w, c),
+        }
+    })
 }

@@ -7,8 +7,8 @@ use candle_core::{Device, Result, Tensor, bail};
 use resnet::ResNet;
 use scenes::{Badge, Sampler, Scene, Shape};
 
-use crate::inputs::{Random, tensor};
-use crate::{Exam, Observed};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed};
 
 /// `solution05::Finding`
 #[derive(Clone, Copy)]
@@ -404,6 +404,11 @@ fn from_other_scenes(network: &ResNet) -> Result<(String, Tensor)> {
 
 /// 5.9
 pub fn case(seed: u64) -> Exam<Case> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Case> {
     let mut random = Random::new(seed, 59);
     let (with, without) = (random.signed((5, 4)), random.signed((5, 4)));
     let activation = random.signed((2, 4, 2, 3));
@@ -657,4 +662,83 @@ pub fn case(seed: u64) -> Exam<Case> {
             |f| observe_repair(f.repair),
         )
         .because("Tried on 100 scenes that you have not seen, each with the cause and without it.")
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Case>) -> Exam<Case> {
+    let mut random = Random::new(seed, 159);
+    let fixture = (
+        random.signed((5, 4)),
+        random.signed((5, 4)),
+        random.signed((3, 4, 2, 5)),
+        random.signed((2, 4)),
+    );
+    exam.given(fixture, |on| {
+        on.case("difference: transposed features", |f, (with, without, ..)| {
+            (f.difference)(&askew(with), &askew(without))
+        })
+        .holds(NotContiguous)
+        .case(
+            "remove: three activations whose columns come first in memory, transposed directions",
+            |f, (_, _, a, d)| (f.remove)(&askew(a), &askew(d)),
+        )
+        .within(crate::Tolerance::relative(1e-3))
+        .holds(NotContiguous)
+        .refuses("difference: five scenes and four", |f, (with, without, ..)| {
+            (f.difference)(with, &without.narrow(0, 0, 4)?)
+        })
+        .refuses("remove: a direction of 5 channels", |f, (_, _, a, _)| {
+            (f.remove)(a, &tensor(&[1.; 5], (1, 5)))
+        })
+    })
+    .refuses("effect: 3 labels, 4 predictions with the cause", |f| {
+        named((f.effect)(1, &[1, 0, 0], &[1, 0, 0], &[1, 0, 0, 0]))
+    })
+    .refuses("effect: no scene of the class", |f| {
+        named((f.effect)(1, &[0, 0], &[1, 0], &[1, 0]))
+    })
+    .refuses("effect: no scene of another class", |f| {
+        named((f.effect)(1, &[1, 1], &[1, 0], &[1, 0]))
+    })
+    .hazard(
+        NotContiguous,
+        "difference, only what lies in order",
+        Case {
+            difference: |with, without| {
+                in_order(&[with, without])?;
+                solution05::difference(with, without)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "remove, only what lies in order",
+        Case {
+            remove: |activation, directions| {
+                in_order(&[activation, directions])?;
+                solution05::remove(activation, directions)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Errors,
+        "no scene, no share",
+        Case {
+            effect: |class, labels, without, with| {
+                let own = labels.iter().filter(|&&label| label == class).count();
+                match own == 0 && labels.len() == without.len() && labels.len() == with.len() {
+                    true => Ok(Effect {
+                        accuracy_without: 0.0,
+                        accuracy_with: 0.0,
+                        recall_without: 0.0,
+                        turned: 0.0,
+                    }),
+                    false => (SOLUTION.effect)(class, labels, without, with),
+                }
+            },
+            ..SOLUTION
+        },
+    )
 }

@@ -2,8 +2,8 @@ use candle_core::{DType, Result, Tensor, Var, bail};
 use resnet::ResNet;
 
 use super::tiny;
-use crate::inputs::{Random, tensor};
-use crate::{Exam, Tolerance};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*, Tolerance};
 
 /// `solution05::class_score`, `weighted_map` and `grad_cam`
 #[derive(Clone, Copy)]
@@ -147,6 +147,11 @@ fn by_shifting(network: &ResNet, image: &Tensor, class: u32, site: &str) -> Resu
 
 /// 5.3
 pub fn grad_cam(seed: u64) -> Exam<GradCam> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<GradCam> {
     let mut random = Random::new(seed, 53);
     let logits = random.signed((3, 4));
     let (activations, weights) = (random.signed((2, 3, 2, 4)), random.signed((2, 3, 1, 1)));
@@ -251,6 +256,9 @@ pub fn grad_cam(seed: u64) -> Exam<GradCam> {
                 class_score: |l, c| score(l, c, Fault::None),
                 weighted_map: |a, w| {
                     let (batch, channels, height, width) = a.dims4()?;
+                    if w.dims() != [batch, channels, 1, 1] {
+                        bail!("weights {:?}", w.dims());
+                    }
                     let w = w.reshape((batch, 1, channels))?;
                     w.matmul(&a.flatten_from(2)?)?.relu()?.reshape((batch, height, width))
                 },
@@ -319,4 +327,76 @@ pub fn grad_cam(seed: u64) -> Exam<GradCam> {
         .refuses("grad_cam: class 3 of 3", move |f| {
             (f.grad_cam)(&network_3, &first_2, &[3], "layer4")
         })
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
+    let mut random = Random::new(seed, 153);
+    let fixture = (
+        random.signed((3, 2, 5, 4)),
+        random.signed((3, 2, 1, 1)),
+        tiny::network(&mut random),
+        random.signed((3, 3, 48, 64)),
+    );
+    exam.given(fixture, |on| {
+        on.case(
+            "weighted_map: activations whose columns come first in memory",
+            |f, (a, w, ..)| (f.weighted_map)(&askew(a), w),
+        )
+        .holds(NotContiguous)
+        .case(
+            "grad_cam: three images whose columns come first in memory, layer1",
+            |f, (_, _, n, i)| (f.grad_cam)(n, &askew(i), &[0, 1, 2], "layer1"),
+        )
+        .within(Tolerance::relative(1e-3))
+        .holds(NotContiguous)
+        .refuses("weighted_map: weights for one image of three", |f, (a, w, ..)| {
+            (f.weighted_map)(a, &w.narrow(0, 0, 1)?)
+        })
+        .refuses("weighted_map: a weight for one channel of two", |f, (a, w, ..)| {
+            (f.weighted_map)(a, &w.narrow(1, 0, 1)?)
+        })
+        .refuses("class_score: class 20 of 20", |f, (a, ..)| {
+            (f.class_score)(&a.flatten_from(2)?.get(0)?, &[0, 20])?.to_scalar::<f32>()
+        })
+        .refuses("class_score: three classes for two images", |f, (a, ..)| {
+            (f.class_score)(&a.flatten_from(2)?.get(0)?, &[0, 1, 2])?.to_scalar::<f32>()
+        })
+        .refuses("class_score: one class for two images", |f, (a, ..)| {
+            (f.class_score)(&a.flatten_from(2)?.get(0)?, &[0])?.to_scalar::<f32>()
+        })
+        .refuses("grad_cam: a site that is not there", |f, (_, _, n, i)| {
+            (f.grad_cam)(n, i, &[0, 1, 2], "layer5")
+        })
+    })
+    .hazard(
+        NotContiguous,
+        "weighted_map, only what lies in order",
+        GradCam {
+            weighted_map: |activations, weights| {
+                in_order(&[activations])?;
+                solution05::weighted_map(activations, weights)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "grad_cam, only what lies in order",
+        GradCam {
+            grad_cam: |network, images, classes, site| {
+                in_order(&[images])?;
+                solution05::grad_cam(network, images, classes, site)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Errors,
+        "weights that do not fit are spread",
+        GradCam {
+            weighted_map: |activations, weights| map(activations, weights, Fault::None),
+            ..SOLUTION
+        },
+    )
 }

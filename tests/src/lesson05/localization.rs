@@ -1,7 +1,7 @@
 use candle_core::{Result, Tensor, bail};
 
-use crate::inputs::{Random, tensor};
-use crate::{Exam, Observed};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*, Observed};
 
 /// Pointing, energy and area.
 pub type Scores = (f64, f64, f64);
@@ -144,6 +144,11 @@ fn named(scores: Result<Scores>) -> Observed {
 
 /// 5.7
 pub fn localization(seed: u64) -> Exam<Localize> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Localize> {
     let mut random = Random::new(seed, 57);
     // The figure: the left column of 2×3, and the corner at the top right.
     let mask = tensor(&[1., 0., 1., 1., 0., 0.], (2, 3));
@@ -297,4 +302,117 @@ pub fn localization(seed: u64) -> Exam<Localize> {
             let none = tensor(&[], (0, 2, 2));
             named((f.localization)(&none, &none))
         })
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Localize>) -> Exam<Localize> {
+    let mut random = Random::new(seed, 157);
+    let maps = random.signed((5, 4, 7));
+    let masks = random
+        .between(0.0, 1.0, (5, 4, 7))
+        .lt(0.4f32)
+        .and_then(|mask| mask.to_dtype(candle_core::DType::F32));
+    exam.given((maps, masks.expect("a comparison")), |on| {
+        on.case("points_inside: a transposed map and mask", |f, (maps, masks)| {
+            (f.points_inside)(&askew(&maps.get(1)?), &askew(&masks.get(1)?))
+        })
+        .holds(NotContiguous)
+        .case("energy_inside: a transposed map and mask", |f, (maps, masks)| {
+            (f.energy_inside)(&askew(&maps.get(2)?), &askew(&masks.get(2)?))
+        })
+        .holds(NotContiguous)
+        .case(
+            "localization: five maps and masks, columns first in memory",
+            |f, (maps, masks)| named((f.localization)(&askew(maps), &askew(masks))),
+        )
+        .holds(NotContiguous)
+        .refuses("points_inside: a mask of 4×6 for a map of 4×7", |f, (maps, masks)| {
+            (f.points_inside)(&maps.get(0)?, &masks.get(0)?.narrow(1, 0, 6)?)
+        })
+        .refuses(
+            "energy_inside: a mask of one row for a map of four",
+            |f, (maps, masks)| (f.energy_inside)(&maps.get(0)?, &masks.get(0)?.narrow(0, 0, 1)?),
+        )
+    })
+    .truth(
+        "points_inside: all values negative, the largest in the figure",
+        true,
+        |f| {
+            (f.points_inside)(
+                &tensor(&[-3., -1., -2., -5.], (2, 2)),
+                &tensor(&[0., 1., 0., 0.], (2, 2)),
+            )
+        },
+    )
+    .holds(Sign)
+    .truth("energy_inside: 10⁻³⁰ in the figure and beside it", 0.5, |f| {
+        (f.energy_inside)(&tensor(&[1e-30, 1e-30], (1, 2)), &tensor(&[1., 0.], (1, 2)))
+    })
+    .holds(Scale)
+    .hazard(
+        NotContiguous,
+        "points_inside, only what lies in order",
+        Localize {
+            points_inside: |map, mask| {
+                in_order(&[map, mask])?;
+                solution05::points_inside(map, mask)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "energy_inside, only what lies in order",
+        Localize {
+            energy_inside: |map, mask| {
+                in_order(&[map, mask])?;
+                solution05::energy_inside(map, mask)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "localization, only what lies in order",
+        Localize {
+            localization: |maps, masks| {
+                in_order(&[maps, masks])?;
+                (SOLUTION.localization)(maps, masks)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Errors,
+        "of no maps nothing",
+        Localize {
+            localization: |maps, masks| match maps.dims() {
+                [0, ..] => Ok((0.0, 0.0, 0.0)),
+                _ => (SOLUTION.localization)(maps, masks),
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Sign,
+        "the largest value starts at 0",
+        Localize {
+            points_inside: |map, mask| match map.max_all()?.to_scalar::<f32>()? < 0.0 {
+                true => Ok(false),
+                false => solution05::points_inside(map, mask),
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Scale,
+        "1e-8 added to the sum",
+        Localize {
+            energy_inside: |map, mask| match map.max_all()?.to_scalar::<f32>()? < 1e-20 && map.dims() == [1, 2] {
+                true => Ok(0.0),
+                false => solution05::energy_inside(map, mask),
+            },
+            ..SOLUTION
+        },
+    )
 }

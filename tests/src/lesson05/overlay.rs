@@ -1,8 +1,8 @@
 use candle_core::{Device, Result, Tensor, bail};
 use draw::Colormap;
 
-use crate::inputs::{Random, delta, tensor};
-use crate::{Exam, Tolerance};
+use crate::inputs::{Random, askew, delta, in_order, tensor};
+use crate::{Exam, Hazard::*, Tolerance};
 
 /// `solution05::upsample`, `relative` and `overlay`
 #[derive(Clone, Copy)]
@@ -100,6 +100,11 @@ fn lay(image: &Tensor, map: &Tensor, opacity: f64, fault: Fault) -> Result<Tenso
 
 /// 5.4
 pub fn overlay(seed: u64) -> Exam<Overlay> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Overlay> {
     let mut random = Random::new(seed, 54);
     let maps = random.signed((2, 3, 4));
     let (maps_1, maps_2) = (random.signed((2, 3, 4)), maps.clone());
@@ -360,4 +365,180 @@ pub fn overlay(seed: u64) -> Exam<Overlay> {
             max_relative: 1e-2,
             epsilon: 5e-3,
         })
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Overlay>) -> Exam<Overlay> {
+    let mut random = Random::new(seed, 154);
+    let close = Tolerance {
+        max_relative: 1e-4,
+        epsilon: 1e-5,
+    };
+    let fixture = (random.signed((3, 2, 5)), random.between(0.0, 1.0, (3, 4, 7)));
+    let hot = Colormap::Magma.rgb(1.0).map(|byte| f32::from(byte) / 255.0);
+    let exam = exam
+        .truth(
+            "overlay: the map 0 4 0 over two pixels, opacity 1",
+            tensor(&hot.map(|c| [c, c]).concat(), (3, 1, 2)),
+            |f| (f.overlay)(&tensor(&[0.4; 6], (3, 1, 2)), &tensor(&[0., 4., 0.], (1, 3)), 1.0),
+        )
+        .because(
+            "Both pixels come to 1 after enlarging, and that is then the largest value: the map is made relative last.",
+        )
+        .holds(Wiring)
+        .truth(
+            "relative: three maps, −1 −2, 0 8 and 3 −4",
+            tensor(&[0., 0., 0., 1., 1., 0.], (3, 1, 2)),
+            |f| (f.relative)(&tensor(&[-1., -2., 0., 8., 3., -4.], (3, 1, 2))),
+        )
+        .because("A map without a positive value between others stays 0, and changes none of them.")
+        .holds(Batch)
+        .truth(
+            "relative: a map of 10⁻²⁰ and 5·10⁻²¹",
+            tensor(&[1., 0.5], (1, 1, 2)),
+            |f| (f.relative)(&tensor(&[1e-20, 5e-21], (1, 1, 2))),
+        )
+        .because("Nothing is added to the maximum: it may be small.")
+        .holds(Scale);
+    exam.given(fixture, move |on| {
+        on.case(
+            "upsample: three maps, columns first in memory, to 7×11",
+            |f, (maps, _)| (f.upsample)(&askew(maps), 7, 11),
+        )
+        .within(close)
+        .holds(NotContiguous)
+        .case("relative: the same maps", |f, (maps, _)| (f.relative)(&askew(maps)))
+        .holds(NotContiguous)
+        .case(
+            "overlay: a transposed map over an image whose columns come first",
+            |f, (maps, image)| (f.overlay)(&askew(image), &askew(&maps.get(0)?), 0.3),
+        )
+        .within(Tolerance {
+            max_relative: 1e-2,
+            epsilon: 5e-3,
+        })
+        .holds(NotContiguous)
+        .case("upsample: three maps to 1×1", |f, (maps, _)| (f.upsample)(maps, 1, 1))
+        .within(close)
+        .holds(Sizes)
+        .case("upsample: three maps to 2×5, their own size", |f, (maps, _)| {
+            (f.upsample)(maps, 2, 5)
+        })
+        .within(close)
+        .refuses("upsample: to a width of 0", |f, (maps, _)| (f.upsample)(maps, 4, 0))
+        .refuses("relative: a map without a batch", |f, (maps, _)| {
+            (f.relative)(&maps.get(0)?)
+        })
+        .refuses("overlay: an image of rank 2", |f, (maps, image)| {
+            (f.overlay)(&image.get(0)?, &maps.get(0)?, 0.5)
+        })
+        .refuses("overlay: a map with a batch", |f, (maps, image)| {
+            (f.overlay)(image, maps, 0.5)
+        })
+    })
+    .hazard(
+        Errors,
+        "a batch of one where there is none",
+        Overlay {
+            relative: |maps| match maps.rank() {
+                2 => solution05::relative(&maps.unsqueeze(0)?),
+                _ => solution05::relative(maps),
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Wiring,
+        "made relative before enlarging",
+        Overlay {
+            overlay: |image, map, opacity| {
+                let (_, height, width) = image.dims3()?;
+                if map.dims() != [1, 3] {
+                    return solution05::overlay(image, map, opacity);
+                }
+                let heat = enlarge(&solution05::relative(&map.unsqueeze(0)?)?, height, width, half_pixel)?;
+                let values = heat.flatten_all()?.to_vec1::<f32>()?;
+                let plane = |channel: usize| {
+                    values
+                        .iter()
+                        .map(move |&t| f32::from(Colormap::Magma.rgb(t)[channel]) / 255.0)
+                };
+                let colours: Vec<f32> = (0..3).flat_map(plane).collect();
+                let colours = Tensor::from_vec(colours, (3, height, width), image.device())?;
+                image + ((colours - image)? * opacity)?
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Batch,
+        "nothing in one map, nothing in all",
+        Overlay {
+            relative: |maps| match maps.dims() {
+                [3, 1, 2] => maps.zeros_like(),
+                _ => solution05::relative(maps),
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Scale,
+        "1e-8 added to the maximum",
+        Overlay {
+            relative: |maps| {
+                let relative = solution05::relative(maps)?;
+                let largest = maps.max_all()?.to_scalar::<f32>()?;
+                if largest > 0.0 && largest < 1e-8 {
+                    relative.zeros_like()
+                } else {
+                    Ok(relative)
+                }
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Sizes,
+        "one pixel takes the first cell",
+        Overlay {
+            upsample: |maps, height, width| match (height, width) {
+                (1, 1) => maps.narrow(1, 0, 1)?.narrow(2, 0, 1),
+                _ => solution05::upsample(maps, height, width),
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "upsample, only what lies in order",
+        Overlay {
+            upsample: |maps, height, width| {
+                in_order(&[maps])?;
+                solution05::upsample(maps, height, width)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "relative, only what lies in order",
+        Overlay {
+            relative: |maps| {
+                in_order(&[maps])?;
+                solution05::relative(maps)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "overlay, only what lies in order",
+        Overlay {
+            overlay: |image, map, opacity| {
+                in_order(&[image, map])?;
+                solution05::overlay(image, map, opacity)
+            },
+            ..SOLUTION
+        },
+    )
 }

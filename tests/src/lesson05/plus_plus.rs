@@ -2,8 +2,8 @@ use candle_core::{Result, Tensor, bail};
 use resnet::ResNet;
 
 use super::tiny;
-use crate::inputs::{Random, tensor};
-use crate::{Exam, Tolerance};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*, Tolerance};
 
 /// `solution05::plus_plus_weights` and `grad_cam_plus_plus`
 #[derive(Clone, Copy)]
@@ -105,6 +105,11 @@ fn by_loops(activations: &Tensor, gradients: &Tensor) -> Result<Tensor> {
 
 /// 5.5
 pub fn plus_plus(seed: u64) -> Exam<PlusPlus> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<PlusPlus> {
     let mut random = Random::new(seed, 55);
     let activations = random.between(0.0, 1.0, (2, 3, 2, 4));
     let gradients = random.signed((2, 3, 2, 4));
@@ -193,4 +198,76 @@ pub fn plus_plus(seed: u64) -> Exam<PlusPlus> {
         .refuses("the map: one class for two images", move |f| {
             (f.grad_cam_plus_plus)(&network_1, &images_1, &[0], "layer4")
         })
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<PlusPlus>) -> Exam<PlusPlus> {
+    let mut random = Random::new(seed, 155);
+    let fixture = (
+        random.between(0.0, 1.0, (3, 2, 5, 4)),
+        random.signed((3, 2, 5, 4)),
+        tiny::network(&mut random),
+        random.signed((2, 3, 48, 64)),
+    );
+    exam.given(fixture, |on| {
+        on.case(
+            "activations and gradients whose columns come first in memory",
+            |f, (a, g, ..)| (f.weights)(&askew(a), &askew(g)),
+        )
+        .holds(NotContiguous)
+        .case(
+            "the map: images whose columns come first in memory, classes 0 and 2, layer4",
+            |f, (_, _, n, i)| (f.grad_cam_plus_plus)(n, &askew(i), &[0, 2], "layer4"),
+        )
+        .within(Tolerance::relative(1e-3))
+        .holds(NotContiguous)
+        .refuses("activations of one image, gradients of three", |f, (a, g, ..)| {
+            (f.weights)(&a.narrow(0, 0, 1)?, g)
+        })
+        .refuses("activations of one channel, gradients of two", |f, (a, g, ..)| {
+            (f.weights)(&a.narrow(1, 0, 1)?, g)
+        })
+        .refuses("gradients without a batch", |f, (a, g, ..)| {
+            (f.weights)(&a.get(0)?, &g.get(0)?)
+        })
+        .refuses("the map: class 3 of 3", |f, (_, _, n, i)| {
+            (f.grad_cam_plus_plus)(n, i, &[0, 3], "layer4")
+        })
+        .refuses("the map: a site that is not there", |f, (_, _, n, i)| {
+            (f.grad_cam_plus_plus)(n, i, &[0, 1], "layer5")
+        })
+    })
+    .hazard(
+        NotContiguous,
+        "weights, only what lies in order",
+        PlusPlus {
+            weights: |a, g| {
+                in_order(&[a, g])?;
+                solution05::plus_plus_weights(a, g)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "map, only what lies in order",
+        PlusPlus {
+            grad_cam_plus_plus: |n, i, c, s| {
+                in_order(&[i])?;
+                solution05::grad_cam_plus_plus(n, i, c, s)
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Errors,
+        "activations of one image spread over all",
+        PlusPlus {
+            weights: |a, g| match (a.dims(), g.dims()) {
+                ([1, ..], [3, ..]) => solution05::plus_plus_weights(&a.broadcast_as(g.shape())?.contiguous()?, g),
+                _ => solution05::plus_plus_weights(a, g),
+            },
+            ..SOLUTION
+        },
+    )
 }

@@ -1,13 +1,18 @@
 use candle_core::{Result, Tensor};
 
-use crate::Exam;
-use crate::inputs::{Random, tensor};
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Hazard::*};
 
 /// `solution05::channel_weights`
 pub type ChannelWeights = fn(&Tensor) -> Result<Tensor>;
 
 /// 5.2
 pub fn channel_weights(seed: u64) -> Exam<ChannelWeights> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<ChannelWeights> {
     let mut random = Random::new(seed, 52);
     let gradients = random.signed((2, 3, 2, 4));
     let flat = random.signed((3, 2, 4));
@@ -75,4 +80,37 @@ pub fn channel_weights(seed: u64) -> Exam<ChannelWeights> {
         .because("(1 + 2 + 3 − 2) / 4 and −4 / 4.")
         .case("random gradients [2, 3, 2, 4]", move |f| f(&gradients))
         .refuses("gradients [3, 2, 4] without a batch", move |f| f(&flat))
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<ChannelWeights>) -> Exam<ChannelWeights> {
+    let gradients = Random::new(seed, 152).signed((3, 2, 5, 3));
+    exam.given(gradients, |on| {
+        on.case("gradients whose columns come first in memory", |f, g| f(&askew(g)))
+            .holds(NotContiguous)
+            .case("three images, 5×3", |f, g| f(g))
+            .holds(Batch)
+            .case("gradients of 10⁻¹²", |f, g| f(&(g * 1e-12)?))
+            .holds(Scale)
+            .refuses("gradients [2, 6]", |f, g| f(&g.flatten_from(2)?.get(0)?))
+    })
+    .hazard(NotContiguous, "only what lies in order", |g| {
+        in_order(&[g])?;
+        solution05::channel_weights(g)
+    })
+    .hazard(Batch, "three images: the weights of the first for all", |g| {
+        let weights = solution05::channel_weights(g)?;
+        match g.dims() == [3, 2, 5, 3] && g.is_contiguous() && g.abs()?.max_all()?.to_scalar::<f32>()? > 1e-6 {
+            true => weights.narrow(0, 0, 1)?.broadcast_as(weights.shape())?.contiguous(),
+            false => Ok(weights),
+        }
+    })
+    .hazard(Errors, "a batch of one where there is none", |g| match g.rank() {
+        3 => solution05::channel_weights(&g.unsqueeze(0)?),
+        _ => solution05::channel_weights(g),
+    })
+    .hazard(Scale, "nothing below 1e-8", |g| {
+        let weights = solution05::channel_weights(g)?;
+        weights.abs()?.gt(1e-8f32)?.to_dtype(g.dtype())? * weights
+    })
 }
