@@ -28,7 +28,7 @@ pub mod ops;
 pub mod parameters;
 mod sites;
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{CpuStorage, DType, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
 pub use config::{Block, Config, Shortcut, Stem};
@@ -99,6 +99,45 @@ pub(crate) fn check_images(images: &Tensor) -> Result<()> {
         [_, 3, _, _] => Ok(()),
         other => bail!("expected images of shape [batch, 3, height, width], got {other:?}"),
     }
+}
+
+/// What the network is to run on: at least one image, of its own type, without NaN.
+pub(crate) fn check_batch(images: &Tensor, dtype: DType) -> Result<()> {
+    check_images(images)?;
+    if images.elem_count() == 0 {
+        bail!("expected at least one image with pixels, got shape {:?}", images.dims())
+    }
+    if images.dtype() != dtype {
+        bail!(
+            "expected images of {dtype:?} as the network's weights, got {:?}",
+            images.dtype()
+        )
+    }
+    if let Some(index) = first_nan(images)? {
+        bail!("expected pixels that are numbers, got NaN in image {index}")
+    }
+    Ok(())
+}
+
+/// The first image that holds NaN.
+fn first_nan(images: &Tensor) -> Result<Option<usize>> {
+    let pixels = images.elem_count() / images.dim(0)?;
+    let images = images.contiguous()?;
+    let (storage, layout) = images.storage_and_layout();
+    let (Storage::Cpu(storage), Some((start, end))) = (&*storage, layout.contiguous_offsets()) else {
+        return Ok(None);
+    };
+    // Piece by piece, and without a way out inside a piece, so that the compiler can compare many at once.
+    let nan = match storage {
+        CpuStorage::F32(values) => values[start..end]
+            .chunks(pixels)
+            .position(|image| image.iter().fold(false, |nan, v| nan | v.is_nan())),
+        CpuStorage::F64(values) => values[start..end]
+            .chunks(pixels)
+            .position(|image| image.iter().fold(false, |nan, v| nan | v.is_nan())),
+        _ => None,
+    };
+    Ok(nan)
 }
 
 fn pixel_constants(images: &Tensor) -> Result<(Tensor, Tensor)> {

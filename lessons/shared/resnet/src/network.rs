@@ -179,7 +179,7 @@ impl ResNet {
     }
 
     fn run(&self, images: &Tensor, mode: Mode, visitor: &mut Visitor) -> Result<Tensor> {
-        crate::check_images(images)?;
+        crate::check_batch(images, self.fc_weight.dtype())?;
         let mut at = |site: &str, activation: Tensor| visit(visitor, site, activation);
         let mut x = images.clone();
         for unit in 0..=self.blocks.len() {

@@ -173,6 +173,44 @@ fn images_of_another_rank_or_with_other_channels_are_refused() {
     }
 }
 
+/// In every way to run a network: an error at the edge, not somewhere inside.
+#[test]
+fn no_images_another_type_and_nan_are_refused() {
+    let network = ResNet::untrained(&small(), 0).unwrap();
+    let none = images(1).narrow(0, 0, 0).unwrap();
+    let double = images(2).to_dtype(DType::F64).unwrap();
+    let whole = images(2).to_dtype(DType::U8).unwrap();
+    let nan = (images(1) * f64::NAN).unwrap();
+    let second = Tensor::cat(&[images(1), nan], 0).unwrap();
+    for (wrong, words) in [
+        (none, "at least one image"),
+        (double, "expected images of F32 as the network's weights, got F64"),
+        (whole, "got U8"),
+        (second, "NaN in image 1"),
+    ] {
+        let every_way = [
+            refusal(network.forward_visit(&wrong, &mut |_, _| Ok(None))),
+            refusal(network.forward_training(&wrong)),
+            refusal(network.capture(&wrong, &["layer1"])),
+            refusal(network.tap(&wrong, &["layer1"])),
+        ];
+        for message in every_way {
+            assert!(message.contains(words), "{message}");
+        }
+        let message = refusal(network.forward(&wrong));
+        assert!(
+            message.contains(words) || message.contains("NaN in image 0"),
+            "image by image: {message}"
+        );
+    }
+    // A view that leaves the NaN out is no fault.
+    let first = Tensor::cat(&[images(1), (images(1) * f64::NAN).unwrap()], 3)
+        .unwrap()
+        .narrow(3, 0, 33)
+        .unwrap();
+    assert!(network.forward(&first).is_ok());
+}
+
 #[test]
 fn normalizing_is_undone() {
     let images = images(2);

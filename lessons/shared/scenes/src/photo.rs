@@ -4,6 +4,8 @@ use std::io::Cursor;
 use std::path::Path;
 
 use candle_core::{Error, Result, bail};
+use image::codecs::png::PngDecoder;
+use image::codecs::webp::WebPDecoder;
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage, Rgba};
 
@@ -14,7 +16,9 @@ use crate::resample;
 const LARGEST_SIZE: usize = 8192;
 /// Longest side that is decoded, in pixels.
 const LONGEST_SIDE: u32 = 30_000;
-/// Most memory the decoded picture may take, in bytes: a 100 megapixel photograph fits.
+/// Most pixels of a picture, whatever they take in the file: a photograph of 108 megapixels fits. Here each becomes three bytes.
+const MOST_PIXELS: u64 = 128_000_000;
+/// Most memory the decoded picture may take, in bytes.
 const MOST_MEMORY: u64 = 512 << 20;
 
 /// Reads a JPEG, PNG or WebP file of any size and makes it `size`×`size`, 1 to 8192.
@@ -24,7 +28,7 @@ const MOST_MEMORY: u64 = 512 << 20;
 /// becomes RGB and 16 bits become 8.
 ///
 /// **Errors** name the file and say what was found instead: no such file, another format, a broken or truncated file,
-/// a side over 30,000 pixels or more than 512 MiB of pixels.
+/// a side over 30,000 pixels, more than 128 million pixels or 512 MiB of them.
 pub fn load(path: impl AsRef<Path>, size: usize) -> Result<Image> {
     if !(1..=LARGEST_SIZE).contains(&size) {
         bail!("expected a size of 1 to {LARGEST_SIZE} pixels, got {size}")
@@ -94,22 +98,34 @@ fn decode(path: &Path) -> std::result::Result<DynamicImage, String> {
     if about.len() > MOST_MEMORY {
         return Err(format!("the file is larger than {} MiB", MOST_MEMORY >> 20));
     }
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    upright(&std::fs::read(path).map_err(|error| error.to_string())?)
+}
 
+/// A picture of `size`×`size` from the bytes of a file, as [`load`] makes it; for tests that have no file.
+///
+/// **Errors** as [`load`], without a file's name.
+pub fn from_bytes(bytes: &[u8], size: usize) -> Result<Image> {
+    let photo = upright(bytes).map_err(Error::Msg)?;
+    Ok(square(&photo, size.clamp(1, LARGEST_SIZE)))
+}
+
+/// The upright picture, or what is wrong with the bytes.
+fn upright(bytes: &[u8]) -> std::result::Result<DynamicImage, String> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(LONGEST_SIDE);
     limits.max_image_height = Some(LONGEST_SIDE);
     limits.max_alloc = Some(MOST_MEMORY);
 
     // By content: a wrong file name does not matter.
-    let mut reader = ImageReader::new(Cursor::new(&bytes))
+    let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| error.to_string())?;
     match reader.format() {
-        Some(ImageFormat::Jpeg) if !jpeg_ends(&bytes) => return Err("it is cut short".into()),
+        Some(ImageFormat::Jpeg) if !jpeg_ends(bytes) => return Err("it is cut short".into()),
         Some(ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP) => {}
         Some(other) => return Err(format!("its content is {other:?}")),
         None if bytes.is_empty() => return Err("the file is empty".into()),
+        None if is_heic(bytes) => return Err(HEIC.into()),
         None => return Err("its content is no image format this program knows".into()),
     }
     reader.limits(limits);
@@ -117,13 +133,40 @@ fn decode(path: &Path) -> std::result::Result<DynamicImage, String> {
     if decoder.total_bytes() == 0 {
         return Err("it has no pixels".into());
     }
-    if decoder.total_bytes() > MOST_MEMORY {
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MOST_PIXELS || decoder.total_bytes() > MOST_MEMORY {
         return Err(too_large());
     }
     let orientation = decoder.orientation().map_err(describe)?;
     let mut photo = DynamicImage::from_decoder(decoder).map_err(describe)?;
     photo.apply_orientation(orientation);
     Ok(photo)
+}
+
+/// Whether a file is an animation; [`load`] takes its first frame.
+///
+/// A file that cannot be read is none; [`load`] says why.
+pub fn is_animated(path: impl AsRef<Path>) -> bool {
+    let about = std::fs::metadata(path.as_ref());
+    let readable = about.is_ok_and(|about| about.is_file() && about.len() <= MOST_MEMORY);
+    let bytes = readable.then(|| std::fs::read(path.as_ref()).ok()).flatten();
+    bytes.is_some_and(|bytes| {
+        let content = Cursor::new(&bytes);
+        match image::guess_format(&bytes) {
+            Ok(ImageFormat::Png) => PngDecoder::new(content).is_ok_and(|png| png.is_apng().unwrap_or(false)),
+            Ok(ImageFormat::WebP) => WebPDecoder::new(content).is_ok_and(|webp| webp.has_animation()),
+            _ => false,
+        }
+    })
+}
+
+const HEIC: &str = "it is HEIC, the format in which phones save photos; export it as JPEG first (macOS: `sips -s format jpeg FILE \
+                    --out photo.jpg`; Linux: `heif-convert FILE photo.jpg`; or send it to yourself by mail)";
+
+/// An ISO media file of one of HEIC's brands.
+fn is_heic(bytes: &[u8]) -> bool {
+    const BRANDS: [&[u8]; 8] = [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"];
+    bytes.get(4..8) == Some(b"ftyp") && bytes.get(8..12).is_some_and(|brand| BRANDS.contains(&brand))
 }
 
 /// Whether the picture data of a JPEG file comes to its end marker. The decoder paints grey what is missing.
@@ -151,7 +194,8 @@ fn describe(error: ImageError) -> String {
 
 fn too_large() -> String {
     format!(
-        "it is larger than {LONGEST_SIDE} pixels a side or {} MiB",
+        "it is larger than {LONGEST_SIDE} pixels a side, {} million pixels or {} MiB",
+        MOST_PIXELS / 1_000_000,
         MOST_MEMORY >> 20
     )
 }

@@ -165,6 +165,54 @@ fn a_picture_too_large_is_refused_before_it_is_decoded() {
     assert_refused(write("bomb.png", &header), "512 MiB");
 }
 
+/// 400 million pixels of one bit in 50 kB: three bytes each would take 1.2 GB.
+#[test]
+fn pixels_are_counted_before_they_are_unpacked() {
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut chunk = |kind: &[u8; 4], data: &[u8]| {
+        png.extend((data.len() as u32).to_be_bytes());
+        let whole = [&kind[..], data].concat();
+        png.extend(&whole);
+        png.extend(crc(&whole).to_be_bytes());
+    };
+    let side = 20_000u32.to_be_bytes();
+    chunk(b"IHDR", &[&side[..], &side, &[1, 0, 0, 0, 0]].concat());
+    chunk(b"IDAT", b"\x78\x9c\x03\0\0\0\0\x01");
+    chunk(b"IEND", b"");
+    let start = std::time::Instant::now();
+    assert_refused(write("one_bit.png", &png), "128 million pixels");
+    assert!(start.elapsed().as_secs() < 1, "{:?}", start.elapsed());
+}
+
+/// The first frame is taken, and that it is one can be asked.
+#[test]
+fn an_animation_is_called_one() {
+    for name in ["animated.png", "animated.webp"] {
+        let path = fixtures().join(name);
+        assert!(photo::is_animated(&path), "{name}");
+        assert_near(photo::load(&path, 8).unwrap().pixel(4, 4), RED);
+    }
+    for (name, format) in [
+        ("still.png", ImageFormat::Png),
+        ("still.webp", ImageFormat::WebP),
+        ("still.jpg", ImageFormat::Jpeg),
+    ] {
+        assert!(!photo::is_animated(save(name, bands(9, 9), format)), "{name}");
+    }
+    assert!(!photo::is_animated(file("no_such_file.png")));
+}
+
+#[test]
+fn a_phones_format_says_what_to_do() {
+    for brand in ["heic", "mif1"] {
+        let bytes = format!("\0\0\0\x18ftyp{brand}\0\0\0\0");
+        assert_refused(
+            write(&format!("{brand}.jpg"), bytes.as_bytes()),
+            "export it as JPEG first",
+        );
+    }
+}
+
 /// CRC-32 as PNG chunks carry it.
 fn crc(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |crc, &byte| {

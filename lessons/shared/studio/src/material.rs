@@ -373,6 +373,9 @@ fn enlarged(images: &Tensor, side: usize) -> candle_core::Result<Tensor> {
 
 /// A photo as the network knows images: torchvision's preparation for one of ImageNet's size, else the central square.
 fn photo_sample(path: &Path, config: &Config, is_shipped: bool) -> Result<Sample> {
+    if photo::is_animated(path) {
+        eprintln!("{}: an animation; its first frame is used", path.display());
+    }
     let image = match network_side(config, is_shipped) {
         photo::IMAGENET_SIDE => photo::load_for_imagenet(path)?,
         side => photo::load(path, side)?,
