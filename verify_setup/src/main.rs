@@ -12,7 +12,6 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
-use real_data::Cache;
 use studio::{Choice, Data, Material};
 
 use crate::term::{BAD, message};
@@ -95,7 +94,7 @@ fn check(options: Setup) -> Result<bool> {
         image: image.clone(),
     };
     let theirs = match choice.weights {
-        Some(_) => Some(Material::open(&choice, &Cache::locate()?)?),
+        Some(_) => Some(Material::open(&choice, &choice.cache()?)?),
         None => None,
     };
     let theirs = theirs.as_ref();

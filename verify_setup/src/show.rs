@@ -8,7 +8,7 @@ use draw::{Chart, Figure, ImagePanel, MapGrid};
 use resnet::ResNet;
 use scenes::{Sampler, Shape, photo};
 use serde::Serialize;
-use studio::{Material, softmax};
+use studio::{Material, say_if_animated, softmax};
 
 use crate::check::Check;
 use crate::network;
@@ -56,7 +56,10 @@ impl Input {
     pub fn photo(path: &Path, material: Option<&Material>) -> Result<Self> {
         let pixels = match material {
             Some(material) => material.image(0)?.pixels,
-            None => photo::load(path, Sampler::default().canvas.width)?.to_tensor(&Device::Cpu)?,
+            None => {
+                say_if_animated(path);
+                photo::load(path, Sampler::default().canvas.width)?.to_tensor(&Device::Cpu)?
+            }
         };
         let side = pixels.dims()[2];
         let reader = image::ImageReader::open(path)?.with_guessed_format()?;

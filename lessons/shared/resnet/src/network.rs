@@ -112,10 +112,6 @@ impl ResNet {
     ///
     /// Batch norm is in evaluation mode. See [`crate::normalize`] for the images.
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
-        crate::check_images(images)?;
-        if images.dim(0)? == 0 {
-            bail!("expected at least one image, got shape {:?}", images.dims());
-        }
         self.run_to_see(images, &|_| false, &mut |_, _| Ok(None))
     }
 
@@ -191,7 +187,7 @@ impl ResNet {
     /// [`Self::run`] in evaluation mode for a visitor who sees the wanted sites at least. Units that hold none, from their
     /// input to their output, are run as one operation.
     fn run_to_see(&self, images: &Tensor, wanted: &dyn Fn(&str) -> bool, visitor: &mut Visitor) -> Result<Tensor> {
-        crate::check_images(images)?;
+        crate::check_batch(images, self.fc_weight.dtype())?;
         let mut at = |site: &str, activation: Tensor| visit(visitor, site, activation);
         let outputs: Vec<_> = (0..=self.blocks.len()).map(|unit| self.outputs(unit)).collect();
         let is_seen = |unit: usize| outputs[unit].iter().any(|site| wanted(site));

@@ -83,8 +83,16 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Parameters> {
 pub fn save(parameters: &Parameters, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     let partial = path.with_extension("safetensors.partial");
-    candle_core::safetensors::save(parameters, &partial)?;
-    std::fs::rename(&partial, path).map_err(|e| Error::Msg(format!("{}: cannot be written ({e})", path.display())))
+    let moved = candle_core::safetensors::save(parameters, &partial)
+        .and_then(|()| std::fs::rename(&partial, path).map_err(Error::from));
+    moved.map_err(|error| {
+        std::fs::remove_file(&partial).ok();
+        Error::Msg(format!(
+            "{}: cannot be written ({})",
+            path.display(),
+            files::sentence(error)
+        ))
+    })
 }
 
 /// Checks that `parameters` are exactly those of `config`: every name, every shape, one type of `f32` or `f64`, every value

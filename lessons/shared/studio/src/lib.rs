@@ -25,7 +25,7 @@ mod program;
 
 pub use answer::{Guess, softmax};
 pub use bars::progress;
-pub use material::{Batch, Choice, Data, Material, Sample};
+pub use material::{Batch, Choice, Data, Material, Sample, say_if_animated};
 pub use program::main;
 
 use std::fmt;

@@ -38,6 +38,19 @@ pub struct Choice {
     pub image: Option<PathBuf>,
 }
 
+impl Choice {
+    /// Where fetched files lie. A system without a place for caches is asked only where a file from there is needed.
+    ///
+    /// **Errors** if one is needed and there is no such place.
+    pub fn cache(&self) -> Result<Cache> {
+        let is_fetched = self.data == Data::Cifar10 || self.weights.as_ref().is_some_and(|path| !path.exists());
+        match is_fetched {
+            true => Ok(Cache::locate()?),
+            false => Ok(Cache::at(PathBuf::new())),
+        }
+    }
+}
+
 /// The network and the images of one run.
 ///
 /// A picture that compares two networks asks for the other one with [`Material::beside`] and draws both in the same way:
@@ -107,7 +120,7 @@ impl Material {
             weights: weights.map(Path::to_path_buf),
             image: photo.map(Path::to_path_buf),
         };
-        Self::open(&choice, &Cache::locate()?)
+        Self::open(&choice, &choice.cache()?)
     }
 
     /// What was chosen, with the fetched files of `cache`.
@@ -373,9 +386,7 @@ fn enlarged(images: &Tensor, side: usize) -> candle_core::Result<Tensor> {
 
 /// A photo as the network knows images: torchvision's preparation for one of ImageNet's size, else the central square.
 fn photo_sample(path: &Path, config: &Config, is_shipped: bool) -> Result<Sample> {
-    if photo::is_animated(path) {
-        eprintln!("{}: an animation; its first frame is used", path.display());
-    }
+    say_if_animated(path);
     let image = match network_side(config, is_shipped) {
         photo::IMAGENET_SIDE => photo::load_for_imagenet(path)?,
         side => photo::load(path, side)?,
@@ -386,6 +397,13 @@ fn photo_sample(path: &Path, config: &Config, is_shipped: bool) -> Result<Sample
         label: None,
         rendered: None,
     })
+}
+
+/// Says on the error stream that of an animation the first frame is used.
+pub fn say_if_animated(path: &Path) {
+    if photo::is_animated(path) {
+        eprintln!("{}: an animation; its first frame is used", path.display());
+    }
 }
 
 fn file_name(path: &Path) -> String {

@@ -9,7 +9,6 @@ use anyhow::bail;
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use course::panics::{self, Todo, first_line};
 use draw::Theme;
-use real_data::Cache;
 
 use crate::{Choice, Data, LeftOut, Material, Picture, bars};
 
@@ -226,7 +225,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 /// The material; where it is not the course's own, what the network answers is printed.
 fn open(choice: &Choice) -> anyhow::Result<Material> {
-    let material = Material::open(choice, &Cache::locate()?)?;
+    let material = Material::open(choice, &choice.cache()?)?;
     if choice.weights.is_some() || choice.image.is_some() || choice.data != Data::Scenes {
         print!("{}", material.answer_text(&material.image(SHOWN_IMAGE)?)?);
     }
