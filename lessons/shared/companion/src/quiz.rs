@@ -256,11 +256,13 @@ impl Run<'_> {
         loop {
             write!(output, "> ")?;
             output.flush()?;
-            let mut line = String::new();
-            if input.read_line(&mut line)? == 0 {
+            // A key of another keyboard is no reason to end: what is no text is no answer.
+            let mut line = Vec::new();
+            if input.read_until(b'\n', &mut line)? == 0 {
                 writeln!(output)?;
                 return Ok(Reply::Quit);
             }
+            let line = String::from_utf8_lossy(&line);
             if self.echo {
                 writeln!(output, "{}", line.trim())?;
             }
@@ -448,7 +450,7 @@ impl Words {
 mod tests {
     use super::*;
 
-    fn run(language: Language, seed: u64, typed: &str) -> (bool, String) {
+    fn run(language: Language, seed: u64, typed: impl AsRef<[u8]>) -> (bool, String) {
         let asked: Vec<_> = questions().iter().take(3).collect();
         let run = Run {
             words: Words::of(language),
@@ -459,7 +461,7 @@ mod tests {
             remember: &|_, _| {},
         };
         let mut output = Vec::new();
-        let all_right = run.ask_all(&asked, &mut typed.as_bytes(), &mut output).unwrap();
+        let all_right = run.ask_all(&asked, &mut typed.as_ref(), &mut output).unwrap();
         let text = anstream::adapter::strip_str(&String::from_utf8(output).unwrap()).to_string();
         (all_right, text)
     }
@@ -496,6 +498,15 @@ mod tests {
             (0..20).any(|seed| key(seed) != key(0)),
             "the order of the choices changes"
         );
+    }
+
+    #[test]
+    fn a_line_that_is_no_text_is_asked_again_and_the_score_stays() {
+        let right = key(7);
+        let typed = [&right.as_bytes()[..2], b"\xff\xfe\n", &right.as_bytes()[2..]].concat();
+        let (all_right, text) = run(Language::English, 7, typed);
+        assert!(all_right && text.contains("3 of 3 right."), "{text}");
+        assert!(text.contains("Type s, q or a letter"), "{text}");
     }
 
     #[test]
