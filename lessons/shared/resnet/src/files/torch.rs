@@ -160,7 +160,10 @@ impl Kind {
     }
 
     fn refusal(&self) -> String {
-        format!("expected f32, f64, f16 or bf16, got {self:?}")
+        match self {
+            Self::Unknown(name) => format!("expected f32, f64, f16 or bf16, got {name}"),
+            other => format!("expected f32, f64, f16 or bf16, got {other:?}"),
+        }
     }
 }
 
