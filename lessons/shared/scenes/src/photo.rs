@@ -161,7 +161,7 @@ pub fn is_animated(path: impl AsRef<Path>) -> bool {
 }
 
 const HEIC: &str = "it is HEIC, the format in which phones save photos; export it as JPEG first (macOS: `sips -s format jpeg FILE \
-                    --out photo.jpg`; Linux: `heif-convert FILE photo.jpg`; or send it to yourself by mail)";
+                    --out photo.jpg`; Linux: `heif-convert FILE photo.jpg`)";
 
 /// An ISO media file of one of HEIC's brands.
 fn is_heic(bytes: &[u8]) -> bool {
