@@ -9,7 +9,7 @@
 //! What fails is written to `target/tmp/` and its path printed; once mended, it goes to `tests/fixtures/hostile/`, whose
 //! files are all tried first.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rand::{Rng, RngCore, SeedableRng};
@@ -17,7 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use resnet::{Config, Parameters, ResNet, Stem, parameters};
 
 fn fixtures(folder: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says it"))
         .join("../../../tests/fixtures")
         .join(folder)
 }

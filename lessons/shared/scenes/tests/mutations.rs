@@ -10,7 +10,7 @@
 //! whose files are all tried first.
 
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
@@ -19,7 +19,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use scenes::photo;
 
 fn files_of(folder: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+    let folder = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says it"))
         .join("../../../tests/fixtures")
         .join(folder);
     let entries = std::fs::read_dir(folder).expect("a folder of fixtures");
