@@ -877,7 +877,7 @@ fn hazards(seed: u64, exam: Exam<Maximize>) -> Exam<Maximize> {
     .hazard(Returned, "the start not detached", |start, problem, settings| {
         let end = maximize(start, problem, settings, Fault::None)?;
         if start.track_op() {
-            end + (start - start)?
+            end + (start * 0.0)?
         } else {
             Ok(end)
         }

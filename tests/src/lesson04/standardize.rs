@@ -240,7 +240,7 @@ fn hazards(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
     .truth(
         "fit: features of 10⁻¹⁰ and of 10¹⁰",
         (tensor(&[2e-10, 2e10], 2), tensor(&[1e-10, 1e10], 2)),
-        |f| (f.fit)(&tensor(&[1e-10, 1e10, 3e-10, 3e10], (2, 2))).map(|(mean, deviation)| (mean, deviation)),
+        |f| (f.fit)(&tensor(&[1e-10, 1e10, 3e-10, 3e10], (2, 2))),
     )
     .within(crate::Tolerance {
         max_relative: 1e-4,
