@@ -1,5 +1,6 @@
 //! The first command of the course: checks the machine and shows the shared network at work.
 
+mod beside;
 mod check;
 mod machine;
 mod network;
@@ -48,7 +49,8 @@ struct Setup {
     /// Show the network this photo (JPEG, PNG or WebP of any size) instead of a generated scene
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
-    /// Show another ResNet at work: a .safetensors or .pth file with torchvision's names, or resnet18 or resnet50 if fetched
+    /// Show another ResNet at work: robust; resnet18 or resnet50 if fetched; or a .safetensors or .pth file with torchvision's
+    /// names
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Show the network this generated scene

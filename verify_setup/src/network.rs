@@ -35,6 +35,7 @@ pub fn input(pixels: &Tensor) -> Result<Tensor> {
 pub fn checkpoint(name: &'static str) -> (Check, Option<ResNet>) {
     let check_name = match name {
         "scenes" => "network `scenes`",
+        "robust" => "network `robust`",
         _ => "network `case`",
     };
     if let Err(fault) = checkpoints::shipped(name) {

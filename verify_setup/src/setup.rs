@@ -40,6 +40,8 @@ pub fn check(root: &Path, input: &Input, theirs: Option<&Material>, figure: &Pat
     add(machine::memory());
     let (check, scenes) = network::checkpoint("scenes");
     add(check);
+    let (check, robust) = network::checkpoint("robust");
+    add(check);
     add(network::checkpoint("case").0);
     const NEEDS: &str = "the network `scenes`";
     add(scenes
@@ -57,7 +59,7 @@ pub fn check(root: &Path, input: &Input, theirs: Option<&Material>, figure: &Pat
     let can_draw = checks.last().is_some_and(|check| check.outcome() == Outcome::Ok);
     let shown = match theirs {
         Some(material) => Some(Shown::other(material)),
-        None => scenes.as_ref().map(Shown::own),
+        None => scenes.as_ref().map(|scenes| Shown::own(scenes, robust.as_ref())),
     };
     let showing = match shown.filter(|_| can_draw) {
         Some(shown) => Some(show::show(&shown, input, figure)?),

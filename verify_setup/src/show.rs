@@ -10,6 +10,7 @@ use scenes::{Sampler, Shape, photo};
 use serde::Serialize;
 use studio::{Material, say_if_animated, softmax};
 
+use crate::beside::{Beside, RECIPE};
 use crate::check::Check;
 use crate::network;
 use crate::term::{DIM, TITLE, message};
@@ -86,16 +87,19 @@ pub struct Shown<'a> {
     classes: Vec<String>,
     /// Whether it is the course's own, which knows scenes only.
     is_own: bool,
+    /// The robust one to be shown beside it.
+    beside: Option<&'a ResNet>,
 }
 
 impl<'a> Shown<'a> {
-    /// The course's own network.
-    pub fn own(network: &'a ResNet) -> Self {
+    /// The course's own network, and the robust one beside it if it could be loaded.
+    pub fn own(network: &'a ResNet, beside: Option<&'a ResNet>) -> Self {
         Self {
             network,
-            name: "ResNet-18 `scenes`".into(),
+            name: "ResNet-18 “scenes”".into(),
             classes: Shape::ALL.map(|shape| shape.name().to_string()).into(),
             is_own: true,
+            beside,
         }
     }
 
@@ -107,6 +111,7 @@ impl<'a> Shown<'a> {
             name: material.network_name().into(),
             classes: classes.map(|class| material.class_name(class).to_string()).collect(),
             is_own: false,
+            beside: None,
         }
     }
 }
@@ -175,6 +180,8 @@ pub struct Showing {
     /// All classes, most probable first.
     probabilities: Vec<Guess>,
     layers: Vec<Statistics>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beside: Option<Beside>,
     figure: PathBuf,
     #[serde(skip)]
     is_own: bool,
@@ -190,6 +197,7 @@ pub fn show(shown: &Shown, input: &Input, figure: &Path) -> Result<Showing> {
         name,
         classes,
         is_own,
+        beside,
     } = shown;
     let sites = network.sites();
     let table = TABLE.into_iter().filter(|site| sites.iter().any(|s| s == site));
@@ -204,13 +212,25 @@ pub fn show(shown: &Shown, input: &Input, figure: &Path) -> Result<Showing> {
             probability,
         })
         .collect();
+    let likeliest = |a: &usize, b: &usize| probabilities[*a].probability.total_cmp(&probabilities[*b].probability);
+    let class = (0..probabilities.len())
+        .max_by(likeliest)
+        .filter(|&class| class < Shape::COUNT)
+        .map(|class| Shape::ALL[class]);
+    let beside = match (beside, class) {
+        (Some(robust), Some(class)) => Some(Beside::new(network, robust, &input.pixels, class)?),
+        _ => None,
+    };
     let few = classes.len() <= BARS;
     let answer = |shown: &[Guess], best: &str| {
         let bars = shown.iter().map(|guess| f64::from(guess.probability));
         Chart::over(shown.iter().map(|guess| guess.class.as_str()))
             .title(format!("answer: {best}"))
             .y_label("probability")
-            .bars("probability", bars.collect::<Vec<_>>())
+            .bars(
+                if beside.is_some() { "ordinary" } else { "probability" },
+                bars.collect::<Vec<_>>(),
+            )
     };
     let by_probability = |a: &Guess, b: &Guess| b.probability.total_cmp(&a.probability);
     let best = probabilities.iter().min_by(|a, b| by_probability(a, b));
@@ -218,28 +238,29 @@ pub fn show(shown: &Shown, input: &Input, figure: &Path) -> Result<Showing> {
     // Few classes keep their order, so that figures can be compared; of many the first are shown.
     let in_order = few.then(|| answer(&probabilities, &best));
     probabilities.sort_by(by_probability);
-    let answer = in_order.unwrap_or_else(|| answer(&probabilities[..5.min(probabilities.len())], &best));
+    let mut answer = in_order.unwrap_or_else(|| answer(&probabilities[..5.min(probabilities.len())], &best));
+    if let Some(beside) = &beside {
+        answer = answer.bars("robust", beside.probabilities.iter().map(|&share| f64::from(share)));
+    }
     let layers = table.iter().map(|site| Statistics::of(site, trace.activation(site)?));
     let layers = layers.collect::<Result<_>>()?;
 
-    let title = match is_own {
-        true => "What the shared network sees, layer by layer",
-        false => "What the network sees, layer by layer",
+    let title = match (is_own, &beside) {
+        (true, Some(_)) => format!("The same network, trained twice. What is a {best}?"),
+        (true, None) => "What the shared network sees, layer by layer".into(),
+        (false, _) => "What the network sees, layer by layer".into(),
     };
     let mut picture = Figure::new(title)
-        .caption(format!(
-            "{name} on {}. Each row: the {MAPS} channels with the highest mean at the end of the layer, \
-             highest first. Colour: viridis, each map from its own minimum to its own maximum, so brightness cannot be \
-             compared between maps.{}",
-            input.name,
-            if *is_own && input.truth.is_none() {
-                " The network knows drawn shapes only."
-            } else {
-                ""
-            }
-        ))
-        .panel(ImagePanel::new(&input.pixels)?.title("input"))
-        .panel(answer);
+        .caption(caption(name, input, *is_own, beside.as_ref().map(|_| best.as_str())))
+        .panel(ImagePanel::new(&input.pixels)?.title("input"));
+    if let Some(beside) = &beside {
+        let titles = ["what the ordinary one wants", "what the robust one wants"];
+        for (title, image) in titles.into_iter().zip(&beside.optima) {
+            picture = picture.panel(ImagePanel::new(image)?.title(title));
+        }
+        picture = picture.next_row();
+    }
+    picture = picture.panel(answer);
     for site in ROWS {
         picture = picture.next_row().panel(row(site, trace.activation(site)?)?);
     }
@@ -250,8 +271,29 @@ pub fn show(shown: &Shown, input: &Input, figure: &Path) -> Result<Showing> {
         is_own: *is_own,
         probabilities,
         layers,
+        beside,
         figure: picture.save(figure)?,
     })
+}
+
+/// What is under the figure.
+fn caption(name: &str, input: &Input, is_own: bool, wanted: Option<&str>) -> String {
+    let mut text = format!("{name} on {}. ", input.name);
+    if let Some(wanted) = wanted {
+        text += &format!(
+            "Beside the input: what it and the same network trained against an adversary, “robust”, call a {wanted} most: {} steps of \
+             ascent from grey with faint clouds, shifted and blurred, the best of a few starts. ",
+            RECIPE.steps
+        );
+    }
+    text += &format!(
+        "Each row of maps: the {MAPS} channels with the highest mean at the end of the layer, highest first. Colour: viridis, \
+         each map from its own minimum to its own maximum, so brightness cannot be compared between maps."
+    );
+    if is_own && input.truth.is_none() {
+        text += " The network knows drawn shapes only.";
+    }
+    text
 }
 
 /// The most active channels of one site.
@@ -302,6 +344,9 @@ impl Showing {
             };
             anstream::println!("  The answer is {verdict}; drawn was: {truth}.");
         }
+        if let Some(beside) = &self.beside {
+            beside.print();
+        }
         anstream::println!(
             "\n{DIM}  {:<8} {:>18} {:>8} {:>8} {:>8} {:>8} {:>7}{DIM:#}",
             "site",
@@ -349,7 +394,7 @@ mod tests {
     fn the_showing_is_complete_and_its_probabilities_sum_to_one() {
         let network = ResNet::untrained(&Config::resnet18().width(8).classes(10), 1).unwrap();
         let figure = std::env::temp_dir().join(format!("verify_setup-{}.png", std::process::id()));
-        let showing = show(&Shown::own(&network), &Input::scene(2).unwrap(), &figure).unwrap();
+        let showing = show(&Shown::own(&network, None), &Input::scene(2).unwrap(), &figure).unwrap();
         let sum: f32 = showing.probabilities.iter().map(|guess| guess.probability).sum();
         assert!((sum - 1.0).abs() < 1e-5, "{sum}");
         assert_eq!(showing.layers.len(), TABLE.len());

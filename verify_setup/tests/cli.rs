@@ -97,11 +97,16 @@ fn json_is_one_object_that_agrees_with_the_exit_status() {
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(summary["ok"].as_bool(), Some(output.status.success()));
     assert_eq!(summary["ok"], true, "{summary:#}");
-    assert_eq!(summary["checks"].as_array().unwrap().len(), 9);
+    assert_eq!(summary["checks"].as_array().unwrap().len(), 10);
     assert_eq!(summary["network"]["probabilities"].as_array().unwrap().len(), 10);
     assert_eq!(
         summary["network"]["truth"],
         summary["network"]["probabilities"][0]["class"]
+    );
+    let beside = &summary["network"]["beside"];
+    assert_eq!(
+        (&beside["network"], &beside["answer"]),
+        (&"ResNet-18 “robust”".into(), &summary["network"]["truth"])
     );
 }
 
@@ -160,11 +165,21 @@ fn another_network_is_shown_with_its_own_classes() {
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     let network = &summary["network"];
     assert_eq!(network["network"], "ResNet-18 of wide.safetensors");
+    assert!(network["beside"].is_null());
     let probabilities = network["probabilities"].as_array().unwrap();
     assert_eq!(probabilities.len(), 1000);
     let mut names = probabilities.iter().map(|guess| &guess["class"]);
     assert!(names.any(|name| name == "golden retriever"));
     assert!(network["input"].as_str().unwrap().contains("made 224×224"));
+
+    let robust = verify(&["--weights", "robust", "--json", "--figure", arguments[5]])
+        .output()
+        .unwrap();
+    let summary: Value = serde_json::from_slice(&robust.stdout).unwrap();
+    assert_eq!(summary["network"]["network"], "ResNet-18 “robust”");
+    assert_eq!(summary["network"]["probabilities"][0]["class"], "star");
+    let error = fails(&verify(&["--weights", "robst"]).output().unwrap());
+    assert!(error.contains("did you mean `robust`?"), "{error}");
 
     fs::write(&weights, b"these are no weights").unwrap();
     let error = fails(&verify(&arguments[..4]).output().unwrap());

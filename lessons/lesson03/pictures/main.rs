@@ -3,14 +3,18 @@
 //! `NAME.rs` draws `NAME.png`, which lies beside it; the other files hold what several pictures need.
 
 mod ablation;
+mod both;
+mod classes;
 mod decoy;
 mod diverse;
 mod dream;
 mod examples;
 mod filters;
 mod images;
+mod layers;
 mod making;
 mod optima;
+mod push;
 mod recipe;
 mod steps;
 mod unit;
@@ -18,7 +22,7 @@ mod unit;
 use studio::Picture;
 
 /// The pictures in the order of the lesson, and what each shows.
-const ALL: [Picture; 8] = [
+const ALL: [Picture; 11] = [
     Picture::new("optima", "what channels of each layer want", optima::draw),
     Picture::new(
         "filters",
@@ -30,6 +34,17 @@ const ALL: [Picture; 8] = [
         "steps",
         "the objective over the steps; a class by its score and by its probability",
         steps::draw,
+    ),
+    Picture::new(
+        "classes",
+        "what two networks would call by each class's name",
+        classes::draw,
+    ),
+    Picture::new("layers", "one unit of each layer, in both networks", layers::draw),
+    Picture::new(
+        "push",
+        "scenes pushed towards another class, in both networks",
+        push::draw,
     ),
     Picture::new("dream", "one picture, amplified by three layers", dream::draw),
     Picture::new(

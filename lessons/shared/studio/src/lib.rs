@@ -21,6 +21,7 @@
 mod answer;
 mod bars;
 mod material;
+pub mod optimum;
 mod program;
 
 pub use answer::{Guess, softmax};

@@ -32,7 +32,7 @@ pub enum Data {
 pub struct Choice {
     /// Where the images come from.
     pub data: Data,
-    /// A file with weights, or the name of fetched ones; without it the network that was trained on the data.
+    /// A file with weights, or the name of shipped or fetched ones; without it the network that was trained on the data.
     pub weights: Option<PathBuf>,
     /// The learner's photo.
     pub image: Option<PathBuf>,
@@ -63,7 +63,8 @@ impl Choice {
 pub struct Material {
     network: ResNet,
     network_name: String,
-    is_shipped: bool,
+    /// Was the network trained on scenes? Only shipped ones are known to be.
+    knows_scenes: bool,
     knows_labels: bool,
     class_names: Vec<String>,
     images: Images,
@@ -131,21 +132,27 @@ impl Material {
             Data::Scenes => None,
             Data::Cifar10 => Some(Cifar10::open(cache, Split::Test)?),
         };
-        let Loaded { network, name } = Loaded::new(choice, cache)?;
+        let Loaded {
+            network,
+            name,
+            knows_scenes,
+        } = Loaded::new(choice, cache)?;
         let config = network.config();
-        let is_shipped = choice.weights.is_none() && choice.data == Data::Scenes;
         let images = match data {
             None => Images::Scenes(Sampler::default()),
-            Some(data) => Images::Cifar10(Rc::new(data), network_side(config, is_shipped)),
+            Some(data) => Images::Cifar10(Rc::new(data), network_side(config, knows_scenes)),
         };
         let photo = choice.image.as_deref();
-        let photo = photo.map(|path| photo_sample(path, config, is_shipped));
+        let photo = photo.map(|path| photo_sample(path, config, knows_scenes));
         Ok(Self {
-            class_names: class_names(config, choice),
+            class_names: class_names(config, choice.data, knows_scenes),
             network_name: name,
             photo: photo.transpose()?,
-            knows_labels: choice.weights.is_none(),
-            is_shipped,
+            knows_labels: match choice.data {
+                Data::Scenes => knows_scenes,
+                Data::Cifar10 => choice.weights.is_none(),
+            },
+            knows_scenes,
             images,
             network,
             remarks: RefCell::default(),
@@ -157,15 +164,15 @@ impl Material {
     /// **Errors** with [`LeftOut`] where the run is about a network of one's own, with which it cannot be compared; or if
     /// the checkpoint cannot be loaded.
     pub fn beside(&self, name: &str) -> Result<Self> {
-        if !self.is_shipped {
-            return Err(LeftOut(format!("it compares the shipped network with {name}")).into());
+        if !self.knows_scenes {
+            return Err(LeftOut(format!("it compares a network that knows scenes with `{name}`")).into());
         }
         let network = resnet::checkpoints::shipped(name)?;
         Ok(Self {
             class_names: self.class_names.clone(),
             network_name: called(network.config(), name),
-            is_shipped: true,
-            knows_labels: true,
+            knows_scenes: true,
+            knows_labels: self.knows_labels,
             images: self.images.clone(),
             photo: self.photo.clone(),
             network,
@@ -190,7 +197,7 @@ impl Material {
     /// The side in pixels of the images that the network knows: 128 for scenes, 32 for CIFAR's stem, 224 for ImageNet's.
     /// A picture that makes an image for the network makes it of this size.
     pub fn side(&self) -> usize {
-        network_side(self.network.config(), self.is_shipped)
+        network_side(self.network.config(), self.knows_scenes)
     }
 
     /// Whether the network's classes are those of the data: a sample's label is then a class of the network.
@@ -299,12 +306,12 @@ impl Material {
 
     /// For a picture that compares with what was drawn, by a network that knows it.
     ///
-    /// **Errors** with [`LeftOut`] unless the network is the shipped one and there is no photo.
+    /// **Errors** with [`LeftOut`] unless the network is a shipped one and the images are scenes.
     pub fn needs_scenes(&self, why: &str) -> Result<()> {
-        if self.is_shipped && self.photo.is_none() {
+        if self.knows_scenes && self.photo.is_none() && matches!(self.images, Images::Scenes(_)) {
             return Ok(());
         }
-        Err(LeftOut(format!("it needs the shipped network and generated scenes: {why}")).into())
+        Err(LeftOut(format!("it needs a shipped network and generated scenes: {why}")).into())
     }
 }
 
@@ -312,6 +319,7 @@ impl Material {
 struct Loaded {
     network: ResNet,
     name: String,
+    knows_scenes: bool,
 }
 
 impl Loaded {
@@ -321,34 +329,55 @@ impl Loaded {
             if let Some(changes) = changes {
                 eprintln!("{changes}");
             }
-            let name = name(network.config());
-            Ok(Self { network, name })
+            Ok(Self {
+                name: name(network.config()),
+                network,
+                knows_scenes: false,
+            })
         };
-        match (&choice.weights, choice.data) {
-            (None, Data::Scenes) => {
-                let network = resnet::checkpoints::scenes()?;
-                let name = called(network.config(), "scenes");
-                Ok(Self { network, name })
-            }
-            (None, Data::Cifar10) => {
-                let path = cache.trained().join("cifar10.safetensors");
-                if !path.is_file() {
-                    bail!(
-                        "there is no network trained on CIFAR-10 on this machine; `cargo run -p train -- cifar10` \
-                         makes one, `--weights FILE` takes another"
-                    );
+        let shipped = |name: &str| -> Result<Self> {
+            let network = resnet::checkpoints::shipped(name)?;
+            Ok(Self {
+                name: called(network.config(), name),
+                network,
+                knows_scenes: true,
+            })
+        };
+        let Some(path) = &choice.weights else {
+            return match choice.data {
+                Data::Scenes => shipped("scenes"),
+                Data::Cifar10 => {
+                    let path = cache.trained().join("cifar10.safetensors");
+                    if !path.is_file() {
+                        bail!(
+                            "there is no network trained on CIFAR-10 on this machine; `cargo run -p train -- cifar10` \
+                             makes one, `--weights FILE` takes another"
+                        );
+                    }
+                    loaded(path, &|config| called(config, "cifar10"))
                 }
-                loaded(path, &|config| called(config, "cifar10"))
-            }
-            (Some(path), _) => match path.to_str().and_then(catalogue::weights) {
-                Some(item) if !path.exists() => loaded(cache.weights(&item.name)?, &|config| {
-                    format!("{} of ImageNet", config.name())
-                }),
-                _ => loaded(path.clone(), &|config| {
-                    format!("{} of {}", config.name(), file_name(path))
-                }),
-            },
+            };
+        };
+        // A file that is called like a network is that file.
+        let name = path.to_str().filter(|_| !path.exists());
+        if let Some(name) = name.filter(|name| checkpoints::NAMES.contains(name)) {
+            return shipped(name);
         }
+        if let Some(item) = name.and_then(catalogue::weights) {
+            return loaded(cache.weights(&item.name)?, &|config| {
+                format!("{} of ImageNet", config.name())
+            });
+        }
+        if let Some(near) = name.and_then(near_name) {
+            bail!(
+                "there is no file {}; did you mean `{near}`? The names are {}",
+                path.display(),
+                names().join(", ")
+            );
+        }
+        loaded(path.clone(), &|config| {
+            format!("{} of {}", config.name(), file_name(path))
+        })
     }
 }
 
@@ -357,10 +386,26 @@ fn called(config: &Config, name: &str) -> String {
     format!("{} “{name}”", config.name())
 }
 
+/// The names that stand for weights.
+fn names() -> Vec<String> {
+    let shipped = checkpoints::NAMES.map(String::from);
+    shipped.into_iter().chain(catalogue::names_of_weights()).collect()
+}
+
+/// The name that is meant by one that is nearly it.
+fn near_name(typed: &str) -> Option<String> {
+    const FARTHEST: usize = 3;
+    let distance = |name: &str| strsim::damerau_levenshtein(&typed.to_lowercase(), name);
+    // A long text is near to nothing, and comparing takes its length.
+    let names = names().into_iter().filter(|name| typed.len() <= 2 * name.len());
+    let near = names.map(|name| (distance(&name), name)).min()?;
+    (near.0 <= FARTHEST && near.0 < typed.chars().count()).then_some(near.1)
+}
+
 /// The names of the network's classes as far as they are known.
-fn class_names(config: &Config, choice: &Choice) -> Vec<String> {
-    match (config.classes, choice.data) {
-        (Shape::COUNT, Data::Scenes) if choice.weights.is_none() => Shape::ALL.map(|shape| shape.name().into()).into(),
+fn class_names(config: &Config, data: Data, knows_scenes: bool) -> Vec<String> {
+    match (config.classes, data) {
+        _ if knows_scenes => Shape::ALL.map(|shape| shape.name().into()).into(),
         (10, Data::Cifar10) => real_data::CLASSES.map(String::from).into(),
         (imagenet::CLASSES, _) => imagenet::class_names().into_iter().map(String::from).collect(),
         (classes, _) => (0..classes).map(|class| format!("class {class}")).collect(),
@@ -368,10 +413,10 @@ fn class_names(config: &Config, choice: &Choice) -> Vec<String> {
 }
 
 /// The side of the images that a network knows.
-fn network_side(config: &Config, is_shipped: bool) -> usize {
+fn network_side(config: &Config, knows_scenes: bool) -> usize {
     match config.stem {
         Stem::Cifar => real_data::SIDE,
-        Stem::ImageNet if is_shipped => Sampler::default().canvas.width,
+        Stem::ImageNet if knows_scenes => Sampler::default().canvas.width,
         Stem::ImageNet | Stem::Deep => photo::IMAGENET_SIDE,
     }
 }
@@ -385,9 +430,9 @@ fn enlarged(images: &Tensor, side: usize) -> candle_core::Result<Tensor> {
 }
 
 /// A photo as the network knows images: torchvision's preparation for one of ImageNet's size, else the central square.
-fn photo_sample(path: &Path, config: &Config, is_shipped: bool) -> Result<Sample> {
+fn photo_sample(path: &Path, config: &Config, knows_scenes: bool) -> Result<Sample> {
     say_if_animated(path);
-    let image = match network_side(config, is_shipped) {
+    let image = match network_side(config, knows_scenes) {
         photo::IMAGENET_SIDE => photo::load_for_imagenet(path)?,
         side => photo::load(path, side)?,
     };
@@ -551,6 +596,56 @@ mod tests {
             ..Choice::default()
         };
         assert!(refusal(&fetched).contains("`cargo run -p fetch -- resnet18`"));
+    }
+
+    #[test]
+    fn shipped_networks_have_names_and_a_near_one_is_answered_with_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = |weights: &str, data: Data, cache: &Cache| {
+            let choice = Choice {
+                weights: Some(weights.into()),
+                data,
+                ..Choice::default()
+            };
+            Material::open(&choice, cache)
+        };
+        let empty = Cache::at(folder.path());
+        for name in checkpoints::NAMES {
+            let material = opened(name, Data::Scenes, &empty).unwrap();
+            assert_eq!(material.network_name(), format!("ResNet-18 “{name}”"));
+            assert_eq!((material.side(), material.class_name(4)), (128, "star"));
+            material.needs_scenes("masks").unwrap();
+            assert!(material.knows_labels());
+            let sample = material.sample(7).unwrap();
+            assert_eq!(Some(material.answer(&sample).unwrap()[0].class), sample.label, "{name}");
+        }
+        // What it was trained on does not depend on what it is shown.
+        let material = opened("robust", Data::Cifar10, &cache(folder.path())).unwrap();
+        assert_eq!(material.class_name(4), "star");
+        assert!(!material.knows_labels());
+        assert!(material.needs_scenes("masks").unwrap_err().is::<LeftOut>());
+
+        for (typed, meant) in [
+            ("rboust", "robust"),
+            ("Robust", "robust"),
+            ("scene", "scenes"),
+            ("resnet-18", "resnet18"),
+            ("resnt50", "resnet50"),
+        ] {
+            let error = opened(typed, Data::Scenes, &empty).err().unwrap().to_string();
+            assert!(error.contains(&format!("did you mean `{meant}`?")), "{typed}: {error}");
+            assert!(
+                error.contains(typed) && error.contains("scenes, robust, resnet18, resnet50"),
+                "{error}"
+            );
+        }
+        for typed in ["no.pth", "x", "weights/robust.safetensors"] {
+            let error = opened(typed, Data::Scenes, &empty).err().unwrap().to_string();
+            assert!(
+                !error.contains("did you mean") && error.contains(typed),
+                "{typed}: {error}"
+            );
+        }
     }
 
     #[test]

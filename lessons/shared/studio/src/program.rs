@@ -35,7 +35,8 @@ struct Arguments {
     /// Your own photo (JPEG, PNG or WebP) in the pictures that are of one image
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
-    /// Another ResNet: a safetensors file or a PyTorch state dict, or resnet18 or resnet50 if fetched
+    /// Another ResNet: robust, trained against an adversary; resnet18 or resnet50 if fetched; or a file, safetensors or a PyTorch
+    /// state dict
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Where the images come from

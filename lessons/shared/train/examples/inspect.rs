@@ -6,7 +6,10 @@
 //!
 //! Rough: units are compared with concepts on a 32×32 grid, and optima take 150 plain steps. The lessons do it properly.
 
+mod dissection;
+
 use candle_core::{DType, Device, Result, Tensor, Var};
+use dissection::Truth;
 use draw::{Figure, Heatmap, ImagePanel, MapGrid};
 use rand::{Rng, SeedableRng};
 use resnet::ResNet;
@@ -60,70 +63,12 @@ fn maps(network: &ResNet) -> Result<Figure> {
     Ok(figure)
 }
 
-const GRID: usize = 32;
-
-/// Rows of bilinear weights from `from` cells to the grid, half-pixel centres.
-fn interpolation(from: usize) -> Result<Tensor> {
-    let mut weights = vec![0f32; GRID * from];
-    for (to, row) in weights.chunks_exact_mut(from).enumerate() {
-        let at = ((to as f32 + 0.5) * from as f32 / GRID as f32 - 0.5).clamp(0.0, from as f32 - 1.0);
-        let (low, share) = (at.floor() as usize, at.fract());
-        row[low] += 1.0 - share;
-        row[(low + 1).min(from - 1)] += share;
-    }
-    Tensor::from_vec(weights, (GRID, from), &Device::Cpu)
-}
-
 /// Units per kind of concept and layer whose top half percent overlaps the concept with an IoU over 0.04.
 fn dissect(network: &ResNet) -> Result<()> {
-    let rendered = render(&Sampler::default(), 77, 600)?;
-    let concepts = Concept::all();
-    let mut masks = vec![Vec::new(); concepts.len()];
-    for rendered in &rendered {
-        let step = rendered.image.width / GRID;
-        for (concept, masks) in concepts.iter().zip(&mut masks) {
-            let mask = rendered.masks.get(*concept);
-            let cells = (0..GRID * GRID).map(|i| (i % GRID * step + step / 2, i / GRID * step + step / 2));
-            masks.extend(cells.map(|(column, row)| mask.contains(column, row)));
-        }
-    }
+    let truth = Truth::new(render(&Sampler::default(), 77, 600)?);
     for site in SITES {
-        let mut units: Vec<Vec<f32>> = Vec::new();
-        for chunk in rendered.chunks(50) {
-            let images = resnet::normalize(&scenes::batch(chunk, &Device::Cpu)?)?;
-            let activation = network.capture(&images, &[site])?.activation(site)?.clone();
-            let weights = interpolation(activation.dim(2)?)?;
-            let (batch, channels, _, _) = activation.dims4()?;
-            units.resize(channels, Vec::new());
-            for image in 0..batch {
-                let maps = weights
-                    .broadcast_matmul(&activation.get(image)?)?
-                    .broadcast_matmul(&weights.t()?)?;
-                for (unit, map) in units.iter_mut().zip(maps.flatten_from(1)?.to_vec2::<f32>()?) {
-                    unit.extend(map);
-                }
-            }
-        }
-        let mut found: Vec<(f64, Concept)> = Vec::new();
-        for unit in &units {
-            let mut sorted = unit.clone();
-            sorted.sort_by(|a, b| b.total_cmp(a));
-            let threshold = sorted[sorted.len() / 200];
-            let best = concepts
-                .iter()
-                .zip(&masks)
-                .filter(|(c, _)| **c != Concept::Background)
-                .map(|(concept, mask)| {
-                    let pairs = unit.iter().map(|&v| v > threshold).zip(mask);
-                    let (mut both, mut either) = (0usize, 0usize);
-                    pairs.for_each(|(on, &is)| {
-                        both += (on && is) as usize;
-                        either += (on || is) as usize;
-                    });
-                    (both as f64 / either.max(1) as f64, *concept)
-                });
-            found.extend(best.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(iou, _)| *iou > 0.04));
-        }
+        let units = truth.dissect(network, site)?;
+        let mut found: Vec<(f64, Concept)> = units.iter().copied().filter(|(iou, _)| *iou > 0.04).collect();
         let mut line = format!("{site}: {} units;", units.len());
         for factor in ["shape", "colour", "texture", "badge"] {
             let of: Vec<_> = found.iter().filter(|(_, concept)| concept.factor() == factor).collect();

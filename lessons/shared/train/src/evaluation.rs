@@ -82,7 +82,7 @@ pub struct Measured {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub under_attack: Option<UnderAttack>,
     /// The pointing game on scenes with two figures.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pointing: Vec<Pointing>,
 }
 

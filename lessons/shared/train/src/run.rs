@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use resnet::{ResNet, parameters};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::state::StateFile;
 use crate::training::Training;
 use crate::{Measured, Stage, Task};
 
 /// What is written beside a checkpoint.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Card {
     /// The checkpoint's name.
     pub name: String,
