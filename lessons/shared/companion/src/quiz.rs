@@ -491,7 +491,7 @@ mod tests {
     #[test]
     fn right_answers_are_right_whatever_the_seed() {
         for seed in 0..20 {
-            let (all_right, text) = run(Language::English, seed, &key(seed));
+            let (all_right, text) = run(Language::English, seed, key(seed));
             assert!(all_right && text.contains("3 of 3 right."), "seed {seed}\n{text}");
         }
         assert!(
@@ -535,7 +535,7 @@ mod tests {
 
     #[test]
     fn the_same_quiz_speaks_spanish() {
-        let (_, text) = run(Language::Spanish, 3, &key(3));
+        let (_, text) = run(Language::Spanish, 3, key(3));
         assert!(text.contains("3 de 3 correctas.") && text.contains("básico"), "{text}");
         assert!(text.contains(questions()[0].es.question.split_whitespace().next().unwrap()));
     }

@@ -243,7 +243,7 @@ fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
 
 /// The pickle of `{"w": _rebuild_tensor_v2(storage, offset, size, stride, …)}`, the last three as instructions.
 fn tensor(offset: &[u8], size: &[u8], stride: &[u8]) -> Vec<u8> {
-    let storage = b"((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\00X\x03\0\0\0cpuK\x06tQ";
+    let storage = b"((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x06tQ";
     let start = b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n";
     [&start[..], storage, offset, size, stride, b"\x89}tRs."].concat()
 }
