@@ -63,7 +63,7 @@ cp "$root/lessons/lesson01/pictures/$picture.png" "$root/target/pictures/lesson0
 impl Session {
     fn start() -> Self {
         let course = tempfile::tempdir().unwrap();
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.."), course.path());
+        copy(course::root().unwrap(), course.path());
         for (name, text) in [("grader", GRADER), ("cargo", CARGO)] {
             let path = course.path().join(name);
             fs::write(&path, text).unwrap();
