@@ -28,7 +28,7 @@ pub struct Grade {
     pub input: Option<String>,
     /// Label and text: yours, expected, difference.
     pub evidence: Vec<(String, String)>,
-    /// Both values as they are, for [`Grade::in_full`].
+    /// Both values as they are, for `Grade::in_full`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whole: Option<Box<(Observed, Observed)>>,
 }

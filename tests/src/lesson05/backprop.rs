@@ -3,7 +3,7 @@ use resnet::ResNet;
 
 use super::tiny;
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Hazard::*, Tolerance};
+use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// `solution05::contributions`, `saliency`, `Guide` put behind a tensor, and `guided_backprop`
 #[derive(Clone, Copy)]
@@ -385,21 +385,22 @@ fn basics(seed: u64) -> Exam<Backprop> {
             (f.saliency)(&network_1, &images_1, &[2, 1])
         })
         .within(Tolerance::relative(1e-3))
-        .truth("guide: forward", tensor(&[-1., 0., 2.], 3), |f| {
-            (f.guide)(&tensor(&[-1., 0., 2.], 3))
-        })
-        .because("On the way forward nothing changes.")
         .truth(
-            "guide: a gradient of 3, −2, 0.5 on its way back",
-            tensor(&[3., 0., 0.5], 3),
-            |f| {
+            "guide: forward, and a gradient of 3, −2, 0.5 on its way back",
+            Observed::fields([("forward", tensor(&[-1., 0., 2.], 3)), ("gradient", tensor(&[3., 0., 0.5], 3))]),
+            |f| -> Result<Observed> {
                 let x = Var::from_tensor(&tensor(&[-1., 0., 2.], 3))?;
-                let objective = ((f.guide)(&x)? * tensor(&[3., -2., 0.5], 3))?.sum_all()?;
+                let forward = (f.guide)(&x)?;
+                let objective = (&forward * tensor(&[3., -2., 0.5], 3))?.sum_all()?;
                 let gradients = objective.backward()?;
-                gradients.get(&x).cloned().map_or_else(|| x.zeros_like(), Ok)
+                let gradient = gradients.get(&x).cloned().map_or_else(|| x.zeros_like(), Ok)?;
+                Ok(Observed::fields([("forward", forward.detach()), ("gradient", gradient)]))
             },
         )
-        .because("What is negative is dropped, wherever x itself lies: the ReLU before it looks after that.")
+        .because(
+            "On the way forward nothing changes. On the way back what is negative is dropped, wherever x itself lies: the \
+             ReLU before it looks after that.",
+        )
         .truth("guided_backprop: two images, classes 1 and 0", staged, move |f| {
             (f.guided_backprop)(&network_2, &images_2, &[1, 0])
         })

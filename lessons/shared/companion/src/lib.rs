@@ -12,7 +12,7 @@
 //! | [`editor`] | how the learner's editor opens a file at a line |
 //! | [`grade`], [`watch`] | the grader and the compiler's messages; saves |
 //!
-//! [`print`], [`progress`], [`report`], [`quiz`] and [`ui`] show them in the terminal. What a checkout remembers lies in the
+//! [`mod@print`], [`progress`], [`report`], [`quiz`] and [`ui`] show them in the terminal. What a checkout remembers lies in the
 //! files that [`course::state`] describes.
 
 pub mod apart;
