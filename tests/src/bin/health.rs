@@ -198,8 +198,8 @@ impl Bill {
     fn hazards(&self) -> String {
         let mut text = String::from(
             "\n## Hazards\n\n\
-             What the inputs of an exam hold, each proved by a wrong answer that is right on all inputs that do not hold it \
-             and is refused.\n\n\
+             What the inputs of an exam hold, each proved by a wrong answer that is right on all inputs that do not \
+             hold it and is refused.\n\n\
              | exercise | held and proved | said to be impossible | not said yet |\n|---|---|---|---|\n",
         );
         for Row { exercise, findings, .. } in &self.rows {

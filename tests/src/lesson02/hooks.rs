@@ -426,8 +426,8 @@ fn basics(seed: u64) -> Exam<NewHooks> {
         )
         .mistake(
             "removed by id as if it were a place",
-            "You called remove(id) on the list. That is the hook at this place, and places move when an earlier hook goes. \
-             Look for the entry with this id: retain keeps all others.",
+            "You called remove(id) on the list. That is the hook at this place, and places move when an earlier hook \
+             goes. Look for the entry with this id: retain keeps all others.",
             fault!(IdIsPosition),
         )
         .mistake(

@@ -232,20 +232,20 @@ fn basics(seed: u64) -> Exam<Facets> {
         "An image whose score is NaN is at the top of your list: total_cmp puts NaN above everything. Leave it out.",
         with!(NanFirst),
     )
-        .mistake(
-            "minus zero below zero",
-            "0.0 and −0.0 are equal, so the earlier one comes first; total_cmp puts 0.0 above −0.0. Leave NaN out and compare \
-             with partial_cmp.",
-            Facets {
-                top_examples: |scores, count| {
-                    let mut order: Vec<usize> = (0..scores.len()).filter(|&i| !scores[i].is_nan()).collect();
-                    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-                    order.truncate(count);
-                    order
-                },
-                ..with!(None)
+    .mistake(
+        "minus zero below zero",
+        "0.0 and −0.0 are equal, so the earlier one comes first; total_cmp puts 0.0 above −0.0. Leave NaN out and \
+             compare with partial_cmp.",
+        Facets {
+            top_examples: |scores, count| {
+                let mut order: Vec<usize> = (0..scores.len()).filter(|&i| !scores[i].is_nan()).collect();
+                order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+                order.truncate(count);
+                order
             },
-        )
+            ..with!(None)
+        },
+    )
     .mistake(
         "later first",
         "Of images with equal scores the earlier one comes first.",

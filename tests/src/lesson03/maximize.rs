@@ -833,7 +833,10 @@ fn hazards(seed: u64, exam: Exam<Maximize>) -> Exam<Maximize> {
                 f(&start, &Problem::new(&valley), &ascent(3, 0.3))
             },
         )
-        .because("Each step goes beyond the summit, and the second one back. The image is that after the last step, not the best.");
+        .because(
+            "Each step goes beyond the summit, and the second one back. The image is that after the last step, not the \
+             best.",
+        );
     let exam = exam.given((batch, weights), |on| {
         on.truth(
             "a start that hangs on a graph: does the result?",

@@ -387,19 +387,25 @@ fn basics(seed: u64) -> Exam<Backprop> {
         .within(Tolerance::relative(1e-3))
         .truth(
             "guide: forward, and a gradient of 3, −2, 0.5 on its way back",
-            Observed::fields([("forward", tensor(&[-1., 0., 2.], 3)), ("gradient", tensor(&[3., 0., 0.5], 3))]),
+            Observed::fields([
+                ("forward", tensor(&[-1., 0., 2.], 3)),
+                ("gradient", tensor(&[3., 0., 0.5], 3)),
+            ]),
             |f| -> Result<Observed> {
                 let x = Var::from_tensor(&tensor(&[-1., 0., 2.], 3))?;
                 let forward = (f.guide)(&x)?;
                 let objective = (&forward * tensor(&[3., -2., 0.5], 3))?.sum_all()?;
                 let gradients = objective.backward()?;
                 let gradient = gradients.get(&x).cloned().map_or_else(|| x.zeros_like(), Ok)?;
-                Ok(Observed::fields([("forward", forward.detach()), ("gradient", gradient)]))
+                Ok(Observed::fields([
+                    ("forward", forward.detach()),
+                    ("gradient", gradient),
+                ]))
             },
         )
         .because(
-            "On the way forward nothing changes. On the way back what is negative is dropped, wherever x itself lies: the \
-             ReLU before it looks after that.",
+            "On the way forward nothing changes. On the way back what is negative is dropped, wherever x itself lies: \
+             the ReLU before it looks after that.",
         )
         .truth("guided_backprop: two images, classes 1 and 0", staged, move |f| {
             (f.guided_backprop)(&network_2, &images_2, &[1, 0])

@@ -386,64 +386,85 @@ fn hazards(seed: u64, exam: Exam<Sanity>) -> Exam<Sanity> {
     let mut random = Random::new(seed, 158);
     let network = tiny::smallest(&mut random);
     exam.given((random.signed((5, 6)), random.signed((5, 6)), network), |on| {
-        on.case("rank_correlation: a transposed map and another", |f, (a, b, _)| (f.rank_correlation)(&askew(a), b))
-            .holds(NotContiguous)
-            .truth(
-                "randomized: layer1.0.conv1 and conv1, named twice",
-                "fc      2 trained\nlayer4  25 trained\nlayer3  25 trained\nlayer2  25 trained\nlayer1  1 fresh, 19 trained\n\
-                 bn1     4 trained\nconv1   1 fresh\n",
-                |f, (_, _, network)| {
-                    let other = (f.randomized)(network, &["layer1.0.conv1", "conv1", "conv1"], SEED);
-                    other.and_then(|other| describe(network, &other, SEED))
-                },
-            )
-            .holds(Names)
-            .refuses("randomized: fc, and layer5", |f, (_, _, network)| {
-                (f.randomized)(network, &["fc", "layer5"], SEED).map(|_| true)
-            })
-            .refuses("randomized: layer, the beginning of several names", |f, (_, _, network)| {
-                (f.randomized)(network, &["layer"], SEED).map(|_| true)
-            })
-            .refuses("rank_correlation: [5, 6] and [6, 5]", |f, (a, b, _)| (f.rank_correlation)(a, &b.t()?))
+        on.case("rank_correlation: a transposed map and another", |f, (a, b, _)| {
+            (f.rank_correlation)(&askew(a), b)
+        })
+        .holds(NotContiguous)
+        .truth(
+            "randomized: layer1.0.conv1 and conv1, named twice",
+            "fc      2 trained\nlayer4  25 trained\nlayer3  25 trained\nlayer2  25 trained\n\
+                 layer1  1 fresh, 19 trained\nbn1     4 trained\nconv1   1 fresh\n",
+            |f, (_, _, network)| {
+                let other = (f.randomized)(network, &["layer1.0.conv1", "conv1", "conv1"], SEED);
+                other.and_then(|other| describe(network, &other, SEED))
+            },
+        )
+        .holds(Names)
+        .refuses("randomized: fc, and layer5", |f, (_, _, network)| {
+            (f.randomized)(network, &["fc", "layer5"], SEED).map(|_| true)
+        })
+        .refuses(
+            "randomized: layer, the beginning of several names",
+            |f, (_, _, network)| (f.randomized)(network, &["layer"], SEED).map(|_| true),
+        )
+        .refuses("rank_correlation: [5, 6] and [6, 5]", |f, (a, b, _)| {
+            (f.rank_correlation)(a, &b.t()?)
+        })
     })
     .truth("rank_correlation: −0.0 0.0 1 and 0 1 2", 0.75f64.sqrt(), |f| {
         (f.rank_correlation)(&tensor(&[-0.0, 0.0, 1.], 3), &tensor(&[0., 1., 2.], 3))
     })
     .because("−0.0 and 0.0 are equal and share their rank.")
     .holds(Ties)
-    .hazard(NotContiguous, "only what lies in order", Sanity {
-        rank_correlation: |a, b| {
-            in_order(&[a])?;
-            solution05::rank_correlation(a, b)
+    .hazard(
+        NotContiguous,
+        "only what lies in order",
+        Sanity {
+            rank_correlation: |a, b| {
+                in_order(&[a])?;
+                solution05::rank_correlation(a, b)
+            },
+            ..SOLUTION
         },
-        ..SOLUTION
-    })
-    .hazard(Errors, "maps of other shapes as lists", Sanity {
-        rank_correlation: |a, b| match a.elem_count() == b.elem_count() {
-            true => solution05::rank_correlation(&a.flatten_all()?, &b.flatten_all()?),
-            false => solution05::rank_correlation(a, b),
-        },
-        ..SOLUTION
-    })
-    .hazard(Ties, "−0.0 below 0.0", Sanity {
-        rank_correlation: |a, b| {
-            let values = a.flatten_all()?.to_vec1::<f32>()?;
-            match values.iter().any(|x| x.to_bits() == (-0f32).to_bits()) && values.len() == 3 {
-                true => Ok(1.0),
+    )
+    .hazard(
+        Errors,
+        "maps of other shapes as lists",
+        Sanity {
+            rank_correlation: |a, b| match a.elem_count() == b.elem_count() {
+                true => solution05::rank_correlation(&a.flatten_all()?, &b.flatten_all()?),
                 false => solution05::rank_correlation(a, b),
-            }
+            },
+            ..SOLUTION
         },
-        ..SOLUTION
-    })
-    .hazard(Names, "a module named twice stays trained", Sanity {
-        randomized: |network, modules, seed| {
-            let once: Vec<&str> = modules
-                .iter()
-                .copied()
-                .filter(|module| modules.iter().filter(|other| *other == module).count() == 1)
-                .collect();
-            solution05::randomized(network, &once, seed)
+    )
+    .hazard(
+        Ties,
+        "−0.0 below 0.0",
+        Sanity {
+            rank_correlation: |a, b| {
+                let values = a.flatten_all()?.to_vec1::<f32>()?;
+                match values.iter().any(|x| x.to_bits() == (-0f32).to_bits()) && values.len() == 3 {
+                    true => Ok(1.0),
+                    false => solution05::rank_correlation(a, b),
+                }
+            },
+            ..SOLUTION
         },
-        ..SOLUTION
-    })
+    )
+    .hazard(
+        Names,
+        "a module named twice stays trained",
+        Sanity {
+            randomized: |network, modules, seed| {
+                let once: Vec<&str> = modules
+                    .iter()
+                    .copied()
+                    .filter(|module| modules.iter().filter(|other| *other == module).count() == 1)
+                    .collect();
+                solution05::randomized(network, &once, seed)
+            },
+            ..SOLUTION
+        },
+    )
 }
