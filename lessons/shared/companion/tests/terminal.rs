@@ -47,6 +47,7 @@ impl Session {
             command.env_remove(name);
         }
         command.env("TERM", "xterm-256color");
+        command.env_remove("CI"); // a learner's terminal: under CI colours are taken to be welcome on a dumb one, too
         variables.iter().for_each(|(name, value)| command.env(name, value));
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
