@@ -16,7 +16,7 @@ use resnet::ops::{self, Window};
 use resnet::{Config, Parameters, ResNet, Stem, Visitor, parameters};
 use serde::Deserialize;
 
-use comparison::{Comparison, DTYPES, Digest, values};
+use comparison::{Architecture, Comparison, DTYPES, Digest, values};
 use formula::{parameter, tensor};
 
 // --------------------------------------------------------------------------------------- single operations
@@ -187,15 +187,6 @@ impl Fixture {
     fn shipped() -> Self {
         serde_json::from_str(include_str!("../fixtures/parity.json")).expect("a readable fixture")
     }
-}
-
-/// What torchvision's own network of a name holds.
-#[derive(Deserialize)]
-struct Architecture {
-    name: String,
-    parameters: usize,
-    tensors: usize,
-    sha256_of_names_and_shapes: String,
 }
 
 /// One network on one batch of images.
@@ -533,25 +524,7 @@ fn parameter_counts_names_and_shapes_are_torchvisions() {
     for architecture in architectures {
         let depth = architecture.name.trim_start_matches("resnet").parse().expect("a depth");
         let config = config(depth);
-        assert_eq!(
-            config.parameter_count(),
-            architecture.parameters,
-            "parameters of {}",
-            architecture.name
-        );
-        let mut tensors = config.tensors();
-        assert_eq!(tensors.len(), architecture.tensors, "tensors of {}", architecture.name);
-        tensors.sort();
-        let lines: String = tensors
-            .iter()
-            .map(|(name, dims)| format!("{name} {dims:?}\n"))
-            .collect();
-        assert_eq!(
-            checkpoints::checksum(lines.as_bytes()),
-            architecture.sha256_of_names_and_shapes,
-            "names and shapes of {}",
-            architecture.name
-        );
+        architecture.is_that_of(&config);
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Result, Tensor};
+use resnet::Config;
+use serde::Deserialize;
 
 use crate::formula::formula;
 
@@ -22,6 +24,36 @@ pub type Digest = [f64; 3];
 
 pub fn values(tensor: &Tensor) -> Result<Vec<f64>> {
     tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1()
+}
+
+/// What a package's own network of a name holds.
+#[derive(Deserialize)]
+pub struct Architecture {
+    pub name: String,
+    pub parameters: usize,
+    tensors: usize,
+    sha256_of_names_and_shapes: String,
+}
+
+impl Architecture {
+    /// Asserts that a configuration has these parameters, and tensors of these names and shapes.
+    #[track_caller]
+    pub fn is_that_of(&self, config: &Config) {
+        let name = &self.name;
+        assert_eq!(config.parameter_count(), self.parameters, "parameters of {name}");
+        let mut tensors = config.tensors();
+        assert_eq!(tensors.len(), self.tensors, "tensors of {name}");
+        tensors.sort();
+        let lines: String = tensors
+            .iter()
+            .map(|(name, dims)| format!("{name} {dims:?}\n"))
+            .collect();
+        assert_eq!(
+            checkpoints::checksum(lines.as_bytes()),
+            self.sha256_of_names_and_shapes,
+            "names and shapes of {name}"
+        );
+    }
 }
 
 /// Everything compared so far: the worst relative error of each kind, and what exceeded the tolerance.
