@@ -68,3 +68,15 @@ pub fn in_order(tensors: &[&Tensor]) -> Result<()> {
         false => bail!("expected a contiguous tensor"),
     }
 }
+
+/// The first `count` images, and copies of the last of them for all that follow: what an answer sees that looks at some
+/// images of a batch only.
+pub fn first_of(x: &Tensor, count: usize) -> Result<Tensor> {
+    let images = x.dim(0)?;
+    if images <= count {
+        return Ok(x.clone());
+    }
+    let copies = vec![x.narrow(0, count - 1, 1)?; images - count];
+    let parts: Vec<_> = std::iter::once(x.narrow(0, 0, count)?).chain(copies).collect();
+    Tensor::cat(&parts, 0)
+}

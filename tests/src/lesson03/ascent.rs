@@ -1,7 +1,7 @@
 use candle_core::{Result, Tensor, Var, bail};
 
 use super::{Function, dot, linear, per_image};
-use crate::inputs::{Random, askew, in_order, tensor};
+use crate::inputs::{Random, askew, first_of, in_order, tensor};
 use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// The four functions of exercise 3.2.
@@ -148,7 +148,7 @@ fn cosine(a: &Tensor, b: &Tensor) -> Result<f32> {
 
 /// 3.2
 pub fn ascent(seed: u64) -> Exam<Ascent> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -496,5 +496,93 @@ fn hazards(seed: u64, exam: Exam<Ascent>) -> Exam<Ascent> {
             },
             ..with!(None)
         },
+    )
+}
+
+/// Many images, and what images are made from.
+fn further_hazards(seed: u64, exam: Exam<Ascent>) -> Exam<Ascent> {
+    let mut random = Random::new(seed, 232);
+    let sizes = tensor(&[1e-3, 10.0, 1.0, 1e3, 0.1], 5);
+    let gradient = per_image(&sizes, &random.signed((5, 2, 3, 2))).expect("five images");
+    let weights = random.signed((1, 2, 3, 2));
+    let spectrum = random.signed((2, 3, 4, 3, 2));
+    let spectral = random.signed((1, 3, 4, 3, 2));
+    let many = |function: &str| format!("{function} of five images, some a thousand times as large as others");
+    exam.given((gradient, weights, spectrum, spectral), |on| {
+        on.case(many("values and gradient"), |a, (x, w, ..)| {
+            both((a.value_and_gradient)(x, &curved(w)))
+        })
+        .holds(Batch)
+        .case(many("direction"), |a, (x, ..)| (a.direction)(x))
+        .holds(Batch)
+        .case("into a ball of radius 0.5: the same five", |a, (x, ..)| {
+            (a.into_ball)(x, 0.5)
+        })
+        .holds(Batch)
+        .case(
+            "a step of 0.1 from the amplitudes of a spectrum, rank 5",
+            |a, (.., z, w)| cut((a.ascent_step)(z, &curved(w), 0.1)),
+        )
+        .holds(Sizes)
+        .case("the spectrum into a ball of radius 2", |a, (.., z, _)| {
+            (a.into_ball)(z, 2.0)
+        })
+        .holds(Sizes)
+    })
+    .hazard(
+        Batch,
+        "gradients of four images at most",
+        Ascent {
+            value_and_gradient: |x, f| {
+                let (values, gradient) = value_and_gradient(x, f, Fault::None)?;
+                Ok((values, first_of(&gradient, 4)?))
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Batch,
+        "directions of four images at most",
+        Ascent {
+            direction: |g| direction(&first_of(g, 4)?, Fault::None),
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Batch,
+        "a ball for four images at most",
+        Ascent {
+            into_ball: |x, radius| into_ball(&first_of(x, 4)?, radius, Fault::None),
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Sizes,
+        "a step for images of rank 4 only",
+        Ascent {
+            ascent_step: |x, f, step_size| {
+                x.dims4()?;
+                ascent_step(x, f, step_size, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Sizes,
+        "a ball for images of rank 4 only",
+        Ascent {
+            into_ball: |x, radius| {
+                x.dims4()?;
+                into_ball(x, radius, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .spared(&[Wiring], "a step is tried with the mistakes of its parts")
+    .spared(&[Sign], "the values of every input have both signs")
+    .spared(&[Combined, Ties, Names], "no options, no names, nothing is chosen")
+    .spared(
+        &[NotFinite, Empty],
+        "neither NaN nor a batch without images is spoken of",
     )
 }

@@ -2,7 +2,7 @@ use candle_core::{Result, Tensor, Var, bail};
 use resnet::{Window, ops};
 
 use super::{Function, linear, per_image};
-use crate::inputs::{Random, askew, in_order, tensor};
+use crate::inputs::{Random, askew, first_of, in_order, tensor};
 use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// `solution03::Dream`
@@ -189,7 +189,7 @@ fn flat(sizes: Result<Vec<(usize, usize)>>) -> Result<Vec<usize>> {
 
 /// 3.7
 pub fn exam(seed: u64) -> Exam<Dreaming> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -459,5 +459,91 @@ fn hazards(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
             },
             ..with!(None)
         },
+    )
+}
+
+/// Many pictures, tall ones, and no step.
+fn further_hazards(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
+    let mut random = Random::new(seed, 237);
+    let fixture = (
+        random.between(0.3, 0.7, (5, 3, 7, 4)),
+        random.signed((2, 3, 3, 3)),
+        random.between(0.3, 0.7, (1, 3, 11, 4)),
+    );
+    let close = Tolerance {
+        max_relative: 1e-3,
+        epsilon: 1e-4,
+    };
+    let settings = |octaves: usize, steps: usize| Dream {
+        octaves,
+        ratio: 1.6,
+        steps,
+        step_size: 0.05,
+    };
+    let layer = |x: &Tensor, kernel: &Tensor| {
+        let map = ops::conv2d(x, kernel, Window::new(3).padding(1))?;
+        map.sqr()?.flatten_from(1)?.mean(1)
+    };
+    exam.given(fixture, move |on| {
+        on.case("two octaves of five pictures", move |f, (x, kernel, _)| {
+            (f.dream)(x, &|x: &Tensor| layer(x, kernel), &settings(2, 2), &mut shifts())
+        })
+        .within(close)
+        .holds(Batch)
+        .case("two octaves of 1.6 of a picture of 11×4", move |f, (_, kernel, x)| {
+            (f.dream)(x, &|x: &Tensor| layer(x, kernel), &settings(2, 2), &mut shifts())
+        })
+        .within(close)
+        .holds(Sizes)
+        .truth("no step at all: is it the picture?", true, move |f, (x, kernel, _)| {
+            let x = x.narrow(0, 0, 1)?;
+            let dreamt = (f.dream)(&x, &|x: &Tensor| layer(x, kernel), &settings(3, 0), &mut shifts())?;
+            Ok::<_, candle_core::Error>((dreamt - x)?.abs()?.max_all()?.to_scalar::<f32>()? < 1e-5)
+        })
+        .holds(Empty)
+    })
+    .hazard(
+        Batch,
+        "four pictures at most",
+        Dreaming {
+            dream: |picture, objective, settings, shift| {
+                dream(&first_of(picture, 4)?, objective, settings, shift, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Sizes,
+        "no side below 4",
+        Dreaming {
+            dream: |picture, objective, settings, shift| {
+                let (_, _, height, width) = picture.dims4()?;
+                let narrow = height > 10 && width < 5;
+                let octaves = if narrow { 1 } else { settings.octaves };
+                dream(picture, objective, &Dream { octaves, ..*settings }, shift, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Empty,
+        "one step at least",
+        Dreaming {
+            dream: |picture, objective, settings, shift| {
+                let steps = settings.steps.max(1);
+                dream(picture, objective, &Dream { steps, ..*settings }, shift, Fault::None)
+            },
+            ..with!(None)
+        },
+    )
+    .spared(&[Combined], "octaves, steps and rolls come together in the inputs")
+    .spared(&[Scale, Sign], "pictures lie in [0, 1]")
+    .spared(
+        &[Returned, Wiring],
+        "tried as mistakes, and by 3.2, which it is made of",
+    )
+    .spared(
+        &[Ties, Names, NotFinite],
+        "nothing is chosen, no names; NaN is not spoken of",
     )
 }

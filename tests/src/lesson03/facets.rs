@@ -1,7 +1,7 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::{dot, slope};
-use crate::inputs::{Random, askew, in_order, tensor};
+use crate::inputs::{Random, askew, first_of, in_order, tensor};
 use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// The two functions of exercise 3.8.
@@ -152,7 +152,7 @@ fn decoy_scores() -> Result<Vec<f32>> {
 
 /// 3.8
 pub fn facets(seed: u64) -> Exam<Facets> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -380,5 +380,71 @@ fn hazards(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
             },
             ..with!(None)
         },
+    )
+}
+
+/// Many images, of very different contrast.
+fn further_hazards(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
+    let mut random = Random::new(seed, 238);
+    let five = random.signed((5, 2, 3, 2));
+    let close = Tolerance {
+        max_relative: 1e-3,
+        epsilon: 1e-4,
+    };
+    exam.given(five, move |on| {
+        on.case("similarity of five images", |f, x| scalar((f.similarity)(x)))
+            .within(close)
+            .holds(Batch)
+            .case("the same five, a hundred times as strong", |f, x| {
+                scalar((f.similarity)(&(x * 100.0)?))
+            })
+            .within(close)
+            .holds(Batch)
+            .holds(Scale)
+            .truth("the best 2 of 10⁻³⁰, 2·10⁻³⁰, 0", vec![1usize, 0], |f, _| {
+                (f.top_examples)(&[1e-30, 2e-30, 0.0], 2)
+            })
+            .holds(Scale)
+            .truth("the best 0 of 1, 2", Vec::<usize>::new(), |f, _| {
+                (f.top_examples)(&[1.0, 2.0], 0)
+            })
+            .holds(Empty)
+    })
+    .hazard(
+        Batch,
+        "four images at most",
+        Facets {
+            similarity: |a| similarity(&first_of(a, 4)?, Fault::None),
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Scale,
+        "scores that differ by 1e-6 or less taken for equal",
+        Facets {
+            top_examples: |scores, count| {
+                let coarse: Vec<f32> = scores.iter().map(|score| (score * 1e6).round()).collect();
+                match scores.iter().all(|score| score.abs() < 1e-20) {
+                    true => top_examples(&coarse, count, Fault::None),
+                    false => top_examples(scores, count, Fault::None),
+                }
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Empty,
+        "one example at least",
+        Facets {
+            top_examples: |scores, count| top_examples(scores, count.max(1), Fault::None),
+            ..with!(None)
+        },
+    )
+    .spared(&[Sizes], "height and width differ in most inputs")
+    .spared(&[Sign], "the values of most inputs have both signs")
+    .spared(&[Returned], "tried as a mistake: cut off from the graph")
+    .spared(
+        &[Combined, Names, Wiring],
+        "no options, no names, no parts put together",
     )
 }

@@ -3,7 +3,7 @@ use std::f64::consts::TAU;
 use candle_core::{Device, Result, Tensor, bail};
 
 use super::slope;
-use crate::inputs::{Random, askew, delta, in_order, tensor};
+use crate::inputs::{Random, askew, delta, first_of, in_order, tensor};
 use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// The three functions of exercise 3.6.
@@ -143,7 +143,7 @@ const TOLERANCE: Tolerance = Tolerance {
 
 /// 3.6
 pub fn fourier(seed: u64) -> Exam<Fourier> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -412,5 +412,92 @@ fn hazards(seed: u64, exam: Exam<Fourier>) -> Exam<Fourier> {
             },
             ..with!(None)
         },
+    )
+}
+
+/// Tall images, many images, and waves too strong for the screen.
+fn further_hazards(seed: u64, exam: Exam<Fourier>) -> Exam<Fourier> {
+    let mut random = Random::new(seed, 236);
+    let fixture = (
+        random.signed((1, 3, 7, 3, 2)),
+        random.signed((5, 3, 2, 2, 2)),
+        random.signed((3, 3)),
+    );
+    exam.given(fixture, |on| {
+        on.case("a random spectrum for 7×4", |f, (z, ..)| (f.from_spectrum)(z, 4))
+            .within(TOLERANCE)
+            .holds(Sizes)
+            .case("the same for 7×5", |f, (z, ..)| (f.from_spectrum)(z, 5))
+            .within(TOLERANCE)
+            .holds(Sizes)
+            .case("paint the same for 7×5", |f, (z, _, axes)| (f.paint)(z, 5, axes))
+            .within(TOLERANCE)
+            .holds(Sizes)
+            .case("five spectra for 2×3", |f, (_, z, _)| (f.from_spectrum)(z, 3))
+            .within(TOLERANCE)
+            .holds(Batch)
+            .case("the colours of five images", |f, (_, z, axes)| {
+                (f.mix_colours)(&z.flatten_from(3)?, axes)
+            })
+            .holds(Batch)
+            .case("paint five spectra for 2×3", |f, (_, z, axes)| (f.paint)(z, 3, axes))
+            .within(TOLERANCE)
+            .holds(Batch)
+            .truth(
+                "paint waves of amplitude 1,000 in three colours of their own",
+                tensor(&[0.0, 1.0, 1.0, 0.0, 0.0, 1.0], (1, 3, 1, 2)),
+                |f, _| {
+                    let spectrum = tensor(
+                        &[0.0, 0.0, -1e3, 0.0, 0.0, 0.0, 1e3, 0.0, 0.0, 0.0, -1e3, 0.0],
+                        (1, 3, 1, 2, 2),
+                    );
+                    (f.paint)(&spectrum, 2, &Tensor::eye(3, candle_core::DType::F32, &Device::Cpu)?)
+                },
+            )
+            .because("Far below 0 the sigmoid is 0, far above it is 1, and nowhere NaN.")
+            .holds(Scale)
+    })
+    .hazard(
+        Sizes,
+        "1/W for the lowest frequency",
+        Fourier {
+            from_spectrum: |z, width| {
+                let height = z.dims().get(2).copied().unwrap_or(1);
+                let image = from_spectrum(z, width, Fault::None)?;
+                // The frequency 0 alone has another factor.
+                let excess = 1.0 - width as f64 / height.max(width) as f64;
+                image.broadcast_sub(&(image.mean_keepdim((2, 3))? * excess)?)
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Batch,
+        "four images at most",
+        Fourier {
+            from_spectrum: |z, width| from_spectrum(&first_of(z, 4)?, width, Fault::None),
+            mix_colours: |x, axes| mix_colours(&first_of(x, 4)?, axes, Fault::None),
+            paint: |z, width, axes| paint(&first_of(z, 4)?, width, axes, Fault::None),
+        },
+    )
+    .hazard(
+        Scale,
+        "a sigmoid that overflows",
+        Fourier {
+            paint: |z, width, axes| {
+                let up = mix_colours(&from_spectrum(z, width, Fault::None)?, axes, Fault::None)?.exp()?;
+                &up / (&up + 1.0)?
+            },
+            ..with!(None)
+        },
+    )
+    .spared(&[Combined], "no options but the width, even and odd")
+    .spared(&[Sign], "the values of every input have both signs")
+    .spared(&[Returned], "the gradients are among the inputs")
+    .spared(&[Wiring], "paint is tried with the mistakes of its parts")
+    .spared(&[Ties, Names], "nothing is chosen, no names")
+    .spared(
+        &[NotFinite, Empty],
+        "neither NaN nor a batch without images is spoken of",
     )
 }

@@ -2,7 +2,7 @@ use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use resnet::{Config, ResNet, Stem, Window, ops};
 
 use super::{Function, dot, linear, per_image};
-use crate::inputs::{Random, askew, in_order, tensor};
+use crate::inputs::{Random, askew, first_of, in_order, tensor};
 use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// `solution03::Problem`
@@ -313,7 +313,7 @@ fn decoy(checkerboard: &Tensor, blue: &Tensor) -> impl Fn(&Tensor) -> Result<Ten
 
 /// 3.5
 pub fn exam(seed: u64) -> Exam<Maximize> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -648,7 +648,8 @@ fn basics(seed: u64) -> Exam<Maximize> {
             .within(Tolerance {
                 max_relative: 1e-3,
                 epsilon: 1e-4,
-            });
+            })
+            .holds(Combined);
     }
     planted(exam, &mut random, seed, small, weights)
 }
@@ -889,4 +890,103 @@ fn hazards(seed: u64, exam: Exam<Maximize>) -> Exam<Maximize> {
         in_order(&[start])?;
         maximize(start, problem, settings, Fault::None)
     })
+}
+
+/// Many images, what images are made from, and everything at once.
+fn further_hazards(seed: u64, exam: Exam<Maximize>) -> Exam<Maximize> {
+    let mut random = Random::new(seed, 235);
+    let batch = random.between(0.3, 0.7, (5, 1, 3, 4));
+    let weights = random.signed((5, 1, 3, 4));
+    let close = Tolerance {
+        max_relative: 1e-3,
+        epsilon: 1e-4,
+    };
+    let own = |x: &Tensor, weights: &Tensor| x.mul(weights)?.flatten_from(1)?.sum(1);
+    exam.given((batch, weights), move |on| {
+        on.case(
+            "3 steps from five images, each with a unit of its own",
+            move |f, (x, w)| f(x, &Problem::new(&|x: &Tensor| own(x, w)), &ascent(3, 0.05)),
+        )
+        .within(close)
+        .holds(Batch)
+        .case("the same by Adam", move |f, (x, w)| {
+            f(x, &Problem::new(&|x: &Tensor| own(&x.sqr()?, w)), &adam(3, 0.05))
+        })
+        .within(close)
+        .holds(Batch)
+        .case(
+            "Adam, with an image of 3·p, moved by a pixel, at a price, in a ball: all five at once",
+            move |f, (x, w)| {
+                let problem = Problem {
+                    image: &|p: &Tensor| p * 3.0,
+                    transform: &swapped,
+                    objective: &|x: &Tensor| own(x, w),
+                    penalty: &|x: &Tensor| x.sqr()?.flatten_from(1)?.mean(1),
+                    project: &ball,
+                };
+                f(&x.narrow(0, 0, 5)?, &problem, &adam(6, 0.1))
+            },
+        )
+        .within(close)
+        .holds(Batch)
+        .holds(Combined)
+        .case(
+            "4 steps on parameters of rank 2, from which images are made",
+            |f, (x, w)| {
+                let (x, w) = (x.narrow(0, 0, 3)?.flatten_from(1)?, w.narrow(0, 0, 1)?);
+                let objective = linear(&w);
+                let problem = Problem {
+                    image: &|p: &Tensor| p.reshape((p.dim(0)?, 1, 3, 4)),
+                    ..Problem::new(&objective)
+                };
+                f(&x, &problem, &ascent(4, 0.05))
+            },
+        )
+        .within(close)
+        .holds(Sizes)
+        .case("2 steps up a unit whose slopes are 10¹⁰", |f, (x, w)| {
+            let objective = linear(&(w.narrow(0, 0, 1)? * 1e10)?);
+            f(&x.narrow(0, 0, 2)?, &Problem::new(&objective), &adam(2, 0.1))
+        })
+        .within(close)
+        .holds(Scale)
+    })
+    .hazard(Batch, "four images at most", |start, problem, settings| {
+        first_of(&maximize(start, problem, settings, Fault::None)?, 4)
+    })
+    .hazard(
+        Combined,
+        "no transformation where the image is made of parameters",
+        |start, problem, settings| {
+            let made = (problem.image)(start)?;
+            let other = made.dims() == start.dims() && (&made - start)?.abs()?.max_all()?.to_scalar::<f32>()? > 0.0;
+            let fault = match other && settings.steps > 2 {
+                true => Fault::NoTransform,
+                false => Fault::None,
+            };
+            maximize(start, problem, settings, fault)
+        },
+    )
+    .hazard(Sizes, "parameters of rank 4 only", |start, problem, settings| {
+        start.dims4()?;
+        maximize(start, problem, settings, Fault::None)
+    })
+    .hazard(Scale, "gradients held within a million", |start, problem, settings| {
+        let objective = |x: &Tensor| (problem.objective)(x)?.clamp(-1e6, 1e6);
+        let problem = Problem {
+            objective: &objective,
+            ..*problem
+        };
+        maximize(start, &problem, settings, Fault::None)
+    })
+    .spared(
+        &[Wiring],
+        "each part of the problem that is left out or misplaced is tried as a mistake",
+    )
+    .spared(&[Sign], "the values of most inputs have both signs")
+    .spared(&[Empty], "no step at all is among the inputs")
+    .spared(
+        &[Ties, Names, NotFinite],
+        "nothing is chosen, no names; NaN is not spoken of",
+    )
 }

@@ -2,7 +2,7 @@ use candle_core::{D, Result, Tensor, bail};
 use resnet::{Config, ResNet, Stem, parameters};
 
 use super::slope;
-use crate::inputs::{Random, askew, delta, in_order, tensor};
+use crate::inputs::{Random, askew, delta, first_of, in_order, tensor};
 use crate::{Exam, Hazard::*, Observed};
 
 /// `solution03::Target`
@@ -126,7 +126,7 @@ fn planted() -> Result<ResNet> {
 
 /// 3.1
 pub fn objectives(seed: u64) -> Exam<Objectives> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -377,5 +377,92 @@ fn hazards(seed: u64, exam: Exam<Objectives>) -> Exam<Objectives> {
             score: |n, i, s, t| score(n, i, if s == "relu" { "layer1.0.relu" } else { s }, t, Fault::None),
             ..with!(None)
         },
+    )
+}
+
+/// Many images, and values of any size.
+fn further_hazards(seed: u64, exam: Exam<Objectives>) -> Exam<Objectives> {
+    let mut random = Random::new(seed, 231);
+    let config = Config::resnet18().width(2).classes(4).stem(Stem::Cifar);
+    let network = ResNet::untrained(&config, seed).expect("a small network");
+    let fixture = (
+        random.signed((5, 2, 3, 4)),
+        network,
+        random.between(0.0, 1.0, (5, 3, 6, 8)),
+    );
+    exam.given(fixture, |on| {
+        on.case("channel 1 of five images", |f, (maps, ..)| {
+            (f.objective)(maps, Target::Channel(1))
+        })
+        .holds(Batch)
+        .case("score: layer1, the layer, five images", |f, (_, network, images)| {
+            (f.score)(network, images, "layer1", Target::Layer)
+        })
+        .holds(Batch)
+        .case("score: layer1, the neuron of channel 1", |f, (_, network, images)| {
+            (f.score)(network, &images.narrow(0, 0, 2)?, "layer1", Target::Neuron(1))
+        })
+        .holds(Wiring)
+        .case("the layer of values of 10¹²", |f, (maps, ..)| {
+            (f.objective)(&(maps.narrow(0, 0, 2)? * 1e12)?, Target::Layer)
+        })
+        .holds(Scale)
+        .case("channel 0 of values of 10⁻¹²", |f, (maps, ..)| {
+            (f.objective)(&(maps.narrow(0, 0, 2)? * 1e-12)?, Target::Channel(0))
+        })
+        .holds(Scale)
+    })
+    .hazard(
+        Batch,
+        "four images at most",
+        Objectives {
+            objective: |a, t| objective(&first_of(a, 4)?, t, Fault::None),
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Batch,
+        "score, four images at most",
+        Objectives {
+            score: |n, i, s, t| score(n, &first_of(i, 4)?, s, t, Fault::None),
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Wiring,
+        "a channel where a neuron of layer1 is asked for",
+        Objectives {
+            score: |n, i, s, t| match (s, t) {
+                ("layer1", Target::Neuron(k)) => score(n, i, s, Target::Channel(k), Fault::None),
+                _ => score(n, i, s, t, Fault::None),
+            },
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Scale,
+        "held within a million",
+        Objectives {
+            objective: |a, t| objective(&a.clamp(-1e6, 1e6)?, t, Fault::None),
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Scale,
+        "an eps added",
+        Objectives {
+            objective: |a, t| match a.abs()?.max_all()?.to_scalar::<f32>()? < 1e-6 {
+                true => objective(a, t, Fault::None)? + 1e-8,
+                false => objective(a, t, Fault::None),
+            },
+            ..with!(None)
+        },
+    )
+    .spared(&[Sizes, Returned], "tried as mistakes")
+    .spared(&[Sign], "the values of every input have both signs")
+    .spared(&[Combined, Ties], "one target at a time; nothing is compared")
+    .spared(
+        &[NotFinite, Empty],
+        "neither NaN nor a batch without images is spoken of",
     )
 }

@@ -1,7 +1,7 @@
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 use super::slope;
-use crate::inputs::{Random, askew, delta, in_order, tensor};
+use crate::inputs::{Random, askew, delta, first_of, in_order, tensor};
 use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// The three functions of exercise 3.3.
@@ -153,7 +153,7 @@ fn finite_differences(images: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor>) ->
 
 /// 3.3
 pub fn regularizers(seed: u64) -> Exam<Regularizers> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -447,5 +447,72 @@ fn hazards(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
             },
             ..with!(None)
         },
+    )
+}
+
+/// Many images, and values beyond those of a picture.
+fn further_hazards(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
+    let images = Random::new(seed, 233).between(0.0, 1.0, (5, 1, 4, 3));
+    let beyond = ((images.narrow(0, 0, 2).expect("two images") * 18.0).expect("numbers") - 9.0).expect("numbers");
+    exam.given((images, beyond), |on| {
+        on.case("total variation of five images", |f, (x, _)| (f.total_variation)(x))
+            .holds(Batch)
+            .case("l2 of the five", |f, (x, _)| (f.l2)(x))
+            .holds(Batch)
+            .case("the five, blurred with σ = 1", |f, (x, _)| (f.blur)(x, 1.0))
+            .holds(Batch)
+            .case("total variation of values from −9 to 9", |f, (_, x)| {
+                (f.total_variation)(x)
+            })
+            .holds(Sign)
+            .case("l2 of values from −9 to 9", |f, (_, x)| (f.l2)(x))
+            .holds(Sign)
+            .case("values from −9 to 9, blurred with σ = 0.6", |f, (_, x)| {
+                (f.blur)(x, 0.6)
+            })
+            .holds(Sign)
+    })
+    .hazard(
+        Batch,
+        "four images at most",
+        Regularizers {
+            total_variation: |x| total_variation(&first_of(x, 4)?, Fault::None),
+            l2: |x| l2(&first_of(x, 4)?, Fault::None),
+            blur: |x, sigma| blur(&first_of(x, 4)?, sigma, Fault::None),
+        },
+    )
+    .hazard(
+        Sign,
+        "total variation of pixels held in [0, 1]",
+        Regularizers {
+            total_variation: |x| total_variation(&x.clamp(0.0, 1.0)?, Fault::None),
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Sign,
+        "l2 of pixels held in [0, 1]",
+        Regularizers {
+            l2: |x| l2(&x.clamp(0.0, 1.0)?, Fault::None),
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Sign,
+        "pixels held in [0, 1] before the blur",
+        Regularizers {
+            blur: |x, sigma| blur(&x.clamp(0.0, 1.0)?, sigma, Fault::None),
+            ..with!(None)
+        },
+    )
+    .spared(&[Combined], "no options but σ")
+    .spared(
+        &[Ties, Names, Wiring],
+        "nothing is chosen, no names, no parts put together",
+    )
+    .spared(&[Returned], "the gradients are among the inputs")
+    .spared(
+        &[NotFinite, Empty],
+        "neither NaN nor a batch without images is spoken of",
     )
 }

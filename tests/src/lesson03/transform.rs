@@ -3,7 +3,7 @@ use std::f64::consts::FRAC_PI_2;
 use candle_core::{Device, Result, Tensor, bail};
 
 use super::slope;
-use crate::inputs::{Random, askew, delta, in_order, tensor};
+use crate::inputs::{Random, askew, delta, first_of, in_order, tensor};
 use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// The two functions of exercise 3.4.
@@ -161,7 +161,7 @@ fn of_torch() -> Vec<Turned> {
 
 /// 3.4
 pub fn transformations(seed: u64) -> Exam<Transformations> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -410,5 +410,75 @@ fn hazards(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
             turn: |x, angle, scale| turn(x, angle, if scale < 0.0 { -scale } else { scale }, Fault::None),
             ..with!(None)
         },
+    )
+}
+
+/// Many images, and values beyond those of a picture.
+fn further_hazards(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
+    let images = Random::new(seed, 234).between(0.0, 1.0, (5, 1, 4, 3));
+    let beyond = ((images.narrow(0, 0, 2).expect("two images") * 18.0).expect("numbers") - 9.0).expect("numbers");
+    let close = Tolerance {
+        max_relative: 1e-3,
+        epsilon: 1e-4,
+    };
+    exam.given((images, beyond), move |on| {
+        on.case("five images rolled (1, −1)", |f, (x, _)| (f.roll)(x, 1, -1))
+            .holds(Batch)
+            .case("the same turned by 0.5, scale 1.1", |f, (x, _)| (f.turn)(x, 0.5, 1.1))
+            .within(close)
+            .holds(Batch)
+            .case("values from −9 to 9 rolled (−5, 4)", |f, (_, x)| (f.roll)(x, -5, 4))
+            .holds(Sign)
+            .case("the same turned by −0.8, scale 0.7", |f, (_, x)| {
+                (f.turn)(x, -0.8, 0.7)
+            })
+            .within(close)
+            .holds(Sign)
+            .case("the same turned by 100", |f, (_, x)| (f.turn)(x, 100.0, 1.0))
+            .within(close)
+            .holds(Scale)
+            .holds(Sign)
+    })
+    .hazard(
+        Batch,
+        "four images at most",
+        Transformations {
+            roll: |x, down, right| roll(&first_of(x, 4)?, down, right, Fault::None),
+            turn: |x, angle, scale| turn(&first_of(x, 4)?, angle, scale, Fault::None),
+        },
+    )
+    .hazard(
+        Sign,
+        "rolled pixels held in [0, 1]",
+        Transformations {
+            roll: |x, down, right| roll(x, down, right, Fault::None)?.relu(),
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Sign,
+        "turned pixels held in [0, 1]",
+        Transformations {
+            turn: |x, angle, scale| turn(x, angle, scale, Fault::None)?.relu(),
+            ..with!(None)
+        },
+    )
+    .hazard(
+        Scale,
+        "no turn by more than 2π",
+        Transformations {
+            turn: |x, angle, scale| turn(x, angle.min(std::f64::consts::TAU), scale, Fault::None),
+            ..with!(None)
+        },
+    )
+    .spared(&[Combined], "angle, scale and odd sides come together in the inputs")
+    .spared(&[Returned], "tried as a mistake: cut off from the image")
+    .spared(
+        &[Ties, Names, Wiring],
+        "nothing is chosen, no names, no parts put together",
+    )
+    .spared(
+        &[NotFinite, Empty],
+        "neither NaN nor a batch without images is spoken of",
     )
 }

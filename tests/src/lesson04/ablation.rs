@@ -1,7 +1,7 @@
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 use resnet::{Config, Parameters, ResNet, parameters};
 
-use crate::inputs::{Random, askew, in_order, tensor};
+use crate::inputs::{Random, askew, first_of, in_order, tensor};
 use crate::{Exam, Hazard::*, Tolerance};
 
 /// `solution04::without_units`, `solution04::without_direction`, and `solution04::effect` as its two numbers
@@ -173,7 +173,7 @@ fn network(seed: u64) -> Result<ResNet> {
 
 /// 4.9
 pub fn ablation(seed: u64) -> Exam<Ablation> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -612,4 +612,71 @@ fn hazards(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
             ..right
         },
     )
+}
+
+/// Many images, and directions of any length.
+fn further_hazards(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
+    let right = Ablation {
+        units: |n, i, s, units| replace(n, i, s, Fault::None, &|a| masked(a, units, Fault::None)),
+        direction: |n, i, s, d| replace(n, i, s, Fault::None, &|a| projected(a, d, Fault::None)),
+        effect: |before, after| effect(before, after, Fault::None),
+    };
+    let mut random = Random::new(seed, 249);
+    let fixture = (
+        network(seed).expect("a small network"),
+        random.signed((5, 3, 33, 35)),
+        random.between(0.5, 1.0, 2),
+    );
+    exam.given(fixture, |on| {
+        on.case("five images without unit 1 of layer1", |f, (n, i, _)| {
+            (f.units)(n, i, "layer1", &[1])
+        })
+        .holds(Batch)
+        .case("five images without a random direction of layer1", |f, (n, i, d)| {
+            (f.direction)(n, i, "layer1", d)
+        })
+        .within(Tolerance::relative(1e-3))
+        .holds(Batch)
+        .case("two images without a direction of length 10⁻⁴", |f, (n, i, d)| {
+            (f.direction)(n, &i.narrow(0, 0, 2)?, "layer1", &(d * 1e-4)?)
+        })
+        .within(Tolerance::relative(1e-3))
+        .holds(Scale)
+    })
+    .hazard(
+        Batch,
+        "four images at most",
+        Ablation {
+            units: |n, i, s, units| replace(n, &first_of(i, 4)?, s, Fault::None, &|a| masked(a, units, Fault::None)),
+            direction: |n, i, s, d| replace(n, &first_of(i, 4)?, s, Fault::None, &|a| projected(a, d, Fault::None)),
+            ..right
+        },
+    )
+    .hazard(
+        Scale,
+        "an eps added to ‖d‖²",
+        Ablation {
+            direction: |n, i, s, d| {
+                let along = d.sqr()?.sum_all()?.to_scalar::<f32>()?;
+                let lost = if along > 0.0 && along < 1e-6 {
+                    along / (along + 1e-8)
+                } else {
+                    1.0
+                };
+                replace(n, i, s, Fault::None, &|a| {
+                    let gone = (a - projected(a, d, Fault::None)?)?;
+                    a - (gone * f64::from(lost))?
+                })
+            },
+            ..right
+        },
+    )
+    .spared(&[Sizes], "odd and unequal sides; maps and, at avgpool, single numbers")
+    .spared(&[Combined], "one site and one list of units at a time")
+    .spared(&[Sign], "tried as a mistake: changes cancel")
+    .spared(
+        &[Returned, Wiring],
+        "tried as mistakes: what comes back, and at which sites",
+    )
+    .spared(&[NotFinite], "NaN is not spoken of")
 }

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::score::roughly;
 use crate::inputs::{Random, tensor};
-use crate::{Exam, Observed};
+use crate::{Exam, Hazard::*, Observed};
 
 /// `solution04::control_labels`, and the two accuracies of `solution04::selectivity` with its value
 #[derive(Clone, Copy)]
@@ -125,6 +125,11 @@ fn named_types(types: &[usize], count: usize) -> Tensor {
 
 /// 4.6
 pub fn control(seed: u64) -> Exam<Control> {
+    hazards(seed, basics(seed))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64) -> Exam<Control> {
     macro_rules! fault {
         ($fault:expr) => {
             Control {
@@ -306,4 +311,108 @@ pub fn control(seed: u64) -> Exam<Control> {
         )
         .because("No training row shows a test row's feature, so nothing can be remembered.")
         .refuses("no classes", |f| (f.labels)(&[1, 2], 0, 0))
+}
+
+/// Types with any number, seeds handed on, and what this exercise has no room for.
+fn hazards(seed: u64, exam: Exam<Control>) -> Exam<Control> {
+    let right = Control {
+        labels: |types, classes, seed| labels(types, classes, seed, Fault::None),
+        selectivity: |features, real, types, classes, rows, seed| {
+            selectivity(features, real, types, classes, rows, seed, Fault::None)
+        },
+    };
+    let start = Random::new(seed, 146).count(0, 1000) as u64;
+    let kinds: Vec<usize> = (0..72).map(|row| row % 12).collect();
+    let real: Vec<usize> = kinds.iter().map(|kind| kind % 3).collect();
+    let (train, test): (Vec<usize>, Vec<usize>) = (0..72).partition(|row| *row < 48);
+    exam.truth(
+        "rows of types 2⁶⁰, 3 and 2⁶⁰, 4 classes: has 2⁶⁰ one label?",
+        true,
+        move |f| -> Result<bool> {
+            let found = (f.labels)(&[1 << 60, 3, 1 << 60], 4, start)?;
+            Ok(found.len() == 3 && found[0] == found[2])
+        },
+    )
+    .holds(Scale)
+    .given((kinds, real, [train, test]), |on| {
+        on.truth(
+            "selectivity of features that name the class, ten seeds: does the control vary?",
+            true,
+            move |f, (kinds, real, [train, test])| -> Result<bool> {
+                let features = named_types(real, 3);
+                let control =
+                    |seed| -> Result<f64> { Ok((f.selectivity)(&features, real, kinds, 3, [train, test], seed)?[1]) };
+                let first = control(0)?;
+                Ok((1..10)
+                    .map(control)
+                    .collect::<Result<Vec<_>>>()?
+                    .iter()
+                    .any(|one| *one != first))
+            },
+        )
+        .because("Each seed is another control task.")
+        .holds(Wiring)
+        .refuses(
+            "selectivity: 72 rows and types for 71",
+            |f, (kinds, real, [train, test])| {
+                let features = named_types(real, 3);
+                (f.selectivity)(&features, real, &kinds[..71], 3, [train, test], 0).map(|found| found.to_vec())
+            },
+        )
+        .refuses(
+            "selectivity: 72 rows and types for 73",
+            |f, (kinds, real, [train, test])| {
+                let (features, kinds) = (named_types(real, 3), [&kinds[..], &[0]].concat());
+                (f.selectivity)(&features, real, &kinds, 3, [train, test], 0).map(|found| found.to_vec())
+            },
+        )
+        .refuses(
+            "selectivity: 72 rows and labels for 71",
+            |f, (kinds, real, [train, test])| {
+                let features = named_types(real, 3);
+                (f.selectivity)(&features, &real[..71], kinds, 3, [train, test], 0).map(|found| found.to_vec())
+            },
+        )
+    })
+    .hazard(
+        Scale,
+        "a table as long as the largest type",
+        Control {
+            labels: |types, classes, seed| match types.iter().any(|&kind| kind > 1 << 30) {
+                true => bail!("too large"),
+                false => labels(types, classes, seed, Fault::None),
+            },
+            ..right
+        },
+    )
+    .hazard(
+        Wiring,
+        "selectivity with the control of one seed",
+        Control {
+            selectivity: |features, real, types, classes, rows, _| {
+                selectivity(features, real, types, classes, rows, 0, Fault::None)
+            },
+            ..right
+        },
+    )
+    .hazard(
+        Errors,
+        "types beyond the rows left out",
+        Control {
+            selectivity: |features, real, types, classes, rows, seed| {
+                let types = &types[..types.len().min(features.dims2()?.0)];
+                selectivity(features, real, types, classes, rows, seed, Fault::None)
+            },
+            ..right
+        },
+    )
+    .spared(&[NotContiguous, Batch], "features go to 4.5, which is asked for that")
+    .spared(
+        &[Sizes],
+        "hundreds of rows, one row, one class and several are among the inputs",
+    )
+    .spared(&[Combined, Names], "no options, no names")
+    .spared(&[Sign, Ties], "counts from 0 on; nothing is chosen")
+    .spared(&[Returned], "tried as mistakes: ratio, and the sign of the difference")
+    .spared(&[NotFinite, Empty], "whole numbers; an empty list is not spoken of")
 }

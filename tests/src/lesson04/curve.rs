@@ -159,7 +159,7 @@ fn in_batches(images: &Tensor, size: usize) -> Result<Vec<Tensor>> {
 
 /// 4.7
 pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
-    hazards(seed, basics(seed))
+    spare(hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -475,4 +475,21 @@ fn hazards(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
             curve(network, batches, sites, grid, tasks, rows, Fault::None)
         },
     )
+}
+
+/// What this exercise has no room for, or its parts are asked for.
+fn spare(exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
+    exam.spared(&[Batch, Wiring], "tried as mistakes: batches, sites, tasks, rows, grid")
+        .spared(
+            &[Sizes],
+            "the last batch is smaller; sites have maps of different sizes",
+        )
+        .spared(
+            &[Combined],
+            "two tasks, several sites and grids come together in the inputs",
+        )
+        .spared(&[Names], "sites are looked up by 4.1, which is asked for that")
+        .spared(&[Returned], "the order of the result is tried as mistakes")
+        .spared(&[Sign, Ties], "activations of both signs; nothing is chosen")
+        .spared(&[NotFinite, Empty], "neither NaN nor an empty list is spoken of")
 }

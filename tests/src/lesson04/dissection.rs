@@ -287,7 +287,7 @@ fn planted() -> Result<(Tensor, Tensor)> {
 
 /// 4.8
 pub fn dissection(seed: u64) -> Exam<Dissect> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -826,5 +826,64 @@ fn hazards(seed: u64, exam: Exam<Dissect>) -> Exam<Dissect> {
             },
             ..right
         },
+    )
+}
+
+/// Quiet units, and what this exercise has no room for.
+fn further_hazards(seed: u64, exam: Exam<Dissect>) -> Exam<Dissect> {
+    let right = Dissect {
+        thresholds: |batches, values, share| thresholds(batches, values, share, Fault::None),
+        iou: |batches, thresholds| iou(batches, thresholds, Fault::None),
+        best: |iou| best(iou, Fault::None),
+        shuffled: |masks| shuffled(masks, Fault::None),
+    };
+    let mut random = Random::new(seed, 248);
+    let quiet = (random.between(0.5, 1.0, (2, 2, 3, 4)) * 1e-9).expect("numbers");
+    let masks = random.between(-1.0, 1.0, (2, 2, 6, 8)).gt(0f32);
+    let masks = masks
+        .and_then(|mask| mask.to_dtype(DType::F32))
+        .expect("zeros and ones");
+    exam.given((quiet, masks), |on| {
+        on.case("thresholds: units below 10⁻⁹, share 0.3", |f, (maps, _)| {
+            (f.thresholds)(std::slice::from_ref(maps), 24, 0.3)
+        })
+        .holds(Scale)
+        .case("IoU: the same units, thresholds in between", |f, (maps, masks)| {
+            (f.iou)(&[(maps.clone(), masks.clone())], &tensor(&[7e-10, 8e-10], 2))
+        })
+        .holds(Scale)
+    })
+    .hazard(
+        Scale,
+        "quiet units taken for silent ones",
+        Dissect {
+            thresholds: |batches, values, share| {
+                let found = thresholds(batches, values, share, Fault::None)?;
+                let silent = (found.gt(0f32)? * found.lt(1e-6f32)?)?;
+                silent.where_cond(&found.zeros_like()?, &found)
+            },
+            ..right
+        },
+    )
+    .hazard(
+        Scale,
+        "on only where a millionth above T",
+        Dissect {
+            iou: |batches, t| match t.max_all()?.to_scalar::<f32>()? {
+                quiet if quiet > 0.0 && quiet < 1e-6 => iou(batches, &(t + 1e-6)?, Fault::None),
+                _ => iou(batches, t, Fault::None),
+            },
+            ..right
+        },
+    )
+    .spared(&[Combined], "one share and one size of masks at a time")
+    .spared(
+        &[Ties],
+        "tried as mistakes: at least for above, and the last of equal maxima",
+    )
+    .spared(&[Returned, Wiring], "each function is asked for by itself")
+    .spared(
+        &[Names, NotFinite, Empty],
+        "no names; NaN is not spoken of; nothing to look at is refused",
     )
 }

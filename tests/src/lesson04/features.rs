@@ -1,7 +1,7 @@
 use candle_core::{Device, Result, Tensor, Var, bail};
 use resnet::{Config, Parameters, ResNet, parameters};
 
-use crate::inputs::{Random, askew, delta, in_order, tensor};
+use crate::inputs::{Random, askew, delta, first_of, in_order, tensor};
 use crate::{Exam, Hazard::*, Observed};
 
 /// `solution04::pool` and `solution04::features`
@@ -135,7 +135,7 @@ fn observe(sites: &[&str], features: Result<Vec<Tensor>>) -> Observed {
 
 /// 4.1
 pub fn exam(seed: u64) -> Exam<Features> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -419,5 +419,57 @@ fn hazards(seed: u64, exam: Exam<Features>) -> Exam<Features> {
             },
             ..SOLUTION
         },
+    )
+}
+
+/// Many images.
+fn further_hazards(seed: u64, exam: Exam<Features>) -> Exam<Features> {
+    const SOLUTION: Features = Features {
+        pool: solution04::pool,
+        features: solution04::features,
+    };
+    let mut random = Random::new(seed, 241);
+    let fixture = (
+        random.signed((5, 2, 3, 4)),
+        trainable(seed).expect("a small network"),
+        random.signed((5, 3, 33, 35)),
+    );
+    exam.given(fixture, |on| {
+        on.case("pool: five images, grid 2", |f, (maps, ..)| (f.pool)(maps, 2))
+            .holds(Batch)
+            .case("features: fc and layer2 of five images", |f, (_, network, images)| {
+                observe(&["fc", "layer2"], (f.features)(network, images, &["fc", "layer2"], 1))
+            })
+            .holds(Batch)
+    })
+    .hazard(
+        Batch,
+        "pool, four images at most",
+        Features {
+            pool: |maps, grid| pool(&first_of(maps, 4)?, grid, Fault::None),
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Batch,
+        "features, four images at most",
+        Features {
+            features: |network, images, sites, grid| features(network, &first_of(images, 4)?, sites, grid, Fault::None),
+            ..SOLUTION
+        },
+    )
+    .spared(&[Combined], "several sites and grids come together in the inputs")
+    .spared(
+        &[Sign, Scale],
+        "means of numbers of both signs; nothing depends on their size",
+    )
+    .spared(
+        &[Returned],
+        "tried as mistakes: not detached, and in the network's order",
+    )
+    .spared(&[Wiring], "the grid is handed on in the inputs")
+    .spared(
+        &[Ties, NotFinite, Empty],
+        "nothing is chosen; neither NaN nor a batch without images is spoken of",
     )
 }

@@ -1,7 +1,7 @@
 use candle_core::{D, DType, Device, Error, Result, Tensor, Var, bail};
 use serde::Deserialize;
 
-use crate::inputs::{Random, askew, in_order, tensor};
+use crate::inputs::{Random, askew, first_of, in_order, tensor};
 use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// Weights and bias of a probe.
@@ -192,7 +192,7 @@ const CONVERGED: Tolerance = Tolerance {
 
 /// 4.4
 pub fn probe(seed: u64) -> Exam<Probing> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -530,5 +530,74 @@ fn hazards(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
             },
             ..right
         },
+    )
+}
+
+/// Many rows, and scores that are all negative.
+fn further_hazards(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
+    let right = Probing {
+        logits: |probe, x| logits(probe, x, Fault::None),
+        predict: |probe, x| predict(probe, x, Fault::None),
+        gradients: |probe, x, y, penalty| gradients(probe, x, y, penalty, Fault::None),
+        fit: |x, labels, classes, penalty| fit(x, labels, classes, penalty, ENOUGH, Fault::None),
+    };
+    let mut random = Random::new(seed, 244);
+    let probe = (random.signed((4, 2)), random.signed(4));
+    let rows = random.signed((33, 2));
+    let labels: Vec<usize> = (0..33).map(|row| row % 4).collect();
+    let targets = solution04::one_hot(&labels, 4).expect("labels below 4");
+    exam.given((probe, rows, targets), |on| {
+        on.case("logits: 33 rows, four classes", |f, (probe, x, _)| (f.logits)(probe, x))
+            .holds(Batch)
+            .case("predict: 33 rows, four classes", |f, (probe, x, _)| {
+                (f.predict)(probe, x)
+            })
+            .holds(Batch)
+            .case("gradients: 33 rows, four classes, penalty 0.05", |f, (probe, x, y)| {
+                (f.gradients)(probe, x, y, 0.05)
+            })
+            .holds(Batch)
+    })
+    .truth("predict: scores of −3, −2 and −1", vec![2usize], |f| {
+        let probe = (tensor(&[-3., -2., -1.], (3, 1)), tensor(&[0.; 3], 3));
+        (f.predict)(&probe, &tensor(&[1.], (1, 1)))
+    })
+    .because("The largest of three negative scores is −1.")
+    .hazard(
+        Batch,
+        "32 rows at most",
+        Probing {
+            logits: |probe, x| logits(probe, &first_of(x, 32)?, Fault::None),
+            predict: |probe, x| predict(probe, &first_of(x, 32)?, Fault::None),
+            gradients: |probe, x, y, penalty| gradients(probe, &first_of(x, 32)?, y, penalty, Fault::None),
+            ..right
+        },
+    )
+    .unnamed(
+        "the largest score above 0",
+        Probing {
+            predict: |probe, x| {
+                let scores = logits(probe, x, Fault::None)?.to_vec2::<f32>()?;
+                let best = |row: &Vec<f32>| {
+                    let above = (0..row.len()).filter(|&k| row[k] > 0.0);
+                    above.reduce(|a, b| if row[b] > row[a] { b } else { a }).unwrap_or(0)
+                };
+                Ok(scores.iter().map(best).collect())
+            },
+            ..right
+        },
+    )
+    .spared(&[Sizes], "rows, features and classes differ in number in every input")
+    .spared(&[Combined], "penalties come together with all shapes")
+    .spared(&[Scale], "tried as a mistake: softmax overflows")
+    .spared(&[Sign], "three negative scores are among the inputs")
+    .spared(&[Ties], "the text gives equal scores no order")
+    .spared(
+        &[Returned, Wiring],
+        "each part is asked for by itself, and the fit by what it comes to",
+    )
+    .spared(
+        &[Names, NotFinite, Empty],
+        "no names; neither NaN nor a table without rows is spoken of",
     )
 }

@@ -241,7 +241,7 @@ fn said_quietly(random: &mut Random) -> Planted {
 
 /// 4.5
 pub fn exam(seed: u64) -> Exam<Scoring> {
-    hazards(seed, basics(seed))
+    further_hazards(hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -498,4 +498,58 @@ fn hazards(seed: u64, exam: Exam<Scoring>) -> Exam<Scoring> {
             ..right
         },
     )
+}
+
+/// Labels far apart, rows named in any order, and what this exercise has no room for.
+fn further_hazards(exam: Exam<Scoring>) -> Exam<Scoring> {
+    let right = Scoring {
+        interval: |correct, total| interval(correct, total, Fault::None),
+        majority: |train, test| majority(train, test, Fault::None),
+        score: |features, labels, classes, train, test| score(features, labels, classes, train, test, Fault::None),
+    };
+    exam.truth(
+        "majority: trained on 263, 263, 7, 7, 0, 0, 0; tested on 0, 0, 0, 7",
+        0.75,
+        |f| (f.majority)(&[263, 263, 7, 7, 0, 0, 0], &[0, 0, 0, 7]),
+    )
+    .because("0 is the commonest training label, and three test labels of four are 0.")
+    .holds(Sizes)
+    .truth("score: a single test row: accuracy", 1.0, |f| {
+        let mut planted = said_plainly();
+        planted.test.truncate(1);
+        planted.accuracy(f)
+    })
+    .holds(Batch)
+    .hazard(
+        Sizes,
+        "labels in a byte",
+        Scoring {
+            majority: |train, test| {
+                let byte = |labels: &[usize]| -> Vec<usize> { labels.iter().map(|&label| label % 256).collect() };
+                majority(&byte(train), &byte(test), Fault::None)
+            },
+            ..right
+        },
+    )
+    .hazard(
+        Batch,
+        "two test rows at least",
+        Scoring {
+            score: |features, labels, classes, train, test| match test {
+                [_] => bail!("one row"),
+                _ => score(features, labels, classes, train, test, Fault::None),
+            },
+            ..right
+        },
+    )
+    .spared(
+        &[NotContiguous],
+        "index_select, by which the text takes rows, takes no such tensor",
+    )
+    .spared(&[Combined, Names], "no options, no names")
+    .spared(&[Sign], "features of both signs are among the inputs")
+    .spared(&[Ties], "tried as a mistake: the largest of equally common labels")
+    .spared(&[Returned], "the four numbers are asked for one by one")
+    .spared(&[NotFinite], "NaN is not spoken of")
+    .spared(&[Empty], "empty lists are among what must be refused")
 }

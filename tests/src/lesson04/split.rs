@@ -113,7 +113,7 @@ fn expected(held_out: usize) -> Observed {
 
 /// 4.2
 pub fn exam(seed: u64) -> Exam<Split> {
-    hazards(seed, basics(seed))
+    spare(hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -330,4 +330,20 @@ fn hazards(seed: u64, exam: Exam<Split>) -> Exam<Split> {
     .hazard(Errors, "NaN is no share, and half", |g, s, r| {
         split(g, if s.is_nan() { 0.5 } else { s }, r, Fault::None)
     })
+}
+
+/// What this exercise has no room for.
+fn spare(exam: Exam<Split>) -> Exam<Split> {
+    exam.spared(&[NotContiguous, Batch], "it takes no tensor")
+        .spared(
+            &[Combined],
+            "shares, numbers of scenes and unequal views come together in the inputs",
+        )
+        .spared(
+            &[Sign, Names, Wiring],
+            "counts from 0 on, no names, no parts put together",
+        )
+        .spared(&[Ties], "rows of one scene stay together whatever their order")
+        .spared(&[Returned], "tried as mistakes: sides, order, rows")
+        .spared(&[NotFinite, Empty], "among what must be refused")
 }

@@ -85,7 +85,7 @@ fn apply(train: &Tensor, features: &Tensor, fault: Fault) -> Result<Tensor> {
 
 /// 4.3
 pub fn standardize(seed: u64) -> Exam<Standardize> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -323,4 +323,51 @@ fn hazards(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
             ..right
         },
     )
+}
+
+/// Few rows and many.
+fn further_hazards(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
+    let right = Standardize {
+        fit: |train| fit(train, Fault::None),
+        apply: |train, features| apply(train, features, Fault::None),
+    };
+    let mut random = Random::new(seed, 243);
+    let many = random.between(-2.0, 5.0, (30, 3));
+    exam.truth(
+        "fit: a single row, [4, −2]",
+        (tensor(&[4., -2.], 2), tensor(&[1., 1.], 2)),
+        |f| (f.fit)(&tensor(&[4., -2.], (1, 2))),
+    )
+    .because("One row does not vary: deviation 1.")
+    .holds(Sizes)
+    .given(many, |on| {
+        on.case("fit: a random [30, 3] tensor", |f, rows| (f.fit)(rows))
+            .holds(Batch)
+    })
+    .hazard(
+        Sizes,
+        "two rows at least",
+        Standardize {
+            fit: |train| match train.dims() {
+                [1, _] => bail!("one row"),
+                _ => fit(train, Fault::None),
+            },
+            ..right
+        },
+    )
+    .hazard(
+        Batch,
+        "nine rows at most",
+        Standardize {
+            fit: |train| match train.dims() {
+                [30, _] => fit(&train.narrow(0, 0, 9)?, Fault::None),
+                _ => fit(train, Fault::None),
+            },
+            ..right
+        },
+    )
+    .spared(&[Combined, Names], "no options, no names")
+    .spared(&[Ties], "constant features are among the inputs")
+    .spared(&[Returned, Wiring], "tried as mistakes: whose statistics are applied")
+    .spared(&[NotFinite, Empty], "neither NaN nor a table without rows is spoken of")
 }
