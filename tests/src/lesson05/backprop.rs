@@ -2,7 +2,7 @@ use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, V
 use resnet::ResNet;
 
 use super::tiny;
-use crate::inputs::{Random, askew, in_order, tensor};
+use crate::inputs::{Random, askew, first_of, in_order, tensor};
 use crate::{Exam, Hazard::*, Observed, Tolerance};
 
 /// `solution05::contributions`, `saliency`, `Guide` put behind a tensor, and `guided_backprop`
@@ -166,7 +166,7 @@ fn by_moving_pixels(network: &ResNet, image: &Tensor, class: u32) -> Result<Tens
 
 /// 5.6
 pub fn backprop(seed: u64) -> Exam<Backprop> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -503,5 +503,108 @@ fn hazards(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
             },
             ..SOLUTION
         },
+    )
+}
+
+/// Many images and odd sides.
+fn further_hazards(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
+    let mut random = Random::new(seed, 256);
+    let fixture = (
+        random.signed((5, 2, 3, 4)),
+        random.signed((5, 2, 3, 4)),
+        tiny::network(&mut random),
+        random.signed((5, 3, 33, 35)),
+    );
+    const CLASSES: [u32; 5] = [2, 0, 1, 2, 0];
+    exam.given(fixture, |on| {
+        on.case("contributions: five images", |f, (a, g, ..)| (f.contributions)(a, g))
+            .holds(Batch)
+            .case("saliency: five images of 33×35", |f, (_, _, n, i)| {
+                (f.saliency)(n, i, &CLASSES)
+            })
+            .within(Tolerance::relative(1e-3))
+            .holds(Batch)
+            .holds(Sizes)
+            .case("guided_backprop: five images of 33×35", |f, (_, _, n, i)| {
+                (f.guided_backprop)(n, i, &CLASSES)
+            })
+            .within(Tolerance::relative(1e-3))
+            .holds(Batch)
+            .holds(Sizes)
+            .case(
+                "contributions: activations and gradients of 10⁻⁹",
+                |f, (a, g, ..)| (f.contributions)(&(a.narrow(0, 0, 2)? * 1e-9)?, &(g.narrow(0, 0, 2)? * 1e-9)?),
+            )
+            .holds(Scale)
+    })
+    .hazard(
+        Batch,
+        "contributions, four images at most",
+        Backprop {
+            contributions: |a, g| solution05::contributions(&first_of(a, 4)?, g),
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Batch,
+        "saliency, four images at most",
+        Backprop {
+            saliency: |n, i, c| solution05::saliency(n, &first_of(i, 4)?, c),
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Batch,
+        "guided_backprop, four images at most",
+        Backprop {
+            guided_backprop: |n, i, c| solution05::guided_backprop(n, &first_of(i, 4)?, c),
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Sizes,
+        "saliency, not for odd sides",
+        Backprop {
+            saliency: |n, i, c| match i.dims4()? {
+                (_, _, 33, _) => bail!("odd"),
+                _ => solution05::saliency(n, i, c),
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Sizes,
+        "guided_backprop, not for odd sides",
+        Backprop {
+            guided_backprop: |n, i, c| match i.dims4()? {
+                (_, _, 33, _) => bail!("odd"),
+                _ => solution05::guided_backprop(n, i, c),
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Scale,
+        "contributions below 1e-12 taken for 0",
+        Backprop {
+            contributions: |a, g| {
+                let found = solution05::contributions(a, g)?;
+                found.abs()?.gt(1e-12f32)?.to_dtype(found.dtype())? * found
+            },
+            ..SOLUTION
+        },
+    )
+    .spared(
+        &[Sign, Names],
+        "tried as mistakes: cuts, magnitudes, and which sites get a Guide",
+    )
+    .spared(
+        &[Returned, Wiring],
+        "each function is asked for by itself, the guide by its gradient too",
+    )
+    .spared(&[Combined, Ties], "no options; nothing is chosen")
+    .spared(
+        &[NotFinite, Empty],
+        "neither NaN nor a batch without images is spoken of",
     )
 }

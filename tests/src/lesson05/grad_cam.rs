@@ -2,7 +2,7 @@ use candle_core::{DType, Result, Tensor, Var, bail};
 use resnet::ResNet;
 
 use super::tiny;
-use crate::inputs::{Random, askew, in_order, tensor};
+use crate::inputs::{Random, askew, first_of, in_order, tensor};
 use crate::{Exam, Hazard::*, Tolerance};
 
 /// `solution05::class_score`, `weighted_map` and `grad_cam`
@@ -147,7 +147,7 @@ fn by_shifting(network: &ResNet, image: &Tensor, class: u32, site: &str) -> Resu
 
 /// 5.3
 pub fn grad_cam(seed: u64) -> Exam<GradCam> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -398,5 +398,90 @@ fn hazards(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
             weighted_map: |activations, weights| map(activations, weights, Fault::None),
             ..SOLUTION
         },
+    )
+}
+
+/// Many images, odd sides, and weights that are very small.
+fn further_hazards(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
+    let mut random = Random::new(seed, 253);
+    let fixture = (
+        random.between(0.5, 1.0, (5, 2, 3, 4)),
+        random.between(0.5, 1.0, (5, 2, 1, 1)),
+        tiny::network(&mut random),
+        random.signed((5, 3, 33, 47)),
+    );
+    exam.given(fixture, |on| {
+        on.case("weighted_map: five images", |f, (a, w, ..)| (f.weighted_map)(a, w))
+            .holds(Batch)
+            .case("grad_cam: five images of 33×47, layer3", |f, (_, _, n, i)| {
+                (f.grad_cam)(n, i, &[2, 0, 1, 2, 0], "layer3")
+            })
+            .within(Tolerance::relative(1e-3))
+            .holds(Batch)
+            .holds(Sizes)
+            .case("grad_cam: one image of 33×47, layer2", |f, (_, _, n, i)| {
+                (f.grad_cam)(n, &i.narrow(0, 4, 1)?, &[1], "layer2")
+            })
+            .within(Tolerance::relative(1e-3))
+            .holds(Sizes)
+            .case("weighted_map: weights below 10⁻⁹", |f, (a, w, ..)| {
+                (f.weighted_map)(&a.narrow(0, 0, 2)?, &(w.narrow(0, 0, 2)? * 1e-9)?)
+            })
+            .holds(Scale)
+    })
+    .hazard(
+        Batch,
+        "weighted_map, four images at most",
+        GradCam {
+            weighted_map: |a, w| solution05::weighted_map(&first_of(a, 4)?, w),
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Batch,
+        "grad_cam, four images at most",
+        GradCam {
+            grad_cam: |n, i, c, s| solution05::grad_cam(n, &first_of(i, 4)?, c, s),
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Sizes,
+        "grad_cam, only for sides that 16 divides",
+        GradCam {
+            grad_cam: |n, i, c, s| match i.dims4()? {
+                (_, _, height, width) if height % 16 > 0 || width % 16 > 0 => bail!("{height}×{width}"),
+                _ => solution05::grad_cam(n, i, c, s),
+            },
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Scale,
+        "weights below 1e-8 taken for 0",
+        GradCam {
+            weighted_map: |a, w| {
+                let kept = w.abs()?.gt(1e-8f32)?.to_dtype(w.dtype())?;
+                solution05::weighted_map(a, &(w * kept)?)
+            },
+            ..SOLUTION
+        },
+    )
+    .spared(
+        &[Sign, Returned],
+        "tried as mistakes: ReLU on weights, on terms, none; and the gradient of the score",
+    )
+    .spared(
+        &[Wiring],
+        "tried as mistakes: a softmax inside grad_cam, sums for means",
+    )
+    .spared(
+        &[Combined, Ties],
+        "classes and sites come together in the inputs; nothing is chosen",
+    )
+    .spared(&[Names], "the site is looked up by the network")
+    .spared(
+        &[NotFinite, Empty],
+        "neither NaN nor a batch without images is spoken of",
     )
 }

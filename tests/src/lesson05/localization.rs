@@ -144,7 +144,7 @@ fn named(scores: Result<Scores>) -> Observed {
 
 /// 5.7
 pub fn localization(seed: u64) -> Exam<Localize> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -414,5 +414,46 @@ fn hazards(seed: u64, exam: Exam<Localize>) -> Exam<Localize> {
             },
             ..SOLUTION
         },
+    )
+}
+
+/// Many maps, and what this exercise has no room for.
+fn further_hazards(seed: u64, exam: Exam<Localize>) -> Exam<Localize> {
+    let mut random = Random::new(seed, 257);
+    let maps = random.signed((9, 3, 2));
+    let masks = random
+        .between(0.0, 1.0, (9, 3, 2))
+        .lt(0.5f32)
+        .and_then(|mask| mask.to_dtype(candle_core::DType::F32));
+    exam.given((maps, masks.expect("a comparison")), |on| {
+        on.case("localization: nine maps of 3×2", |f, (maps, masks)| {
+            named((f.localization)(maps, masks))
+        })
+        .holds(Batch)
+    })
+    .hazard(
+        Batch,
+        "eight maps at most",
+        Localize {
+            localization: |maps, masks| {
+                let count = maps.dim(0)?.min(8);
+                match maps.dim(0)? == masks.dim(0)? {
+                    true => (SOLUTION.localization)(&maps.narrow(0, 0, count)?, &masks.narrow(0, 0, count)?),
+                    false => (SOLUTION.localization)(maps, masks),
+                }
+            },
+            ..SOLUTION
+        },
+    )
+    .spared(&[Sizes], "wide and tall maps are among the inputs")
+    .spared(&[Ties], "tried as mistakes: the last of the largest, and a flat map")
+    .spared(
+        &[Returned, Wiring],
+        "the three numbers are asked for by name; each part by itself",
+    )
+    .spared(&[Combined, Names], "no options, no names")
+    .spared(
+        &[NotFinite, Empty],
+        "NaN is not spoken of; no map is among what must be refused",
     )
 }

@@ -100,7 +100,7 @@ fn lay(image: &Tensor, map: &Tensor, opacity: f64, fault: Fault) -> Result<Tenso
 
 /// 5.4
 pub fn overlay(seed: u64) -> Exam<Overlay> {
-    hazards(seed, basics(seed))
+    spare(hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -541,4 +541,22 @@ fn hazards(seed: u64, exam: Exam<Overlay>) -> Exam<Overlay> {
             ..SOLUTION
         },
     )
+}
+
+/// What this exercise has no room for.
+fn spare(exam: Exam<Overlay>) -> Exam<Overlay> {
+    exam.spared(&[Combined], "sides, map and opacity come together in the inputs")
+        .spared(
+            &[Sign],
+            "tried as mistakes: negative values left in, stretched from the minimum",
+        )
+        .spared(
+            &[Returned],
+            "tried as mistakes: bytes, and planes dealt out in another order",
+        )
+        .spared(&[Ties, Names], "equal maxima give the same map; no names")
+        .spared(
+            &[NotFinite, Empty],
+            "neither NaN nor a batch without images is spoken of",
+        )
 }

@@ -2,7 +2,7 @@ use candle_core::{Result, Tensor, bail};
 use resnet::ResNet;
 
 use super::tiny;
-use crate::inputs::{Random, askew, in_order, tensor};
+use crate::inputs::{Random, askew, first_of, in_order, tensor};
 use crate::{Exam, Hazard::*, Tolerance};
 
 /// `solution05::plus_plus_weights` and `grad_cam_plus_plus`
@@ -105,7 +105,7 @@ fn by_loops(activations: &Tensor, gradients: &Tensor) -> Result<Tensor> {
 
 /// 5.5
 pub fn plus_plus(seed: u64) -> Exam<PlusPlus> {
-    hazards(seed, basics(seed))
+    further_hazards(seed, hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -269,5 +269,65 @@ fn hazards(seed: u64, exam: Exam<PlusPlus>) -> Exam<PlusPlus> {
             },
             ..SOLUTION
         },
+    )
+}
+
+/// Many images and odd sides.
+fn further_hazards(seed: u64, exam: Exam<PlusPlus>) -> Exam<PlusPlus> {
+    let mut random = Random::new(seed, 255);
+    let fixture = (
+        random.between(0.0, 1.0, (5, 2, 3, 4)),
+        random.signed((5, 2, 3, 4)),
+        tiny::network(&mut random),
+        random.signed((5, 3, 33, 47)),
+    );
+    exam.given(fixture, |on| {
+        on.case("weights of five images", |f, (a, g, ..)| (f.weights)(a, g))
+            .holds(Batch)
+            .case("the map: five images of 33×47, layer3", |f, (_, _, n, i)| {
+                (f.grad_cam_plus_plus)(n, i, &[2, 0, 1, 2, 0], "layer3")
+            })
+            .within(Tolerance::relative(1e-3))
+            .holds(Batch)
+            .holds(Sizes)
+    })
+    .hazard(
+        Batch,
+        "weights, four images at most",
+        PlusPlus {
+            weights: |a, g| solution05::plus_plus_weights(&first_of(a, 4)?, &first_of(g, 4)?),
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Batch,
+        "map, four images at most",
+        PlusPlus {
+            grad_cam_plus_plus: |n, i, c, s| solution05::grad_cam_plus_plus(n, &first_of(i, 4)?, c, s),
+            ..SOLUTION
+        },
+    )
+    .hazard(
+        Sizes,
+        "map, only for sides that 16 divides",
+        PlusPlus {
+            grad_cam_plus_plus: |n, i, c, s| match i.dims4()? {
+                (_, _, height, width) if height % 16 > 0 || width % 16 > 0 => bail!("{height}×{width}"),
+                _ => solution05::grad_cam_plus_plus(n, i, c, s),
+            },
+            ..SOLUTION
+        },
+    )
+    .spared(&[Scale], "tried as a mistake: an epsilon that is too large")
+    .spared(&[Sign], "tried as a mistake: negative gradients too")
+    .spared(&[Wiring], "the map is tried with the mistakes of the weights")
+    .spared(&[Returned], "shapes are among the inputs")
+    .spared(
+        &[Combined, Ties, Names],
+        "no options; nothing is chosen; the site is looked up by the network",
+    )
+    .spared(
+        &[NotFinite, Empty],
+        "neither NaN nor a batch without images is spoken of",
     )
 }

@@ -172,7 +172,7 @@ fn short_formula(a: &Tensor, b: &Tensor) -> Result<f64> {
 
 /// 5.8
 pub fn sanity(seed: u64) -> Exam<Sanity> {
-    hazards(seed, basics(seed))
+    further_hazards(hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -467,4 +467,37 @@ fn hazards(seed: u64, exam: Exam<Sanity>) -> Exam<Sanity> {
             ..SOLUTION
         },
     )
+}
+
+/// Values that hardly differ, and what this exercise has no room for.
+fn further_hazards(exam: Exam<Sanity>) -> Exam<Sanity> {
+    exam.truth("rank_correlation: 1e-30 2e-30 3e-30 and 1 2 3", 1.0, |f| {
+        (f.rank_correlation)(&tensor(&[1e-30, 2e-30, 3e-30], 3), &tensor(&[1., 2., 3.], 3))
+    })
+    .because("Ranks do not know how far apart values are.")
+    .holds(Scale)
+    .hazard(
+        Scale,
+        "values within a millionth share a rank",
+        Sanity {
+            rank_correlation: |a, b| {
+                let near = |x: &Tensor| Ok::<_, candle_core::Error>(x.abs()?.max_all()?.to_scalar::<f32>()? < 1e-20);
+                match near(a)? && a.elem_count() == 3 && a.dims() == b.dims() {
+                    true => Ok(0.0),
+                    false => solution05::rank_correlation(a, b),
+                }
+            },
+            ..SOLUTION
+        },
+    )
+    .spared(&[Batch], "two maps at a time, no batch")
+    .spared(&[Sizes], "lists and maps of unequal sides are among the inputs")
+    .spared(&[Combined], "two parts at random at once are among the inputs")
+    .spared(&[Sign], "maps of both signs are among the inputs")
+    .spared(&[Returned], "the network itself is asked for afterwards")
+    .spared(
+        &[Wiring],
+        "each step of the cascade is compared with the fresh weights of its seed",
+    )
+    .spared(&[NotFinite, Empty], "neither NaN nor an empty list is spoken of")
 }

@@ -8,7 +8,7 @@ pub type ChannelWeights = fn(&Tensor) -> Result<Tensor>;
 
 /// 5.2
 pub fn channel_weights(seed: u64) -> Exam<ChannelWeights> {
-    hazards(seed, basics(seed))
+    spare(hazards(seed, basics(seed)))
 }
 
 /// Inputs from small to large.
@@ -113,4 +113,21 @@ fn hazards(seed: u64, exam: Exam<ChannelWeights>) -> Exam<ChannelWeights> {
         let weights = solution05::channel_weights(g)?;
         weights.abs()?.gt(1e-8f32)?.to_dtype(g.dtype())? * weights
     })
+}
+
+/// What this exercise has no room for.
+fn spare(exam: Exam<ChannelWeights>) -> Exam<ChannelWeights> {
+    exam.spared(&[Sizes], "sides differ in every input, 2×4 and 5×3")
+        .spared(
+            &[Sign, Returned],
+            "tried as mistakes: cuts at zero, magnitudes, dimensions",
+        )
+        .spared(
+            &[Combined, Ties, Names, Wiring],
+            "no options, nothing is chosen, no names, no parts",
+        )
+        .spared(
+            &[NotFinite, Empty],
+            "neither NaN nor a batch without images is spoken of",
+        )
 }
