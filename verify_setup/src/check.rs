@@ -7,7 +7,7 @@ use crate::term::{BAD, DIM, FAIR, GOOD};
 /// How one check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
+pub enum Ended {
     /// Everything in order.
     Ok,
     /// Works, but slower or tighter than it should be.
@@ -22,7 +22,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
     name: &'static str,
-    outcome: Outcome,
+    outcome: Ended,
     found: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     todo: Option<String>,
@@ -32,7 +32,7 @@ impl Check {
     pub fn ok(name: &'static str, found: String) -> Self {
         Self {
             name,
-            outcome: Outcome::Ok,
+            outcome: Ended::Ok,
             found,
             todo: None,
         }
@@ -41,7 +41,7 @@ impl Check {
     pub fn warning(name: &'static str, found: String, todo: impl Into<String>) -> Self {
         Self {
             name,
-            outcome: Outcome::Warning,
+            outcome: Ended::Warning,
             found,
             todo: Some(todo.into()),
         }
@@ -50,7 +50,7 @@ impl Check {
     pub fn failed(name: &'static str, found: String, todo: impl Into<String>) -> Self {
         Self {
             name,
-            outcome: Outcome::Failed,
+            outcome: Ended::Failed,
             found,
             todo: Some(todo.into()),
         }
@@ -59,23 +59,23 @@ impl Check {
     pub fn skipped(name: &'static str, needs: &str) -> Self {
         Self {
             name,
-            outcome: Outcome::Skipped,
+            outcome: Ended::Skipped,
             found: format!("needs {needs}"),
             todo: None,
         }
     }
 
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> Ended {
         self.outcome
     }
 
     /// One line, and a second one saying what to do where something is to be done.
     pub fn print(&self) {
         let (style, word) = match self.outcome {
-            Outcome::Ok => (GOOD, "ok"),
-            Outcome::Warning => (FAIR, "warning"),
-            Outcome::Failed => (BAD, "FAILED"),
-            Outcome::Skipped => (DIM, "skipped"),
+            Ended::Ok => (GOOD, "ok"),
+            Ended::Warning => (FAIR, "warning"),
+            Ended::Failed => (BAD, "FAILED"),
+            Ended::Skipped => (DIM, "skipped"),
         };
         anstream::println!("  {style}{word:<8}{style:#} {:<17} {}", self.name, self.found);
         if let Some(todo) = &self.todo {

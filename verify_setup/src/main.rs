@@ -13,7 +13,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
-use studio::{Choice, Data, Material};
+use scenes::Sampler;
+use studio::{Choice, Material, Preparation};
 
 use crate::term::{BAD, message};
 
@@ -26,7 +27,7 @@ use crate::term::{BAD, message};
 )]
 #[command(after_help = "`cargo lesson` guides through the lessons.\n\
     Exit status: 0 all in order, 1 something is not, 2 a wrong option.")]
-struct Cli {
+struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
@@ -53,6 +54,9 @@ struct Setup {
     /// names
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
+    /// Say how probable this class of it is, by name or number, beside the first five; can be repeated
+    #[arg(long = "class", value_name = "NAME_OR_NUMBER", requires = "weights")]
+    classes: Vec<String>,
     /// Show the network this generated scene
     #[arg(long, value_name = "NUMBER", default_value_t = 2, conflicts_with = "image")]
     scene: u64,
@@ -65,7 +69,7 @@ struct Setup {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Arguments::parse();
     let all_right = match cli.command {
         None => check(cli.setup),
         Some(Command::Golden { write }) => golden(write).map(|()| true),
@@ -85,27 +89,32 @@ fn check(options: Setup) -> Result<bool> {
     let Setup {
         image,
         weights,
+        classes,
         scene,
         figure,
         json,
     } = options;
     let root = course::root()?;
     let choice = Choice {
-        data: Data::Scenes,
         weights,
-        image: image.clone(),
+        classes,
+        ..Choice::default()
     };
     let theirs = match choice.weights {
         Some(_) => Some(Material::open(&choice, &choice.cache()?)?),
         None => None,
     };
     let theirs = theirs.as_ref();
-    let input = match image {
-        Some(path) => show::Input::photo(&path, theirs)?,
-        None => show::Input::scene(scene)?,
+    let own = Preparation::Square(Sampler::default().canvas.width);
+    let preparation = theirs.map_or(own, Material::preparation);
+    let input = match &image {
+        Some(path) => show::photo(path, preparation)?,
+        None => network::sample(scene)?,
     };
+    // A network from elsewhere does not know scenes.
+    let is_known = image.is_some() || theirs.is_none_or(|material| material.needs_images().is_ok());
     let figure = figure.unwrap_or_else(|| root.join("target/figures/verify_setup.png"));
-    setup::check(root, &input, theirs, &figure, json)
+    setup::check(root, &input, is_known, theirs, &figure, json)
 }
 
 /// Prints what the shipped network says about one scene.

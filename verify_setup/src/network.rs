@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
+use draw::grouped;
 use resnet::ResNet;
 use scenes::{Rendered, Sampler, Scene};
 use serde::{Deserialize, Serialize};
+use studio::Sample;
 
 use crate::check::Check;
 use crate::term::message;
@@ -24,6 +26,11 @@ const TODO: &str = "see whether `git status lessons/shared` lists a changed file
 /// A generated scene with known truth.
 pub fn scene(index: u64) -> Result<Rendered> {
     Ok(Scene::sample(&Sampler::default(), SEED, index)?.render())
+}
+
+/// A generated scene as it is shown.
+pub fn sample(index: u64) -> Result<Sample> {
+    Ok(Sample::scene(&Sampler::default(), SEED, index)?)
 }
 
 /// `[3, height, width]` in [0, 1] → what the network takes, `[1, 3, height, width]`.
@@ -48,24 +55,12 @@ pub fn checkpoint(name: &'static str) -> (Check, Option<ResNet>) {
                 "{} of width {}, {} parameters, all as shipped",
                 config.name(),
                 config.width,
-                thousands(config.parameter_count())
+                grouped(config.parameter_count())
             );
             (Check::ok(check_name, found), Some(network))
         }
         Err(error) => (Check::failed(check_name, message(error), TODO), None),
     }
-}
-
-/// 712345 → `712,345`
-fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let groups: Vec<_> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .map(String::from_utf8_lossy)
-        .collect();
-    groups.join(",")
 }
 
 /// What the shipped network once said about scene 0, committed as `golden.json`.
@@ -222,10 +217,5 @@ mod tests {
             golden.distance(&logits(f64::NAN)).unwrap().is_nan(),
             "NaN is not close to anything"
         );
-    }
-
-    #[test]
-    fn large_numbers_are_grouped() {
-        assert_eq!([7, 1_234, 11_689_512].map(thousands), ["7", "1,234", "11,689,512"]);
     }
 }

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
-use studio::Material;
+use studio::{Material, Sample};
 
-use crate::check::{Check, Outcome};
-use crate::show::{self, Input, Showing, Shown};
+use crate::check::{Check, Ended};
+use crate::show::{self, Showing, Shown};
 use crate::term::{BAD, GOOD, TITLE};
 use crate::{machine, network};
 
@@ -21,9 +21,16 @@ struct Summary {
     next: String,
 }
 
-/// Checks, shows the network at work on `input`, the learner's if there is one, and says what is next. `true` if nothing
-/// failed.
-pub fn check(root: &Path, input: &Input, theirs: Option<&Material>, figure: &Path, json: bool) -> Result<bool> {
+/// Checks, shows the network at work on `input`, the learner's if there is one and the input is of a kind that it knows, and
+/// says what is next. `true` if nothing failed.
+pub fn check(
+    root: &Path,
+    input: &Sample,
+    is_known: bool,
+    theirs: Option<&Material>,
+    figure: &Path,
+    json: bool,
+) -> Result<bool> {
     let mut checks = Vec::new();
     let mut add = |check: Check| {
         if !json {
@@ -54,14 +61,14 @@ pub fn check(root: &Path, input: &Input, theirs: Option<&Material>, figure: &Pat
 
     let ok = checks
         .iter()
-        .all(|check| matches!(check.outcome(), Outcome::Ok | Outcome::Warning));
+        .all(|check| matches!(check.outcome(), Ended::Ok | Ended::Warning));
     // Whatever else failed, a network that loads and a picture that can be written are worth showing.
-    let can_draw = checks.last().is_some_and(|check| check.outcome() == Outcome::Ok);
+    let can_draw = checks.last().is_some_and(|check| check.outcome() == Ended::Ok);
     let shown = match theirs {
         Some(material) => Some(Shown::other(material)),
         None => scenes.as_ref().map(|scenes| Shown::own(scenes, robust.as_ref())),
     };
-    let showing = match shown.filter(|_| can_draw) {
+    let showing = match shown.filter(|_| can_draw && is_known) {
         Some(shown) => Some(show::show(&shown, input, figure)?),
         None => None,
     };
@@ -79,6 +86,11 @@ pub fn check(root: &Path, input: &Input, theirs: Option<&Material>, figure: &Pat
     } else {
         if let Some(showing) = showing {
             showing.print();
+        } else if let Some(material) = theirs.filter(|_| !is_known) {
+            anstream::println!(
+                "\n{} is there. It knows no scenes, so none is shown to it: `--image FILE` shows it a photo.",
+                material.network_name()
+            );
         }
         let (style, word) = if ok {
             (GOOD, "Everything is in order.")

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use draw::{Chart, Figure, ImagePanel, MapGrid};
 use resnet::ResNet;
-use scenes::{Sampler, Shape, photo};
+use scenes::Shape;
 use serde::Serialize;
-use studio::{Material, say_if_animated, softmax};
+use studio::{Guess, Material, Preparation, Sample, softmax};
 
 use crate::beside::{Beside, RECIPE};
 use crate::check::Check;
@@ -26,57 +26,22 @@ const MAPS: usize = 8;
 /// A photo with a shorter side than this shows nothing the network could see.
 const SMALLEST_SIDE: u32 = 16;
 
-/// An image with what is known about it.
-pub struct Input {
-    /// `[3, height, width]` in [0, 1].
-    pixels: Tensor,
-    /// In words.
-    name: String,
-    /// The class, where the image was generated.
-    truth: Option<Shape>,
-}
-
-impl Input {
-    /// A generated scene.
-    pub fn scene(index: u64) -> Result<Self> {
-        let rendered = network::scene(index)?;
-        let figure = rendered.scene.figures[0];
-        Ok(Self {
-            pixels: rendered.image.to_tensor(&Device::Cpu)?,
-            name: format!(
-                "generated scene {index}: {} {}, {}",
-                figure.colour, figure.shape, figure.texture
-            ),
-            truth: Some(rendered.scene.class()),
-        })
-    }
-
-    /// A photo, its central square made as large as a scene, or as the learner's network knows images.
-    ///
-    /// **Errors** if it is no JPEG, PNG or WebP image, broken, or tiny.
-    pub fn photo(path: &Path, material: Option<&Material>) -> Result<Self> {
-        let pixels = match material {
-            Some(material) => material.image(0)?.pixels,
-            None => {
-                say_if_animated(path);
-                photo::load(path, Sampler::default().canvas.width)?.to_tensor(&Device::Cpu)?
-            }
-        };
-        let side = pixels.dims()[2];
-        let reader = image::ImageReader::open(path)?.with_guessed_format()?;
-        let (width, height) = reader.into_dimensions()?;
-        ensure!(
-            width.min(height) >= SMALLEST_SIDE,
-            "expected an image of at least {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels, got {width}×{height} in {}",
-            path.display()
-        );
-        let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        Ok(Self {
-            name: format!("{file} ({width}×{height}, central square made {side}×{side})"),
-            pixels,
-            truth: None,
-        })
-    }
+/// A photo, prepared for the network that it is shown to.
+///
+/// **Errors** if it is no JPEG, PNG or WebP image, broken, or tiny.
+pub fn photo(path: &Path, preparation: Preparation) -> Result<Sample> {
+    let sample = Sample::photo(path, preparation)?;
+    let reader = image::ImageReader::open(path)?.with_guessed_format()?;
+    let (width, height) = reader.into_dimensions()?;
+    ensure!(
+        width.min(height) >= SMALLEST_SIDE,
+        "expected an image of at least {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels, got {width}×{height} in {}",
+        path.display()
+    );
+    Ok(Sample {
+        name: format!("{} ({width}×{height}, {})", sample.name, preparation.words()),
+        ..sample
+    })
 }
 
 /// The network that is shown at work.
@@ -89,6 +54,8 @@ pub struct Shown<'a> {
     is_own: bool,
     /// The robust one to be shown beside it.
     beside: Option<&'a ResNet>,
+    /// Classes that are asked about.
+    wanted: &'a [usize],
 }
 
 impl<'a> Shown<'a> {
@@ -100,6 +67,7 @@ impl<'a> Shown<'a> {
             classes: Shape::ALL.map(|shape| shape.name().to_string()).into(),
             is_own: true,
             beside,
+            wanted: &[],
         }
     }
 
@@ -112,12 +80,13 @@ impl<'a> Shown<'a> {
             classes: classes.map(|class| material.class_name(class).to_string()).collect(),
             is_own: false,
             beside: None,
+            wanted: material.wanted(),
         }
     }
 }
 
 /// Whether a picture can be written: the input alone, where the figure will be.
-pub fn picture(input: &Input, path: &Path) -> Check {
+pub fn picture(input: &Sample, path: &Path) -> Check {
     const NAME: &str = "figure";
     let draw = || {
         Figure::new("")
@@ -132,13 +101,6 @@ pub fn picture(input: &Input, path: &Path) -> Check {
             "make room or choose another place with `--figure FILE`",
         ),
     }
-}
-
-/// One class and its probability.
-#[derive(Debug, Serialize)]
-struct Guess {
-    class: String,
-    probability: f32,
 }
 
 /// The activation at one site in numbers; the standard deviation is that of the population.
@@ -179,6 +141,9 @@ pub struct Showing {
     truth: Option<&'static str>,
     /// All classes, most probable first.
     probabilities: Vec<Guess>,
+    /// Those that were asked about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    asked: Vec<Guess>,
     layers: Vec<Statistics>,
     #[serde(skip_serializing_if = "Option::is_none")]
     beside: Option<Beside>,
@@ -187,17 +152,20 @@ pub struct Showing {
     is_own: bool,
 }
 
-/// Most classes for which the figure has bars.
+/// Most probable classes that are printed, and that have bars where there are many.
+const SHOWN: usize = 5;
+/// Most classes of which all have bars.
 const BARS: usize = 10;
 
 /// Runs the network and writes the figure.
-pub fn show(shown: &Shown, input: &Input, figure: &Path) -> Result<Showing> {
+pub fn show(shown: &Shown, input: &Sample, figure: &Path) -> Result<Showing> {
     let Shown {
         network,
         name,
         classes,
         is_own,
         beside,
+        wanted,
     } = shown;
     let sites = network.sites();
     let table = TABLE.into_iter().filter(|site| sites.iter().any(|s| s == site));
@@ -207,11 +175,14 @@ pub fn show(shown: &Shown, input: &Input, figure: &Path) -> Result<Showing> {
     let mut probabilities: Vec<_> = classes
         .iter()
         .zip(answered)
-        .map(|(class, probability)| Guess {
-            class: class.clone(),
+        .enumerate()
+        .map(|(class, (name, probability))| Guess {
+            class,
+            name: name.clone(),
             probability,
         })
         .collect();
+    let asked: Vec<Guess> = wanted.iter().map(|&class| probabilities[class].clone()).collect();
     let likeliest = |a: &usize, b: &usize| probabilities[*a].probability.total_cmp(&probabilities[*b].probability);
     let class = (0..probabilities.len())
         .max_by(likeliest)
@@ -224,7 +195,7 @@ pub fn show(shown: &Shown, input: &Input, figure: &Path) -> Result<Showing> {
     let few = classes.len() <= BARS;
     let answer = |shown: &[Guess], best: &str| {
         let bars = shown.iter().map(|guess| f64::from(guess.probability));
-        Chart::over(shown.iter().map(|guess| guess.class.as_str()))
+        Chart::over(shown.iter().map(Guess::short_name))
             .title(format!("answer: {best}"))
             .y_label("probability")
             .bars(
@@ -234,11 +205,11 @@ pub fn show(shown: &Shown, input: &Input, figure: &Path) -> Result<Showing> {
     };
     let by_probability = |a: &Guess, b: &Guess| b.probability.total_cmp(&a.probability);
     let best = probabilities.iter().min_by(|a, b| by_probability(a, b));
-    let best = best.context("the network has no classes")?.class.clone();
+    let best = best.context("the network has no classes")?.name.clone();
     // Few classes keep their order, so that figures can be compared; of many the first are shown.
     let in_order = few.then(|| answer(&probabilities, &best));
     probabilities.sort_by(by_probability);
-    let mut answer = in_order.unwrap_or_else(|| answer(&probabilities[..5.min(probabilities.len())], &best));
+    let mut answer = in_order.unwrap_or_else(|| answer(&first(&probabilities, &asked), &best));
     if let Some(beside) = &beside {
         answer = answer.bars("robust", beside.probabilities.iter().map(|&share| f64::from(share)));
     }
@@ -267,17 +238,30 @@ pub fn show(shown: &Shown, input: &Input, figure: &Path) -> Result<Showing> {
     Ok(Showing {
         network: name.clone(),
         input: input.name.clone(),
-        truth: input.truth.filter(|_| *is_own).map(Shape::name),
+        truth: truth(input).filter(|_| *is_own).map(Shape::name),
         is_own: *is_own,
         probabilities,
+        asked,
         layers,
         beside,
         figure: picture.save(figure)?,
     })
 }
 
+/// The shape that a generated scene was drawn with.
+fn truth(input: &Sample) -> Option<Shape> {
+    input.rendered.as_ref().map(|rendered| rendered.scene.class())
+}
+
+/// The most probable of many classes, and those that are asked about.
+fn first(probabilities: &[Guess], asked: &[Guess]) -> Vec<Guess> {
+    let (first, others) = probabilities.split_at(SHOWN.min(probabilities.len()));
+    let others = others.iter().filter(|guess| asked.contains(guess));
+    first.iter().chain(others).cloned().collect()
+}
+
 /// What is under the figure.
-fn caption(name: &str, input: &Input, is_own: bool, wanted: Option<&str>) -> String {
+fn caption(name: &str, input: &Sample, is_own: bool, wanted: Option<&str>) -> String {
     let mut text = format!("{name} on {}. ", input.name);
     if let Some(wanted) = wanted {
         text += &format!(
@@ -290,7 +274,7 @@ fn caption(name: &str, input: &Input, is_own: bool, wanted: Option<&str>) -> Str
         "Each row of maps: the {MAPS} channels with the highest mean at the end of the layer, highest first. Colour: viridis, \
          each map from its own minimum to its own maximum, so brightness cannot be compared between maps."
     );
-    if is_own && input.truth.is_none() {
+    if is_own && truth(input).is_none() {
         text += " The network knows drawn shapes only.";
     }
     text
@@ -316,10 +300,12 @@ fn row(site: &str, activation: &Tensor) -> Result<MapGrid> {
 impl Showing {
     /// Prints answer, table and the figure's path.
     pub fn print(&self) {
-        match self.is_own {
-            true => anstream::println!("\n{TITLE}The network at work{TITLE:#} on {}", self.input),
-            false => anstream::println!("\n{TITLE}{} at work{TITLE:#} on {}", self.network, self.input),
-        }
+        let who = if self.is_own {
+            "The network"
+        } else {
+            self.network.as_str()
+        };
+        anstream::println!("\n{TITLE}{who} at work{TITLE:#} on {}", self.input);
         if self.is_own && self.truth.is_none() {
             let classes: Vec<_> = Shape::ALL.iter().map(|shape| shape.name()).collect();
             anstream::println!(
@@ -327,17 +313,16 @@ impl Showing {
                 classes.join(", ")
             );
         }
-        const SHOWN: usize = 5;
-        let shown = &self.probabilities[..SHOWN.min(self.probabilities.len())];
-        let lengths = shown.iter().map(|guess| guess.class.chars().count());
+        let shown = first(&self.probabilities, &self.asked);
+        let lengths = shown.iter().map(|guess| guess.name.chars().count());
         let width = lengths.max().unwrap_or(0).max(10);
         for guess in shown {
             const BAR: f32 = 30.0;
             let bar = "█".repeat((BAR * guess.probability).round() as usize);
-            anstream::println!("  {:<width$} {:>6.2} %  {bar}", guess.class, 100.0 * guess.probability);
+            anstream::println!("  {:<width$} {:>8}  {bar}", guess.name, guess.percent());
         }
         if let Some(truth) = self.truth {
-            let verdict = if truth == self.probabilities[0].class {
+            let verdict = if truth == self.probabilities[0].name {
                 "right"
             } else {
                 "wrong"
@@ -377,6 +362,7 @@ impl Showing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::Device;
     use resnet::Config;
 
     #[test]
@@ -394,7 +380,7 @@ mod tests {
     fn the_showing_is_complete_and_its_probabilities_sum_to_one() {
         let network = ResNet::untrained(&Config::resnet18().width(8).classes(10), 1).unwrap();
         let figure = std::env::temp_dir().join(format!("verify_setup-{}.png", std::process::id()));
-        let showing = show(&Shown::own(&network, None), &Input::scene(2).unwrap(), &figure).unwrap();
+        let showing = show(&Shown::own(&network, None), &network::sample(2).unwrap(), &figure).unwrap();
         let sum: f32 = showing.probabilities.iter().map(|guess| guess.probability).sum();
         assert!((sum - 1.0).abs() < 1e-5, "{sum}");
         assert_eq!(showing.layers.len(), TABLE.len());

@@ -101,7 +101,7 @@ fn json_is_one_object_that_agrees_with_the_exit_status() {
     assert_eq!(summary["network"]["probabilities"].as_array().unwrap().len(), 10);
     assert_eq!(
         summary["network"]["truth"],
-        summary["network"]["probabilities"][0]["class"]
+        summary["network"]["probabilities"][0]["name"]
     );
     let beside = &summary["network"]["beside"];
     assert_eq!(
@@ -168,16 +168,37 @@ fn another_network_is_shown_with_its_own_classes() {
     assert!(network["beside"].is_null());
     let probabilities = network["probabilities"].as_array().unwrap();
     assert_eq!(probabilities.len(), 1000);
-    let mut names = probabilities.iter().map(|guess| &guess["class"]);
+    let mut names = probabilities.iter().map(|guess| &guess["name"]);
     assert!(names.any(|name| name == "golden retriever"));
-    assert!(network["input"].as_str().unwrap().contains("made 224×224"));
+    let input = network["input"].as_str().unwrap();
+    assert!(
+        input.contains("shorter side made 256, central 224×224 kept"),
+        "as it is prepared: {input}"
+    );
+
+    let with = |more: &[&str]| verify(&[&arguments[..], more].concat()).output().unwrap();
+    let output = with(&["--class", "Tabby", "--class", "3"]);
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let asked = summary["network"]["asked"].as_array().unwrap();
+    let classes: Vec<_> = asked.iter().map(|guess| guess["class"].as_u64().unwrap()).collect();
+    assert_eq!(classes, [281, 3]);
+    assert!(fails(&with(&["--class", "taby"])).contains("near are \"tabby\""));
+    // Without a photo there is nothing to show it.
+    let alone = verify(&["--weights", arguments[3], "--figure", arguments[5]])
+        .output()
+        .unwrap();
+    let report = succeeds(&alone);
+    assert!(
+        report.contains("knows no scenes") && !report.contains("at work"),
+        "{report}"
+    );
 
     let robust = verify(&["--weights", "robust", "--json", "--figure", arguments[5]])
         .output()
         .unwrap();
     let summary: Value = serde_json::from_slice(&robust.stdout).unwrap();
     assert_eq!(summary["network"]["network"], "ResNet-18 “robust”");
-    assert_eq!(summary["network"]["probabilities"][0]["class"], "star");
+    assert_eq!(summary["network"]["probabilities"][0]["name"], "star");
     let error = fails(&verify(&["--weights", "robst"]).output().unwrap());
     assert!(error.contains("did you mean `robust`?"), "{error}");
 

@@ -9,11 +9,10 @@ use studio::Material;
 pub fn draw(material: &Material) -> Result<Figure> {
     const SITE: &str = "layer3";
     const IMAGES: [u64; 6] = [0, 7, 1, 2, 4, 5];
+    let count = material.image_count().unwrap_or(u64::MAX);
     let hooks = Hooks::new(material.network());
-    let samples = IMAGES
-        .map(|index| material.sample(index))
-        .into_iter()
-        .collect::<Result<Vec<_>>>()?;
+    let there = IMAGES.into_iter().filter(|index| *index < count);
+    let samples = there.map(|index| material.sample(index)).collect::<Result<Vec<_>>>()?;
     let pixels: Vec<_> = samples.iter().map(|sample| &sample.pixels).collect();
     let images = Tensor::stack(&pixels, 0)?;
     let (_, captured) = capture(&hooks, &resnet::normalize(&images)?, &[SITE])?;
@@ -37,11 +36,15 @@ pub fn draw(material: &Material) -> Result<Figure> {
         upper(&material.data_name()),
     ));
     for sample in &samples {
-        let title = sample.rendered.as_ref().map(|rendered| {
-            let figure = rendered.scene.figures[0];
-            format!("{} {}", figure.colour, figure.shape)
-        });
-        figure = figure.panel(ImagePanel::new(&sample.pixels)?.title(title.unwrap_or_default()));
+        let title = match (&sample.rendered, sample.label) {
+            (Some(rendered), _) => {
+                let figure = rendered.scene.figures[0];
+                format!("{} {}", figure.colour, figure.shape)
+            }
+            (None, Some(label)) => material.label_names()[label].clone(),
+            (None, None) => String::new(),
+        };
+        figure = figure.panel(ImagePanel::new(&sample.pixels)?.title(title));
     }
     for channel in order.into_iter().take(2) {
         let maps = activations.narrow(1, channel, 1)?.squeeze(1)?;

@@ -6,13 +6,13 @@ use draw::{Chart, Figure, Series, grouped};
 use lesson02::Peaks;
 use studio::Material;
 
-use super::images::{each_batch, many};
+use super::images::{each_batch, some};
 use super::sites::LAYERS;
 
 pub fn draw(material: &Material) -> Result<Figure> {
     const NORM: &str = "layer2.0.bn1";
     const LOWERED: [f64; 4] = [0.0, 2.0, 4.0, 6.0];
-    let images = many(material) / 2;
+    let images = some(material, 2);
     let seen = grouped(images as usize);
     let layers = &LAYERS[1..];
     let sites = [layers, &[NORM]].concat();

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use draw::{Figure, Heatmap, Scale};
 use lesson02::gradients;
-use studio::Material;
+use studio::{Material, softmax};
 
 use super::images::IMAGE;
 use super::sites::LAYERS;
@@ -13,16 +13,19 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let network = material.network();
     let input = sample.input()?;
     let trace = network.capture(&input, &LAYERS)?;
-    let class = trace.logits.squeeze(0)?.argmax(0)?.to_scalar::<u32>()? as usize;
+    let probabilities = softmax(&trace.logits.squeeze(0)?.to_vec1()?);
+    let likeliest = (0..probabilities.len()).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]));
+    let class = material.wanted().first().copied().or(likeliest).unwrap_or(0);
     let slopes = gradients(network, &input, &LAYERS, |logits| logits.narrow(1, class, 1)?.sum_all())?;
     let mut figure = Figure::new("What is there, and what would change the answer")
         .caption(format!(
             "{} on {}. Above: the activation of the channel with the largest gradient in each layer; viridis. Below: the \
-             gradient of the score of {:?} with respect to it, by your gradients (2.2), all five from one backward pass; \
+             gradient of the score of {:?}, probability {:.2} %, with respect to it, by your gradients (2.2), all five from one backward pass; \
              blue lowers the score, red raises it, each map symmetric around 0.",
             material.network_name(),
             sample.name,
             material.class_name(class),
+            100.0 * probabilities[class],
         ));
     let mut below = vec![];
     for (site, slope) in LAYERS.iter().zip(&slopes) {

@@ -6,12 +6,12 @@ use draw::{Chart, Figure, Series, grouped};
 use lesson02::Histogram;
 use studio::Material;
 
-use super::images::{each_batch, many};
+use super::images::{each_batch, some};
 use super::sites::relus;
 
 pub fn draw(material: &Material) -> Result<Figure> {
     const BINS: usize = 48;
-    let images = many(material) / 8;
+    let images = some(material, 8);
     let seen = grouped(images as usize);
     let relus = relus(material.network());
     let shown: Vec<_> = relus

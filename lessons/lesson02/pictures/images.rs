@@ -20,6 +20,11 @@ pub fn many(material: &Material) -> u64 {
     material.image_count().unwrap_or(wanted).min(wanted)
 }
 
+/// The part of them that a slower picture takes.
+pub fn some(material: &Material, part: u64) -> u64 {
+    (many(material) / part).max(1)
+}
+
 /// Sends images through the network, batch by batch, and shows `look` the place in `sites` and the activation there.
 pub fn each_batch(
     material: &Material,

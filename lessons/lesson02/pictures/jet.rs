@@ -68,8 +68,9 @@ fn lightness(rgb: Rgb) -> f64 {
         c => ((c + 0.055) / 1.055).powf(2.4),
     });
     let y = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
-    match y > 216.0 / 24389.0 {
-        true => 116.0 * y.cbrt() - 16.0,
-        false => y * 24389.0 / 27.0,
+    if y > 216.0 / 24389.0 {
+        116.0 * y.cbrt() - 16.0
+    } else {
+        y * 24389.0 / 27.0
     }
 }

@@ -6,11 +6,11 @@ use lesson02::sparsity;
 use resnet::ResNet;
 use studio::Material;
 
-use super::images::{each_batch, many};
+use super::images::{each_batch, some};
 use super::sites::{relus, short};
 
 pub fn draw(material: &Material) -> Result<Figure> {
-    let images = many(material) / 4;
+    let images = some(material, 4);
     let seen = grouped(images as usize);
     let network = material.network();
     let relus = relus(network);

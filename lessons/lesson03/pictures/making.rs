@@ -55,13 +55,12 @@ pub fn make(wish: &Wish, recipe: &Recipe, batch: usize, side: usize, what: Strin
     if recipe.blur > 0.0 {
         problem.project = &softened;
     }
-    let start = match recipe.waves {
-        false => uniform(&mut random.borrow_mut(), &[batch, 3, side, side], 0.5, recipe.start)?,
-        true => {
-            (problem.image, problem.project) = (&painted, &same);
-            let waves = [batch, 3, side, side / 2 + 1, 2];
-            uniform(&mut random.borrow_mut(), &waves, 0.0, recipe.start)?
-        }
+    let start = if recipe.waves {
+        (problem.image, problem.project) = (&painted, &same);
+        let waves = [batch, 3, side, side / 2 + 1, 2];
+        uniform(&mut random.borrow_mut(), &waves, 0.0, recipe.start)?
+    } else {
+        uniform(&mut random.borrow_mut(), &[batch, 3, side, side], 0.5, recipe.start)?
     };
     let images = maximize(&start, &problem, &recipe.settings)?;
     Ok((images, values.take()))

@@ -37,7 +37,7 @@ pub fn normalized<'a>(
     material.batches(0..images, BATCH).map(move |batch| {
         let batch = batch.map_err(candle_core::Error::wrap)?;
         see(&batch);
-        bar.inc(batch.labels.len() as u64);
+        bar.inc(batch.len() as u64);
         resnet::normalize(&batch.pixels)
     })
 }

@@ -4,15 +4,21 @@ use anyhow::Result;
 use candle_core::Tensor;
 use draw::{Chart, Figure, grouped};
 use lesson04::pool;
-use studio::{Batch, Material};
+use studio::{Batch, LeftOut, Material};
 
 use super::images::{BATCH, IMAGES, SITES, count, gather, untrained};
 use super::probes::{TEST_SHARE, accuracy, bars, share_of_commonest};
 
 pub fn draw(material: &Material) -> Result<Figure> {
-    let classes = material.network().config().classes;
-    let wanted = (0..classes).find(|&class| ["cat", "heart"].contains(&material.class_name(class)));
-    let class = wanted.unwrap_or(0);
+    material.needs_images()?;
+    let names = material.label_names();
+    if names.is_empty() {
+        let why = format!(
+            "probes learn from labels, and {} have none: lay each in a folder of its class",
+            material.data_name()
+        );
+        return Err(LeftOut(why).into());
+    }
     let images = count(material, IMAGES);
     let of = |batch: &Batch| batch.labels.clone();
     let (trained, labels) = gather(material, material.network(), images, &SITES, 1, of)?;
@@ -26,11 +32,21 @@ pub fn draw(material: &Material) -> Result<Figure> {
     sources.push(("untrained layer4".into(), raw[0].clone()));
     sources.extend(SITES.iter().map(|site| site.to_string()).zip(trained));
 
+    // The classes that occur, numbered from 0.
+    let mut occurring = labels.clone();
+    occurring.sort_unstable();
+    occurring.dedup();
+    let labels: Vec<usize> = labels
+        .iter()
+        .filter_map(|label| occurring.binary_search(label).ok())
+        .collect();
+    let class = asked(material, &names, &occurring, &labels);
+    let names: Vec<&str> = occurring.iter().map(|&label| names[label].as_str()).collect();
     let yes: Vec<usize> = labels.iter().map(|&label| usize::from(label == class)).collect();
-    let seen = 1 + labels.iter().copied().max().unwrap_or(0);
+    let seen = names.len();
     let mut figure = Figure::new(format!(
         "Is it a {}? What a linear probe can tell from each layer",
-        material.class_name(class)
+        names[class]
     ))
     .caption(format!(
         "Your probes (4.4) on averaged activations (4.1) of {}, on {}: {} images, the last {:.0} % of them to test. pixels \
@@ -42,7 +58,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
         100.0 * TEST_SHARE,
     ));
     for (title, labels, classes) in [
-        (format!("a {}, or not?", material.class_name(class)), &yes, 2),
+        (format!("a {}, or not?", names[class]), &yes, 2),
         ("which class?".to_string(), &labels, seen),
     ] {
         let trained = labels.len() - (TEST_SHARE * labels.len() as f64) as usize;
@@ -60,4 +76,21 @@ pub fn draw(material: &Material) -> Result<Figure> {
         );
     }
     Ok(figure.width(1200))
+}
+
+/// The number of the class that is told from all others: that of `--class` where labels are classes of the network; else the
+/// guide's cat, or here a heart; else the commonest.
+fn asked(material: &Material, names: &[String], occurring: &[usize], labels: &[usize]) -> usize {
+    let wanted = material.wanted().first().filter(|_| material.knows_labels());
+    let wanted = wanted.and_then(|class| occurring.iter().position(|label| label == class));
+    let known = || {
+        occurring
+            .iter()
+            .position(|&label| ["cat", "heart"].contains(&names[label].as_str()))
+    };
+    let commonest = || {
+        let times = |label: &usize| labels.iter().filter(|other| *other == label).count();
+        labels.iter().copied().max_by_key(times)
+    };
+    wanted.or_else(known).or_else(commonest).unwrap_or(0)
 }

@@ -9,10 +9,12 @@ use studio::Material;
 use super::methods::{all_maps, asked};
 
 pub fn draw(material: &Material) -> Result<Figure> {
-    const SCENES: u64 = 20;
     const SEED: u64 = 3;
     let network = material.network();
-    let batch = material.batches(0..SCENES, SCENES as usize).next();
+    // Each image passes eleven networks, forward and back: fewer where that takes long.
+    let wanted = if network.config().width > 32 { 5 } else { 20 };
+    let count = material.image_count().map_or(wanted, |there| there.min(wanted));
+    let batch = material.batches(0..count, count as usize).next();
     let batch = batch.ok_or_else(|| anyhow::anyhow!("no images"))??;
     let images = resnet::normalize(&batch.pixels)?;
     let (classes, which) = asked(material, &images, &batch.labels)?;
@@ -71,10 +73,11 @@ pub fn draw(material: &Material) -> Result<Figure> {
         .caption(format!(
             "{}, {} images of {}. Spearman's ρ (5.8) between the map of the trained network and that of one with \
              random modules, mean over images. Left: your cascade, from the top down. Right: one module at a time. Class: \
-             {which}.",
+             {which}{}.",
             material.network_name(),
-            batch.labels.len(),
-            material.data_name()
+            batch.len(),
+            material.data_name(),
+            material.wanted().first().map(|&class| format!(", {}", material.class_name(class))).unwrap_or_default(),
         ))
         .panel(chart("cascading", &down, steps))
         .panel(chart("one module at random", &alone, from("").to_vec()))

@@ -5,7 +5,7 @@ use draw::{Chart, Figure};
 use lesson05::{class_score, contributions};
 use studio::Material;
 
-use super::view::View;
+use super::view::{View, class, probability};
 
 pub fn draw(material: &Material) -> Result<Figure> {
     const SHOWN: usize = 8;
@@ -14,9 +14,13 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let input = view.input()?;
     let activations = network.capture(&input, &["layer4"])?.activation("layer4")?.clone();
     let activity = activations.mean((2, 3))?.get(0)?.to_vec1::<f32>()?;
-    let parts = view.classes.iter().map(|(class, _)| {
+    let asked = [
+        &view.questions[0],
+        &view.questions[1usize.min(view.questions.len() - 1)],
+    ];
+    let parts = asked.iter().map(|guess| {
         let trace = network.tap(&input, &["layer4"])?;
-        let gradients = trace.gradients(&class_score(&trace.logits, &[*class])?)?;
+        let gradients = trace.gradients(&class_score(&trace.logits, &class(guess))?)?;
         let parts = contributions(&activations, &gradients.at("layer4")?)?;
         Ok(parts.get(0)?.to_vec1::<f32>()?)
     });
@@ -31,21 +35,23 @@ pub fn draw(material: &Material) -> Result<Figure> {
         let of = |values: &[f32]| -> Vec<f64> { channels.iter().map(|&channel| f64::from(values[channel])).collect() };
         Chart::over(channels.iter().map(usize::to_string))
             .bars("mean activation", of(&activity))
-            .bars(format!("contribution to {}", view.classes[0].1), of(&parts[0]))
-            .bars(format!("contribution to {}", view.classes[1].1), of(&parts[1]))
+            .bars(format!("contribution to {}", asked[0].short_name()), of(&parts[0]))
+            .bars(format!("contribution to {}", asked[1].short_name()), of(&parts[1]))
             .x_label("channel")
             .title(title)
     };
     let by_class = parts.iter().map(|parts| largest(parts)).collect::<Vec<_>>();
     let by_activity = largest(&activity);
     let map = |channel: usize| activations.get(0)?.get(channel);
-    let (first, second) = (&view.classes[0].1, &view.classes[1].1);
+    let [first, second] = asked.map(|guess| guess.short_name());
     Ok(Figure::new("Active is not important")
         .caption(format!(
             "{}, layer4, {}. Maps: single channels as they are, magma. Bars: mean activation of a channel, and your \
-             contributions (5.6) to two logits.",
+             contributions (5.6) to two logits. {first}: {}, {second}: {}.",
             material.network_name(),
-            view.name
+            view.name,
+            probability(asked[0]),
+            probability(asked[1]),
         ))
         .panel(view.image()?)
         .panel(view.under(

@@ -5,21 +5,23 @@ use draw::Figure;
 use studio::Material;
 
 use super::methods::{METHODS, SITES};
-use super::view::View;
+use super::view::{View, class};
 
 pub fn draw(material: &Material) -> Result<Figure> {
     let network = material.network();
     let view = View::new(material, 5)?;
-    let (class, name) = &view.classes[1];
+    let guess = view.question(material, 1);
     let mut figure = Figure::new("The same question to four layers").caption(format!(
-        "{}, {}, class {name}. Upper row: your grad_cam (5.3), lower row: your grad_cam_plus_plus (5.5). Magma, each map \
+        "{}, {}, class {}, probability {}. Upper row: your grad_cam (5.3), lower row: your grad_cam_plus_plus (5.5). Magma, each map \
          from 0 to its own maximum; a dark picture has nothing above 0.",
         material.network_name(),
-        view.name
+        view.name,
+        guess.short_name(),
+        guess.percent(),
     ));
     for (method, map) in METHODS {
         for site in SITES {
-            let map = map(network, &view.input()?, &[*class], site)?.get(0)?;
+            let map = map(network, &view.input()?, &class(guess), site)?.get(0)?;
             figure = figure.panel(view.under(&map, format!("{method}, {site}"))?);
         }
     }

@@ -26,9 +26,12 @@ pub fn all_maps(network: &ResNet, images: &Tensor, classes: &[u32]) -> Result<Ve
     ])
 }
 
-/// The classes that a picture asks about, and which they are, for its caption: those of the data if the network knows them,
-/// otherwise those it finds most probable.
+/// The classes that a picture asks about, one for each image, and which they are, for its caption: the first of `--class`, else
+/// those of the data if the network knows them, else those it finds most probable.
 pub fn asked(material: &Material, images: &Tensor, labels: &[usize]) -> Result<(Vec<u32>, &'static str)> {
+    if let [class, ..] = material.wanted() {
+        return Ok((vec![*class as u32; images.dim(0)?], "the one asked for"));
+    }
     if material.knows_labels() && labels.len() == images.dim(0)? {
         return Ok((labels.iter().map(|&label| label as u32).collect(), "the true one"));
     }

@@ -6,7 +6,7 @@ use draw::{Colormap, Figure, Heatmap, Scale};
 use lesson05::{edges, grad_cam, guided_backprop, saliency};
 use studio::Material;
 
-use super::view::View;
+use super::view::{View, class, probability};
 
 /// The share of a map's values that lies below the brightest colour: a few pixels leave all others dark.
 const BRIGHTEST: f64 = 0.995;
@@ -23,8 +23,8 @@ pub fn draw(material: &Material) -> Result<Figure> {
         view.name,
         100.0 * BRIGHTEST,
     ));
-    for (class, name) in &view.classes {
-        let classes = [*class];
+    for guess in &view.questions {
+        let (classes, name) = (class(guess), guess.short_name());
         let heat = |map: Tensor, title: &str| -> Result<Heatmap> {
             let map = map.get(0)?;
             let scale = Scale::Range {
@@ -40,12 +40,11 @@ pub fn draw(material: &Material) -> Result<Figure> {
         let cam = grad_cam(network, &input, &classes, "layer4")?.get(0)?;
         let guided = guided_backprop(network, &input, &classes)?.abs()?.max(1)?;
         figure = figure
-            .panel(heat(
-                saliency(network, &input, &classes)?,
-                &format!("saliency: {name}"),
-            )?)
-            .panel(heat(guided, &format!("guided backprop: {name}"))?)
-            .panel(view.under(&cam, format!("Grad-CAM: {name}"))?)
+            .panel(
+                heat(saliency(network, &input, &classes)?, &format!("saliency: {name}"))?.quantity(probability(guess)),
+            )
+            .panel(heat(guided, &format!("guided backprop: {name}"))?.quantity(probability(guess)))
+            .panel(view.answer(&cam, format!("Grad-CAM: {name}"), guess)?)
             .panel(heat(edges(&input)?, "edges")?);
     }
     Ok(figure.columns(4).width(760))

@@ -5,27 +5,30 @@ use draw::{Colormap, Figure, Heatmap, Scale};
 use lesson05::{class_activation_map, grad_cam, upsample};
 use studio::Material;
 
-use super::view::View;
+use super::view::{View, class};
 
 pub fn draw(material: &Material) -> Result<Figure> {
     let network = material.network();
     let view = View::new(material, 2)?;
-    let (class, name) = &view.classes[0];
+    let guess = view.question(material, 0);
+    let [asked] = class(guess);
     let trace = network.capture(&view.input()?, &["layer4"])?;
     let fc = network.parameter("fc.weight")?;
-    let signed = class_activation_map(trace.activation("layer4")?, fc, *class as usize)?.get(0)?;
-    let map = grad_cam(network, &view.input()?, &[*class], "layer4")?;
+    let signed = class_activation_map(trace.activation("layer4")?, fc, asked as usize)?.get(0)?;
+    let map = grad_cam(network, &view.input()?, &[asked], "layer4")?;
     let (_, height, width) = view.pixels.dims3()?;
-    let logit = trace.logits.get(0)?.get(*class as usize)?.to_scalar::<f32>()?;
-    let bias = network.parameter("fc.bias")?.get(*class as usize)?.to_scalar::<f32>()?;
+    let logit = trace.logits.get(0)?.get(asked as usize)?.to_scalar::<f32>()?;
+    let bias = network.parameter("fc.bias")?.get(asked as usize)?.to_scalar::<f32>()?;
     let mean = signed.mean_all()?.to_scalar::<f32>()?;
     Ok(Figure::new("From an activation to a picture")
         .caption(format!(
-            "{}, layer4, {}, class {name}. The class activation map (5.1) is signed; its mean {mean:.2} and the bias \
+            "{}, layer4, {}, class {}, probability {}. The class activation map (5.1) is signed; its mean {mean:.2} and the bias \
              {bias:.2} add up to the logit {logit:.2}. Grad-CAM (5.3) is its positive part divided by the number of places; \
              then upsample and overlay (5.4).",
             material.network_name(),
-            view.name
+            view.name,
+            guess.short_name(),
+            guess.percent(),
         ))
         .panel(view.image()?)
         .panel(Heatmap::new(&signed)?.title("class activation map").scale(Scale::Symmetric))

@@ -1,11 +1,11 @@
 //! An image and what is asked about it.
 
 use anyhow::Result;
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use draw::{Colormap, ImagePanel};
 use lesson05::{overlay, upsample};
 use scenes::{Rendered, Sampler, Scene};
-use studio::Material;
+use studio::{Guess, Material, Sample};
 
 /// How much of the colours shows over an image.
 pub const OPACITY: f64 = 0.55;
@@ -13,40 +13,43 @@ pub const OPACITY: f64 = 0.55;
 /// Seed of the scenes with two figures.
 pub const PAIRS: u64 = 9;
 
-/// An image and two classes to ask about.
+/// An image and what to ask about it: two classes or more.
 pub struct View {
     pub pixels: Tensor,
     pub name: String,
-    pub classes: [(u32, String); 2],
+    pub questions: Vec<Guess>,
 }
 
 impl View {
-    /// Scene `index` with two figures; or the learner's image with the two most probable classes.
+    /// Scene `index` with two figures, of which each is asked for; or the learner's image with the classes of `--class` and the
+    /// most probable ones.
     pub fn new(material: &Material, index: u64) -> Result<Self> {
         if material.needs_scenes("two figures").is_ok() {
-            let rendered = Scene::sample(&Sampler::two_figures(), PAIRS, index)?.render();
-            let class = |figure: usize| {
-                let shape = rendered.scene.figures[figure].shape;
-                (shape.index() as u32, shape.to_string())
-            };
+            let sample = Sample::scene(&Sampler::two_figures(), PAIRS, index)?;
+            let drawn = sample.rendered.iter().flat_map(|rendered| &rendered.scene.figures);
+            let drawn: Vec<usize> = drawn.map(|figure| figure.shape.index()).collect();
+            let all = material.guesses(&sample)?;
             return Ok(Self {
-                pixels: rendered.image.to_tensor(&Device::Cpu)?,
+                questions: match material.wanted() {
+                    [] => drawn.into_iter().map(|class| all[class].clone()).collect(),
+                    _ => material.questions(&sample, 2)?,
+                },
+                pixels: sample.pixels,
                 name: format!("scene {index} with two figures"),
-                classes: [class(0), class(1)],
             });
         }
         let sample = material.image(index)?;
-        let answer = material.answer(&sample)?;
-        let class = |rank: usize| {
-            let guess = &answer[rank.min(answer.len() - 1)];
-            let name = guess.name.split(',').next().unwrap_or(&guess.name);
-            (guess.class as u32, name.to_string())
-        };
         Ok(Self {
-            classes: [class(0), class(1)],
+            questions: material.questions(&sample, 2)?,
             pixels: sample.pixels,
             name: sample.name,
         })
+    }
+
+    /// The question of a picture that asks one: the first class of `--class`, or else the one at this place.
+    pub fn question(&self, material: &Material, place: usize) -> &Guess {
+        let place = if material.wanted().is_empty() { place } else { 0 };
+        &self.questions[place.min(self.questions.len() - 1)]
     }
 
     pub fn input(&self) -> Result<Tensor> {
@@ -57,10 +60,26 @@ impl View {
         Ok(ImagePanel::new(&self.pixels)?.title("input"))
     }
 
+    /// The map of one class over the image, with its own colour bar, and how probable the network finds it: a map of what is not
+    /// there looks like evidence, too.
+    pub fn answer(&self, map: &Tensor, title: impl Into<String>, guess: &Guess) -> Result<ImagePanel> {
+        Ok(self.under(map, title)?.note(probability(guess)))
+    }
+
     /// The map over the image, with its own colour bar.
     pub fn under(&self, map: &Tensor, title: impl Into<String>) -> Result<ImagePanel> {
         over(&self.pixels, map, title)
     }
+}
+
+/// `probability 0.02 %`
+pub fn probability(guess: &Guess) -> String {
+    format!("probability {}", guess.percent())
+}
+
+/// The class as a network's functions take it.
+pub fn class(guess: &Guess) -> [u32; 1] {
+    [guess.class as u32]
 }
 
 /// `map`, `[height, width]`, over `pixels`; the bar begins at 0.

@@ -20,13 +20,20 @@
 
 mod answer;
 mod bars;
+mod choice;
+mod folder;
+mod images;
 mod material;
+mod near;
+mod networks;
 pub mod optimum;
 mod program;
 
 pub use answer::{Guess, softmax};
 pub use bars::progress;
-pub use material::{Batch, Choice, Data, Material, Sample, say_if_animated};
+pub use choice::{Choice, Data};
+pub use images::{Batch, Preparation, Sample};
+pub use material::Material;
 pub use program::main;
 
 use std::fmt;

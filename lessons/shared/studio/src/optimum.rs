@@ -57,9 +57,10 @@ impl Recipe {
         let mut random = ChaCha8Rng::seed_from_u64(3);
         let mut image = start.detach();
         for step in 0..self.steps {
-            let (down, right) = match self.careful {
-                true => (random.random_range(-SHIFT..=SHIFT), random.random_range(-SHIFT..=SHIFT)),
-                false => (0, 0),
+            let (down, right) = if self.careful {
+                (random.random_range(-SHIFT..=SHIFT), random.random_range(-SHIFT..=SHIFT))
+            } else {
+                (0, 0)
             };
             let shown = Var::from_tensor(&image.roll(down, 2)?.roll(right, 3)?)?;
             let value = objective(shown.as_tensor())?.sum_all()?;

@@ -39,9 +39,15 @@ struct Arguments {
     /// state dict
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// Where the images come from
-    #[arg(long, value_enum, default_value_t)]
-    data: Data,
+    /// Where the images come from [default: scenes for a network of the course, none for another one]
+    #[arg(long, value_enum)]
+    data: Option<Data>,
+    /// Your own images (JPEG, PNG or WebP) in the pictures of many; where each lies in a folder of its class, these are its labels
+    #[arg(long, value_name = "FOLDER", conflicts_with = "data")]
+    images: Option<PathBuf>,
+    /// Ask about this class of the network, by its name or its number, instead of the most probable one; can be repeated
+    #[arg(long = "class", value_name = "NAME_OR_NUMBER")]
+    classes: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -78,8 +84,10 @@ fn draw(package: &str, pictures: &[Picture], arguments: Arguments) -> anyhow::Re
     let chosen = chosen(pictures, &arguments.pictures)?;
     let choice = Choice {
         data: arguments.data,
+        images: arguments.images,
         weights: arguments.weights,
         image: arguments.image,
+        classes: arguments.classes,
     };
     let material = open(&choice)?;
     let folder = match arguments.out {
@@ -98,14 +106,14 @@ fn draw(package: &str, pictures: &[Picture], arguments: Arguments) -> anyhow::Re
         };
         let name = picture.name;
         match outcome {
-            Outcome::Drawn { path, has_svg } => {
+            Fate::Drawn { path, has_svg } => {
                 let beside = if has_svg { " and .svg" } else { "" };
                 println!("{}{beside}  ({})", path.display(), words(begin.elapsed()));
                 material.take_remarks().iter().for_each(|remark| println!("  {remark}"));
             }
-            Outcome::LeftOut(why) => println!("{name}.png left out: {why}"),
-            Outcome::Waits(exercise) => println!("{name}.png waits for {}", named(&exercise)),
-            Outcome::Failed(problem) => {
+            Fate::LeftOut(why) => println!("{name}.png left out: {why}"),
+            Fate::Waits(exercise) => println!("{name}.png waits for {}", named(&exercise)),
+            Fate::Failed(problem) => {
                 exit = ExitCode::FAILURE;
                 println!("{name}.png could not be drawn: {problem}");
             }
@@ -115,7 +123,7 @@ fn draw(package: &str, pictures: &[Picture], arguments: Arguments) -> anyhow::Re
 }
 
 /// What became of a picture.
-enum Outcome {
+enum Fate {
     Drawn {
         path: PathBuf,
         /// Charts and diagrams are drawn as SVG as well.
@@ -129,7 +137,7 @@ enum Outcome {
 }
 
 /// Draws one picture into the folder.
-fn one(picture: &Picture, material: &Material, folder: &Path, paper: Paper) -> Outcome {
+fn one(picture: &Picture, material: &Material, folder: &Path, paper: Paper) -> Fate {
     material.take_remarks();
     let (theme, extension) = match paper {
         Paper::Light => (Theme::Light, "png"),
@@ -146,20 +154,20 @@ fn one(picture: &Picture, material: &Material, folder: &Path, paper: Paper) -> O
     };
     let drawn = catch_unwind(AssertUnwindSafe(draw));
     match drawn {
-        Ok(Ok(has_svg)) => Outcome::Drawn { path, has_svg },
+        Ok(Ok(has_svg)) => Fate::Drawn { path, has_svg },
         Ok(Err(error)) => match error.downcast_ref::<LeftOut>() {
-            Some(LeftOut(why)) => Outcome::LeftOut(why.clone()),
+            Some(LeftOut(why)) => Fate::LeftOut(why.clone()),
             None => match first_line(&format!("{error:#}")) {
                 // A ResNet of CIFAR-10's own kind; the course's pictures are of networks with four layers.
                 text if text.contains("there is no site \"layer4") && material.network().config().blocks[3] == 0 => {
-                    Outcome::LeftOut(format!("{} has no layer4", material.network_name()))
+                    Fate::LeftOut(format!("{} has no layer4", material.network_name()))
                 }
-                text => Outcome::Failed(text.to_string()),
+                text => Fate::Failed(text.to_string()),
             },
         },
         Err(panic) => match panics::todo(panics::message(&*panic)) {
-            Some(Todo::Stub { exercise, .. }) => Outcome::Waits(exercise.to_string()),
-            _ => Outcome::Failed(format!("panicked, {}", first_line(panics::message(&*panic)))),
+            Some(Todo::Stub { exercise, .. }) => Fate::Waits(exercise.to_string()),
+            _ => Fate::Failed(format!("panicked, {}", first_line(panics::message(&*panic)))),
         },
     }
 }
@@ -227,8 +235,17 @@ fn matches(pattern: &str, name: &str) -> bool {
 /// The material; where it is not the course's own, what the network answers is printed.
 fn open(choice: &Choice) -> anyhow::Result<Material> {
     let material = Material::open(choice, &choice.cache()?)?;
-    if choice.weights.is_some() || choice.image.is_some() || choice.data != Data::Scenes {
-        print!("{}", material.answer_text(&material.image(SHOWN_IMAGE)?)?);
+    if choice.is_own() {
+        return Ok(material);
+    }
+    match material.image(SHOWN_IMAGE) {
+        Ok(sample) => print!("{}", material.answer_text(&sample)?),
+        Err(error) if error.is::<LeftOut>() => println!(
+            "{}: what images it knows is not said, so scenes are not shown to it. `--image FILE` shows it a photo, `--images \
+             FOLDER` many, `--data scenes` scenes all the same.",
+            material.network_name()
+        ),
+        Err(error) => return Err(error),
     }
     Ok(material)
 }
@@ -290,17 +307,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let material = Material::new(None, None).unwrap();
         let run = |picture: &Picture, paper| one(picture, &material, folder.path(), paper);
-        assert!(matches!(
-            run(&ALL[0], Paper::Light),
-            Outcome::Drawn { has_svg: true, .. }
-        ));
-        assert!(matches!(
-            run(&ALL[1], Paper::Dark),
-            Outcome::Drawn { has_svg: false, .. }
-        ));
+        assert!(matches!(run(&ALL[0], Paper::Light), Fate::Drawn { has_svg: true, .. }));
+        assert!(matches!(run(&ALL[1], Paper::Dark), Fate::Drawn { has_svg: false, .. }));
         assert_eq!(material.take_remarks(), ["made of pixels; waves need 3.4 and 3.6"]);
-        assert!(matches!(run(&ALL[2], Paper::Light), Outcome::Waits(exercise) if exercise == "1.8"));
-        assert!(matches!(run(&ALL[3], Paper::Light), Outcome::Failed(why) if why == "a shape does not fit"));
+        assert!(matches!(run(&ALL[2], Paper::Light), Fate::Waits(exercise) if exercise == "1.8"));
+        assert!(matches!(run(&ALL[3], Paper::Light), Fate::Failed(why) if why == "a shape does not fit"));
         let mut files: Vec<_> = folder
             .path()
             .read_dir()
