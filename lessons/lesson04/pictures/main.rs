@@ -12,13 +12,14 @@ mod null;
 mod probes;
 mod question;
 mod selectivity;
+mod tuning;
 mod unit;
 mod units;
 
 use studio::Picture;
 
 /// The pictures in the order of the lesson, and what each shows.
-const ALL: [Picture; 9] = [
+const ALL: [Picture; 10] = [
     Picture::new(
         "question",
         "what a linear probe can tell from each layer",
@@ -39,6 +40,11 @@ const ALL: [Picture; 9] = [
     Picture::new("units", "how many units stand for which concept", units::draw),
     Picture::new("unit", "the scenes that drive a few units most", unit::draw),
     Picture::new("null", "what chance and other axes give", null::draw),
+    Picture::new(
+        "tuning",
+        "what a unit answers to each shape, colour and texture of the same scenes",
+        tuning::draw,
+    ),
     Picture::new(
         "ablation",
         "units and directions taken away: what can be read and is not used",

@@ -13,6 +13,7 @@
 //! | 4.7 the probe curve over depth | `curve.rs` | |
 //! | 4.8 dissection of single units | `dissection.rs` | yes |
 //! | 4.9 ablation | `ablation.rs` | yes |
+//! | 4.10 tuning curves | `tuning.rs` | |
 #![warn(missing_docs)]
 #![allow(unused_imports, unused_variables, reason = "a stub does not use its arguments yet")]
 
@@ -25,6 +26,7 @@ mod probe;
 mod score;
 mod split;
 mod standardize;
+mod tuning;
 
 pub use ablation::{Effect, effect, without_direction, without_units};
 pub use control::{Selectivity, control_labels, selectivity};
@@ -35,6 +37,7 @@ pub use probe::{Probe, fit_probe, one_hot};
 pub use score::{PENALTY, Score, interval, majority, score};
 pub use split::split;
 pub use standardize::Standardizer;
+pub use tuning::{Factor, TuningCurve, counterfactuals, responses, shuffled_indices, tuning_curve, tuning_index};
 
 /// A filter before `--`, as in `cargo test -p lesson04 ex4_1`, makes cargo run the tests of this file too. There are none,
 /// and this keeps cargo from saying that none of them passed.

@@ -51,6 +51,7 @@ pub fn main() -> std::process::ExitCode {
                     },
                 },
             ),
+            exercise("4.10", check::tuning, graders::ex4_10!(lesson04)),
         ],
     )
 }

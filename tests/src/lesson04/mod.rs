@@ -9,6 +9,7 @@ mod probe;
 mod score;
 mod split;
 mod standardize;
+mod tuning;
 
 pub use ablation::{Ablation, ablation};
 pub use control::{Control, control};
@@ -19,6 +20,7 @@ pub use probe::{Fitted, Probing, probe};
 pub use score::{Scored, Scoring, exam as score};
 pub use split::{Split, exam as split};
 pub use standardize::{Standardize, standardize};
+pub use tuning::{Tuning, tuning};
 
 use crate::AnyExam;
 
@@ -34,5 +36,6 @@ pub fn catalogue(seed: u64) -> Vec<Box<dyn AnyExam>> {
         Box::new(depth_curve(seed)),
         Box::new(dissection(seed)),
         Box::new(ablation(seed)),
+        Box::new(tuning(seed)),
     ]
 }
