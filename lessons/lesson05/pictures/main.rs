@@ -8,6 +8,7 @@ mod case;
 mod case_effect;
 mod case_maps;
 mod importance;
+mod instruments;
 mod layers;
 mod localization;
 mod methods;
@@ -64,5 +65,5 @@ const ALL: [Picture; 11] = [
 
 /// Draws every picture it can.
 pub fn main() -> std::process::ExitCode {
-    studio::main(env!("CARGO_PKG_NAME"), &ALL)
+    studio::main_with(env!("CARGO_PKG_NAME"), &ALL, &instruments::ALL)
 }

@@ -23,6 +23,7 @@ mod bars;
 mod choice;
 mod folder;
 mod images;
+pub mod instruments;
 mod material;
 mod near;
 mod networks;
@@ -33,8 +34,9 @@ pub use answer::{Guess, softmax};
 pub use bars::progress;
 pub use choice::{Choice, Data};
 pub use images::{Batch, Preparation, Sample};
+pub use instruments::Instrument;
 pub use material::Material;
-pub use program::main;
+pub use program::{main, main_with};
 
 use std::fmt;
 

@@ -10,7 +10,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use course::panics::{self, Todo, first_line};
 use draw::Theme;
 
-use crate::{Choice, Data, LeftOut, Material, Picture, bars};
+use crate::{Choice, Data, Instrument, LeftOut, Material, Picture, bars, instruments};
 
 /// The image whose classes are printed where there is no photo.
 const SHOWN_IMAGE: u64 = 7;
@@ -48,6 +48,9 @@ struct Arguments {
     /// Ask about this class of the network, by its name or its number, instead of the most probable one; can be repeated
     #[arg(long = "class", value_name = "NAME_OR_NUMBER")]
     classes: Vec<String>,
+    /// Answer the page's bench with the functions of this package instead of drawing
+    #[arg(long, hide = true)]
+    instruments: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -62,6 +65,11 @@ enum Paper {
 /// A picture whose exercise is not done yet is named and left out. The exit status is a failure if one could not be
 /// drawn for another reason.
 pub fn main(package: &'static str, pictures: &[Picture]) -> ExitCode {
+    main_with(package, pictures, &[])
+}
+
+/// [`main`] of a package whose functions the page's bench can use.
+pub fn main_with(package: &'static str, pictures: &[Picture], instruments: &[Instrument]) -> ExitCode {
     let command = Arguments::command().name(package);
     let arguments = Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     if arguments.list {
@@ -70,6 +78,15 @@ pub fn main(package: &'static str, pictures: &[Picture]) -> ExitCode {
             println!("{name:width$}  {shows}");
         }
         return ExitCode::SUCCESS;
+    }
+    if arguments.instruments {
+        set_hook(Box::new(|_| {}));
+        let served = instruments::serve(instruments, std::io::stdin().lock(), std::io::stdout());
+        return if served.is_ok() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        };
     }
     match draw(package, pictures, arguments) {
         Ok(exit) => exit,
