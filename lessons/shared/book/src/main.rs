@@ -1,5 +1,6 @@
 //! The course as a page: `cargo run -p book` serves it, `cargo run -p book -- build` writes it.
 
+mod atlases;
 mod card;
 mod formula;
 mod html;
@@ -54,7 +55,9 @@ fn run(arguments: Arguments) -> Result<()> {
     match arguments.command {
         Some(Command::Build { out }) => {
             let out = std::path::absolute(out)?;
-            site::Site { root, out: out.clone() }.build()?;
+            let site = site::Site { root, out: out.clone() };
+            site.build()?;
+            atlases::copy(&site.root, &out)?;
             println!("{}", out.join("index.html").display());
             Ok(())
         }

@@ -25,6 +25,8 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("03 Feature visualization", "lessons/lesson03/README.md"),
     ("04 Probing and dissection", "lessons/lesson04/README.md"),
     ("05 Class activation maps", "lessons/lesson05/README.md"),
+    ("Tools", ""),
+    ("The microscope", MICROSCOPE),
     ("Notebook", ""),
     ("Learnings", "lessons/LEARNINGS.md"),
 ];
@@ -32,8 +34,13 @@ const CHAPTERS: &[(&str, &str)] = &[
 /// The answer to the last exercise stands apart: no search finds it and no page but its warning leads to it.
 const CASE: &str = "solutions/lesson05/CASE.md";
 
+/// The bench, and what cards show.
+const MICROSCOPE: &str = "lessons/shared/microscope/README.md";
+
 const CSS: &str = include_str!("../assets/book.css");
 const JS: &str = include_str!("../assets/book.js");
+const BENCH_CSS: &str = include_str!("../assets/bench.css");
+const BENCH_JS: &str = include_str!("../assets/bench.js");
 const FONT: &[u8] = include_bytes!("../assets/stix-two-math.woff2");
 const FONT_LICENCE: &str = include_str!("../assets/stix-two-math.OFL.txt");
 
@@ -101,7 +108,11 @@ impl Site {
                 };
                 let page = text.prepare().with_context(|| format!("in {}", path.display()))?;
                 wanted.extend(page.files);
-                around(path, &page.markdown)
+                let below = match path == Path::new(MICROSCOPE) {
+                    true => crate::atlases::links(&self.root),
+                    false => String::new(),
+                };
+                around(path, &page.markdown) + &below
             };
             write(&src.join(path), markdown.as_bytes())?;
         }
@@ -118,10 +129,12 @@ impl Site {
         )?;
         write(&work.join("assets/book.css"), CSS.as_bytes())?;
         write(&work.join("assets/book.js"), JS.as_bytes())?;
+        write(&work.join("assets/bench.css"), BENCH_CSS.as_bytes())?;
+        write(&work.join("assets/bench.js"), BENCH_JS.as_bytes())?;
         let config: Config = format!(
             "[book]\ntitle = {title:?}\nlanguage = \"en\"\n[build]\nbuild-dir = {pages:?}\ncreate-missing = false\n\
-             [output.html]\nno-section-label = true\nadditional-css = [\"assets/book.css\"]\n\
-             additional-js = [\"assets/book.js\"]\nsmart-punctuation = false\n[output.html.search]\nenable = true\n\
+             [output.html]\nno-section-label = true\nadditional-css = [\"assets/book.css\", \"assets/bench.css\"]\n\
+             additional-js = [\"assets/book.js\", \"assets/bench.js\"]\nsmart-punctuation = false\n[output.html.search]\nenable = true\n\
              [output.html.playground]\nrunnable = false\ncopyable = true\n"
         )
         .parse()?;

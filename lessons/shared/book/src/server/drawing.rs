@@ -89,15 +89,18 @@ impl Drawing {
     }
 }
 
+/// Gives a program a process group of its own, so that all it starts can be ended with it.
 #[cfg(unix)]
-fn in_its_own_group(command: &mut Command) {
+pub fn in_its_own_group(command: &mut Command) {
     std::os::unix::process::CommandExt::process_group(command, 0);
 }
 
+/// Nothing to do here.
 #[cfg(not(unix))]
-fn in_its_own_group(_: &mut Command) {}
+pub fn in_its_own_group(_: &mut Command) {}
 
-fn end(child: &mut Child) {
+/// Ends a program and what it has started.
+pub fn end(child: &mut Child) {
     #[cfg(unix)]
     {
         let group = format!("-{}", child.id());

@@ -52,7 +52,7 @@ async fn not_found(app: &App) -> Response {
 }
 
 /// The file of a request's path below `folder`; `None` for whatever does not lie there, links included.
-fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
+pub fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
     let decoded = percent_encoding::percent_decode_str(path).decode_utf8().ok()?;
     let relative = PathBuf::from(decoded.trim_start_matches('/'));
     let is_plain = relative.components().all(|part| matches!(part, Component::Normal(_)));

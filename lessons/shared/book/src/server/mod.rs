@@ -4,6 +4,7 @@
 //! whatever shows or changes something of the learner's asks for the secret in the address that was printed.
 
 mod api;
+mod bench;
 mod course_state;
 mod drawing;
 mod files;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
@@ -30,6 +32,14 @@ pub struct App {
     secret: String,
     port: u16,
     state: Arc<CourseState>,
+    microscopes: bench::Microscopes,
+}
+
+impl App {
+    /// The repository.
+    fn root(&self) -> &std::path::Path {
+        self.state.checkout().root()
+    }
 }
 
 /// The port that is tried first.
@@ -66,6 +76,7 @@ pub fn serve(options: Options) -> Result<()> {
             secret,
             port,
             state,
+            microscopes: bench::Microscopes::default(),
         });
         let address = format!("http://127.0.0.1:{port}/?key={}", app.secret);
         say(&format!("The course: {address}"));
@@ -88,6 +99,7 @@ fn say(line: &str) {
 async fn ended(app: Arc<App>) {
     let _ = tokio::signal::ctrl_c().await;
     app.state.stop();
+    app.microscopes.stop();
 }
 
 async fn listen(wanted: Option<u16>) -> Result<TcpListener> {
@@ -118,6 +130,13 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/cancel", post(api::cancel))
         .route("/api/picture/{lesson}/{name}", get(api::picture))
         .route("/api/learnings", get(api::read_learnings).put(api::write_learnings))
+        .route("/api/bench", get(bench::choices))
+        .route("/api/bench/scene/{index}", get(bench::scene))
+        .route("/api/bench/look", post(bench::look))
+        .route("/api/bench/map/{instrument}", post(bench::map))
+        .route("/api/bench/card", post(bench::card))
+        .route("/microscope/{network}/{file}", get(bench::page))
+        .layer(DefaultBodyLimit::max(bench::LARGEST_REQUEST))
         .layer(from_fn_with_state(Arc::clone(&app), guard::knows_the_secret));
     Router::new()
         .merge(api)
