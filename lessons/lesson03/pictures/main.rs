@@ -10,8 +10,10 @@ mod diverse;
 mod dream;
 mod examples;
 mod filters;
+mod fooled;
 mod images;
 mod layers;
+mod legible;
 mod making;
 mod optima;
 mod push;
@@ -22,7 +24,7 @@ mod unit;
 use studio::Picture;
 
 /// The pictures in the order of the lesson, and what each shows.
-const ALL: [Picture; 11] = [
+const ALL: [Picture; 13] = [
     Picture::new("optima", "what channels of each layer want", optima::draw),
     Picture::new(
         "filters",
@@ -40,11 +42,21 @@ const ALL: [Picture; 11] = [
         "what two networks would call by each class's name",
         classes::draw,
     ),
+    Picture::new(
+        "legible",
+        "how many optima the other network names rightly",
+        legible::draw,
+    ),
     Picture::new("layers", "one unit of each layer, in both networks", layers::draw),
     Picture::new(
         "push",
         "scenes pushed towards another class, in both networks",
         push::draw,
+    ),
+    Picture::new(
+        "fooled",
+        "how far images have to go until the answer turns",
+        fooled::draw,
     ),
     Picture::new("dream", "one picture, amplified by three layers", dream::draw),
     Picture::new(

@@ -1,6 +1,6 @@
 //! Grades lesson 03: `cargo test -p lesson03`, or one exercise: `cargo test -p lesson03 -- ex3_2`.
 
-use graders::{exercise, lesson03 as check};
+use graders::{ex3_9, exercise, lesson03 as check};
 
 fn target(target: check::Target) -> lesson03::Target {
     match target {
@@ -106,6 +106,7 @@ pub fn main() -> std::process::ExitCode {
                     top_examples: lesson03::top_examples,
                 },
             ),
+            exercise("3.9", check::fooling, ex3_9!(lesson03)),
         ],
     )
 }

@@ -12,12 +12,14 @@
 //! | 3.6 waves and decorrelated colours | `fourier.rs` | |
 //! | 3.7 DeepDream | `dream.rs` | |
 //! | 3.8 several optima, and real examples beside them | `facets.rs` | yes |
+//! | 3.9 fooling a network, and how little it takes | `fool.rs` | |
 
 #![warn(missing_docs)]
 
 mod ascent;
 mod dream;
 mod facets;
+mod fool;
 mod fourier;
 mod maximize;
 mod objective;
@@ -27,6 +29,7 @@ mod transform;
 pub use ascent::{Function, ascent_step, direction, into_ball, value_and_gradient};
 pub use dream::{Dream, dream, octave_sizes, resize};
 pub use facets::{similarity, top_examples};
+pub use fool::{Goal, HALVINGS, fool, is_class, margin, smallest_change};
 pub use fourier::{from_spectrum, mix_colours, paint};
 pub use maximize::{Optimizer, Problem, Settings, maximize};
 pub use objective::{Target, objective, score};

@@ -3,6 +3,7 @@
 mod ascent;
 mod dream;
 mod facets;
+mod fool;
 mod fourier;
 mod maximize;
 mod objective;
@@ -12,6 +13,7 @@ mod transform;
 pub use ascent::{Ascent, ascent};
 pub use dream::{Dream, Dreaming, Dreams, OctaveSizes, exam as dream};
 pub use facets::{Facets, facets};
+pub use fool::{Fool, Fooling, Goal, Margin, SmallestChange, fooling};
 pub use fourier::{Fourier, fourier};
 pub use maximize::{Maximize, Optimizer, Problem, Settings, exam as maximize};
 pub use objective::{Objectives, Target, objectives};
@@ -32,6 +34,7 @@ pub fn catalogue(seed: u64) -> Vec<Box<dyn AnyExam>> {
         Box::new(fourier(seed)),
         Box::new(dream(seed)),
         Box::new(facets(seed)),
+        Box::new(fooling(seed)),
     ]
 }
 
