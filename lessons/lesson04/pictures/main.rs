@@ -4,6 +4,7 @@
 
 mod ablation;
 mod averaging;
+mod circuit;
 mod depth;
 mod dissected;
 mod images;
@@ -19,7 +20,7 @@ mod units;
 use studio::Picture;
 
 /// The pictures in the order of the lesson, and what each shows.
-const ALL: [Picture; 10] = [
+const ALL: [Picture; 11] = [
     Picture::new(
         "question",
         "what a linear probe can tell from each layer",
@@ -49,6 +50,11 @@ const ALL: [Picture; 10] = [
         "ablation",
         "units and directions taken away: what can be read and is not used",
         ablation::draw,
+    ),
+    Picture::new(
+        "circuit",
+        "what the units of a block say to one unit, by their weights and when they are silenced",
+        circuit::draw,
     ),
 ];
 

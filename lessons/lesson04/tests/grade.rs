@@ -52,6 +52,7 @@ pub fn main() -> std::process::ExitCode {
                 },
             ),
             exercise("4.10", check::tuning, graders::ex4_10!(lesson04)),
+            exercise("4.12", check::circuit, graders::ex4_12!(lesson04)),
         ],
     )
 }

@@ -14,10 +14,12 @@
 //! | 4.8 dissection of single units | `dissection.rs` | yes |
 //! | 4.9 ablation | `ablation.rs` | yes |
 //! | 4.10 tuning curves | `tuning.rs` | |
+//! | 4.12 the weights between two units | `circuit.rs` | |
 
 #![warn(missing_docs)]
 
 mod ablation;
+mod circuit;
 mod control;
 mod curve;
 mod dissection;
@@ -29,6 +31,7 @@ mod standardize;
 mod tuning;
 
 pub use ablation::{Effect, effect, without_direction, without_units};
+pub use circuit::{connection, measured_change, predicted_change, share_let_through, shortcut};
 pub use control::{Selectivity, control_labels, selectivity};
 pub use curve::{Task, depth_curve};
 pub use dissection::{Dissection, Thresholds, best_concepts, random_rotation, rotated, shuffled};

@@ -1,6 +1,7 @@
 //! The checks of lesson 04: probing and dissection.
 
 mod ablation;
+mod circuit;
 mod control;
 mod curve;
 mod dissection;
@@ -12,6 +13,7 @@ mod standardize;
 mod tuning;
 
 pub use ablation::{Ablation, ablation};
+pub use circuit::{Circuit, circuit};
 pub use control::{Control, control};
 pub use curve::{DepthCurve, depth_curve};
 pub use dissection::{Dissect, dissection};
@@ -37,5 +39,6 @@ pub fn catalogue(seed: u64) -> Vec<Box<dyn AnyExam>> {
         Box::new(dissection(seed)),
         Box::new(ablation(seed)),
         Box::new(tuning(seed)),
+        Box::new(circuit(seed)),
     ]
 }

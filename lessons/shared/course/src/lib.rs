@@ -206,8 +206,16 @@ impl Lesson {
         let fail = |what: String| CatalogueError(format!("lessons/{package}/exercises.toml: {what}"));
         let file: File = toml::from_str(toml).map_err(|e| fail(e.to_string()))?;
         let mut earlier = HashSet::new();
-        for (i, exercise) in file.exercises.iter().enumerate() {
-            let id = format!("{number}.{}", i + 1);
+        let mut next = 1;
+        for exercise in &file.exercises {
+            // Ids are stable and rise; a number may be left out, for an exercise that is not there.
+            let own = exercise.id.strip_prefix(&format!("{number}."));
+            let place = own
+                .and_then(|own| own.parse().ok())
+                .filter(|&place| place >= next)
+                .unwrap_or(next);
+            let id = format!("{number}.{place}");
+            next = place + 1;
             exercise
                 .check(&id, &earlier)
                 .map_err(|what| fail(format!("exercise {id}: {what}")))?;
@@ -342,8 +350,8 @@ mod tests {
     #[test]
     fn an_error_names_lesson_exercise_and_what_was_expected() {
         assert_eq!(
-            error("\"1.1\"", "\"1.2\""),
-            "lessons/lesson01/exercises.toml: exercise 1.1: expected id \"1.1\" in this place, got \"1.2\""
+            error("\"1.1\"", "\"2.1\""),
+            "lessons/lesson01/exercises.toml: exercise 1.1: expected id \"1.1\" in this place, got \"2.1\""
         );
         assert!(error("ex1_1_double", "double").contains("a test that begins with ex1_1_, got double"));
         assert!(error("src/toys.rs", "toys.rs").contains("a file like src/shapes.rs, got toys.rs"));

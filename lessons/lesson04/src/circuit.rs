@@ -1,0 +1,82 @@
+//! Exercise 4.12: the weights between two units.
+
+use candle_core::{Result, Tensor, bail};
+use resnet::{ResNet, Window, ops};
+
+/// ## 4.12 What does one unit say to the next?
+///
+/// Between two units stand a kernel and a batch norm. In a trained network the batch norm multiplies each channel by one
+/// number and adds another, so both together are again a kernel:
+///
+/// ```math
+/// connection_ij = γ_to / √(σ²_to + 10⁻⁵) · W[to, from, i, j]
+/// ```
+/// - `convolution`: such as `layer4.1.conv2`, and `norm`: the batch norm behind it, `layer4.1.bn2`
+/// - `from`: the unit that the convolution reads, `to`: the one it writes
+/// - returns f32, `[kernel, kernel]`: the change of `to` per unit of `from`, place by place
+///
+/// `network.parameter("layer4.1.bn2.weight")?` is γ, `….running_var` σ², and `layer4.1.conv2.weight` W,
+/// `[to, from, kernel, kernel]`.
+///
+/// **Errors** if there is no such parameter or unit.
+/// **Trap** W alone may have the wrong sign and any size: γ can be negative, and σ differs from channel to channel.
+/// **Source** Cammarata et al. 2020, "Thread: Circuits"; Olah et al. 2020, "Zoom in", claim 2.
+/// **Accepted by** `cargo test -p lesson04 -- ex4_12`
+pub fn connection(network: &ResNet, convolution: &str, norm: &str, from: usize, to: usize) -> Result<Tensor> {
+    todo!("exercise 4.12: one kernel of the convolution, times the factor of the batch norm")
+}
+
+/// What the shortcut of a block carries from a unit of its input to a unit of its sum.
+///
+/// ```math
+/// 1 if from = to, otherwise 0            where the block adds its input as it is
+/// connection of the 1×1 convolution      where it is projected first: BLOCK.downsample.0 and BLOCK.downsample.1
+/// ```
+/// - `block`: such as `layer4.1`
+///
+/// **Errors** as [`connection`] does where there is a projection.
+/// **Trap** A unit of an identity shortcut reaches its namesake with weight 1, whatever the convolutions say. What the
+/// block's own kernels show is what is *added* to that.
+pub fn shortcut(network: &ResNet, block: &str, from: usize, to: usize) -> Result<f64> {
+    todo!("exercise 4.12: is there a parameter BLOCK.downsample.0.weight? If not, 1 or 0")
+}
+
+/// How the second unit changes if the first is set to 0, read from the weights.
+///
+/// ```math
+/// change = −(map ⋆ connection)
+/// ```
+/// where ⋆ is the convolution as the network does it, zeros around the map.
+///
+/// - `map`: of the first unit, `[batch, height, width]`
+/// - `connection`: `[kernel, kernel]`, of odd size; `stride`: of the convolution
+/// - returns `[batch, height / stride, width / stride]`, rounded up. Between these two it is exact: everything is linear
+///
+/// **Errors** if a rank does not fit.
+pub fn predicted_change(map: &Tensor, connection: &Tensor, stride: usize) -> Result<Tensor> {
+    todo!("exercise 4.12: minus the convolution of the map with the one kernel")
+}
+
+/// How the second unit does change if the first is set to 0: two runs of the network.
+///
+/// - `images`: normalized
+/// - `from`: site and unit that is set to 0 at every place, `to`: site and unit that is looked at
+/// - returns after − before, `[batch, height, width]` of the site of `to`
+///
+/// **Errors** if there is no such site or unit.
+pub fn measured_change(network: &ResNet, images: &Tensor, from: (&str, usize), to: (&str, usize)) -> Result<Tensor> {
+    todo!("exercise 4.12: check the sites, run twice by forward_visit, and subtract")
+}
+
+/// Which share of a predicted change comes through what lies behind, a ReLU for example?
+///
+/// ```math
+/// share = Σ |measured| / Σ |predicted|,    0 if nothing was predicted
+/// ```
+/// - `predicted`, `measured`: of one shape
+/// - returns at most 1 behind one ReLU: where it is closed before and after, nothing comes through, and nowhere more than all
+///
+/// **Errors** if the shapes differ.
+pub fn share_let_through(predicted: &Tensor, measured: &Tensor) -> Result<f64> {
+    todo!("exercise 4.12: two sums of magnitudes, and 0 where nothing was predicted")
+}

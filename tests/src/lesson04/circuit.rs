@@ -1,0 +1,564 @@
+use candle_core::{Device, Result, Tensor, bail};
+use resnet::{Config, ResNet, Shortcut, Stem, parameters};
+
+use crate::inputs::{Random, askew, first_of, in_order, tensor};
+use crate::{Exam, Fault, Hazard::*, Tolerance, fault, keep};
+
+type Connection = dyn Fn(&ResNet, &str, &str, usize, usize) -> Result<Tensor> + Sync;
+type Measured = dyn Fn(&ResNet, &Tensor, (&str, usize), (&str, usize)) -> Result<Tensor> + Sync;
+
+/// The five functions of exercise 4.12.
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Circuit {
+    pub connection: &'static Connection,
+    pub shortcut: &'static (dyn Fn(&ResNet, &str, usize, usize) -> Result<f64> + Sync),
+    pub predicted: &'static (dyn Fn(&Tensor, &Tensor, usize) -> Result<Tensor> + Sync),
+    pub measured: &'static Measured,
+    pub share: &'static (dyn Fn(&Tensor, &Tensor) -> Result<f64> + Sync),
+}
+
+/// The attempt at 4.12 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex4_12 {
+    ($lesson:ident) => {
+        $crate::lesson04::Circuit {
+            connection: &|network, convolution, norm, from, to| {
+                $lesson::connection(network, convolution, norm, from, to)
+            },
+            shortcut: &|network, block, from, to| $lesson::shortcut(network, block, from, to),
+            predicted: &|map, connection, stride| $lesson::predicted_change(map, connection, stride),
+            measured: &|network, images, from, to| $lesson::measured_change(network, images, from, to),
+            share: &|predicted, measured| $lesson::share_let_through(predicted, measured),
+        }
+    };
+}
+
+/// A right answer, written independently of the solution, in parts that may be wrong.
+#[derive(Clone, Copy)]
+struct Parts {
+    factor: fn(gamma: f64, variance: f64) -> f64,
+    ends_swapped: bool,
+    shortcut: Way,
+    sign: f64,
+    strided: bool,
+    padded: bool,
+    turned: bool,
+    silence: Silence,
+    share: fn(through: f64, all: f64) -> f64,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Right,
+    AlwaysOne,
+    RawProjection,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Silence {
+    Unit,
+    AllOthers,
+    MinusBefore,
+}
+
+const RIGHT: Parts = Parts {
+    factor: |gamma, variance| gamma / (variance + 1e-5).sqrt(),
+    ends_swapped: false,
+    shortcut: Way::Right,
+    sign: -1.0,
+    strided: true,
+    padded: true,
+    turned: false,
+    silence: Silence::Unit,
+    share: |through, all| if all > 0.0 { through / all } else { 0.0 },
+};
+
+const FAULTS: &[Fault<Parts>] = &[
+    fault(
+        "the batch norm left out",
+        "You returned the kernel as it is stored. The batch norm behind it multiplies the channel by γ/√(σ² + ε): it may turn \
+         the sign and change the size.",
+        |parts| parts.factor = |_, _| 1.0,
+    ),
+    fault("γ left out", "You divided by the deviation and left γ out.", |parts| {
+        parts.factor = |_, variance| 1.0 / (variance + 1e-5).sqrt()
+    }),
+    fault(
+        "variance for deviation",
+        "You divided by the variance. The batch norm divides by its root.",
+        |parts| parts.factor = |gamma, variance| gamma / (variance + 1e-5),
+    ),
+    fault(
+        "no ε under the root",
+        "You left out the 10⁻⁵ under the root. It counts where a channel varies little.",
+        |parts| parts.factor = |gamma, variance| gamma / variance.sqrt(),
+    ),
+    fault(
+        "from and to swapped",
+        "The kernel of a convolution is [to, from, …]: the channel it writes comes first.",
+        |parts| parts.ends_swapped = true,
+    ),
+    fault(
+        "every shortcut carries 1",
+        "You returned 1 for every pair. An identity shortcut leads from a unit to its namesake only, and a projected one has \
+         weights.",
+        |parts| parts.shortcut = Way::AlwaysOne,
+    ),
+    fault(
+        "the projection without its batch norm",
+        "The projection's 1×1 convolution has a batch norm behind it, downsample.1: its factor is missing.",
+        |parts| parts.shortcut = Way::RawProjection,
+    ),
+    fault(
+        "what it says, not what is lost",
+        "You returned what the first unit contributes. If it is silenced, that is missing: the change has the other sign.",
+        |parts| parts.sign = 1.0,
+    ),
+    fault(
+        "stride ignored",
+        "Your change has the size of the map that is read. The convolution takes every stride-th place.",
+        |parts| parts.strided = false,
+    ),
+    fault(
+        "no padding",
+        "Your change is smaller than the map: the network pads with kernel / 2 zeros on each side.",
+        |parts| parts.padded = false,
+    ),
+    fault(
+        "the kernel turned",
+        "You turned the kernel by 180°, as mathematicians' convolution does. The network's does not.",
+        |parts| parts.turned = true,
+    ),
+    fault(
+        "all others silenced",
+        "You silenced every other unit and kept the one.",
+        |parts| parts.silence = Silence::AllOthers,
+    ),
+    fault(
+        "before minus after",
+        "You subtracted the other way round. A change is after − before.",
+        |parts| parts.silence = Silence::MinusBefore,
+    ),
+    fault(
+        "nothing over nothing",
+        "Where nothing was predicted you divide 0 by 0. The share is 0 then.",
+        |parts| parts.share = |through, all| through / all,
+    ),
+    fault(
+        "what is held back",
+        "You returned the share that is held back: 1 minus what comes through.",
+        |parts| parts.share = |through, all| if all > 0.0 { 1.0 - through / all } else { 0.0 },
+    ),
+];
+
+fn number(network: &ResNet, name: &str, place: usize) -> Result<f64> {
+    let values = network.parameter(name)?.to_vec1::<f32>()?;
+    match values.get(place) {
+        Some(&value) => Ok(f64::from(value)),
+        None => bail!("{place} of {name}"),
+    }
+}
+
+fn connection(n: &ResNet, conv: &str, norm: &str, from: usize, to: usize, parts: Parts) -> Result<Tensor> {
+    let gamma = number(n, &format!("{norm}.weight"), to)?;
+    let variance = number(n, &format!("{norm}.running_var"), to)?;
+    let kernels = n.parameter(&format!("{conv}.weight"))?;
+    let (outputs, inputs, height, width) = kernels.dims4()?;
+    let (row, column) = if parts.ends_swapped { (from, to) } else { (to, from) };
+    if row >= outputs || column >= inputs {
+        bail!("{row}, {column}")
+    }
+    let values = kernels.flatten_all()?.to_vec1::<f32>()?;
+    let start = (row * inputs + column) * height * width;
+    let factor = (parts.factor)(gamma, variance);
+    let values = values[start..start + height * width]
+        .iter()
+        .map(|&w| (f64::from(w) * factor) as f32);
+    Tensor::from_vec(values.collect::<Vec<_>>(), (height, width), &Device::Cpu)
+}
+
+fn shortcut(n: &ResNet, block: &str, from: usize, to: usize, parts: Parts) -> Result<f64> {
+    if parts.shortcut == Way::AlwaysOne {
+        return Ok(1.0);
+    }
+    let [conv, norm] = [format!("{block}.downsample.0"), format!("{block}.downsample.1")];
+    if !n.parameters().keys().any(|name| name.starts_with(&conv)) {
+        return Ok(f64::from(u8::from(from == to)));
+    }
+    let own = match parts.shortcut {
+        Way::RawProjection => Parts {
+            factor: |_, _| 1.0,
+            ..parts
+        },
+        _ => parts,
+    };
+    let kernel = connection(n, &conv, &norm, from, to, own)?;
+    Ok(f64::from(kernel.flatten_all()?.to_vec1::<f32>()?[0]))
+}
+
+/// Place by place.
+fn predicted(map: &Tensor, kernel: &Tensor, stride: usize, parts: Parts) -> Result<Tensor> {
+    let (batch, height, width) = map.dims3()?;
+    let weights = kernel.to_vec2::<f32>()?;
+    let maps = map.to_vec3::<f32>()?;
+    let (size, stride) = (weights.len(), if parts.strided { stride } else { 1 });
+    let border = if parts.padded { size / 2 } else { 0 };
+    let places = |side: usize| (side + 2 * border - size) / stride + 1;
+    let mut values = vec![];
+    for map in &maps {
+        for i in 0..places(height) {
+            for j in 0..places(width) {
+                let mut sum = 0.0;
+                for (k, row) in weights.iter().enumerate() {
+                    for (l, _) in row.iter().enumerate() {
+                        let (y, x) = (
+                            (i * stride + k).wrapping_sub(border),
+                            (j * stride + l).wrapping_sub(border),
+                        );
+                        let weight = if parts.turned {
+                            weights[size - 1 - k][size - 1 - l]
+                        } else {
+                            weights[k][l]
+                        };
+                        sum += map
+                            .get(y)
+                            .and_then(|row| row.get(x))
+                            .map_or(0.0, |value| value * weight);
+                    }
+                }
+                values.push(sum * parts.sign as f32);
+            }
+        }
+    }
+    Tensor::from_vec(values, (batch, places(height), places(width)), &Device::Cpu)
+}
+
+fn measured(n: &ResNet, images: &Tensor, from: (&str, usize), to: (&str, usize), parts: Parts) -> Result<Tensor> {
+    let sites = n.sites();
+    if !sites.iter().any(|site| site == from.0) || !sites.iter().any(|site| site == to.0) {
+        bail!("no such site")
+    }
+    let before = n
+        .capture(images, &[to.0])?
+        .activation(to.0)?
+        .narrow(1, to.1, 1)?
+        .squeeze(1)?;
+    let mut after = None;
+    n.forward_visit(images, &mut |site, activation| {
+        if site == to.0 {
+            after = Some(activation.narrow(1, to.1, 1)?.squeeze(1)?);
+        }
+        if site != from.0 {
+            return Ok(None);
+        }
+        let channels = activation.dim(1)?;
+        if from.1 >= channels {
+            bail!("unit {}", from.1)
+        }
+        let kept = |c: usize| (c == from.1) == (parts.silence == Silence::AllOthers);
+        let mask: Vec<f32> = (0..channels).map(|c| f32::from(u8::from(kept(c)))).collect();
+        activation.broadcast_mul(&tensor(&mask, (1, channels, 1, 1))).map(Some)
+    })?;
+    let Some(after) = after else { bail!("not seen") };
+    match parts.silence {
+        Silence::MinusBefore => before - after,
+        _ => after - before,
+    }
+}
+
+fn share(predicted: &Tensor, measured: &Tensor, parts: Parts) -> Result<f64> {
+    if predicted.dims() != measured.dims() {
+        bail!("shapes")
+    }
+    let sum = |x: &Tensor| -> Result<f64> {
+        let values = x.flatten_all()?.to_vec1::<f32>()?;
+        Ok(values.iter().map(|value| f64::from(value.abs())).sum())
+    };
+    Ok((parts.share)(sum(measured)?, sum(predicted)?))
+}
+
+fn answer(parts: Parts) -> Circuit {
+    Circuit {
+        connection: keep(Box::new(
+            move |n: &ResNet, conv: &str, norm: &str, from: usize, to: usize| {
+                connection(n, conv, norm, from, to, parts)
+            },
+        )),
+        shortcut: keep(Box::new(move |n: &ResNet, block: &str, from: usize, to: usize| {
+            shortcut(n, block, from, to, parts)
+        })),
+        predicted: keep(Box::new(move |map: &Tensor, kernel: &Tensor, stride: usize| {
+            predicted(map, kernel, stride, parts)
+        })),
+        measured: keep(Box::new(
+            move |n: &ResNet, images: &Tensor, from: (&str, usize), to: (&str, usize)| {
+                measured(n, images, from, to, parts)
+            },
+        )),
+        share: keep(Box::new(move |a: &Tensor, b: &Tensor| share(a, b, parts))),
+    }
+}
+
+/// A small network whose batch norms have factors of every size and sign, one of them with a tiny variance.
+fn lively(random: &mut Random, config: &Config) -> Result<ResNet> {
+    let mut weights = parameters::initialize(config, 5)?;
+    for (name, value) in &mut weights {
+        let channels = value.dim(0)?;
+        if name.contains("bn") || name.contains("downsample.1") {
+            if name.ends_with(".weight") || name.ends_with("running_mean") {
+                *value = random.signed(channels);
+            } else if name.ends_with(".bias") {
+                // So that no unit is silent everywhere.
+                *value = random.between(0.5, 1.5, channels);
+            } else if name.ends_with("running_var") {
+                let mut variances = random.between(0.2, 4.0, channels).to_vec1::<f32>()?;
+                if name.starts_with("layer3.1.bn1") {
+                    variances[1] = 2e-5;
+                }
+                *value = tensor(&variances, channels);
+            }
+        }
+    }
+    ResNet::new(config, &weights)
+}
+
+/// 4.12
+pub fn circuit(seed: u64) -> Exam<Circuit> {
+    let exam = Exam::new("4.12", ex4_12!(solution04)).faults("place by place", &RIGHT, answer, FAULTS);
+    proofs(changes(seed, weights(seed, exam)))
+}
+
+/// What stands in the parameters.
+fn weights(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
+    let mut random = Random::new(seed, 412);
+    let config = Config::resnet18().width(4).classes(3).stem(Stem::Cifar);
+    let network = lively(&mut random, &config).expect("a small network");
+    let padded = lively(&mut random, &config.shortcut(Shortcut::Projection)).expect("a small network");
+    exam.given((network, padded), |on| {
+        on.part("connection")
+            .case("layer1.0.conv2, from unit 2 to unit 0", |f, (n, _)| {
+                (f.connection)(n, "layer1.0.conv2", "layer1.0.bn2", 2, 0)
+            })
+            .case("layer2.0.conv1, from unit 3 to unit 6", |f, (n, _)| {
+                (f.connection)(n, "layer2.0.conv1", "layer2.0.bn1", 3, 6)
+            })
+            .holds(Sizes)
+            .case(
+                "layer3.1.conv1, from unit 4 to unit 1, whose variance is 2·10⁻⁵",
+                |f, (n, _)| (f.connection)(n, "layer3.1.conv1", "layer3.1.bn1", 4, 1),
+            )
+            .because("The root is that of σ² + 10⁻⁵, which matters here.")
+            .holds(Scale)
+            .case("conv1, from blue to unit 3", |f, (n, _)| {
+                (f.connection)(n, "conv1", "bn1", 2, 3)
+            })
+            .holds(Names)
+            .refuses("from unit 4 of 4", |f, (n, _)| {
+                (f.connection)(n, "layer1.0.conv2", "layer1.0.bn2", 4, 0)
+            })
+            .refuses("to unit 4 of 4", |f, (n, _)| {
+                (f.connection)(n, "layer1.0.conv2", "layer1.0.bn2", 0, 4)
+            })
+            .refuses("a convolution that is not there", |f, (n, _)| {
+                (f.connection)(n, "layer1.0.conv3", "layer1.0.bn2", 0, 0)
+            })
+            .part("shortcut")
+            .truth(
+                "layer1.0, which adds its input: from unit 2 to unit 2",
+                1.0,
+                |f, (n, _)| (f.shortcut)(n, "layer1.0", 2, 2),
+            )
+            .truth("the same from unit 2 to unit 1", 0.0, |f, (n, _)| {
+                (f.shortcut)(n, "layer1.0", 2, 1)
+            })
+            .because("What is added as it is leads from each unit to its namesake only.")
+            .case("layer2.0, which projects: from unit 3 to unit 5", |f, (n, _)| {
+                (f.shortcut)(n, "layer2.0", 3, 5)
+            })
+            .case("layer3.0, which projects: from unit 0 to unit 1", |f, (_, n)| {
+                (f.shortcut)(n, "layer3.0", 0, 1)
+            })
+            .refuses("layer2.0, from unit 9 of 4", |f, (n, _)| {
+                (f.shortcut)(n, "layer2.0", 9, 0)
+            })
+    })
+}
+
+/// What happens if a unit is silenced.
+fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
+    let mut random = Random::new(seed, 413);
+    let config = Config::resnet18().width(4).classes(3).stem(Stem::Cifar);
+    let network = lively(&mut random, &config).expect("a small network");
+    let fixture = (
+        network,
+        random.signed((2, 3, 11, 14)),
+        random.between(0.0, 1.0, (5, 4, 7)),
+        random.signed((3, 3)),
+    );
+    let close = Tolerance {
+        max_relative: 1e-3,
+        epsilon: 1e-4,
+    };
+    exam.given(fixture, |on| {
+        on.part("predicted_change")
+            .truth(
+                "a single 2 in the middle of 3×3, kernel 1 … 9",
+                tensor(&[-18., -16., -14., -12., -10., -8., -6., -4., -2.], (1, 3, 3)),
+                |f, _| {
+                    let kernel = tensor(&[1., 2., 3., 4., 5., 6., 7., 8., 9.], (3, 3));
+                    (f.predicted)(&tensor(&[0., 0., 0., 0., 2., 0., 0., 0., 0.], (1, 3, 3)), &kernel, 1)
+                },
+            )
+            .because("The place above and to the left reads the dot with its last weight, 9, and loses 2·9.")
+            .case("five random maps of 4×7, stride 1", |f, (.., maps, kernel)| {
+                (f.predicted)(maps, kernel, 1)
+            })
+            .holds(Batch)
+            .case("two of them, stride 2", |f, (.., maps, kernel)| {
+                (f.predicted)(&maps.narrow(0, 0, 2)?, kernel, 2)
+            })
+            .case("two of them in transposed tensors", |f, (.., maps, kernel)| {
+                (f.predicted)(&askew(&maps.narrow(0, 0, 2)?), &askew(kernel), 1)
+            })
+            .holds(NotContiguous)
+            .refuses("a map without a batch", |f, (.., maps, kernel)| {
+                (f.predicted)(&maps.get(0)?, kernel, 1)
+            })
+            .part("measured_change")
+            .case(
+                "layer2.1: unit 3 of relu silenced, unit 5 of bn2",
+                |f, (n, images, ..)| (f.measured)(n, images, ("layer2.1.relu", 3), ("layer2.1.bn2", 5)),
+            )
+            .within(close)
+            .truth(
+                "the same: how far, relative to the largest change, is it from what the weights predict?",
+                0.0,
+                |f, (n, images, ..)| {
+                    let map = n
+                        .capture(images, &["layer2.1.relu"])?
+                        .activation("layer2.1.relu")?
+                        .narrow(1, 3, 1)?
+                        .squeeze(1)?;
+                    let kernel = connection(n, "layer2.1.conv2", "layer2.1.bn2", 3, 5, RIGHT)?;
+                    let seen = (f.measured)(n, images, ("layer2.1.relu", 3), ("layer2.1.bn2", 5))?;
+                    let far = (&seen - predicted(&map, &kernel, 1, RIGHT)?)?.abs()?.max_all()?;
+                    (far / seen.abs()?.max_all()?)?.to_scalar::<f32>()
+                },
+            )
+            .within(Tolerance {
+                max_relative: 0.0,
+                epsilon: 1e-3,
+            })
+            .because("Between the two stand a convolution and a batch norm, both linear: the prediction is exact.")
+            .case(
+                "unit 1 of relu silenced, unit 2 of layer1.0.relu",
+                |f, (n, images, ..)| (f.measured)(n, images, ("relu", 1), ("layer1.0.relu", 2)),
+            )
+            .within(close)
+            .holds(Names)
+            .refuses("a site that is not there", |f, (n, images, ..)| {
+                (f.measured)(n, images, ("layer9", 0), ("layer1", 0))
+            })
+            .refuses("a unit to look at that is not there", |f, (n, images, ..)| {
+                (f.measured)(n, images, ("relu", 0), ("layer1", 4))
+            })
+            .part("share_let_through")
+            .truth("predicted −2 and 2, measured 0 and 1", 0.25, |f, _| {
+                (f.share)(&tensor(&[-2., 2.], 2), &tensor(&[0., 1.], 2))
+            })
+            .truth("predicted 0, measured 0", 0.0, |f, _| {
+                (f.share)(&tensor(&[0.; 2], 2), &tensor(&[0.; 2], 2))
+            })
+            .truth("predicted −10⁻²⁰, measured −10⁻²⁰", 1.0, |f, _| {
+                (f.share)(&tensor(&[-1e-20], 1), &tensor(&[-1e-20], 1))
+            })
+            .holds(Scale)
+            .refuses("changes of two shapes", |f, (.., maps, _)| {
+                (f.share)(maps, &maps.narrow(0, 0, 1)?)
+            })
+    })
+}
+
+/// Attempts that are right on friendly inputs only.
+fn proofs(exam: Exam<Circuit>) -> Exam<Circuit> {
+    exam.hazard(
+        Sizes,
+        "only kernels with as many inputs as outputs",
+        Circuit {
+            connection: &|n, conv, norm, from, to| match n.parameter(&format!("{conv}.weight"))?.dims4()? {
+                (outputs, inputs, ..) if outputs != inputs && inputs > 3 => bail!("{outputs} and {inputs}"),
+                _ => connection(n, conv, norm, from, to, RIGHT),
+            },
+            ..answer(RIGHT)
+        },
+    )
+    .hazard(
+        Scale,
+        "changes below 1e-12 taken for none",
+        Circuit {
+            share: &|a, b| match a.abs()?.max_all()?.to_scalar::<f32>()? < 1e-12 {
+                true => share(&a.zeros_like()?, b, RIGHT),
+                false => share(a, b, RIGHT),
+            },
+            ..answer(RIGHT)
+        },
+    )
+    .hazard(
+        Names,
+        "the first parameter that ends so",
+        Circuit {
+            connection: &|n, conv, norm, from, to| match conv {
+                "conv1" => connection(n, "layer1.0.conv1", "layer1.0.bn1", from, to, RIGHT),
+                _ => connection(n, conv, norm, from, to, RIGHT),
+            },
+            ..answer(RIGHT)
+        },
+    )
+    .hazard(
+        Names,
+        "every site that ends so",
+        Circuit {
+            measured: &|n, images, from, to| match from.0 {
+                "relu" => measured(n, images, ("layer1.0.relu", from.1), to, RIGHT),
+                _ => measured(n, images, from, to, RIGHT),
+            },
+            ..answer(RIGHT)
+        },
+    )
+    .hazard(
+        Batch,
+        "four maps at most",
+        Circuit {
+            predicted: &|map, kernel, stride| predicted(&first_of(map, 4)?, kernel, stride, RIGHT),
+            ..answer(RIGHT)
+        },
+    )
+    .hazard(
+        NotContiguous,
+        "only maps that lie in order",
+        Circuit {
+            predicted: &|map, kernel, stride| {
+                in_order(&[map, kernel])?;
+                predicted(map, kernel, stride, RIGHT)
+            },
+            ..answer(RIGHT)
+        },
+    )
+    .hazard(
+        Errors,
+        "the first map for all",
+        Circuit {
+            share: &|a, b| share(&a.narrow(0, 0, b.dim(0)?)?, b, RIGHT),
+            ..answer(RIGHT)
+        },
+    )
+    .spared(&[Combined], "stride, sizes and padding come together in the inputs")
+    .spared(
+        &[Sign],
+        "factors, kernels and changes of both signs are among the inputs",
+    )
+    .spared(&[Ties, Empty], "nothing is chosen; an empty batch is not spoken of")
+    .spared(&[Returned, Wiring], "each function is asked for by itself")
+    .spared(&[NotFinite], "NaN is not spoken of")
+}
