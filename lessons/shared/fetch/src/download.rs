@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use hf_hub::repository::RepoTreeEntry;
 use hf_hub::{HFClient, HFClientSync, HFError};
 use indicatif::{ProgressBar, ProgressStyle};
 use real_data::Cache;
@@ -21,8 +22,12 @@ const ATTEMPTS: usize = 3;
 /// Where a file lies when all of it has come and its checksum was right.
 pub(crate) fn complete_path(cache: &Cache, file: &RemoteFile) -> PathBuf {
     let extension = file.path.rsplit('.').next().unwrap_or_default();
-    let name = format!("{}.{extension}", file.sha256);
-    cache.downloads().join(name)
+    let name = match file.sha256.as_str() {
+        // Only its size is known; two revisions of one size would be taken for one, so nothing is kept under it.
+        "" => format!("unknown-{}", file.size),
+        sha256 => sha256.to_string(),
+    };
+    cache.downloads().join(format!("{name}.{extension}"))
 }
 
 /// Where it lies before.
@@ -40,10 +45,15 @@ impl Fetch {
     /// **Errors** if the hub cannot be reached, has no such file, or sends another one.
     pub(crate) fn download(&self, item: &Item, file: &RemoteFile) -> Result<PathBuf> {
         let complete = complete_path(&self.cache, file);
-        if complete.is_file() && verify(&complete, file).is_ok() {
+        let partial = partial_path(&self.cache, file);
+        if file.sha256.is_empty() {
+            // Nothing tells whether what is there is of this revision.
+            for path in [&complete, &partial] {
+                std::fs::remove_file(path).ok();
+            }
+        } else if complete.is_file() && verify(&complete, file).is_ok() {
             return Ok(complete);
         }
-        let partial = partial_path(&self.cache, file);
         let before = length(&partial);
         self.fill(item, file, &partial)?;
         if let Err(wrong) = verify(&partial, file) {
@@ -99,6 +109,9 @@ impl Fetch {
                 }
             };
             if bytes.len() as u64 != expected {
+                if is_web_page(&bytes) {
+                    return Err(self.web_page(item));
+                }
                 bail!(
                     "{} sent {} bytes of {} where {expected} were asked for",
                     self.endpoint(),
@@ -123,9 +136,10 @@ impl Fetch {
             .connect_timeout(Duration::from_secs(20))
             .read_timeout(Duration::from_secs(60));
         // A proxy, if one is set, does not know this machine's own addresses.
-        let http = match self.endpoint().starts_with("http://127.0.0.1") {
-            true => http.no_proxy().build()?,
-            false => http.build()?,
+        let http = if self.endpoint().starts_with("http://127.0.0.1") {
+            http.no_proxy().build()?
+        } else {
+            http.build()?
         };
         let client = HFClient::builder()
             .client(http)
@@ -139,6 +153,65 @@ impl Fetch {
         let set = self.endpoint.clone();
         set.or_else(|| std::env::var("HF_ENDPOINT").ok())
             .unwrap_or_else(|| "https://huggingface.co".into())
+    }
+
+    /// An item with the sizes and checksums that the hub tells for another revision.
+    pub(crate) fn at_revision(&self, item: &Item, revision: &str) -> Result<Item> {
+        let client = self.client()?;
+        let paths: Vec<String> = item.files.iter().map(|file| file.path.clone()).collect();
+        let other = Item {
+            revision: revision.into(),
+            ..item.clone()
+        };
+        let told = match item.kind {
+            Kind::Data => {
+                let repository = client.dataset(&item.owner, &item.repository);
+                repository.get_paths_info().paths(paths).revision(revision).send()
+            }
+            Kind::Weights => {
+                let repository = client.model(&item.owner, &item.repository);
+                repository.get_paths_info().paths(paths).revision(revision).send()
+            }
+        };
+        let told = told.map_err(|error| self.explain(error, &other, &item.files[0], 0))?;
+        let files = item.files.iter().map(|file| {
+            let found = told.iter().find_map(|entry| match entry {
+                RepoTreeEntry::File { path, size, lfs, .. } if *path == file.path => Some((*size, lfs)),
+                _ => None,
+            });
+            let (size, lfs) = found.with_context(|| self.renamed(&other, file))?;
+            let sha256 = lfs.as_ref().and_then(|lfs| lfs.sha256.clone());
+            Ok(RemoteFile {
+                size,
+                sha256: sha256.unwrap_or_default(),
+                ..file.clone()
+            })
+        });
+        let files = files.collect::<Result<Vec<_>>>()?;
+        Ok(Item { files, ..other })
+    }
+
+    /// The hub answered, but with a page for people.
+    fn web_page(&self, item: &Item) -> anyhow::Error {
+        anyhow!(
+            "{} answered with a web page instead of the file, as a network does in which one has to log in first: open a \
+             browser, log in, and run `cargo run -p fetch -- {}` again",
+            self.endpoint(),
+            item.name
+        )
+    }
+
+    /// The hub has no such file there.
+    fn renamed(&self, item: &Item, file: &RemoteFile) -> String {
+        format!(
+            "{} has no {} in {}/{} at revision {}; where it was renamed or removed, `--revision main` asks for what is there \
+             now, and `--from FOLDER` takes a file that you have",
+            self.endpoint(),
+            file.path,
+            item.owner,
+            item.repository,
+            item.revision
+        )
     }
 
     /// What to do about a failed request, in a sentence.
@@ -156,16 +229,33 @@ impl Fetch {
                  to go on",
                 file.size
             ),
-            HFError::EntryNotFound { .. } | HFError::RepoNotFound { .. } | HFError::RevisionNotFound { .. } => anyhow!(
-                "{endpoint} has no {} in {}/{} at revision {}",
-                file.path,
+            HFError::EntryNotFound { .. } | HFError::RepoNotFound { .. } | HFError::RevisionNotFound { .. } => {
+                anyhow!(self.renamed(item, file))
+            }
+            HFError::RateLimited { retry_after, .. } => anyhow!(
+                "{endpoint} is asked too often from here and wants a pause{}: run {again} later; {done} of {} bytes are kept",
+                retry_after.map_or(String::new(), |wait| format!(" of {} s", wait.as_secs())),
+                file.size
+            ),
+            HFError::AuthRequired { .. } | HFError::Forbidden { .. } => anyhow!(
+                "{endpoint} wants a login for {}/{}, which needs none on the hub itself: see whether HF_ENDPOINT names the right \
+                 one, and whether {} is still there",
                 item.owner,
                 item.repository,
-                item.revision
+                file.path
             ),
+            HFError::MalformedResponse { .. } | HFError::Json(_) => self.web_page(item),
             other => anyhow!("{endpoint}: {other}"),
         }
     }
+}
+
+/// Whether these are the first bytes of a page for people.
+fn is_web_page(bytes: &[u8]) -> bool {
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(64)])
+        .trim_start()
+        .to_lowercase();
+    start.starts_with("<!doctype html") || start.starts_with("<html")
 }
 
 /// Some bytes of a file.

@@ -4,6 +4,7 @@
 //! cargo run -p fetch -- cifar10            # 144 MB from the Hugging Face hub
 //! cargo run -p fetch -- cifar10 --from DIR # the same from files that are on this machine
 //! cargo run -p fetch -- resnet18           # 47 MB; resnet50: 102 MB
+//! cargo run -p fetch -- resnet18 --revision main  # what the hub has there now, instead of what is pinned
 //! cargo run -p fetch -- status
 //! cargo run -p fetch -- remove all
 //! ```
@@ -20,8 +21,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use checkpoints::checksum;
-use real_data::Cache;
 use real_data::catalogue::{Catalogue, Item, Kind, RemoteFile, megabytes};
+use real_data::{Cache, Other};
 use resnet::ResNet;
 
 pub use cifar10::{Source, convert};
@@ -44,22 +45,52 @@ impl Fetch {
     ///
     /// **Errors** if it cannot be had; the error says what to do.
     pub fn item(&self, name: &str, from: Option<&Path>) -> Result<()> {
-        let item = self.catalogue.item(name);
-        let item = item.with_context(|| format!("nothing called {name:?} can be fetched"))?;
+        let item = self.known(name)?;
         if let Some(place) = report::place(&self.cache, item) {
             if report::is_whole(&self.cache, item) {
                 println!("{} is here already: {}", item.title, place.display());
+                say_what_next(item);
                 return Ok(());
             }
             println!("{} is here but damaged: once more", item.title);
             remove(&self.cache, &self.catalogue, name)?;
         }
+        self.take(item, from, None)
+    }
+
+    /// Fetches another revision of an item than the pinned one; what lies here of it is replaced.
+    ///
+    /// Its sizes and checksums are those that the hub tells for it. Where the hub tells no checksum, that is said, and size and
+    /// content are looked at.
+    ///
+    /// **Errors** as [`Self::item`].
+    pub fn item_at(&self, name: &str, revision: &str) -> Result<()> {
+        let item = self.known(name)?;
+        let other = self.at_revision(item, revision)?;
+        if other.files.iter().all(|file| file.sha256.is_empty()) {
+            println!("the hub tells no checksums for {revision}: sizes and content are looked at");
+        }
+        self.take(&other, None, Some(revision))
+    }
+
+    fn known(&self, name: &str) -> Result<&Item> {
+        self.catalogue.item(name).with_context(|| {
+            let names: Vec<_> = self.catalogue.items.iter().map(|item| item.name.as_str()).collect();
+            format!("nothing called {name:?} can be fetched; there are {}", names.join(", "))
+        })
+    }
+
+    fn take(&self, item: &Item, from: Option<&Path>, revision: Option<&str>) -> Result<()> {
         let _lock = self.lock()?;
+        if from.is_none() {
+            println!("{}", cost(item));
+        }
         let place = match item.kind {
             Kind::Data => self.cifar10(item, from)?,
-            Kind::Weights => self.weights(item, from)?,
+            Kind::Weights => self.weights(item, from, revision)?,
         };
         println!("{} is here now: {}", item.title, place.display());
+        say_what_next(item);
         Ok(())
     }
 
@@ -85,7 +116,7 @@ impl Fetch {
         Ok(file)
     }
 
-    fn weights(&self, item: &Item, from: Option<&Path>) -> Result<PathBuf> {
+    fn weights(&self, item: &Item, from: Option<&Path>, revision: Option<&str>) -> Result<PathBuf> {
         let file = &item.files[0];
         let whole = match from {
             None => self.download(item, file)?,
@@ -102,6 +133,14 @@ impl Fetch {
         ResNet::load(&whole)?;
         let place = self.cache.weights_file(&item.name);
         std::fs::create_dir_all(place.parent().expect("a folder"))?;
+        let other = match revision {
+            Some(revision) => Some(Other {
+                revision: revision.into(),
+                sha256: checksum(&std::fs::read(&whole)?),
+            }),
+            None => None,
+        };
+        self.cache.set_other(&item.name, other.as_ref())?;
         std::fs::rename(&whole, &place)?;
         Ok(place)
     }
@@ -132,12 +171,34 @@ fn verify(path: &Path, file: &RemoteFile) -> Result<()> {
     );
     let found = checksum(&bytes);
     ensure!(
-        found == file.sha256,
+        file.sha256.is_empty() || found == file.sha256,
         "{}: expected SHA-256 {}, got {found}",
         path.display(),
         file.sha256
     );
     Ok(())
+}
+
+/// What a download will cost, before it begins.
+fn cost(item: &Item) -> String {
+    let mut text = format!(
+        "{}: {} to download; {} on the disk afterwards",
+        item.title,
+        estimate(item.download_size()),
+        megabytes(item.kept_size())
+    );
+    if !item.meanwhile.is_empty() {
+        text += &format!("; {}", item.meanwhile);
+    }
+    text
+}
+
+/// The commands that use an item.
+fn say_what_next(item: &Item) {
+    for (place, command) in item.commands.iter().enumerate() {
+        let begin = if place == 0 { "Now:" } else { "    " };
+        println!("{begin} {command}");
+    }
 }
 
 /// `144 MB, 2 min at 10 Mbit/s, 12 s at 100 Mbit/s`
@@ -158,6 +219,16 @@ fn estimate(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cost_is_told_with_what_stays_and_what_is_needed_meanwhile() {
+        let text = cost(real_data::catalogue::cifar10());
+        assert_eq!(
+            text,
+            "CIFAR-10: 144 MB, 2 min at 10 Mbit/s, 11 s at 100 Mbit/s to download; 184 MB on the disk afterwards; 330 MB of \
+             disk and 1.4 GB of memory while it is unpacked"
+        );
+    }
 
     #[test]
     fn the_estimate_is_size_over_speed() {

@@ -4,45 +4,56 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Args, Parser, Subcommand};
 use fetch::{Fetch, Source};
 use real_data::Cache;
-use real_data::catalogue::{self, Catalogue, megabytes};
+use real_data::catalogue::{self, Catalogue, Item, megabytes};
 
 /// Fetches real data and real weights for the lessons
 #[derive(Debug, Parser)]
 #[command(
+    subcommand_negates_reqs = true,
     after_help = "The files go to neuron-lessons in the system's place for caches, or to $LESSON_CACHE. \
                   HF_ENDPOINT names another hub.\nExit status: 0 it is there, 1 it is not, 2 a wrong option."
 )]
-struct Cli {
+struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    #[command(flatten)]
+    what: What,
     /// Another catalogue, in JSON: for tests
     #[arg(long, global = true, hide = true, value_name = "FILE")]
     catalogue: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct What {
+    /// What to fetch
+    #[arg(value_name = "WHAT", required = true, value_parser = things())]
+    what: Option<String>,
+    /// Take it from this folder: weights, CIFAR-10's binary batches (data_batch_1.bin, …), or the hub's parquet files
+    #[arg(long, value_name = "FOLDER")]
+    from: Option<PathBuf>,
+    /// Another revision of the hub's repository than the pinned one: a branch, a tag or a commit
+    #[arg(long, conflicts_with = "from")]
+    revision: Option<String>,
+}
+
+/// What can be fetched, with what it costs.
+fn things() -> PossibleValuesParser {
+    let thing = |item: &Item| {
+        let sizes = match (item.download_size(), item.kept_size()) {
+            (download, kept) if download == kept => megabytes(download),
+            (download, kept) => format!("{} to download, {} on the disk", megabytes(download), megabytes(kept)),
+        };
+        PossibleValue::new(item.name.clone()).help(format!("{}, {}: {sizes}", item.title, item.about))
+    };
+    PossibleValuesParser::new(catalogue::shipped().items.iter().map(thing))
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// CIFAR-10, 60,000 images of 32×32: 144 MB to download, 184 MB on the disk
-    Cifar10 {
-        /// Take it from this folder: the binary batches (data_batch_1.bin, …) or the hub's parquet files
-        #[arg(long, value_name = "FOLDER")]
-        from: Option<PathBuf>,
-    },
-    /// ResNet-18 trained on ImageNet, timm/resnet18.tv_in1k: 47 MB
-    Resnet18 {
-        /// Take it from this folder
-        #[arg(long, value_name = "FOLDER")]
-        from: Option<PathBuf>,
-    },
-    /// ResNet-50 trained on ImageNet, timm/resnet50.tv_in1k: 102 MB
-    Resnet50 {
-        /// Take it from this folder
-        #[arg(long, value_name = "FOLDER")]
-        from: Option<PathBuf>,
-    },
     /// What is there, checked
     Status,
     /// Make room
@@ -61,7 +72,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -70,38 +81,41 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<()> {
+fn run(cli: Arguments) -> Result<()> {
     let cache = Cache::locate()?;
     let catalogue = match &cli.catalogue {
-        None => catalogue::shipped(),
+        None => catalogue::shipped().clone(),
         Some(path) => read(path).with_context(|| path.display().to_string())?,
     };
-    let (name, from) = match cli.command {
-        Command::Cifar10 { from } => ("cifar10", from),
-        Command::Resnet18 { from } => ("resnet18", from),
-        Command::Resnet50 { from } => ("resnet50", from),
-        Command::Status => {
+    match cli.command {
+        Some(Command::Status) => {
             println!("{}", fetch::status(&cache, &catalogue));
             return Ok(());
         }
-        Command::Remove { what } => {
+        Some(Command::Remove { what }) => {
             let freed = fetch::remove(&cache, &catalogue, &what)?;
             println!("{} became free", megabytes(freed));
             return Ok(());
         }
-        Command::Convert { batches, source } => {
+        Some(Command::Convert { batches, source }) => {
             let from = batches.map_or(Source::Parquet, Source::Batches);
             fetch::convert(&from, &cache, &source)?;
             return Ok(());
         }
-    };
+        None => {}
+    }
     let fetch = Fetch {
         catalogue,
         cache,
         endpoint: None,
         program: std::env::current_exe()?,
     };
-    fetch.item(name, from.as_deref())
+    let What { what, from, revision } = cli.what;
+    let what = what.context("say what to fetch")?;
+    match revision {
+        Some(revision) => fetch.item_at(&what, &revision),
+        None => fetch.item(&what, from.as_deref()),
+    }
 }
 
 fn read(path: &PathBuf) -> Result<Catalogue> {

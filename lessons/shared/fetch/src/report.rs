@@ -72,15 +72,27 @@ fn state(cache: &Cache, item: &Item) -> String {
             megabytes(files_of(&place).iter().map(|(_, size)| size).sum()),
             about.source
         ),
-        (true, ..) => format!("whole, {}", megabytes(item.kept_size())),
+        (true, ..) => match cache.other(&item.name) {
+            Some(other) => format!(
+                "whole, {}, revision {} instead of the pinned one",
+                size_of(&place),
+                other.revision
+            ),
+            None => format!("whole, {}", megabytes(item.kept_size())),
+        },
     }
+}
+
+/// `102 MB`
+fn size_of(file: &Path) -> String {
+    megabytes(file.metadata().map_or(0, |about| about.len()))
 }
 
 /// Whether what lies there has the checksum that it should have.
 pub(crate) fn is_whole(cache: &Cache, item: &Item) -> bool {
     match item.kind {
         Kind::Weights => {
-            std::fs::read(cache.weights_file(&item.name)).is_ok_and(|bytes| checksum(&bytes) == item.files[0].sha256)
+            std::fs::read(cache.weights_file(&item.name)).is_ok_and(|bytes| checksum(&bytes) == cache.checksum_of(item))
         }
         Kind::Data => About::read(cache).is_some_and(|about| {
             let is_whole = |split| Cifar10::open(cache, split).is_ok_and(|data| data.is_whole(&about));
@@ -108,6 +120,11 @@ pub fn remove(cache: &Cache, catalogue: &Catalogue, what: &str) -> Result<u64> {
         ("all", _) => all(),
         _ => bail!("nothing called {what:?} is fetched; `cargo run -p fetch -- status` lists what is"),
     };
+    for item in &catalogue.items {
+        if what == "all" || what == item.name {
+            cache.set_other(&item.name, None)?;
+        }
+    }
     let mut freed = 0;
     for place in places {
         freed += take_away(&place).with_context(|| place.display().to_string())?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use common::Hub;
 use fetch::Fetch;
 use real_data::Cache;
-use real_data::catalogue::Catalogue;
+use real_data::catalogue::{Catalogue, Item};
 use resnet::{Config, ResNet};
 
 /// Weights in three pieces of at most 4 MiB, about 12 MB.
@@ -166,7 +166,8 @@ fn a_file_that_the_hub_does_not_have_is_named() {
     let fetch = fetch(&catalogue, folder.path(), &hub.endpoint);
     let error = refusal(&fetch);
     let expected = format!(
-        "{} has no model.safetensors in timm/resnet18.tv_in1k at revision {}",
+        "{} has no model.safetensors in timm/resnet18.tv_in1k at revision {}; where it was renamed or removed, `--revision main` \
+         asks for what is there now, and `--from FOLDER` takes a file that you have",
         hub.endpoint,
         common::REVISION
     );
@@ -241,4 +242,68 @@ fn weights_from_a_folder_are_checked_like_downloaded_ones() {
     fetch::remove(&fetch.cache, &catalogue, "all").unwrap();
     assert!(!fetch.cache.folder().exists(), "nothing stays of the cache");
     assert!(fetch::remove(&fetch.cache, &catalogue, "resnet9000").is_err());
+}
+
+#[test]
+fn a_login_page_and_a_busy_hub_get_a_sentence() {
+    let (hub, folder, bytes) = (Hub::start(), tempfile::tempdir().unwrap(), network());
+    let fetch = fetch(&common::weights(&bytes), folder.path(), &hub.endpoint);
+    let page = "<!DOCTYPE html><html><title>Welcome to the hotel</title></html>";
+    hub.answer_instead("200 OK", &["Content-Type: text/html"], page);
+    let error = refusal(&fetch);
+    assert!(
+        error.contains("a web page instead of the file") && error.contains("log in"),
+        "{error}"
+    );
+    let elsewhere = format!("Location: {}/login", hub.endpoint);
+    hub.answer_instead("302 Found", &[&elsewhere], page);
+    let error = refusal(&fetch);
+    assert!(error.contains(&hub.endpoint), "redirected in a circle: {error}");
+    hub.answer_instead("429 Too Many Requests", &["Retry-After: 1"], "slow down");
+    let error = refusal(&fetch);
+    assert!(
+        error.contains("wants a pause of 1 s: run `cargo run -p fetch -- resnet18` later"),
+        "{error}"
+    );
+    hub.answer_instead("401 Unauthorized", &[], "who are you?");
+    let error = refusal(&fetch);
+    assert!(error.contains("wants a login for timm/resnet18.tv_in1k"), "{error}");
+    assert_nothing_is_taken_for_whole(&fetch);
+}
+
+#[test]
+fn another_revision_replaces_the_pinned_one_and_says_so() {
+    let (hub, folder, bytes) = (Hub::start(), tempfile::tempdir().unwrap(), network());
+    let catalogue = common::weights(&bytes);
+    let item = &catalogue.items[0];
+    let fetch = fetch(&catalogue, folder.path(), &hub.endpoint);
+    let mut other = bytes.clone();
+    *other.last_mut().unwrap() ^= 1;
+    let newer = Item {
+        revision: "main".into(),
+        ..item.clone()
+    };
+    hub.serve(item, &item.files[0], &bytes);
+    hub.serve(&newer, &item.files[0], &other);
+
+    fetch.item("resnet18", None).unwrap();
+    fetch.item_at("resnet18", "main").unwrap();
+    let place = fetch.cache.weights_file("resnet18");
+    assert!(std::fs::read(&place).unwrap() == other, "the other revision's bytes");
+    let status = fetch::status(&fetch.cache, &catalogue);
+    assert!(
+        status.contains("whole, ") && status.contains("revision main instead of the pinned one"),
+        "{status}"
+    );
+    fetch.item("resnet18", None).unwrap();
+    assert!(std::fs::read(&place).unwrap() == other, "what is there and whole stays");
+    std::fs::write(&place, &bytes[1..]).unwrap();
+    assert!(fetch::status(&fetch.cache, &catalogue).contains("DAMAGED"));
+
+    fetch::remove(&fetch.cache, &catalogue, "resnet18").unwrap();
+    fetch.item("resnet18", None).unwrap();
+    assert!(std::fs::read(&place).unwrap() == bytes, "the pinned one again");
+    assert!(!fetch::status(&fetch.cache, &catalogue).contains("instead of"));
+    let error = format!("{:#}", fetch.item_at("resnet18", "nowhere").unwrap_err());
+    assert!(error.contains("at revision nowhere"), "{error}");
 }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Error, Result};
 use checkpoints::checksum;
+use serde::{Deserialize, Serialize};
+use walkdir::WalkDir;
 
 use crate::catalogue::{self, Item, megabytes};
 
@@ -11,6 +13,15 @@ use crate::catalogue::{self, Item, megabytes};
 pub const VARIABLE: &str = "LESSON_CACHE";
 /// The folder's name in the place that the system has for caches.
 const NAME: &str = "neuron-lessons";
+
+/// A revision that was fetched instead of the pinned one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Other {
+    /// As it was asked for.
+    pub revision: String,
+    /// SHA-256 of what came.
+    pub sha256: String,
+}
 
 /// The folder in which fetched files lie:
 ///
@@ -75,7 +86,37 @@ impl Cache {
         weights.with_extension("safetensors")
     }
 
-    /// The fetched weights of this name, checked against the catalogue's checksum.
+    /// Where it is said which revision of the weights lies here, if it is not the pinned one.
+    fn other_file(&self, name: &str) -> PathBuf {
+        self.weights_file(name).with_extension("json")
+    }
+
+    /// Which revision of the weights lies here; `None` if it is the pinned one.
+    pub fn other(&self, name: &str) -> Option<Other> {
+        let text = std::fs::read(self.other_file(name)).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Says which revision of the weights lies here; `None` for the pinned one.
+    ///
+    /// **Errors** if the file cannot be written or removed.
+    pub fn set_other(&self, name: &str, other: Option<&Other>) -> Result<()> {
+        let path = self.other_file(name);
+        match other {
+            Some(other) => std::fs::write(path, serde_json::to_vec_pretty(other).map_err(Error::wrap)?)?,
+            None if path.exists() => std::fs::remove_file(path)?,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// The checksum that the fetched weights must have.
+    pub fn checksum_of(&self, item: &Item) -> String {
+        let other = self.other(&item.name);
+        other.map_or_else(|| item.files[0].sha256.clone(), |other| other.sha256)
+    }
+
+    /// The fetched weights of this name, checked against the checksum they came with.
     ///
     /// **Errors** if the catalogue has no such weights, or they are not here or not whole; the error says what to do.
     pub fn weights(&self, name: &str) -> Result<PathBuf> {
@@ -87,9 +128,9 @@ impl Cache {
         };
         let path = self.weights_file(name);
         let Ok(bytes) = std::fs::read(&path) else {
-            return Err(missing(&item));
+            return Err(missing(item));
         };
-        if checksum(&bytes) != item.files[0].sha256 {
+        if checksum(&bytes) != self.checksum_of(item) {
             return Err(Error::Msg(format!(
                 "{}: not the file that was fetched; `cargo run -p fetch -- {name}` fetches it again",
                 path.display()
@@ -111,19 +152,10 @@ pub(crate) fn missing(item: &Item) -> Error {
 
 /// Every file below a folder with its size in bytes; nothing if there is no such folder.
 pub fn files_of(folder: &Path) -> Vec<(PathBuf, u64)> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return vec![];
-    };
-    let mut files: Vec<_> = entries
-        .flatten()
-        .flat_map(|entry| match entry.metadata() {
-            Ok(about) if about.is_dir() => files_of(&entry.path()),
-            Ok(about) => vec![(entry.path(), about.len())],
-            Err(_) => vec![],
-        })
-        .collect();
-    files.sort();
-    files
+    let entries = WalkDir::new(folder).sort_by_file_name().into_iter().flatten();
+    let files = entries.filter(|entry| entry.file_type().is_file());
+    let sized = files.filter_map(|entry| Some((entry.path().to_path_buf(), entry.metadata().ok()?.len())));
+    sized.collect()
 }
 
 #[cfg(test)]

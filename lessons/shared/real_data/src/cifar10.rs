@@ -104,7 +104,7 @@ impl Cifar10 {
     /// **Errors** if it is not there or not complete; the error says what to do.
     pub fn open(cache: &Cache, split: Split) -> Result<Self> {
         let Some(about) = About::read(cache) else {
-            return Err(missing(&catalogue::cifar10()));
+            return Err(missing(catalogue::cifar10()));
         };
         let path = cache.cifar10().join(split.file());
         let again = |what: String| {

@@ -9,5 +9,5 @@ pub mod catalogue;
 mod cifar10;
 pub mod imagenet;
 
-pub use cache::{Cache, VARIABLE, files_of};
+pub use cache::{Cache, Other, VARIABLE, files_of};
 pub use cifar10::{About, CLASSES, Cifar10, SIDE, Split};

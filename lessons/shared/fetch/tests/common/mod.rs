@@ -32,6 +32,8 @@ struct State {
     /// Bytes of content that are sent before the connection breaks; endless without.
     budget: Option<usize>,
     ignores_ranges: bool,
+    /// Sent instead of everything: a status line, headers, a body.
+    instead: Option<(String, Vec<String>, String)>,
 }
 
 impl Hub {
@@ -64,6 +66,12 @@ impl Hub {
     /// Sends whole files only.
     pub fn ignore_ranges(&self) {
         self.state.lock().unwrap().ignores_ranges = true;
+    }
+
+    /// Answers everything with this, as a network does in which one has to log in first, or a hub that is busy.
+    pub fn answer_instead(&self, status: &str, headers: &[&str], body: &str) {
+        let headers = headers.iter().map(|header| header.to_string()).collect();
+        self.state.lock().unwrap().instead = Some((status.into(), headers, body.into()));
     }
 
     /// What was asked for since the last call: `GET bytes=0-4194303`.
@@ -103,6 +111,12 @@ fn answer(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     }
     let mut state = state.lock().ok()?;
     let mut stream = stream;
+    if let Some((status, headers, body)) = state.instead.clone() {
+        return send(&mut stream, &status, &headers, body.as_bytes());
+    }
+    if method == "POST" {
+        return paths_info(&mut stream, &path, &state.files);
+    }
     let wanted = path.strip_prefix("/cdn").unwrap_or(&path);
     let Some(bytes) = state.files.get(wanted).cloned() else {
         state.requests.push(format!("{method} {path}"));
@@ -150,6 +164,28 @@ fn answer(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     stream.flush().ok()
 }
 
+/// `POST /api/models/OWNER/NAME/paths-info/REVISION`: the files of that revision with their sizes, as the hub writes them.
+fn paths_info(stream: &mut TcpStream, path: &str, files: &HashMap<String, Vec<u8>>) -> Option<()> {
+    let (repository, revision) = path.strip_prefix("/api/models/")?.split_once("/paths-info/")?;
+    let prefix = format!("/{repository}/resolve/{revision}/");
+    let entries: Vec<String> = files
+        .iter()
+        .filter_map(|(path, bytes)| Some((path.strip_prefix(&prefix)?, bytes)))
+        .map(|(path, bytes)| {
+            let (size, sum) = (bytes.len(), checksum(bytes));
+            let lfs = format!(r#"{{"oid":"{sum}","size":{size},"pointerSize":134}}"#);
+            format!(r#"{{"type":"file","oid":"0","size":{size},"path":"{path}","lfs":{lfs}}}"#)
+        })
+        .collect();
+    let body = format!("[{}]", entries.join(","));
+    send(
+        stream,
+        "200 OK",
+        &["Content-Type: application/json".into()],
+        body.as_bytes(),
+    )
+}
+
 fn send(stream: &mut TcpStream, status: &str, headers: &[String], body: &[u8]) -> Option<()> {
     let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
     let length = body.len();
@@ -179,6 +215,9 @@ pub fn weights(bytes: &[u8]) -> Catalogue {
             owner: "timm".into(),
             repository: "resnet18.tv_in1k".into(),
             revision: REVISION.into(),
+            about: String::new(),
+            meanwhile: String::new(),
+            commands: vec![],
             files: vec![file("model.safetensors", bytes, 0)],
         }],
         batches: vec![],
@@ -195,6 +234,9 @@ pub fn cifar10(train: (&[u8], usize), test: (&[u8], usize)) -> Catalogue {
             owner: "uoft-cs".into(),
             repository: "cifar10".into(),
             revision: REVISION.into(),
+            about: String::new(),
+            meanwhile: String::new(),
+            commands: vec![],
             files: vec![
                 file("plain_text/train-00000-of-00001.parquet", train.0, train.1),
                 file("plain_text/test-00000-of-00001.parquet", test.0, test.1),
