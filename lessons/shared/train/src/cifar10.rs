@@ -1,4 +1,5 @@
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Device, Result, Tensor};
 use indicatif::ProgressBar;
@@ -28,6 +29,8 @@ pub struct Cifar10Recipe {
     pub stages: [Stage; 1],
     /// Seeds the weights, the order and the changes.
     pub seed: u64,
+    /// An epoch and the order of its images: every part of every step asks for it.
+    order: Mutex<Option<(usize, Arc<[usize]>)>>,
 }
 
 impl Cifar10Recipe {
@@ -48,7 +51,23 @@ impl Cifar10Recipe {
             width,
             stages: [stage],
             seed,
+            order: Mutex::default(),
         }
+    }
+
+    /// In which order an epoch shows the images.
+    fn order(&self, epoch: usize) -> Arc<[usize]> {
+        let mut known = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, order)) = &*known
+            && *of == epoch
+        {
+            return order.clone();
+        }
+        let mut order: Vec<usize> = (0..self.train.len()).collect();
+        order.shuffle(&mut random(self.seed, 0, epoch));
+        let order: Arc<[usize]> = order.into();
+        *known = Some((epoch, order.clone()));
+        order
     }
 }
 
@@ -77,8 +96,7 @@ impl Task for Cifar10Recipe {
     fn examples(&self, stage: usize, step: usize, images: Range<usize>) -> Result<(Tensor, Tensor)> {
         let plan = &self.stages[stage];
         let (epoch, step_in_epoch) = (step / plan.steps_per_epoch(), step % plan.steps_per_epoch());
-        let mut order: Vec<usize> = (0..self.train.len()).collect();
-        order.shuffle(&mut random(self.seed, 0, epoch));
+        let order = self.order(epoch);
         let chosen = &order[step_in_epoch * plan.batch..][images.clone()];
 
         let mut values = Vec::with_capacity(chosen.len() * 3 * SIDE * SIDE);
@@ -124,9 +142,10 @@ fn changed(image: &[f32], [right, down]: [i32; 2], is_mirrored: bool) -> Vec<f32
     let at = |channel: usize, row: i32, column: i32| -> f32 {
         let column = if is_mirrored { side - 1 - column } else { column };
         let is_inside = (0..side).contains(&row) && (0..side).contains(&column);
-        match is_inside {
-            true => image[(channel * SIDE + row as usize) * SIDE + column as usize],
-            false => 0.0,
+        if is_inside {
+            image[(channel * SIDE + row as usize) * SIDE + column as usize]
+        } else {
+            0.0
         }
     };
     let rows = (0..3).flat_map(|channel| (0..side).map(move |row| (channel, row)));

@@ -58,6 +58,8 @@ impl Folders {
 
 /// Time between two states: what a killed run loses at most, and one step.
 const STATE_EVERY: Duration = Duration::from_secs(30);
+/// Steps that tell how long the whole run will take.
+const TIMED: usize = 5;
 /// Time between two lines of progress where there is no terminal for the bar.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -102,6 +104,18 @@ pub fn run(recipe: &impl Task, folders: &Folders, command: &str, stop_after: Opt
         training.step(stage, step)?;
         progress.set_message(training.summary());
         progress.inc(1);
+        if index + 1 == done + TIMED {
+            let each = begun.elapsed() / TIMED as u32;
+            let left = each * (steps.len() - index - 1) as u32;
+            progress.suspend(|| {
+                println!(
+                    "{} steps of {} ms: about {} here, if nothing else is at work",
+                    steps.len() - done,
+                    each.as_millis(),
+                    in_words(left)
+                )
+            });
+        }
         if saved.elapsed() >= STATE_EVERY {
             file.write(training.state()?, index + 1)?;
             saved = Instant::now();
@@ -134,6 +148,14 @@ pub fn run(recipe: &impl Task, folders: &Folders, command: &str, stop_after: Opt
     write_json(&folders.card.join(format!("{name}.card.json")), &card)?;
     file.remove();
     Ok(Some(card))
+}
+
+/// `55 min`, `3 h 20 min`
+fn in_words(time: Duration) -> String {
+    match time.as_secs().div_ceil(60) {
+        minutes @ 0..90 => format!("{minutes} min"),
+        minutes => format!("{} h {} min", minutes / 60, minutes % 60),
+    }
 }
 
 /// Measures a trained network.

@@ -104,9 +104,12 @@ fn leaves(value: &Value) -> BTreeMap<String, Value> {
             .iter()
             .flat_map(|(name, value)| {
                 let below = leaves(value).into_iter();
-                below.map(move |(rest, value)| match rest.is_empty() {
-                    true => (name.clone(), value),
-                    false => (format!("{name}: {rest}"), value),
+                below.map(move |(rest, value)| {
+                    if rest.is_empty() {
+                        (name.clone(), value)
+                    } else {
+                        (format!("{name}: {rest}"), value)
+                    }
                 })
             })
             .collect(),
