@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 use course::report::{Outcome, Report, Totals, Verdict};
 use course::{Exercise, Lesson};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::Checkout;
@@ -196,15 +197,24 @@ impl Course {
 
     /// Everything, with seed and points beside each exercise.
     pub fn json(&self) -> Value {
-        let mut lessons = json!(self.lessons);
-        for (value, lesson) in lessons.as_array_mut().into_iter().flatten().zip(&self.lessons) {
-            let exercises = value["exercises"].as_array_mut().into_iter().flatten();
-            for (exercise, outcome) in exercises.zip(&lesson.exercises) {
-                exercise["seed"] = json!(lesson.seed);
-                exercise["points"] = json!(points(outcome));
-                exercise["max_points"] = json!(max_points(outcome));
-            }
-        }
+        let of_lesson = |lesson: &Report| {
+            let counted = |outcome: &Outcome| {
+                json!(Counted {
+                    outcome,
+                    seed: lesson.seed,
+                    points: points(outcome),
+                    max_points: max_points(outcome),
+                })
+            };
+            let exercises: Vec<Value> = lesson.exercises.iter().map(counted).collect();
+            json!({
+                "lesson": lesson.lesson,
+                "seed": lesson.seed,
+                "exercises": exercises,
+                "totals": lesson.totals,
+            })
+        };
+        let lessons: Vec<Value> = self.lessons.iter().map(of_lesson).collect();
         json!({ "seed": self.seed, "seconds": self.seconds, "lessons": lessons, "totals": self.totals() })
     }
 
@@ -241,6 +251,16 @@ impl Course {
         lines.push(format!("total\t{}\t{}\t\t", totals["points"], totals["max_points"]));
         lines.join("\n") + "\n"
     }
+}
+
+/// An exercise as the JSON report has it: the grader's outcome, and what it counts.
+#[derive(Serialize)]
+struct Counted<'a> {
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+    seed: u64,
+    points: u32,
+    max_points: u32,
 }
 
 fn gradescope_test(lesson: &Report, outcome: &Outcome, visibility: &str) -> Value {
