@@ -113,9 +113,10 @@ fn fields(a: &[(String, Observed)], b: &[(String, Observed)], tolerance: Toleran
     }
     a.iter().zip(b).find_map(|((name, a), (_, b))| {
         let found = compare(a, b, tolerance)?;
-        let text = match found.text.is_empty() {
-            true => format!("in {name}"),
-            false => format!("in {name}: {}", found.text),
+        let text = if found.text.is_empty() {
+            format!("in {name}")
+        } else {
+            format!("in {name}: {}", found.text)
         };
         let field = [vec![name.clone()], found.field].concat();
         Some(Difference { text, field, ..found })

@@ -239,9 +239,12 @@ fn factor(a: &Array, b: &Array) -> Option<f64> {
 fn offset(a: &Array, b: &Array) -> Option<String> {
     let by = a.values.first()? - b.values.first()?;
     let fits = by != 0.0 && by.is_finite() && all(a, b, |a, c| near(a, c + by, largest(b)));
-    fits.then(|| match by > 0.0 {
-        true => format!("always {} too large", digits(by, 3)),
-        false => format!("always {} too small", digits(-by, 3)),
+    fits.then(|| {
+        if by > 0.0 {
+            format!("always {} too large", digits(by, 3))
+        } else {
+            format!("always {} too small", digits(-by, 3))
+        }
     })
 }
 

@@ -203,9 +203,10 @@ impl Grade {
 
 /// A text with its full stop.
 fn sentence(text: &str) -> String {
-    match text.ends_with(['.', '…', '!', '?']) {
-        true => text.to_string(),
-        false => format!("{text}."),
+    if text.ends_with(['.', '…', '!', '?']) {
+        text.to_string()
+    } else {
+        format!("{text}.")
     }
 }
 

@@ -63,9 +63,10 @@ pub fn askew(x: &Tensor) -> Tensor {
 ///
 /// [askew]: askew()
 pub fn in_order(tensors: &[&Tensor]) -> Result<()> {
-    match tensors.iter().all(|x| x.is_contiguous()) {
-        true => Ok(()),
-        false => bail!("expected a contiguous tensor"),
+    if tensors.iter().all(|x| x.is_contiguous()) {
+        Ok(())
+    } else {
+        bail!("expected a contiguous tensor")
     }
 }
 

@@ -345,13 +345,14 @@ impl Array {
 
     fn whole(&self) -> String {
         let columns = self.dims.last().copied().unwrap_or(1).max(1);
-        match self.values.is_empty() {
-            true => self.heading(),
-            false => format!(
+        if self.values.is_empty() {
+            self.heading()
+        } else {
+            format!(
                 "{}\n{}",
                 self.heading(),
                 self.rows(0, self.values.len() / columns, 0..columns, None)
-            ),
+            )
         }
     }
 
@@ -367,9 +368,10 @@ impl Array {
             finite().fold(f64::INFINITY, f64::min),
             finite().fold(f64::NEG_INFINITY, f64::max),
         );
-        match low <= high {
-            true => format!(", values from {} to {}{odd}", digits(low, 5), digits(high, 5)),
-            false => odd,
+        if low <= high {
+            format!(", values from {} to {}{odd}", digits(low, 5), digits(high, 5))
+        } else {
+            odd
         }
     }
 }
@@ -392,9 +394,10 @@ pub(crate) fn digits(number: f64, significant: usize) -> String {
     } else if (1e-3..1e7).contains(&size) {
         let places = (significant as i32 - 1 - size.log10().floor() as i32).max(0) as usize;
         let text = format!("{number:.places$}");
-        match text.contains('.') {
-            true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
-            false => text,
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_string()
+        } else {
+            text
         }
     } else {
         format!("{number:.*e}", significant.saturating_sub(2))

@@ -56,9 +56,10 @@ fn run(exercise: &str, seed: u64, limits: Limits, judge: &[OsString]) -> io::Res
     }
     command.args(limits.show_output.then_some("--nocapture"));
     command.args(limits.full.then_some("--full"));
-    let errors = match limits.show_output {
-        true => Stdio::inherit(),
-        false => Stdio::null(),
+    let errors = if limits.show_output {
+        Stdio::inherit()
+    } else {
+        Stdio::null()
     };
     let child = command
         .stdin(Stdio::null())

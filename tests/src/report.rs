@@ -124,9 +124,10 @@ impl<'a> Printer<'a> {
         }
         let totals = report.totals;
         let all = totals.passed == totals.exercises;
-        let result = match all {
-            true => self.paint("ok", style(Verdict::Passed)),
-            false => self.paint("FAILED", style(Verdict::Wrong)),
+        let result = if all {
+            self.paint("ok", style(Verdict::Passed))
+        } else {
+            self.paint("FAILED", style(Verdict::Wrong))
         };
         println!(
             "\ntest result: {result}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in \

@@ -31,10 +31,7 @@ fn network(scale: f64) -> Result<ResNet> {
     let config = Config::resnet18().width(16).classes(10);
     let weight = |(name, shape): (String, Vec<usize>)| {
         let weight = parameter(&name, &shape.into(), DType::F32)?;
-        let weight = match name == "fc.weight" {
-            true => (weight * scale)?,
-            false => weight,
-        };
+        let weight = if name == "fc.weight" { (weight * scale)? } else { weight };
         Ok((name, weight))
     };
     let weights: Parameters = config.tensors().into_iter().map(weight).collect::<Result<_>>()?;

@@ -26,9 +26,10 @@ pub enum Built {
 pub fn lesson(lesson: &Lesson, root: &Path, confined: bool) -> Result<Built> {
     let (package, name) = (&lesson.package, format!("grade{:02}", lesson.number));
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = match confined {
-        true => confine::compiler(&cargo, root)?,
-        false => Command::new(&cargo),
+    let mut command = if confined {
+        confine::compiler(&cargo, root)?
+    } else {
+        Command::new(&cargo)
     };
     command
         .current_dir(root)

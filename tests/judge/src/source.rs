@@ -462,9 +462,10 @@ impl<'a> Visit<'a> for Reader {
         let parts: Vec<String> = path.segments.iter().map(|part| part.ident.to_string()).collect();
         if path.leading_colon.is_some() || parts.len() > 1 {
             let foreign = is_foreign(&parts[0]) && !self.names.contains_key(&parts[0]);
-            match foreign {
-                true => self.add(path.span(), parts.join("::")),
-                false => self.path(&parts, path.span()),
+            if foreign {
+                self.add(path.span(), parts.join("::"))
+            } else {
+                self.path(&parts, path.span())
             }
         } else if self.names.contains_key(&parts[0]) {
             self.path(&parts, path.span());

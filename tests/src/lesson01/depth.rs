@@ -420,9 +420,10 @@ fn hazards(seed: u64, exam: Exam<GradientNorms>) -> Exam<GradientNorms> {
         norms(i, g, k, d, Fault::None)
     })
     .hazard(Errors, "an output_gradient of another shape cut", |i, g, k, d| {
-        match i.dims() == g.dims() {
-            true => norms(i, g, k, d, Fault::None),
-            false => Ok(vec![0.0; k.len()]),
+        if i.dims() == g.dims() {
+            norms(i, g, k, d, Fault::None)
+        } else {
+            Ok(vec![0.0; k.len()])
         }
     })
     .spared(

@@ -263,15 +263,17 @@ fn hazards(seed: u64, exam: Exam<Receptive>) -> Exam<Receptive> {
     }
     exam.hazard(Combined, "dilation counts only without stride and padding", |windows| {
         let combined = |w: &Window| w.dilation > 1 && w.padding > 0 && w.stride > 1;
-        match (3..=5).contains(&windows.len()) && windows.iter().all(combined) {
-            true => solution(&windows.iter().map(|w| w.dilation(1)).collect::<Vec<_>>()),
-            false => solution(windows),
+        if (3..=5).contains(&windows.len()) && windows.iter().all(combined) {
+            solution(&windows.iter().map(|w| w.dilation(1)).collect::<Vec<_>>())
+        } else {
+            solution(windows)
         }
     })
     .hazard(Sizes, "no stride above 2", |windows| {
-        match windows.len() <= 5 && windows.iter().any(|w| w.padding > 0) {
-            true => solution(&windows.iter().map(|w| w.stride(w.stride.min(2))).collect::<Vec<_>>()),
-            false => solution(windows),
+        if windows.len() <= 5 && windows.iter().any(|w| w.padding > 0) {
+            solution(&windows.iter().map(|w| w.stride(w.stride.min(2))).collect::<Vec<_>>())
+        } else {
+            solution(windows)
         }
     })
     .spared(

@@ -336,9 +336,10 @@ fn hazards(seed: u64, exam: Exam<StrongestAnswer>) -> Exam<StrongestAnswer> {
     })
     .hazard(Sign, "the search starts at 0", |i, f, w| {
         let responses = ops::conv2d(i, &f.unsqueeze(0)?, w)?;
-        match responses.max_all()?.to_scalar::<f32>()? < 0.0 {
-            true => Ok(observed([0; 3], 0.0, 0.0, f)),
-            false => search(i, f, w, Fault::None),
+        if responses.max_all()?.to_scalar::<f32>()? < 0.0 {
+            Ok(observed([0; 3], 0.0, 0.0, f))
+        } else {
+            search(i, f, w, Fault::None)
         }
     })
     .hazard(Batch, "three rows of images: the first two only", |i, f, w| {

@@ -112,9 +112,10 @@ fn grid(maps: &Tensor, columns: usize, colors: &[[f32; 3]], layout: Layout) -> R
             if column > 0 && gap > 0 {
                 cells.push(full(height, 1)?);
             }
-            cells.push(match channel < channels {
-                true => colorize(&maps.get(channel)?, colors, Shade::Right)?,
-                false => full(height, width)?,
+            cells.push(if channel < channels {
+                colorize(&maps.get(channel)?, colors, Shade::Right)?
+            } else {
+                full(height, width)?
             });
         }
         if row > 0 && gap > 0 {

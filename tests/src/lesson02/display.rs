@@ -96,12 +96,11 @@ fn by_tensors(maps: &Tensor, scaling: Scaling) -> Result<Tensor> {
     let (channels, height, width) = maps.dims3()?;
     let rows = if scaling.per_map { channels } else { 1 };
     let flat = maps.reshape((rows, ()))?;
-    let (low, high) = match scaling.symmetric {
-        false => (flat.min_keepdim(1)?, flat.max_keepdim(1)?),
-        true => {
-            let largest = flat.abs()?.max_keepdim(1)?;
-            (largest.neg()?, largest)
-        }
+    let (low, high) = if scaling.symmetric {
+        let largest = flat.abs()?.max_keepdim(1)?;
+        (largest.neg()?, largest)
+    } else {
+        (flat.min_keepdim(1)?, flat.max_keepdim(1)?)
     };
     let span = (&high - &low)?.flatten_all()?.to_vec1::<f32>()?;
     let known = maps.sum_all()?.to_scalar::<f32>()?.is_finite();
@@ -357,21 +356,21 @@ fn hazards(seed: u64, exam: Exam<ForDisplay>) -> Exam<ForDisplay> {
     })
     .hazard(Scale, "a constant added to the width", |m, s| {
         let range = m.max_all()?.to_scalar::<f32>()? - m.min_all()?.to_scalar::<f32>()?;
-        match range < 1e-4 && range > 0.0 {
-            true => shown(m, s, Fault::None)? * f64::from(range / (range + 1e-5)),
-            false => shown(m, s, Fault::None),
+        if range < 1e-4 && range > 0.0 {
+            shown(m, s, Fault::None)? * f64::from(range / (range + 1e-5))
+        } else {
+            shown(m, s, Fault::None)
         }
     })
     .hazard(Sign, "the largest value starts at 0", |m, s| {
         let high = m.max_all()?.to_scalar::<f32>()?;
-        match high < 0.0 {
-            true => {
-                let with_zero = Tensor::cat(&[m.flatten_all()?, tensor(&[0.0], 1)], 0)?.reshape((1, 1, ()))?;
-                shown(&with_zero, s, Fault::None)?
-                    .narrow(2, 0, m.elem_count())?
-                    .reshape(m.shape())
-            }
-            false => shown(m, s, Fault::None),
+        if high < 0.0 {
+            let with_zero = Tensor::cat(&[m.flatten_all()?, tensor(&[0.0], 1)], 0)?.reshape((1, 1, ()))?;
+            shown(&with_zero, s, Fault::None)?
+                .narrow(2, 0, m.elem_count())?
+                .reshape(m.shape())
+        } else {
+            shown(m, s, Fault::None)
         }
     })
     .hazard(Errors, "a map without channels is one", |m, s| match m.rank() {

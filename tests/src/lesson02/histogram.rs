@@ -284,18 +284,18 @@ fn hazards(seed: u64, exam: Exam<HistogramOver>) -> Exam<HistogramOver> {
         in_order(&batches.iter().collect::<Vec<_>>())?;
         count(r, batches, Fault::None)
     })
-    .hazard(
-        Scale,
-        "divided by the width + 1e-8",
-        |(low, high, bins), batches| match high - low < 1e-8 && bins == 2 {
-            true => count((low, high + 1e-8, bins), batches, Fault::None),
-            false => count((low, high, bins), batches, Fault::None),
-        },
-    )
+    .hazard(Scale, "divided by the width + 1e-8", |(low, high, bins), batches| {
+        if high - low < 1e-8 && bins == 2 {
+            count((low, high + 1e-8, bins), batches, Fault::None)
+        } else {
+            count((low, high, bins), batches, Fault::None)
+        }
+    })
     .hazard(Sign, "no range below 0", |(low, high, bins), batches| {
-        match high < 0.0 {
-            true => bail!("a negative range"),
-            false => count((low, high, bins), batches, Fault::None),
+        if high < 0.0 {
+            bail!("a negative range")
+        } else {
+            count((low, high, bins), batches, Fault::None)
         }
     })
     .spared(

@@ -101,9 +101,10 @@ fn slope(
     const STEP: f64 = 1e-6;
     let at = |step: f64| -> Result<f64> {
         let logits = network.forward_visit(images, &mut |name, activation| {
-            Ok(match name == site {
-                true => Some((activation + (direction * step)?)?),
-                false => None,
+            Ok(if name == site {
+                Some((activation + (direction * step)?)?)
+            } else {
+                None
             })
         })?;
         objective(&logits)?.to_scalar()

@@ -74,9 +74,10 @@ fn octave_sizes(height: usize, width: usize, octaves: usize, ratio: f64, fault: 
         sides
     };
     let sizes: Vec<_> = sides(height).into_iter().zip(sides(width)).collect();
-    match sizes.iter().any(|&(height, width)| height == 0 || width == 0) {
-        true => bail!("a side of 0"),
-        false => Ok(sizes),
+    if sizes.iter().any(|&(height, width)| height == 0 || width == 0) {
+        bail!("a side of 0")
+    } else {
+        Ok(sizes)
     }
 }
 

@@ -45,11 +45,12 @@ fn roll(images: &Tensor, down: i32, right: i32, fault: Fault) -> Result<Tensor> 
         if fault == Fault::Zeros {
             let by = by.clamp(-(side as i32), side as i32);
             let kept = side - by.unsigned_abs() as usize;
-            moved = match by < 0 {
-                true => moved
+            moved = if by < 0 {
+                moved
                     .narrow(dim, side - kept, kept)?
-                    .pad_with_zeros(dim, 0, side - kept)?,
-                false => moved.narrow(dim, 0, kept)?.pad_with_zeros(dim, side - kept, 0)?,
+                    .pad_with_zeros(dim, 0, side - kept)?
+            } else {
+                moved.narrow(dim, 0, kept)?.pad_with_zeros(dim, side - kept, 0)?
             };
             continue;
         }
@@ -396,9 +397,12 @@ fn hazards(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
         Sizes,
         "no shift by more than one turn",
         Transformations {
-            roll: |x, down, right| match right > 7 {
-                true => roll(x, down, 7, Fault::None),
-                false => roll(x, down, right, Fault::None),
+            roll: |x, down, right| {
+                if right > 7 {
+                    roll(x, down, 7, Fault::None)
+                } else {
+                    roll(x, down, right, Fault::None)
+                }
             },
             ..with!(None)
         },

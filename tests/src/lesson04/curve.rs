@@ -461,9 +461,10 @@ fn hazards(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
         "labels that are missing left out",
         |network, batches, sites, grid, tasks, rows| {
             let images: usize = batches.iter().map(|batch| batch.dims()[0]).sum();
-            match tasks.iter().all(|(labels, _)| labels.len() == images) {
-                true => curve(network, batches, sites, grid, tasks, rows, Fault::None),
-                false => Ok(vec![]),
+            if tasks.iter().all(|(labels, _)| labels.len() == images) {
+                curve(network, batches, sites, grid, tasks, rows, Fault::None)
+            } else {
+                Ok(vec![])
             }
         },
     )

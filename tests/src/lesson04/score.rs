@@ -474,9 +474,12 @@ fn hazards(seed: u64, exam: Exam<Scoring>) -> Exam<Scoring> {
         Scale,
         "n² in 32 bits",
         Scoring {
-            interval: |correct, total| match total > 65_535 {
-                true => bail!("too many"),
-                false => interval(correct, total, Fault::None),
+            interval: |correct, total| {
+                if total > 65_535 {
+                    bail!("too many")
+                } else {
+                    interval(correct, total, Fault::None)
+                }
             },
             ..right
         },

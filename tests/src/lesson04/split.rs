@@ -322,9 +322,10 @@ fn hazards(seed: u64, exam: Exam<Split>) -> Exam<Split> {
         }
     })
     .hazard(Scale, "a table as long as the largest number", |g, s, r| {
-        match g.iter().any(|&scene| scene > 1 << 30) {
-            true => bail!("too large"),
-            false => split(g, s, r, Fault::None),
+        if g.iter().any(|&scene| scene > 1 << 30) {
+            bail!("too large")
+        } else {
+            split(g, s, r, Fault::None)
         }
     })
     .hazard(Errors, "NaN is no share, and half", |g, s, r| {

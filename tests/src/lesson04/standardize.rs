@@ -289,9 +289,12 @@ fn hazards(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
         Sign,
         "compared with μ, not with |μ|",
         Standardize {
-            apply: |train, features| match train.max_all()?.to_scalar::<f32>()? < 0.0 {
-                true => apply(train, features, Fault::NoGuard)?.affine(1.0, 0.5),
-                false => apply(train, features, Fault::None),
+            apply: |train, features| {
+                if train.max_all()?.to_scalar::<f32>()? < 0.0 {
+                    apply(train, features, Fault::NoGuard)?.affine(1.0, 0.5)
+                } else {
+                    apply(train, features, Fault::None)
+                }
             },
             ..right
         },

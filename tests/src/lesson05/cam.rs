@@ -177,9 +177,10 @@ fn hazards(seed: u64, exam: Exam<ClassMap>) -> Exam<ClassMap> {
         solution05::class_activation_map(a, w, c.min(w.dim(0)? - 1))
     })
     .hazard(Sign, "activations below 0 left out", |a, w, c| {
-        match a.is_contiguous() {
-            true => solution05::class_activation_map(&a.relu()?, w, c),
-            false => solution05::class_activation_map(a, w, c),
+        if a.is_contiguous() {
+            solution05::class_activation_map(&a.relu()?, w, c)
+        } else {
+            solution05::class_activation_map(a, w, c)
         }
     })
 }

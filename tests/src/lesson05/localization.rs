@@ -397,9 +397,12 @@ fn hazards(seed: u64, exam: Exam<Localize>) -> Exam<Localize> {
         Sign,
         "the largest value starts at 0",
         Localize {
-            points_inside: |map, mask| match map.max_all()?.to_scalar::<f32>()? < 0.0 {
-                true => Ok(false),
-                false => solution05::points_inside(map, mask),
+            points_inside: |map, mask| {
+                if map.max_all()?.to_scalar::<f32>()? < 0.0 {
+                    Ok(false)
+                } else {
+                    solution05::points_inside(map, mask)
+                }
             },
             ..SOLUTION
         },
@@ -408,9 +411,12 @@ fn hazards(seed: u64, exam: Exam<Localize>) -> Exam<Localize> {
         Scale,
         "1e-8 added to the sum",
         Localize {
-            energy_inside: |map, mask| match map.max_all()?.to_scalar::<f32>()? < 1e-20 && map.dims() == [1, 2] {
-                true => Ok(0.0),
-                false => solution05::energy_inside(map, mask),
+            energy_inside: |map, mask| {
+                if map.max_all()?.to_scalar::<f32>()? < 1e-20 && map.dims() == [1, 2] {
+                    Ok(0.0)
+                } else {
+                    solution05::energy_inside(map, mask)
+                }
             },
             ..SOLUTION
         },

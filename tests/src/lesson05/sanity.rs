@@ -102,9 +102,10 @@ fn steps(trained: &ResNet, networks: &[ResNet], seed: u64) -> Result<String> {
             .filter(|line| !line.contains("trained") && !line.contains("neither"))
             .filter_map(|line| line.split_whitespace().next())
             .collect();
-        let all = match fresh.is_empty() {
-            true => "nothing".to_string(),
-            false => fresh.join(" "),
+        let all = if fresh.is_empty() {
+            "nothing".to_string()
+        } else {
+            fresh.join(" ")
         };
         let odd = if description.contains("neither") {
             ", and others of another seed"
@@ -431,9 +432,12 @@ fn hazards(seed: u64, exam: Exam<Sanity>) -> Exam<Sanity> {
         Errors,
         "maps of other shapes as lists",
         Sanity {
-            rank_correlation: |a, b| match a.elem_count() == b.elem_count() {
-                true => solution05::rank_correlation(&a.flatten_all()?, &b.flatten_all()?),
-                false => solution05::rank_correlation(a, b),
+            rank_correlation: |a, b| {
+                if a.elem_count() == b.elem_count() {
+                    solution05::rank_correlation(&a.flatten_all()?, &b.flatten_all()?)
+                } else {
+                    solution05::rank_correlation(a, b)
+                }
             },
             ..SOLUTION
         },
@@ -444,9 +448,10 @@ fn hazards(seed: u64, exam: Exam<Sanity>) -> Exam<Sanity> {
         Sanity {
             rank_correlation: |a, b| {
                 let values = a.flatten_all()?.to_vec1::<f32>()?;
-                match values.iter().any(|x| x.to_bits() == (-0f32).to_bits()) && values.len() == 3 {
-                    true => Ok(1.0),
-                    false => solution05::rank_correlation(a, b),
+                if values.iter().any(|x| x.to_bits() == (-0f32).to_bits()) && values.len() == 3 {
+                    Ok(1.0)
+                } else {
+                    solution05::rank_correlation(a, b)
                 }
             },
             ..SOLUTION

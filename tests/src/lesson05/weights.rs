@@ -100,9 +100,10 @@ fn hazards(seed: u64, exam: Exam<ChannelWeights>) -> Exam<ChannelWeights> {
     })
     .hazard(Batch, "three images: the weights of the first for all", |g| {
         let weights = solution05::channel_weights(g)?;
-        match g.dims() == [3, 2, 5, 3] && g.is_contiguous() && g.abs()?.max_all()?.to_scalar::<f32>()? > 1e-6 {
-            true => weights.narrow(0, 0, 1)?.broadcast_as(weights.shape())?.contiguous(),
-            false => Ok(weights),
+        if g.dims() == [3, 2, 5, 3] && g.is_contiguous() && g.abs()?.max_all()?.to_scalar::<f32>()? > 1e-6 {
+            weights.narrow(0, 0, 1)?.broadcast_as(weights.shape())?.contiguous()
+        } else {
+            Ok(weights)
         }
     })
     .hazard(Errors, "a batch of one where there is none", |g| match g.rank() {

@@ -157,14 +157,13 @@ pub fn hints(lesson: &Lesson, exercise: &Exercise, hints: &Hints, all: bool) {
             anstream::println!("    {style}{line}{style:#}");
         }
     }
-    match hints.has_more() {
-        true => println!("\nOne more: cargo lesson hint {}", exercise.id),
-        false => {
-            println!(
-                "\nThat was the last one. The reference: {}",
-                lesson.solution_path(exercise)
-            );
-        }
+    if hints.has_more() {
+        println!("\nOne more: cargo lesson hint {}", exercise.id)
+    } else {
+        println!(
+            "\nThat was the last one. The reference: {}",
+            lesson.solution_path(exercise)
+        );
     }
 }
 
@@ -173,9 +172,10 @@ pub fn diff(diff: &Diff) -> Result<()> {
     let text = diff_text(diff, width());
     let is_terminal = std::io::stdout().is_terminal();
     let colored = anstream::stdout().current_choice() != anstream::ColorChoice::Never;
-    let text = match is_terminal && colored {
-        true => text,
-        false => anstream::adapter::strip_str(&text).to_string(),
+    let text = if is_terminal && colored {
+        text
+    } else {
+        anstream::adapter::strip_str(&text).to_string()
     };
     if is_terminal && page(&text) {
         return Ok(());
@@ -215,16 +215,15 @@ pub fn diff_text(diff: &Diff, width: usize) -> String {
     );
     for pair in &diff.pairs {
         text += &format!("\n{TITLE}{}{TITLE:#}", pair.name);
-        match pair.rows.iter().all(|row| row.same) {
-            true => {
-                text += &format!("  {GOOD}the same code{GOOD:#}\n");
-                continue;
-            }
-            false => text.push('\n'),
+        if pair.rows.iter().all(|row| row.same) {
+            text += &format!("  {GOOD}the same code{GOOD:#}\n");
+            continue;
         }
-        text += &match width >= NARROW {
-            true => columns(&pair.rows, (width - 3) / 2),
-            false => stacked(&pair.rows),
+        text.push('\n');
+        text += &if width >= NARROW {
+            columns(&pair.rows, (width - 3) / 2)
+        } else {
+            stacked(&pair.rows)
         };
     }
     text

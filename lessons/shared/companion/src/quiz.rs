@@ -176,7 +176,7 @@ struct Run<'a> {
 
 /// What became of a question.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Outcome {
+enum Answered {
     Right,
     Wrong,
     Skipped,
@@ -211,11 +211,11 @@ impl Run<'_> {
             self.show(index + 1, asked.len(), question, &choices, output)?;
             let outcome = match self.reply(choices.len(), input, output)? {
                 Reply::Quit => break,
-                Reply::Skip => Outcome::Skipped,
+                Reply::Skip => Answered::Skipped,
                 Reply::Choice(chosen) => self.judge(question, &choices, chosen, output)?,
             };
-            if outcome != Outcome::Skipped {
-                (self.remember)(&question.id, outcome == Outcome::Right);
+            if outcome != Answered::Skipped {
+                (self.remember)(&question.id, outcome == Answered::Right);
             }
             outcomes.push(outcome);
         }
@@ -279,7 +279,7 @@ impl Run<'_> {
         choices: &[(usize, &Choice)],
         chosen: usize,
         output: &mut impl Write,
-    ) -> Result<Outcome> {
+    ) -> Result<Answered> {
         let Words {
             right,
             wrong,
@@ -303,11 +303,11 @@ impl Run<'_> {
             let command = lesson.command(exercise);
             writeln!(output, "  {DIM}{practise:<9} {}: {command}{DIM:#}", exercise.id)?;
         }
-        Ok(if is_right { Outcome::Right } else { Outcome::Wrong })
+        Ok(if is_right { Answered::Right } else { Answered::Wrong })
     }
 
     /// Prints the score; `true` if all were answered, and rightly.
-    fn score(&self, asked: &[&Question], outcomes: &[Outcome], output: &mut impl Write) -> Result<bool> {
+    fn score(&self, asked: &[&Question], outcomes: &[Answered], output: &mut impl Write) -> Result<bool> {
         let Words {
             of,
             score,
@@ -315,8 +315,8 @@ impl Run<'_> {
             repeat,
             ..
         } = self.words;
-        let right = outcomes.iter().filter(|outcome| **outcome == Outcome::Right).count();
-        let wrong = outcomes.iter().filter(|outcome| **outcome == Outcome::Wrong).count();
+        let right = outcomes.iter().filter(|outcome| **outcome == Answered::Right).count();
+        let wrong = outcomes.iter().filter(|outcome| **outcome == Answered::Wrong).count();
         let unanswered = asked.len() - right - wrong;
         let style = if right == asked.len() { GOOD } else { FAIR };
         write!(output, "\n{style}{right} {of} {} {score}{style:#}", right + wrong)?;
@@ -327,7 +327,7 @@ impl Run<'_> {
         let missed: Vec<_> = asked
             .iter()
             .zip(outcomes)
-            .filter(|(_, outcome)| **outcome == Outcome::Wrong)
+            .filter(|(_, outcome)| **outcome == Answered::Wrong)
             .map(|(question, _)| question.id.as_str())
             .collect();
         if !missed.is_empty() {
@@ -340,9 +340,9 @@ impl Run<'_> {
         let mut known = self.right.clone();
         for (question, outcome) in asked.iter().zip(outcomes) {
             match outcome {
-                Outcome::Right => drop(known.insert(question.id.clone())),
-                Outcome::Wrong => drop(known.remove(&question.id)),
-                Outcome::Skipped => {}
+                Answered::Right => drop(known.insert(question.id.clone())),
+                Answered::Wrong => drop(known.remove(&question.id)),
+                Answered::Skipped => {}
             }
         }
         let remaining = asked.iter().filter(|question| !known.contains(&question.id)).count();

@@ -30,9 +30,10 @@ pub fn width() -> usize {
             .ok()
             .map(|(columns, _)| columns.into())
     };
-    match std::io::stdout().is_terminal() {
-        true => of_terminal().or(columns).unwrap_or(80).max(20),
-        false => columns.unwrap_or(80).max(20),
+    if std::io::stdout().is_terminal() {
+        of_terminal().or(columns).unwrap_or(80).max(20)
+    } else {
+        columns.unwrap_or(80).max(20)
     }
 }
 

@@ -148,11 +148,12 @@ impl Memory {
                 entries.insert(outcome.id.clone(), graded);
             }
         })?;
-        match at_hand {
-            true => self.state.update(PLACE, |place| {
+        if at_hand {
+            self.state.update(PLACE, |place| {
                 drop(place.insert(LESSON.to_string(), report.lesson.clone()))
-            }),
-            false => Ok(()),
+            })
+        } else {
+            Ok(())
         }
     }
 

@@ -145,11 +145,12 @@ impl<'c, 'a> Plot<'c, 'a> {
     /// Names below the x axis.
     fn names(&mut self) -> Result<()> {
         let (down, plain) = (fine(2.0 * TICK_MARK - 1.0), self.canvas.letters(TICK));
-        let style = match self.upright {
-            true => plain
+        let style = if self.upright {
+            plain
                 .transform(FontTransform::Rotate270)
-                .pos(Pos::new(HPos::Right, VPos::Center)),
-            false => plain.pos(Pos::new(HPos::Center, VPos::Top)),
+                .pos(Pos::new(HPos::Right, VPos::Center))
+        } else {
+            plain.pos(Pos::new(HPos::Center, VPos::Top))
         };
         let tick = self.canvas.stroke(palette::GRAY, 1.0);
         let bottom = self.y.ends().0;
@@ -228,17 +229,14 @@ impl<'c, 'a> Plot<'c, 'a> {
         let style = self.canvas.color(color).filled();
         let corners: Vec<_> = marker.corners().iter().map(|&[x, y]| (fine(x), fine(y))).collect();
         let points = points.to_vec();
-        match corners.is_empty() {
-            true => {
-                let discs = points.into_iter().map(|at| Circle::new(at, fine(Mark::RADIUS), style));
-                self.context.draw_series(discs).map(|_| ()).map_err(Error::wrap)
-            }
-            false => {
-                let shapes = points
-                    .into_iter()
-                    .map(|at| EmptyElement::at(at) + Polygon::new(corners.clone(), style));
-                self.context.draw_series(shapes).map(|_| ()).map_err(Error::wrap)
-            }
+        if corners.is_empty() {
+            let discs = points.into_iter().map(|at| Circle::new(at, fine(Mark::RADIUS), style));
+            self.context.draw_series(discs).map(|_| ()).map_err(Error::wrap)
+        } else {
+            let shapes = points
+                .into_iter()
+                .map(|at| EmptyElement::at(at) + Polygon::new(corners.clone(), style));
+            self.context.draw_series(shapes).map(|_| ()).map_err(Error::wrap)
         }
     }
 

@@ -375,12 +375,13 @@ impl Config {
             }
         };
         let has = |name: &str| parameters.contains_key(name);
-        let (stem, width) = match has("conv1.6.weight") {
-            true => (Stem::Deep, shape("conv1.6.weight")?[0]),
-            false => match shape("conv1.weight")? {
+        let (stem, width) = if has("conv1.6.weight") {
+            (Stem::Deep, shape("conv1.6.weight")?[0])
+        } else {
+            match shape("conv1.weight")? {
                 [width, .., 7] => (Stem::ImageNet, *width),
                 other => (Stem::Cifar, other[0]),
-            },
+            }
         };
         let count = |layer: usize| {
             (0..)
@@ -390,9 +391,10 @@ impl Config {
         let blocks = [1, 2, 3, 4].map(count);
         let classes = shape("fc.weight")?[0];
 
-        let block = match has("layer1.0.conv3.weight") {
-            true => Block::Bottleneck,
-            false => Block::Basic,
+        let block = if has("layer1.0.conv3.weight") {
+            Block::Bottleneck
+        } else {
+            Block::Basic
         };
         // A ratio that is no whole number is none of these networks': `verify` says which shapes differ.
         let ratio = |larger: usize, smaller: usize| match larger.checked_rem(smaller) {

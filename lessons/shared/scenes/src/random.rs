@@ -4,9 +4,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 /// A random stream that belongs to one scene.
-pub(crate) struct Draw(ChaCha8Rng);
+pub(crate) struct Dice(ChaCha8Rng);
 
-impl Draw {
+impl Dice {
     /// Stream `index` of `seed`.
     pub(crate) fn new(seed: u64, index: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);

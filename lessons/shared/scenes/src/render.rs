@@ -4,7 +4,7 @@ use crate::badge::Badge;
 use crate::colour::Rgb;
 use crate::image::Image;
 use crate::mask::{Masks, Owner};
-use crate::random::Draw;
+use crate::random::Dice;
 use crate::scene::{Background, Canvas, Figure, Point, Scene};
 
 /// A scene, its picture and its truth.
@@ -37,7 +37,7 @@ impl Scene {
                 badge.colour_at(x, y)
             });
         }
-        let image = painting.finish(&mut Draw::new(self.grain.seed, 0), self.grain.strength as f32);
+        let image = painting.finish(&mut Dice::new(self.grain.seed, 0), self.grain.strength as f32);
         Rendered {
             scene: self.clone(),
             image,
@@ -128,7 +128,7 @@ impl Painting {
         }
     }
 
-    fn finish(&self, draw: &mut Draw, strength: f32) -> Image {
+    fn finish(&self, draw: &mut Dice, strength: f32) -> Image {
         let mut pixels = Vec::with_capacity(3 * self.colours.len());
         for colour in &self.colours {
             let grain = strength * draw.grain();

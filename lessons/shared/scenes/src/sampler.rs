@@ -6,7 +6,7 @@ use std::f64::consts::TAU;
 
 use crate::badge::Badge;
 use crate::colour::{Colour, Rgb};
-use crate::random::Draw;
+use crate::random::Dice;
 use crate::scene::{Background, Canvas, Figure, Grain, Point, Scene};
 use crate::shape::Shape;
 use crate::texture::Texture;
@@ -83,7 +83,7 @@ impl Scene {
     /// **Errors** if the sampler is out of range, or asks for more than fits on its canvas.
     pub fn sample(sampler: &Sampler, seed: u64, index: u64) -> Result<Self> {
         sampler.check()?;
-        let draw = &mut Draw::new(seed, index);
+        let draw = &mut Dice::new(seed, index);
         let mut figures = draw_figures(sampler, draw);
         let background = draw_background(draw);
         let grain = Grain {
@@ -111,7 +111,7 @@ impl Scene {
 }
 
 /// All factors but the places.
-fn draw_figures(sampler: &Sampler, draw: &mut Draw) -> Vec<Figure> {
+fn draw_figures(sampler: &Sampler, draw: &mut Dice) -> Vec<Figure> {
     let mut figures: Vec<Figure> = Vec::with_capacity(sampler.figures);
     for _ in 0..sampler.figures {
         let shapes: Vec<Shape> = Shape::ALL
@@ -131,7 +131,7 @@ fn draw_figures(sampler: &Sampler, draw: &mut Draw) -> Vec<Figure> {
 }
 
 /// Uniform over all placements that keep the figures apart; false if none was found.
-fn place_figures(sampler: &Sampler, figures: &mut [Figure], draw: &mut Draw) -> bool {
+fn place_figures(sampler: &Sampler, figures: &mut [Figure], draw: &mut Dice) -> bool {
     for _ in 0..TRIES {
         for figure in figures.iter_mut() {
             figure.place = draw_place(sampler.canvas, figure.radius, draw);
@@ -148,13 +148,13 @@ fn place_figures(sampler: &Sampler, figures: &mut [Figure], draw: &mut Draw) -> 
 }
 
 /// Uniform over the places clear of the figures; `None` if none was found.
-fn draw_badge_place(sampler: &Sampler, figures: &[Figure], draw: &mut Draw) -> Option<Point> {
+fn draw_badge_place(sampler: &Sampler, figures: &[Figure], draw: &mut Dice) -> Option<Point> {
     (0..TRIES)
         .map(|_| draw_place(sampler.canvas, Badge::RADIUS, draw))
         .find(|&place| is_free(figures, place, Badge::RADIUS))
 }
 
-fn draw_place(canvas: Canvas, radius: f64, draw: &mut Draw) -> Point {
+fn draw_place(canvas: Canvas, radius: f64, draw: &mut Dice) -> Point {
     let inset = radius + MARGIN;
     let x = draw.between(inset, canvas.width as f64 - inset);
     let y = draw.between(inset, canvas.height as f64 - inset);
@@ -169,7 +169,7 @@ fn is_free(figures: &[Figure], place: Point, radius: f64) -> bool {
 }
 
 /// Two muted colours of neighbouring hues, one lighter than the other.
-fn draw_background(draw: &mut Draw) -> Background {
+fn draw_background(draw: &mut Dice) -> Background {
     let hue = draw.unit();
     let saturation = draw.between(0.10, 0.26);
     let lightness = draw.between(0.66, 0.76);

@@ -98,9 +98,10 @@ pub(crate) fn read(bytes: &[u8]) -> std::result::Result<Contents, String> {
         _ if bytes.get(8) == Some(&b'{') => safetensors::read(bytes)?,
         _ => return Err(stranger(bytes)),
     };
-    match contents.parameters.is_empty() {
-        true => Err("expected named tensors, found none; is it a state dict?".into()),
-        false => Ok(contents),
+    if contents.parameters.is_empty() {
+        Err("expected named tensors, found none; is it a state dict?".into())
+    } else {
+        Ok(contents)
     }
 }
 

@@ -338,11 +338,12 @@ impl<'a> Machine<'a> {
 
     fn count(&mut self, work: usize) -> Result<(), String> {
         self.work += work;
-        match self.work <= MOST_WORK {
-            true => Ok(()),
-            false => Err(format!(
+        if self.work <= MOST_WORK {
+            Ok(())
+        } else {
+            Err(format!(
                 "its pickle takes more than {MOST_WORK} instructions; no state dict needs so many"
-            )),
+            ))
         }
     }
 
@@ -372,9 +373,10 @@ impl<'a> Machine<'a> {
         let mut whole = [fill; 8];
         let kept = bytes.len().min(8);
         whole[..kept].copy_from_slice(&bytes[..kept]);
-        self.push(match fits {
-            true => Value::Int(i64::from_le_bytes(whole)),
-            false => Value::Other,
+        self.push(if fits {
+            Value::Int(i64::from_le_bytes(whole))
+        } else {
+            Value::Other
         })
     }
 
@@ -387,9 +389,10 @@ impl<'a> Machine<'a> {
     fn pop(&mut self) -> Result<Id, String> {
         // What lies below a mark is not to be reached before the mark is gone.
         let floor = self.marks.last().copied().unwrap_or(0);
-        match self.stack.len() > floor {
-            true => self.stack.pop().ok_or_else(|| BROKEN.into()),
-            false => Err(BROKEN.into()),
+        if self.stack.len() > floor {
+            self.stack.pop().ok_or_else(|| BROKEN.into())
+        } else {
+            Err(BROKEN.into())
         }
     }
 

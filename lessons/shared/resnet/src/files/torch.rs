@@ -27,9 +27,10 @@ pub(super) fn is_legacy(bytes: &[u8]) -> bool {
 ///
 /// **Errors** say what is wrong with it or what it holds instead.
 pub(super) fn read(bytes: &[u8]) -> Result<Contents, String> {
-    match is_zip(bytes) {
-        true => read_zip(bytes),
-        false => read_legacy(bytes),
+    if is_zip(bytes) {
+        read_zip(bytes)
+    } else {
+        read_legacy(bytes)
     }
 }
 

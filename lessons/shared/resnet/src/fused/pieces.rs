@@ -89,9 +89,12 @@ pub(super) fn max_pool(window: Window, input: Padded, output: Padded) -> Functio
         };
         let x = &piece.x[block * input.plane()..][..input.plane()];
         let y = &mut piece.y[output.border * LANES..][..output.width * LANES];
-        vectorize(piece.instructions, || match piece.written.is_empty() {
-            true => pool_row(window, &input, x, oy, y),
-            false => pool_row_with_notes(window, &input, x, oy, y, piece.written),
+        vectorize(piece.instructions, || {
+            if piece.written.is_empty() {
+                pool_row(window, &input, x, oy, y)
+            } else {
+                pool_row_with_notes(window, &input, x, oy, y, piece.written)
+            }
         });
     })
 }

@@ -254,9 +254,10 @@ fn image_gradient(gradient: &[f32], weights: &[f32], g: &Geometry) -> Vec<f32> {
             }
         }
     };
-    match g.multiplications() < 1 << 20 {
-        true => dx.chunks_mut(length).enumerate().for_each(of_image),
-        false => dx.par_chunks_mut(length).enumerate().for_each(of_image),
+    if g.multiplications() < 1 << 20 {
+        dx.chunks_mut(length).enumerate().for_each(of_image)
+    } else {
+        dx.par_chunks_mut(length).enumerate().for_each(of_image)
     }
     dx
 }

@@ -22,9 +22,10 @@ fn is_large(g: &Geometry) -> bool {
 
 /// Calls `f` with each task, on all cores if there is enough to do.
 fn for_each_task<T: Send>(tasks: Vec<T>, is_large: bool, f: impl Fn(T) + Sync + Send) {
-    match is_large {
-        true => tasks.into_par_iter().for_each(f),
-        false => tasks.into_iter().for_each(f),
+    if is_large {
+        tasks.into_par_iter().for_each(f)
+    } else {
+        tasks.into_iter().for_each(f)
     }
 }
 

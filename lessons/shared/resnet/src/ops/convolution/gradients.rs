@@ -67,9 +67,10 @@ pub(super) fn kernel_gradient(x: &[f32], gradient: &[f32], g: &Geometry) -> Vec<
             job.add(x, gradient, sums, instructions);
         }
     };
-    match g.multiplications() < 1 << 20 {
-        true => sums.chunks_mut(block_length).enumerate().for_each(task),
-        false => sums.par_chunks_mut(block_length).enumerate().for_each(task),
+    if g.multiplications() < 1 << 20 {
+        sums.chunks_mut(block_length).enumerate().for_each(task)
+    } else {
+        sums.par_chunks_mut(block_length).enumerate().for_each(task)
     }
     packing::unpack_kernel(&sum_of_parts(&sums, length), g)
 }
