@@ -11,14 +11,15 @@ use super::unit::{before_relu, optimum, value, within};
 
 pub fn draw(material: &Material) -> Result<Figure> {
     const COUNT: u64 = 1000;
+    let count = material.image_count().map_or(COUNT, |there| there.min(COUNT));
     let recipe = Recipe::best(material);
     const UNITS: [(&str, usize); 4] = [("layer3", 20), ("layer3", 5), ("layer4", 3), ("layer4", 40)];
-    let mut figure = Figure::new(format!("What units want, and the best of {COUNT} images"))
+    let mut figure = Figure::new(format!("What units want, and the best of {count} images"))
         .columns(6)
         .width(WIDTH_OF_SIX)
         .caption(format!(
             "{}: an optimum of one channel before the last ReLU of its layer ({}), and the five images of {} with \
-             the highest objective among {COUNT}, best first (3.8). Below each image: the objective. Scenes are shown without \
+             the highest objective among {count}, best first (3.8). Below each image: the objective. Scenes are shown without \
              their grain.",
             material.network_name(),
             recipe.words(),
@@ -30,7 +31,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
         Ok((layer, site, channel))
     });
     let units = units.into_iter().collect::<Result<Vec<_>>>()?;
-    let scores = scores(material, &units, COUNT)?;
+    let scores = scores(material, &units, count)?;
     for ((layer, site, channel), scores) in units.iter().zip(&scores) {
         let (image, _) = optimum(material, site, *channel, &recipe, side(material))?;
         let reached = value(material, &image, site, *channel)?;

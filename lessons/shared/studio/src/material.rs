@@ -191,12 +191,14 @@ impl Material {
         self.images.count()
     }
 
-    /// Images of the data in batches of `size`, the last one smaller if need be; each is made when it is asked for.
+    /// Images of the data in batches of `size`, the last one smaller if need be; each is made when it is asked for. Of data with
+    /// fewer images, as many as there are.
     ///
     /// **Errors** with [`LeftOut`] in place of the first one where the network is not known to know any images.
     pub fn batches(&self, images: Range<u64>, size: usize) -> impl Iterator<Item = Result<Batch>> + '_ {
-        let (start, end) = (images.start, images.end);
-        images.step_by(size).map(move |first| {
+        let end = self.image_count().unwrap_or(u64::MAX).min(images.end);
+        let start = images.start;
+        (start..end).step_by(size).map(move |first| {
             let batch = self.images.batch(first..end.min(first + size as u64));
             batch.map_err(self.images.between(start..end))
         })

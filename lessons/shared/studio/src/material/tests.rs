@@ -254,6 +254,8 @@ fn a_folder_is_data_with_its_labels() {
     let batch = material.batches(0..2, 8).next().unwrap().unwrap();
     assert_eq!(batch.pixels.dims(), [2, 3, 224, 224]);
     assert_eq!(batch.labels, [281, 0], "the network's own numbers of tabby and tench");
+    let sizes: Vec<_> = material.batches(0..1000, 8).map(|batch| batch.unwrap().len()).collect();
+    assert_eq!(sizes, [2], "there are no more");
     let sample = material.sample(7).unwrap();
     assert_eq!(sample.label, Some(0), "there are two: number 7 is the second");
     let asked = material.questions(&sample, 2).unwrap();
