@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -95,11 +95,12 @@ fn path_of(item: &Item, file: &RemoteFile) -> String {
 }
 
 fn answer(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
-    let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut lines = reader.by_ref().lines();
     let first = lines.next()?.ok()?;
     let (method, rest) = first.split_once(' ')?;
     let path = rest.split(' ').next()?.to_string();
-    let mut range = None;
+    let (mut range, mut length) = (None, 0);
     for line in lines {
         let line = line.ok()?.to_lowercase();
         if line.is_empty() {
@@ -108,7 +109,12 @@ fn answer(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         if let Some(value) = line.strip_prefix("range: ") {
             range = Some(value.to_string());
         }
+        if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.parse().ok()?;
+        }
     }
+    // A body that nobody reads resets the connection.
+    reader.read_exact(&mut vec![0; length]).ok()?;
     let mut state = state.lock().ok()?;
     let mut stream = stream;
     if let Some((status, headers, body)) = state.instead.clone() {
