@@ -20,9 +20,11 @@ pub fn many(material: &Material) -> u64 {
     material.image_count().unwrap_or(wanted).min(wanted)
 }
 
-/// The part of them that a slower picture takes.
+/// The part of them that a slower picture takes; of few all.
 pub fn some(material: &Material, part: u64) -> u64 {
-    (many(material) / part).max(1)
+    const FEW: u64 = 32;
+    let all = many(material);
+    (all / part).max(all.min(FEW))
 }
 
 /// Sends images through the network, batch by batch, and shows `look` the place in `sites` and the activation there.

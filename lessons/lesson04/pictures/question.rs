@@ -60,7 +60,11 @@ pub fn draw(material: &Material) -> Result<Figure> {
     for (title, labels, classes) in [
         (format!("a {}, or not?", names[class]), &yes, 2),
         ("which class?".to_string(), &labels, seen),
-    ] {
+    ]
+    .into_iter()
+    .take(if seen > 2 { 2 } else { 1 })
+    // of two classes both are the same question
+    {
         let trained = labels.len() - (TEST_SHARE * labels.len() as f64) as usize;
         let heights = sources
             .iter()
