@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Tensor};
-use draw::{Chart, Figure, ImagePanel, MapGrid};
+use draw::{Chart, Figure, ImagePanel, MapGrid, grouped};
 use resnet::ResNet;
 use scenes::Shape;
 use serde::Serialize;
@@ -290,7 +290,10 @@ fn row(site: &str, activation: &Tensor) -> Result<MapGrid> {
     order.truncate(MAPS);
     let chosen = maps.index_select(&Tensor::new(order.as_slice(), maps.device())?, 0)?;
     let name = if site == "relu" { "relu after conv1" } else { site };
-    let title = format!("{name}: the most active of {channels} channels, {height}×{width}");
+    let title = format!(
+        "{name}: the most active of {} channels, {height}×{width}",
+        grouped(channels)
+    );
     Ok(MapGrid::maps(&chosen)?
         .title(title)
         .columns(MAPS)
