@@ -42,12 +42,12 @@ struct What {
 
 /// What can be fetched, with what it costs.
 fn things() -> PossibleValuesParser {
-    let thing = |item: &Item| {
+    let thing = |item: &'static Item| {
         let sizes = match (item.download_size(), item.kept_size()) {
             (download, kept) if download == kept => megabytes(download),
             (download, kept) => format!("{} to download, {} on the disk", megabytes(download), megabytes(kept)),
         };
-        PossibleValue::new(item.name.clone()).help(format!("{}, {}: {sizes}", item.title, item.about))
+        PossibleValue::new(item.name.as_str()).help(format!("{}, {}: {sizes}", item.title, item.about))
     };
     PossibleValuesParser::new(catalogue::shipped().items.iter().map(thing))
 }
