@@ -176,7 +176,7 @@ fn one(picture: &Picture, material: &Material, folder: &Path, paper: Paper) -> F
             Some(LeftOut(why)) => Fate::LeftOut(why.clone()),
             None => match first_line(&format!("{error:#}")) {
                 // A ResNet of CIFAR-10's own kind; the course's pictures are of networks with four layers.
-                text if text.contains("there is no site \"layer4") && material.network().config().blocks[3] == 0 => {
+                text if text.contains("\"layer4") && material.network().config().blocks[3] == 0 => {
                     Fate::LeftOut(format!("{} has no layer4", material.network_name()))
                 }
                 text => Fate::Failed(text.to_string()),
