@@ -1,6 +1,6 @@
 //! The second table: pieces of the course's work, as the solutions do them and as one would write them in PyTorch.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -45,14 +45,10 @@ impl Sides {
             eprintln!("matrix products outside the convolutions choose their own instructions here");
         }
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .ancestors()
-            .nth(3)
-            .context("the repository's root")?;
         let output = Command::new(cargo)
             .args(["build", "--quiet", "--package", "solutions", "--example", "course_work"])
             .args(["--message-format", "json-render-diagnostics"])
-            .current_dir(root)
+            .current_dir(course::root()?)
             .stderr(std::process::Stdio::inherit())
             .output()
             .context("cargo does not run")?;
@@ -78,9 +74,9 @@ impl Sides {
         // The scenes are drawn, and written for the other side, before it says that it is ready.
         let mut sides = vec![Worker::start("this crate", arguments.restrict(&mut here))?];
         if arguments.found.torch.is_some() {
-            let mut command = python::command(arguments, "course_work.py");
-            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../checkpoints/scenes.safetensors");
-            command.arg(word).arg(&scenes).arg(root);
+            let mut command = python::command(arguments, "course_work.py")?;
+            let checkpoint = course::root()?.join("lessons/shared/checkpoints/scenes.safetensors");
+            command.arg(word).arg(&scenes).arg(checkpoint);
             sides.push(Worker::start("PyTorch", &mut command)?);
         }
         let mut answers = vec![vec![]; 2];

@@ -158,7 +158,7 @@ pub fn measure(row: Row, arguments: &Arguments, limit: f64) -> Result<Measured> 
     command.arg("--worker").args(row.options());
     let mut sides = vec![Worker::start("this crate", arguments.restrict(&mut command))?];
     for backend in arguments.backends(row.mode)? {
-        let mut command = python::command(arguments, "pytorch_reference.py");
+        let mut command = python::command(arguments, "pytorch_reference.py")?;
         command.args(["--serve", backend]).args(row.options());
         sides.push(Worker::start(backend, &mut command)?);
     }

@@ -17,18 +17,19 @@ pub struct Found {
     pub onnxruntime: Option<String>,
 }
 
+/// Where the scripts lie, in the repository that this runs in.
+const FOLDER: &str = "lessons/shared/resnet/examples/speed";
+
 /// A script that lies beside this file.
-pub fn command(arguments: &Arguments, script: &str) -> Command {
+///
+/// **Errors** if this does not run in the repository.
+pub fn command(arguments: &Arguments, script: &str) -> Result<Command> {
     let mut command = Command::new(arguments.python.as_deref().unwrap_or(Path::new("python3")));
     command
-        .arg(
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("examples/speed")
-                .join(script),
-        )
+        .arg(course::root()?.join(FOLDER).join(script))
         .args(["--threads", &arguments.threads.to_string()]);
     arguments.restrict(&mut command);
-    command
+    Ok(command)
 }
 
 /// Looks what this Python has.
@@ -38,7 +39,7 @@ pub fn look(arguments: &Arguments) -> Result<Found> {
     let Some(python) = &arguments.python else {
         return Ok(Found::default());
     };
-    let output = command(arguments, "versions.py").output();
+    let output = command(arguments, "versions.py")?.output();
     let output = output.with_context(|| format!("{} does not run", python.display()))?;
     let versions: Value = serde_json::from_slice(&output.stdout).with_context(|| {
         let said = String::from_utf8_lossy(&output.stderr);
