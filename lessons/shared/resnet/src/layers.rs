@@ -32,7 +32,7 @@ pub(crate) fn is_owned(tensor: &Tensor) -> bool {
 }
 
 /// The packed form of a network's kernel; that of a variable is nobody else's.
-fn packed(kernel: &Tensor) -> Arc<PackedKernel> {
+fn packed(kernel: &Tensor, of_large: bool) -> Arc<PackedKernel> {
     if kernel.track_op() {
         return Arc::default();
     }
@@ -41,7 +41,7 @@ fn packed(kernel: &Tensor) -> Arc<PackedKernel> {
         return packed;
     }
     owned.retain(|_, packed| packed.strong_count() > 0);
-    let packed = Arc::default();
+    let packed = Arc::new(PackedKernel::of_network(of_large));
     owned.insert(kernel.id(), Arc::downgrade(&packed));
     packed
 }
@@ -59,7 +59,7 @@ impl Convolution {
     pub fn new(parameters: &Parameters, path: &str, window: Window, groups: usize) -> Result<Self> {
         let kernel = parameters::find(parameters, &format!("{path}.weight"))?.clone();
         Ok(Self {
-            packed: packed(&kernel),
+            packed: packed(&kernel, parameters::are_large(parameters)),
             kernel,
             window,
             groups,
@@ -78,7 +78,7 @@ impl Convolution {
         self.groups
     }
 
-    pub fn packed(&self) -> &PackedKernel {
+    pub fn packed(&self) -> &Arc<PackedKernel> {
         &self.packed
     }
 

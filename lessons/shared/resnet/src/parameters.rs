@@ -19,6 +19,11 @@ pub fn is_trained(name: &str) -> bool {
     !matches!(last, "running_mean" | "running_var" | "num_batches_tracked")
 }
 
+/// Whether packed copies of the weights take so much memory that only one network shall keep them: from 64 MiB on.
+pub(crate) fn are_large(parameters: &Parameters) -> bool {
+    parameters.values().map(Tensor::elem_count).sum::<usize>() > 1 << 24
+}
+
 /// The tensor of this name.
 ///
 /// **Errors** if there is none; the error lists near names.

@@ -6,7 +6,7 @@ use super::pieces;
 use crate::ops::convolution::direct::{gradient_border, input_gradient_job};
 use crate::ops::convolution::job::{Spread, Target};
 use crate::ops::convolution::packing::Padded;
-use crate::ops::program::{Convolve, Finish, Notes, Pieces, Place, Program, Step};
+use crate::ops::program::{Convolve, Finish, Notes, Pieces, Place, Program, Sizes, Step};
 
 struct Builder {
     steps: Vec<Step>,
@@ -188,12 +188,12 @@ pub(super) fn backward(forward: &Forward) -> Program {
             function: pieces::unpack(at.1),
         }));
     }
-    let (inputs, outputs) = (forward.program.output, forward.program.input);
-    Program::new(
-        builder.steps,
-        inputs,
-        outputs,
-        builder.slots.used,
-        forward.program.notes,
-    )
+    let forward = forward.program.sizes();
+    let sizes = Sizes {
+        input: forward.output,
+        output: forward.input,
+        memory: builder.slots.used,
+        notes: forward.notes,
+    };
+    Program::new(builder.steps, sizes)
 }

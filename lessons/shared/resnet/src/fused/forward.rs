@@ -8,7 +8,7 @@ use crate::ops::convolution::direct::forward_job;
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::convolution::job::Target;
 use crate::ops::convolution::packing::Padded;
-use crate::ops::program::{Convolve, Finish, Notes, Pieces, Place, Program, Step};
+use crate::ops::program::{Convolve, Finish, Notes, Pieces, Place, Program, Sizes, Step};
 use candle_core::Result;
 
 /// Activations have a border of one pixel, as 3×3 windows want it; nobody writes there.
@@ -265,9 +265,13 @@ pub(super) fn forward(
         weights: None,
         function: pieces::unpack(output),
     }));
-    let outputs = output.channels * output.height * output.width;
-    let inputs = channels * height * width;
-    let program = Program::new(builder.steps, inputs, outputs, builder.slots.used, builder.notes);
+    let sizes = Sizes {
+        input: channels * height * width,
+        output: output.channels * output.height * output.width,
+        memory: builder.slots.used,
+        notes: builder.notes,
+    };
+    let program = Program::new(builder.steps, sizes);
     Ok(Forward {
         program,
         records,

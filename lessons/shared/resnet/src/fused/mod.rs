@@ -3,26 +3,33 @@
 //! sums are written, and memory is used again. With gradients, the operation keeps one bit per ReLU and channel, and which
 //! pixel won each max-pool window.
 //!
-//! [`forward`] and [`backward`] are programs of steps for one image; [`pieces`] is what happens between convolutions.
+//! Not fused, but computed site by site as where somebody looks: units with a grouped convolution (ResNeXt), with a shortcut
+//! that averages pixels (timm's "d" networks) or pads channels (the ResNets of CIFAR-10), with fewer than four channels,
+//! a kernel that training moves, or numbers in `f64`. The rest of such a network is fused.
+//!
+//! [`forward`] and [`backward`] are programs of steps for one image; [`pieces`] is what happens between convolutions;
+//! [`kept`] is what stays in memory from call to call.
 
 mod backward;
 mod forward;
+mod kept;
 mod pieces;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use self::forward::{Forward, forward};
+use self::kept::{Folded, Memory};
 use crate::Window;
 use crate::layers::{BatchNorm, Convolution};
-use crate::ops::Instructions;
 use crate::ops::convolution::{direct, packing};
 use crate::ops::program::{Arguments, Program, RunNotes};
+use crate::ops::{Chosen, Instructions};
 
 /// A convolution and the batch norm behind it.
 #[derive(Debug, Clone)]
@@ -44,6 +51,8 @@ pub(crate) enum Unit {
 pub(crate) struct Fused {
     layers: Vec<Layer>,
     units: Vec<Option<Unit>>,
+    /// Whether only the last of such networks shall keep packed weights.
+    is_large: bool,
     folded: Mutex<Option<Arc<Folded>>>,
     plans: Mutex<HashMap<Key, Arc<Plan>>>,
 }
@@ -72,66 +81,17 @@ struct Plan {
     backward_memory: Memory,
 }
 
-/// Memory that is used again. Whoever runs a program takes one.
-#[derive(Default)]
-struct Memory(Mutex<Vec<Vec<f32>>>);
-
-impl Memory {
-    /// What is kept between calls, in elements: 64 MiB.
-    const KEPT: usize = 1 << 24;
-
-    fn with<T>(&self, length: usize, f: impl FnOnce(&mut [f32]) -> T) -> T {
-        let taken = lock(&self.0).pop();
-        let mut memory = taken.unwrap_or_else(|| vec![0.0; length]);
-        let result = f(&mut memory);
-        let mut kept = lock(&self.0);
-        if (kept.len() + 1) * length <= Self::KEPT {
-            kept.push(memory);
-        }
-        result
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // A panic elsewhere leaves whole values behind.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Batch norm as one scale and one shift per channel, and kernels times their scale for the gradients.
-struct Folded {
-    /// What it was made of, to see whether that has changed.
-    sources: Vec<f32>,
-    affine: Vec<(Vec<f32>, Vec<f32>)>,
-    gradient_weights: Mutex<Option<Arc<GradientWeights>>>,
-}
-
-/// Of each layer, made when first needed.
-type GradientWeights = Vec<OnceLock<Vec<f32>>>;
-
-/// Of large networks, the one that last computed a gradient keeps its weights for the next.
-static LAST: Mutex<Weak<Folded>> = Mutex::new(Weak::new());
-
-impl Folded {
-    fn gradient_weights(self: &Arc<Self>, layers: &[Layer]) -> Arc<GradientWeights> {
-        let weights: usize = layers.iter().map(|layer| layer.convolution.kernel().elem_count()).sum();
-        if weights > Memory::KEPT / 4 {
-            let mut last = lock(&LAST);
-            if let Some(other) = last.upgrade().filter(|other| !Arc::ptr_eq(other, self)) {
-                lock(&other.gradient_weights).take();
-            }
-            *last = Arc::downgrade(self);
-        }
-        let mut kept = lock(&self.gradient_weights);
-        let new = || Arc::new(layers.iter().map(|_| OnceLock::new()).collect());
-        kept.get_or_insert_with(new).clone()
-    }
-}
-
 impl Fused {
-    pub fn new(layers: Vec<Layer>, units: Vec<Option<Unit>>) -> Self {
+    pub fn new(layers: Vec<Layer>, units: Vec<Option<Unit>>, is_large: bool) -> Self {
         let mut fused = Self {
             layers,
             units: Vec::new(),
+            is_large,
             folded: Mutex::default(),
             plans: Mutex::default(),
         };
@@ -205,8 +165,8 @@ impl Fused {
         let plan = Arc::new(Plan {
             forward: forward(&units, &self.layers, key.sizes, key.keep)?,
             backward: OnceLock::new(),
-            forward_memory: Memory::default(),
-            backward_memory: Memory::default(),
+            forward_memory: Memory::new(),
+            backward_memory: Memory::new(),
         });
         // Whoever looks at many sizes or sites shall not keep memory for all of them.
         const MOST: usize = 16;
@@ -222,39 +182,13 @@ impl Fused {
     fn folded(&self) -> Result<Arc<Folded>> {
         let mut folded = lock(&self.folded);
         if let Some(folded) = folded.as_ref()
-            && self.is_current(folded)?
+            && folded.is_current(&self.layers)?
         {
             return Ok(folded.clone());
         }
-        let mut sources = Vec::new();
-        let mut affine = Vec::new();
-        for layer in &self.layers {
-            for part in layer.norm.parts() {
-                sources.extend(part.to_vec1::<f32>()?);
-            }
-            affine.push(layer.norm.scale_and_shift()?);
-        }
-        let new = Arc::new(Folded {
-            sources,
-            affine,
-            gradient_weights: Mutex::default(),
-        });
+        let new = Arc::new(Folded::new(&self.layers)?);
         *folded = Some(new.clone());
         Ok(new)
-    }
-
-    fn is_current(&self, folded: &Folded) -> Result<bool> {
-        let mut rest = folded.sources.as_slice();
-        for layer in &self.layers {
-            for part in layer.norm.parts() {
-                let (expected, after) = rest.split_at(part.elem_count());
-                rest = after;
-                if !with_values(part, |values| values == expected)? {
-                    return Ok(false);
-                }
-            }
-        }
-        Ok(true)
     }
 }
 
@@ -274,7 +208,7 @@ struct Segment {
     folded: Arc<Folded>,
     /// Of each image.
     notes: OnceLock<Vec<Vec<u16>>>,
-    instructions: Instructions,
+    instructions: Chosen,
 }
 
 impl Segment {
@@ -289,20 +223,16 @@ impl Segment {
     /// Calls `run` with each image's weights ready.
     fn forward(&self, x: &[f32], y: &mut [f32]) -> Result<()> {
         let program = &self.plan.forward.program;
-        let mut guards = Vec::new();
-        for done in self.layers() {
+        let sizes = program.sizes();
+        let packed = self.layers().map(|done| {
             let convolution = &self.fused.layers[done.layer].convolution;
-            let packed = convolution.packed();
-            if !packed.has_forward() {
-                with_values(convolution.kernel(), |kernel| {
-                    packed.forward(kernel, &done.geometry);
-                })?;
-            }
-            guards.push((done, packed));
-        }
+            let packed = |kernel: &[f32]| convolution.packed().forward(kernel, &done.geometry);
+            Ok((done.layer, with_values(convolution.kernel(), packed)?))
+        });
+        let packed = packed.collect::<Result<Vec<_>>>()?;
         let mut weights: Vec<&[f32]> = vec![&[]; self.fused.layers.len()];
-        for (done, packed) in guards {
-            weights[done.layer] = packed.forward(&[], &done.geometry);
+        for (layer, packed) in &packed {
+            weights[*layer] = packed;
         }
         let affine: Vec<(&[f32], &[f32])> = self
             .folded
@@ -310,10 +240,10 @@ impl Segment {
             .iter()
             .map(|(scale, shift)| (&scale[..], &shift[..]))
             .collect();
-        let keeps = program.notes > 0;
-        let mut notes = vec![vec![0; program.notes]; if keeps { x.len() / program.input } else { 0 }];
+        let keeps = sizes.notes > 0;
+        let mut notes = vec![vec![0; sizes.notes]; if keeps { x.len() / sizes.input } else { 0 }];
         let run = |input: &[f32], output: &mut [f32], notes: Option<&mut Vec<u16>>, threads: usize| {
-            self.plan.forward_memory.with(program.memory, |memory| {
+            self.plan.forward_memory.with(sizes.memory, |memory| {
                 let arguments = Arguments {
                     input,
                     output,
@@ -325,7 +255,7 @@ impl Segment {
                 program.run(arguments, self.instructions, threads);
             });
         };
-        let images = x.chunks_exact(program.input).zip(y.chunks_exact_mut(program.output));
+        let images = x.chunks_exact(sizes.input).zip(y.chunks_exact_mut(sizes.output));
         let mut notes_of_images = notes.iter_mut();
         let images: Vec<_> = images.map(|(x, y)| (x, y, notes_of_images.next())).collect();
         for_each_image(program, images, |(x, y, notes), threads| run(x, y, notes, threads));
@@ -340,38 +270,23 @@ impl Segment {
             .plan
             .backward
             .get_or_init(|| backward::backward(&self.plan.forward));
+        let sizes = program.sizes();
         let Some(notes) = self.notes.get() else {
             candle_core::bail!("a gradient was asked for where none was expected");
         };
         let cells = self.folded.gradient_weights(&self.fused.layers);
         let mut weights: Vec<&[f32]> = vec![&[]; self.fused.layers.len()];
         for done in self.layers() {
-            let cell = &cells[done.layer];
-            if cell.get().is_none() {
-                let (scale, _) = &self.folded.affine[done.layer];
-                let g = &done.geometry;
-                with_values(self.fused.layers[done.layer].convolution.kernel(), |kernel| {
-                    let mut scaled = kernel.to_vec();
-                    for (kernel, scale) in scaled.chunks_exact_mut(g.depth()).zip(scale) {
-                        kernel.iter_mut().for_each(|weight| *weight *= scale);
-                    }
-                    cell.set(match direct::is_image(g.in_channels) {
-                        true => direct::spread_weights(&scaled, g),
-                        false => direct::gradient_weights(&scaled, g),
-                    })
-                    .ok();
-                })?;
-            }
-            weights[done.layer] = cell.get().expect("just made");
+            weights[done.layer] = cells.of(done, &self.fused.layers[done.layer], &self.folded)?;
         }
         let images = gradient
-            .chunks_exact(program.input)
-            .zip(dx.chunks_exact_mut(program.output));
+            .chunks_exact(sizes.input)
+            .zip(dx.chunks_exact_mut(sizes.output));
         for_each_image(
             program,
             images.zip(notes).collect(),
             |((gradient, dx), notes), threads| {
-                self.plan.backward_memory.with(program.memory, |memory| {
+                self.plan.backward_memory.with(sizes.memory, |memory| {
                     let arguments = Arguments {
                         input: gradient,
                         output: dx,
@@ -420,7 +335,7 @@ impl CustomOp1 for Segment {
         let x = crate::ops::slice::<f32>(x, layout)?;
         let (batch, ..) = layout.shape().dims4()?;
         let output = &self.plan.forward.output;
-        let mut y = vec![0.0; batch * self.plan.forward.program.output];
+        let mut y = vec![0.0; batch * self.plan.forward.program.sizes().output];
         self.forward(x, &mut y)?;
         Ok((
             CpuStorage::F32(y),

@@ -15,6 +15,16 @@ pub enum Instructions {
     Portable,
 }
 
+/// Instructions that this processor has: whoever holds one may run them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Chosen(Instructions);
+
+impl Chosen {
+    pub fn get(self) -> Instructions {
+        self.0
+    }
+}
+
 thread_local! {
     static FORCED: Cell<Option<Instructions>> = const { Cell::new(None) };
 }
@@ -45,9 +55,10 @@ impl Instructions {
     }
 
     /// Those to use on this thread now.
-    pub(crate) fn chosen() -> Self {
+    pub(crate) fn chosen() -> Chosen {
         static BEST: OnceLock<Instructions> = OnceLock::new();
-        FORCED.get().unwrap_or_else(|| *BEST.get_or_init(Self::best))
+        // `with` has looked at the processor, and so has `best`; nothing else makes a `Chosen`.
+        Chosen(FORCED.get().unwrap_or_else(|| *BEST.get_or_init(Self::best)))
     }
 
     fn best() -> Self {

@@ -25,6 +25,7 @@ pub use convolution::conv2d;
 pub(crate) use convolution::{PackedKernel, conv2d_packed};
 pub(crate) use element::slice;
 pub use groups::grouped_conv2d;
+pub(crate) use instructions::Chosen;
 pub use instructions::Instructions;
 pub use max_pool::max_pool2d;
 pub use relu::relu;

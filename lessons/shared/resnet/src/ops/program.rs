@@ -1,6 +1,6 @@
 //! A run of layers on one image as a list of steps on one piece of memory, checked when it is made.
 
-use super::Instructions;
+use super::Chosen;
 use super::convolution::job::{Cut, Job, LANES};
 
 /// Where a step reads or writes.
@@ -54,7 +54,7 @@ pub(crate) struct Piece<'a> {
     pub weights: &'a [f32],
     pub written: &'a mut [u16],
     pub read: &'a [u16],
-    pub instructions: Instructions,
+    pub instructions: Chosen,
 }
 
 pub(crate) type Function = Box<dyn Fn(Piece) + Send + Sync>;
@@ -75,13 +75,19 @@ pub(crate) enum Step {
     Pieces(Pieces),
 }
 
-/// Steps, and the sizes of what they need.
-pub(crate) struct Program {
-    steps: Vec<Step>,
+/// Elements of what a program works on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
     pub input: usize,
     pub output: usize,
     pub memory: usize,
     pub notes: usize,
+}
+
+/// Steps, and the sizes of what they need.
+pub(crate) struct Program {
+    steps: Vec<Step>,
+    sizes: Sizes,
     multiplications: usize,
 }
 
@@ -107,7 +113,7 @@ pub(crate) enum RunNotes<'a> {
 impl Program {
     /// # Panics
     /// if a step reaches beyond the sizes, reads what it writes, or writes the input: a mistake in this crate.
-    pub fn new(steps: Vec<Step>, input: usize, output: usize, memory: usize, notes: usize) -> Self {
+    pub fn new(steps: Vec<Step>, sizes: Sizes) -> Self {
         let multiplications = |step: &Step| match step {
             Step::Convolve(step) => step.job.work(),
             Step::Pieces(_) => 0,
@@ -115,13 +121,14 @@ impl Program {
         let program = Self {
             multiplications: steps.iter().map(multiplications).sum(),
             steps,
-            input,
-            output,
-            memory,
-            notes,
+            sizes,
         };
         program.steps.iter().for_each(|step| program.check(step));
         program
+    }
+
+    pub fn sizes(&self) -> Sizes {
+        self.sizes
     }
 
     pub fn steps(&self) -> &[Step] {
@@ -134,10 +141,10 @@ impl Program {
 
     fn length(&self, place: Place) -> usize {
         match place {
-            Place::Input => self.input,
-            Place::Output => self.output,
+            Place::Input => self.sizes.input,
+            Place::Output => self.sizes.output,
             Place::Memory(start, length) => {
-                assert!(start + length <= self.memory);
+                assert!(start + length <= self.sizes.memory);
                 length
             }
         }
@@ -158,7 +165,7 @@ impl Program {
                 }
                 let notes = job.target.blocks() * job.target.height * job.target.width;
                 for start in finish.keep.iter().chain(&finish.gate) {
-                    assert!(job.images == 1 && start + notes <= self.notes);
+                    assert!(job.images == 1 && start + notes <= self.sizes.notes);
                 }
                 assert!(finish.keep.is_none() || finish.gate.is_none());
             }
@@ -167,8 +174,10 @@ impl Program {
                 self.length(*x);
                 match *notes {
                     Notes::None => {}
-                    Notes::Write(start, length) => assert!(start + self.length(*y) / piece * length <= self.notes),
-                    Notes::Read(start, length) => assert!(start + length <= self.notes),
+                    Notes::Write(start, length) => {
+                        assert!(start + self.length(*y) / piece * length <= self.sizes.notes)
+                    }
+                    Notes::Read(start, length) => assert!(start + length <= self.sizes.notes),
                 }
             }
         }
@@ -176,8 +185,8 @@ impl Program {
 
     /// Compares the sizes of a run with those the steps were checked against.
     pub fn check_arguments(&self, arguments: &Arguments) {
-        assert!(arguments.input.len() == self.input && arguments.output.len() == self.output);
-        assert!(arguments.memory.len() >= self.memory);
+        assert!(arguments.input.len() == self.sizes.input && arguments.output.len() == self.sizes.output);
+        assert!(arguments.memory.len() >= self.sizes.memory);
         let (written, read) = match &arguments.notes {
             RunNotes::None => (0, 0),
             RunNotes::Write(notes) => (notes.len(), notes.len()),
@@ -194,15 +203,15 @@ impl Program {
                         let channels = job.target.blocks() * LANES;
                         assert!(scale.len() >= channels && shift.len() >= channels);
                     }
-                    assert!(finish.keep.is_none() || written >= self.notes);
-                    assert!(finish.gate.is_none() || read >= self.notes);
+                    assert!(finish.keep.is_none() || written >= self.sizes.notes);
+                    assert!(finish.gate.is_none() || read >= self.sizes.notes);
                 }
                 Step::Pieces(Pieces { notes, weights, .. }) => {
                     assert!(weights.is_none_or(|weights| weights < arguments.weights.len()));
                     match notes {
                         Notes::None => {}
-                        Notes::Write(..) => assert!(written >= self.notes),
-                        Notes::Read(..) => assert!(read >= self.notes),
+                        Notes::Write(..) => assert!(written >= self.sizes.notes),
+                        Notes::Read(..) => assert!(read >= self.sizes.notes),
                     }
                 }
             }
@@ -210,7 +219,7 @@ impl Program {
     }
 
     /// How each step is cut.
-    pub fn cuts(&self, instructions: Instructions, threads: usize) -> Vec<Cut> {
+    pub fn cuts(&self, instructions: Chosen, threads: usize) -> Vec<Cut> {
         let cut = |step: &Step| match step {
             Step::Convolve(step) => step.job.cut(instructions, threads),
             Step::Pieces(step) => Cut::pieces(self.length(step.y) / step.piece),

@@ -1,6 +1,6 @@
 //! What a direct convolution reads and writes: sizes and strides, compared with the memory once, cut into tasks.
 
-use crate::ops::Instructions;
+use crate::ops::{Chosen, Instructions};
 
 /// Channels of a block: one AVX-512 register of `f32`.
 pub(crate) const LANES: usize = 16;
@@ -167,10 +167,10 @@ impl Job {
     }
 
     /// Cuts the outputs into tasks, several per thread.
-    pub fn cut(&self, instructions: Instructions, threads: usize) -> Cut {
+    pub fn cut(&self, instructions: Chosen, threads: usize) -> Cut {
         const PER_THREAD: usize = 4;
         let blocks = self.target.blocks();
-        let group = match instructions {
+        let group = match instructions.get() {
             Instructions::Avx512 => blocks.min(2),
             _ => 1,
         };

@@ -10,13 +10,15 @@ pub(crate) mod geometry;
 mod gradients;
 pub(crate) mod job;
 pub(crate) mod kernels;
+mod packed;
 pub(crate) mod packing;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 use self::geometry::Geometry;
+pub(crate) use self::packed::PackedKernel;
 use super::Window;
 use super::element::{Element, for_float, slice};
 
@@ -63,27 +65,6 @@ fn run(x: &Tensor, kernel: &Tensor, op: Conv2d) -> Result<Tensor> {
     x.contiguous()?.apply_op2(&kernel.contiguous()?, op)
 }
 
-/// A constant kernel in the orders that the direct convolution reads, made when first needed.
-#[derive(Debug, Default)]
-pub(crate) struct PackedKernel {
-    forward: OnceLock<Vec<f32>>,
-    gradient: OnceLock<Vec<f32>>,
-}
-
-impl PackedKernel {
-    pub fn has_forward(&self) -> bool {
-        self.forward.get().is_some()
-    }
-
-    pub fn forward(&self, kernel: &[f32], g: &Geometry) -> &[f32] {
-        self.forward.get_or_init(|| direct::forward_weights(kernel, g))
-    }
-
-    pub fn gradient(&self, kernel: &[f32], g: &Geometry) -> &[f32] {
-        self.gradient.get_or_init(|| direct::gradient_weights(kernel, g))
-    }
-}
-
 type Operand<'a> = (&'a CpuStorage, &'a Layout);
 
 struct Conv2d {
@@ -116,7 +97,7 @@ impl CustomOp2 for Conv2d {
             CpuStorage::F32(_) if is_direct(&g, self.packed.is_some()) => {
                 let (x, kernel) = (slice::<f32>(x, x_layout)?, slice::<f32>(kernel, kernel_layout)?);
                 CpuStorage::F32(match &self.packed {
-                    Some(packed) => direct::forward(x, packed.forward(kernel, &g), &g),
+                    Some(packed) => direct::forward(x, &packed.forward(kernel, &g), &g),
                     None => direct::forward(x, &direct::forward_weights(kernel, &g), &g),
                 })
             }
@@ -182,7 +163,7 @@ impl CustomOp2 for InputGradient {
                 let gradient = slice::<f32>(gradient, gradient_layout)?;
                 let kernel = slice::<f32>(kernel, kernel_layout)?;
                 CpuStorage::F32(match &self.packed {
-                    Some(packed) => direct::input_gradient(gradient, packed.gradient(kernel, g), g),
+                    Some(packed) => direct::input_gradient(gradient, &packed.gradient(kernel, g), g),
                     None => direct::input_gradient(gradient, &direct::gradient_weights(kernel, g), g),
                 })
             }

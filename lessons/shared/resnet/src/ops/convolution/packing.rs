@@ -8,6 +8,8 @@
 
 use super::geometry::Geometry;
 use super::job::LANES;
+use super::kernels::vectorize;
+use crate::ops::Instructions;
 use crate::ops::element::for_each_piece;
 
 /// Images of so few channels would fill a block with zeros mostly.
@@ -78,14 +80,13 @@ impl Padded {
         let area = self.height * self.width;
         let count = images.len() / (self.channels * area).max(1);
         let mut packed = vec![0.0; count * self.len()];
+        let instructions = Instructions::chosen();
         for_each_piece(&mut packed, self.plane(), |index, target| {
             let (image, plane) = (index / self.planes(), index % self.planes());
             let first = plane * self.lanes;
             let lanes = self.lanes.min(self.channels - first);
-            self.pack_plane(
-                &images[(image * self.channels + first) * area..][..lanes * area],
-                target,
-            );
+            let channels = &images[(image * self.channels + first) * area..][..lanes * area];
+            vectorize(instructions, || self.pack_plane(channels, target));
         });
         packed
     }
@@ -158,35 +159,55 @@ impl Packing {
         self.outputs.div_ceil(LANES) * LANES * self.inputs.div_ceil(self.lanes) * self.lanes * self.taps
     }
 
-    /// Every weight, as (its place, output, input, tap).
-    fn places(self) -> impl Iterator<Item = (usize, usize, usize, usize)> {
-        let blocks = self.inputs.div_ceil(self.lanes);
-        let pairs = (0..self.outputs).flat_map(move |output| (0..self.inputs).map(move |input| (output, input)));
-        pairs.flat_map(move |(output, input)| {
-            let block = output / LANES * blocks + input / self.lanes;
-            (0..self.taps).map(move |tap| {
-                let row = (block * self.taps + tap) * self.lanes + input % self.lanes;
-                (row * LANES + output % LANES, output, input, tap)
-            })
-        })
+    /// Elements of one block of outputs.
+    fn block(&self) -> usize {
+        LANES * self.inputs.div_ceil(self.lanes) * self.lanes * self.taps
+    }
+
+    /// The input and the tap of a row of 16 weights within a block of outputs; the input may be one too many.
+    fn row(&self, row: usize) -> (usize, usize) {
+        let (block, tap) = (row / self.lanes / self.taps, row / self.lanes % self.taps);
+        (block * self.lanes + row % self.lanes, tap)
+    }
+
+    /// A packed kernel of the weights that lie at `place(output, input, tap)` of `kernel`.
+    fn pack(self, kernel: &[f32], place: impl Fn(usize, usize, usize) -> usize + Sync + Send) -> Vec<f32> {
+        let mut packed = vec![0.0; self.len()];
+        for_each_piece(&mut packed, self.block(), |block, packed| {
+            let first = block * LANES;
+            for (index, row) in packed.chunks_exact_mut(LANES).enumerate() {
+                let (input, tap) = self.row(index);
+                if input < self.inputs {
+                    let weights = row.iter_mut().take(self.outputs - first).enumerate();
+                    weights.for_each(|(lane, weight)| *weight = kernel[place(first + lane, input, tap)]);
+                }
+            }
+        });
+        packed
     }
 }
 
 /// A kernel for the forward convolution.
 pub(super) fn pack_kernel(kernel: &[f32], g: &Geometry) -> Vec<f32> {
-    let packing = Packing::forward(g);
-    let mut packed = vec![0.0; packing.len()];
-    for (place, output, input, tap) in packing.places() {
-        packed[place] = kernel[(output * g.in_channels + input) * g.taps() + tap];
-    }
-    packed
+    let g = *g;
+    Packing::forward(&g).pack(kernel, move |output, input, tap| {
+        (output * g.in_channels + input) * g.taps() + tap
+    })
 }
 
 /// The inverse of [`pack_kernel`].
 pub(super) fn unpack_kernel(packed: &[f32], g: &Geometry) -> Vec<f32> {
+    let packing = Packing::forward(g);
     let mut kernel = vec![0.0; g.out_channels * g.depth()];
-    for (place, output, input, tap) in Packing::forward(g).places() {
-        kernel[(output * g.in_channels + input) * g.taps() + tap] = packed[place];
+    for (block, packed) in packed.chunks_exact(packing.block()).enumerate() {
+        for (index, row) in packed.chunks_exact(LANES).enumerate() {
+            let (input, tap) = packing.row(index);
+            if input < packing.inputs {
+                let outputs = (block * LANES..packing.outputs).zip(row);
+                outputs
+                    .for_each(|(output, &weight)| kernel[(output * g.in_channels + input) * g.taps() + tap] = weight);
+            }
+        }
     }
     kernel
 }
@@ -199,17 +220,17 @@ pub(super) fn packed_length(g: &Geometry) -> usize {
 /// For the gradient of the input, one part per phase: inputs and outputs change places, and of the taps, `(ky, kx)`,
 /// only those that hit the phase are there.
 pub(super) fn pack_transposed(kernel: &[f32], g: &Geometry, phases: &[Vec<(usize, usize)>]) -> Vec<f32> {
-    let mut packed = Vec::new();
-    for taps in phases {
-        let packing = Packing::transposed(g, taps.len());
-        let mut part = vec![0.0; packing.len()];
-        for (place, output, input, tap) in packing.places() {
+    let g = *g;
+    let of_phase = |taps: &Vec<(usize, usize)>| {
+        Packing::transposed(&g, taps.len()).pack(kernel, |output, input, tap| {
             let (ky, kx) = taps[tap];
-            part[place] = kernel[(input * g.in_channels + output) * g.taps() + ky * g.window.kernel + kx];
-        }
-        packed.append(&mut part);
+            (input * g.in_channels + output) * g.taps() + ky * g.window.kernel + kx
+        })
+    };
+    match phases {
+        [taps] => of_phase(taps),
+        phases => phases.iter().flat_map(of_phase).collect(),
     }
-    packed
 }
 
 /// Elements of one phase of [`pack_transposed`].
