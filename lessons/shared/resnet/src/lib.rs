@@ -46,10 +46,10 @@ pub const PIXEL_DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 /// Turns images with values in [0, 1], `[batch, 3, height, width]`, into what the network takes:
 /// `(image − mean) / deviation` per channel, with ImageNet's constants.
 ///
-/// **Errors** if the shape is another.
+/// **Errors** if the shape is another, or the numbers are neither `f32` nor `f64`.
 pub fn normalize(images: &Tensor) -> Result<Tensor> {
-    let (mean, deviation) = pixel_constants(images)?;
-    images.broadcast_sub(&mean)?.broadcast_div(&deviation)
+    check_images(images)?;
+    ops::standardize(images, PIXEL_MEAN, PIXEL_DEVIATION)
 }
 
 /// The inverse of [`normalize`].

@@ -277,6 +277,24 @@ fn gradients_of_relu_and_its_value_at_zero() {
 }
 
 #[test]
+fn gradients_of_normalizing_and_its_values() {
+    let mut random = ChaCha8Rng::seed_from_u64(11);
+    let images = distinct(&[2, 3, 5, 3], &mut random).unwrap();
+    assert_gradients(|x| resnet::normalize(&x[0]), std::slice::from_ref(&images), &mut random);
+    let turned = images.transpose(2, 3).unwrap(); // not contiguous
+    let constant = |values: [f32; 3]| {
+        let values = Tensor::new(&values, &Device::Cpu)
+            .unwrap()
+            .to_dtype(DType::F64)
+            .unwrap();
+        values.reshape((1, 3, 1, 1)).unwrap()
+    };
+    let expected = turned.broadcast_sub(&constant(resnet::PIXEL_MEAN)).unwrap();
+    let expected = expected.broadcast_div(&constant(resnet::PIXEL_DEVIATION)).unwrap();
+    assert_close(&resnet::normalize(&turned).unwrap(), &expected, 1e-15);
+}
+
+#[test]
 fn gradients_of_batch_norm() {
     let mut random = ChaCha8Rng::seed_from_u64(6);
     let x = distinct(&[3, 4, 3, 5], &mut random).unwrap();

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, WithDType, bail};
 use rayon::prelude::*;
 
+use super::Instructions;
+use super::convolution::kernels::vectorize;
 use super::element::{Element, for_each_piece, for_float, slice};
 
 /// Mean and biased variance of each channel, in the units of the activation.
@@ -179,11 +181,13 @@ fn planes<T>(x: &[T], channel: usize, channels: usize, area: usize) -> impl Iter
     x.chunks_exact(area).skip(channel).step_by(channels)
 }
 
+#[inline(always)]
 fn to_f64<T: Element>(value: T) -> f64 {
     WithDType::to_f64(value)
 }
 
 /// Sums in `f64`, eight at a time so that the compiler can use vector registers.
+#[inline(always)]
 fn sum_with<T: Element>(plane: &[T], term: impl Fn(usize, f64) -> f64) -> f64 {
     let mut lanes = [0.0; 8];
     let whole = plane.len() / 8 * 8;
@@ -207,15 +211,21 @@ impl CustomOp1 for Moments {
             let x = slice::<T>(x, layout)?;
             let (batch, channels, height, width) = layout.shape().dims4()?;
             let (area, count) = (height * width, (batch * height * width) as f64);
+            let instructions = Instructions::chosen();
+            let of_channel = |c: usize| {
+                let mut total = 0.0;
+                for plane in planes(x, c, channels, area) {
+                    total += sum_with(plane, |_, v| v);
+                }
+                let (mean, mut squares) = (total / count, 0.0);
+                for plane in planes(x, c, channels, area) {
+                    squares += sum_with(plane, |_, v| (v - mean) * (v - mean));
+                }
+                (mean, squares / count)
+            };
             let (mean, variance): (Vec<f64>, Vec<f64>) = (0..channels)
                 .into_par_iter()
-                .map(|c| {
-                    let mean = planes(x, c, channels, area).map(|p| sum_with(p, |_, v| v)).sum::<f64>() / count;
-                    let squares: f64 = planes(x, c, channels, area)
-                        .map(|p| sum_with(p, |_, v| (v - mean) * (v - mean)))
-                        .sum();
-                    (mean, squares / count)
-                })
+                .map(|c| vectorize(instructions, || of_channel(c)))
                 .unzip();
             Ok([mean, variance].concat())
         }
@@ -249,15 +259,18 @@ impl CustomOp3 for BatchNorm {
             let (weight, bias) = (slice::<T>(weight, weight_layout)?, slice::<T>(bias, bias_layout)?);
             let (_, channels, height, width) = x_layout.shape().dims4()?;
             let area = height * width;
+            let instructions = Instructions::chosen();
             let mut y = vec![T::zero(); x.len()];
             for_each_piece(&mut y, area, |plane, y| {
                 let c = plane % channels;
                 let scale = to_f64(weight[c]) * op.inverse_deviation[c];
                 let shift = to_f64(bias[c]) - op.mean[c] * scale;
                 let (scale, shift) = (T::from_f64(scale), T::from_f64(shift));
-                for (y, &x) in y.iter_mut().zip(&x[plane * area..]) {
-                    *y = x * scale + shift;
-                }
+                vectorize(instructions, || {
+                    for (y, &x) in y.iter_mut().zip(&x[plane * area..]) {
+                        *y = x * scale + shift;
+                    }
+                });
             });
             Ok(T::to_cpu_storage_owned(y))
         }
@@ -335,18 +348,20 @@ impl candle_core::CustomOp2 for GradientSums {
             let (x, gradient) = (slice::<T>(x, layout)?, slice::<T>(gradient, gradient_layout)?);
             let (_, channels, height, width) = layout.shape().dims4()?;
             let area = height * width;
+            let instructions = Instructions::chosen();
+            let of_channel = |c: usize| {
+                let (mean, inverse) = (norm.mean[c], norm.inverse_deviation[c]);
+                let (mut plain, mut weighted) = (0.0, 0.0);
+                for (x, g) in planes(x, c, channels, area).zip(planes(gradient, c, channels, area)) {
+                    let x = &x[..g.len()];
+                    plain += sum_with(g, |_, g| g);
+                    weighted += sum_with(g, |i, g| g * (to_f64(x[i]) - mean) * inverse);
+                }
+                (plain, weighted)
+            };
             let (plain, weighted): (Vec<f64>, Vec<f64>) = (0..channels)
                 .into_par_iter()
-                .map(|c| {
-                    let (mean, inverse) = (norm.mean[c], norm.inverse_deviation[c]);
-                    let pairs = planes(x, c, channels, area).zip(planes(gradient, c, channels, area));
-                    pairs.fold((0.0, 0.0), |(plain, weighted), (x, g)| {
-                        (
-                            plain + sum_with(g, |_, g| g),
-                            weighted + sum_with(g, |i, g| g * (to_f64(x[i]) - mean) * inverse),
-                        )
-                    })
-                })
+                .map(|c| vectorize(instructions, || of_channel(c)))
                 .unzip();
             Ok([plain, weighted].concat())
         }
@@ -386,6 +401,7 @@ impl CustomOp3 for InputGradient {
             let weight = slice::<T>(weight, weight_layout)?;
             let (_, channels, height, width) = layout.shape().dims4()?;
             let (area, count) = (height * width, op.sums[2 * channels]);
+            let instructions = Instructions::chosen();
             let mut dx = vec![T::zero(); x.len()];
             for_each_piece(&mut dx, area, |plane, dx| {
                 let c = plane % channels;
@@ -396,14 +412,18 @@ impl CustomOp3 for InputGradient {
                     let slope = -scale * op.norm.inverse_deviation[c] * op.sums[channels + c] / count;
                     let offset = -scale * op.sums[c] / count - slope * op.norm.mean[c];
                     let (scale, slope, offset) = (T::from_f64(scale), T::from_f64(slope), T::from_f64(offset));
-                    for ((dx, &g), &x) in dx.iter_mut().zip(g).zip(&x[plane * area..]) {
-                        *dx = scale * g + slope * x + offset;
-                    }
+                    vectorize(instructions, || {
+                        for ((dx, &g), &x) in dx.iter_mut().zip(g).zip(&x[plane * area..]) {
+                            *dx = scale * g + slope * x + offset;
+                        }
+                    });
                 } else {
                     let scale = T::from_f64(scale);
-                    for (dx, &g) in dx.iter_mut().zip(g) {
-                        *dx = scale * g;
-                    }
+                    vectorize(instructions, || {
+                        for (dx, &g) in dx.iter_mut().zip(g) {
+                            *dx = scale * g;
+                        }
+                    });
                 }
             });
             Ok(T::to_cpu_storage_owned(dx))

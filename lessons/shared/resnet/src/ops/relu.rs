@@ -1,5 +1,7 @@
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 
+use super::Instructions;
+use super::convolution::kernels::vectorize;
 use super::element::{Element, for_each_piece, for_float, slice};
 
 /// `max(x, 0)`, of any shape; NaN stays NaN.
@@ -25,10 +27,13 @@ impl CustomOp1 for Relu {
         fn forward<T: Element>(x: &CpuStorage, layout: &Layout) -> Result<CpuStorage> {
             let x = slice::<T>(x, layout)?;
             let mut y = vec![T::zero(); x.len()];
+            let instructions = Instructions::chosen();
             for_each_piece(&mut y, PIECE, |i, y| {
-                for (y, &x) in y.iter_mut().zip(&x[i * PIECE..]) {
-                    *y = if x <= T::zero() { T::zero() } else { x };
-                }
+                vectorize(instructions, || {
+                    for (y, &x) in y.iter_mut().zip(&x[i * PIECE..]) {
+                        *y = if x <= T::zero() { T::zero() } else { x };
+                    }
+                });
             });
             Ok(T::to_cpu_storage_owned(y))
         }
@@ -59,10 +64,13 @@ impl CustomOp2 for ReluGradient {
         ) -> Result<CpuStorage> {
             let (gradient, y) = (slice::<T>(gradient, gradient_layout)?, slice::<T>(y, y_layout)?);
             let mut dx = vec![T::zero(); y.len()];
+            let instructions = Instructions::chosen();
             for_each_piece(&mut dx, PIECE, |i, dx| {
-                for ((dx, &y), &g) in dx.iter_mut().zip(&y[i * PIECE..]).zip(&gradient[i * PIECE..]) {
-                    *dx = if y > T::zero() { g } else { T::zero() };
-                }
+                vectorize(instructions, || {
+                    for ((dx, &y), &g) in dx.iter_mut().zip(&y[i * PIECE..]).zip(&gradient[i * PIECE..]) {
+                        *dx = if y > T::zero() { g } else { T::zero() };
+                    }
+                });
             });
             Ok(T::to_cpu_storage_owned(dx))
         }
