@@ -22,8 +22,8 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let networks = cascade(network, SEED)?;
     let progress = studio::progress(2 * networks.len() as u64 - 1, "randomizing");
     let mut down = vec![];
-    for network in &networks {
-        down.push(alikeness(&reference, &all_maps(network, &images, &classes)?)?);
+    for network in networks {
+        down.push(alikeness(&reference, &all_maps(&network, &images, &classes)?)?);
         progress.inc(1);
     }
     let mut alone = vec![];

@@ -16,8 +16,8 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let (classes, which) = asked(material, &images, sample.label.as_slice())?;
     let (_, _, height, width) = images.dims4()?;
     let mut rows: Vec<(&str, Vec<Tensor>)> = vec![];
-    for network in &networks {
-        for (row, (name, map)) in all_maps(network, &images, &classes)?.into_iter().enumerate() {
+    for network in networks {
+        for (row, (name, map)) in all_maps(&network, &images, &classes)?.into_iter().enumerate() {
             let map = lesson05::relative(&upsample(&map, height, width)?)?.get(0)?;
             match rows.get_mut(row) {
                 Some((_, maps)) => maps.push(map),
