@@ -44,6 +44,45 @@ fn a_map_of_nan_stays_one() -> Result<()> {
     Ok(())
 }
 
+/// 5.4 to 5.7: what is cut at 0 stays NaN where it was NaN, forward and backward. candle's own `relu` makes it 0.
+#[test]
+fn nan_is_not_cut_to_zero() -> Result<()> {
+    let numbers = |t: Tensor| t.flatten_all()?.to_vec1::<f32>();
+    let relative = numbers(solution05::relative(&tensor(&[4.0, f32::NAN, 2.0, -1.0], &[1, 2, 2]))?)?;
+    assert!(relative[1].is_nan(), "{relative:?}");
+    assert_eq!([relative[0], relative[2], relative[3]], [1.0, 0.5, 0.0]);
+
+    let image = tensor(&[0.5; 6], &[3, 1, 2]);
+    let overlay = numbers(solution05::overlay(
+        &image,
+        &tensor(&[f32::NAN, f32::NAN], &[1, 2]),
+        1.0,
+    )?)?;
+    let nan = draw::Colormap::NAN.map(|byte| f32::from(byte) / 255.0);
+    assert_eq!(overlay, nan.map(|channel| [channel; 2]).concat());
+
+    let mask = tensor(&[1.0, 0.0], &[1, 2]);
+    for map in [[f32::NAN, 1.0], [1.0, f32::NAN]] {
+        assert!(
+            solution05::energy_inside(&tensor(&map, &[1, 2]), &mask)?.is_nan(),
+            "{map:?}"
+        );
+    }
+
+    let gradients = tensor(&[1.0, f32::NAN, 1.0, 1.0], &[1, 2, 1, 2]);
+    let weights = numbers(solution05::plus_plus_weights(
+        &tensor(&[1.0; 4], &[1, 2, 1, 2]),
+        &gradients,
+    )?)?;
+    assert!(weights[0].is_nan() && weights[1] == 0.5, "{weights:?}");
+
+    let x = candle_core::Var::from_tensor(&tensor(&[1.0, 1.0, 1.0], &[3]))?;
+    let scores = (x.apply_op1(solution05::Guide)? * tensor(&[f32::NAN, 2.0, -2.0], &[3]))?.sum_all()?;
+    let gradient = numbers(scores.backward()?.get(&x).expect("a gradient").clone())?;
+    assert!(gradient[0].is_nan() && gradient[1..] == [2.0, 0.0], "{gradient:?}");
+    Ok(())
+}
+
 /// 3.8: "of equal ones the earlier first".
 #[test]
 fn zero_and_minus_zero_are_equal_scores() {

@@ -3,6 +3,7 @@
 use crate::class_score;
 use candle_core::{CpuStorage, CustomOp1, Error, Layout, Result, Shape, Tensor, Var, bail};
 use resnet::ResNet;
+use resnet::ops::relu;
 
 /// Which pixels would move the class score if they changed a little? Part of exercise 5.6.
 ///
@@ -53,7 +54,7 @@ impl CustomOp1 for Guide {
     }
 
     fn bwd(&self, _x: &Tensor, _y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        gradient.relu().map(Some)
+        relu(gradient).map(Some) // candle's own turns NaN into 0
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::channel_weights;
 use candle_core::{Result, Tensor, bail};
 use resnet::ResNet;
+use resnet::ops::relu;
 
 /// The score to differentiate: each image's logit of its own class, added up. Part of exercise 5.3.
 ///
@@ -42,8 +43,7 @@ pub fn weighted_map(activations: &Tensor, weights: &Tensor) -> Result<Tensor> {
             weights.dims()
         );
     }
-    // Unlike `relu`, a comparison lets NaN through.
-    activations.broadcast_mul(weights)?.sum(1)?.maximum(0.0)
+    relu(&activations.broadcast_mul(weights)?.sum(1)?) // candle's own turns NaN into 0
 }
 
 /// ## 5.3 Where did the network look?

@@ -1,6 +1,7 @@
 //! Exercise 5.7: how good is a map, where the truth is known?
 
 use candle_core::{Result, Tensor, bail};
+use resnet::ops::relu;
 
 /// The pointing game: does the map's largest value lie on the figure? Part of exercise 5.7.
 ///
@@ -34,10 +35,10 @@ pub fn points_inside(map: &Tensor, mask: &Tensor) -> Result<bool> {
 /// **Source** Wang et al. 2020, "Score-CAM", section 4.4.
 pub fn energy_inside(map: &Tensor, mask: &Tensor) -> Result<f64> {
     same_shape(map, mask)?;
-    let map = map.relu()?;
+    let map = relu(map)?; // candle's own turns NaN into 0
     let sum = |map: &Tensor| Ok::<_, candle_core::Error>(f64::from(map.sum_all()?.to_scalar::<f32>()?));
     let (inside, all) = (sum(&(&map * mask)?)?, sum(&map)?);
-    Ok(if all > 0.0 { inside / all } else { 0.0 })
+    Ok(if all == 0.0 { 0.0 } else { inside / all })
 }
 
 fn same_shape(map: &Tensor, mask: &Tensor) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use candle_core::{Result, Tensor, bail};
 use draw::Colormap;
+use resnet::ops::relu;
 
 /// Enlarges maps smoothly. Part of exercise 5.4.
 ///
@@ -55,7 +56,7 @@ fn interpolation(from: usize, to: usize) -> Result<Tensor> {
 /// maximum would show its least negative place as the warmest.
 pub fn relative(maps: &Tensor) -> Result<Tensor> {
     maps.dims3()?;
-    let maps = maps.relu()?;
+    let maps = relu(maps)?; // candle's own turns NaN into 0
     let largest = maps.flatten_from(1)?.max(1)?.reshape(((), 1, 1))?;
     let divisor = largest.eq(0f32)?.to_dtype(maps.dtype())?.add(&largest)?; // 0 / 1 instead of 0 / 0
     maps.broadcast_div(&divisor)

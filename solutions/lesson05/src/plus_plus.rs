@@ -3,6 +3,7 @@
 use crate::{class_score, weighted_map};
 use candle_core::{Result, Tensor, bail};
 use resnet::ResNet;
+use resnet::ops::relu;
 
 /// ## 5.5 Weigh places before averaging them
 ///
@@ -35,7 +36,7 @@ pub fn plus_plus_weights(activations: &Tensor, gradients: &Tensor) -> Result<Ten
             gradients.dims()
         );
     }
-    let positive = gradients.relu()?;
+    let positive = relu(gradients)?; // candle's own turns NaN into 0
     let total = activations.sum_keepdim((2, 3))?; // [batch, channels, 1, 1]
     let alpha = (positive.broadcast_mul(&total)? + 2.0)?.recip()?; // α with g² cancelled
     (positive * alpha)?.sum_keepdim((2, 3))
