@@ -8,7 +8,8 @@ fn main() -> std::process::ExitCode {
     grade::main()
 }
 
+/// What an editor's "Run" above `main` starts.
 #[cfg(not(test))]
-fn main() {
-    eprintln!("Graded by: cargo test -p lesson02");
+fn main() -> std::process::ExitCode {
+    studio::grade("lesson02")
 }

@@ -8,7 +8,8 @@ fn main() -> std::process::ExitCode {
     grade::main()
 }
 
+/// What an editor's "Run" above `main` starts.
 #[cfg(not(test))]
-fn main() {
-    eprintln!("Graded by: cargo test -p lesson04");
+fn main() -> std::process::ExitCode {
+    studio::grade("lesson04")
 }

@@ -36,7 +36,7 @@ pub use choice::{Choice, Data};
 pub use images::{Batch, Preparation, Sample};
 pub use instruments::Instrument;
 pub use material::Material;
-pub use program::{main, main_with};
+pub use program::{grade, main, main_with};
 
 use std::fmt;
 
