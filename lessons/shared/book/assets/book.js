@@ -18,6 +18,10 @@
   const zoom = make("dialog", { className: "zoom" });
   document.body.append(zoom);
   zoom.addEventListener("click", () => zoom.close());
+  // Here, before mdBook's own use of the key.
+  zoom.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") { event.stopPropagation(); event.preventDefault(); zoom.close(); }
+  });
   const enlarge = (image) => {
     const close = make("button", { textContent: "Close" });
     const frame = make("div", { tabIndex: 0 }, make("img", { src: image.src, alt: image.alt }));
@@ -74,7 +78,20 @@
     });
   }
 
+  // ---- A sentence at the top of the page
+  // One for what was asked for here, which stays until the next thing is asked for, and one for what the server says.
+  function problem(sentence, of = "page") {
+    document.querySelector(`.problem[data-of="${of}"]`)?.remove();
+    if (!sentence) return;
+    const box = make("p", { className: "problem", textContent: sentence });
+    box.dataset.of = of;
+    box.setAttribute("role", "alert");
+    document.querySelector("main").prepend(box);
+  }
   if (!token) {
+    if (document.querySelector('meta[name="course-locked"]')) {
+      problem("This page is not live: open the address that `cargo run -p book` printed, with the key in it.");
+    }
     for (const picture of all(".picture img")) picture.addEventListener("click", () => enlarge(picture));
     for (const empty of all("#progress, #notebook")) empty.remove();
     window.addEventListener("beforeprint", () => all("details").forEach((one) => { one.open = true; }));
@@ -82,13 +99,6 @@
   }
 
   // ---- The server
-  function problem(sentence) {
-    document.querySelector(".problem")?.remove();
-    if (!sentence) return;
-    const box = make("p", { className: "problem", textContent: sentence });
-    box.setAttribute("role", "alert");
-    document.querySelector("main").prepend(box);
-  }
   async function send(what, body, method = "POST") {
     if (!token) return null;
     try {
@@ -96,7 +106,7 @@
       const answer = await fetch(`/api/${what}`, { method, headers, body: body && JSON.stringify(body) });
       const text = await answer.text();
       const value = text ? JSON.parse(text) : {};
-      if (!answer.ok) problem(value.problem || `The course's server refused: ${answer.status}`);
+      problem(answer.ok ? null : value.problem || `The course's server refused: ${answer.status}`);
       return answer.ok ? value : null;
     } catch {
       problem("The course's server does not answer. Start it again with: cargo run -p book");
@@ -354,7 +364,6 @@
       if (!answer) return;
       version = answer.version;
       said.textContent = ` Saved at ${new Date().toLocaleTimeString()}.`;
-      problem(null);
     });
     text.addEventListener("input", () => { said.textContent = " Not saved yet."; });
     window.addEventListener("beforeunload", (event) => { if (said.textContent.includes("Not saved")) event.preventDefault(); });
@@ -374,7 +383,7 @@
 
   // ---- What the server says, as it happens; the browser connects again by itself
   function show(state) {
-    problem(state.problem);
+    problem(state.problem, "server");
     showExercises(state);
     showQuiz(state);
     showPictures(state);
@@ -382,5 +391,5 @@
   }
   const events = new EventSource("/api/events");
   events.onmessage = (event) => show(JSON.parse(event.data));
-  events.onerror = () => problem("The course's server does not answer. Start it again with: cargo run -p book");
+  events.onerror = () => problem("The course's server does not answer. Start it again with: cargo run -p book", "server");
 })();

@@ -120,16 +120,16 @@ impl Text<'_> {
         Ok(html + "\n")
     }
 
-    /// A picture that a lesson's program draws, with the place for the learner's own beside it.
+    /// A picture that a lesson's program draws, with the place for the learner's own beside it. One that is missing is a
+    /// sentence.
     fn picture(&self, target: &str, alt: &str, alone: bool, files: &mut BTreeSet<PathBuf>) -> Result<Option<String>> {
         let Some(file) = self.resolve(target) else {
             return Ok(None);
         };
-        anyhow::ensure!(
-            self.root.join(&file).is_file(),
-            "{}: {target} is not there",
-            self.path.display()
-        );
+        if !self.root.join(&file).is_file() {
+            let note = format!("{} is not there: {alt}", file.display());
+            return Ok(Some(format!("<span class=\"note\">{}</span>", escape(&note))));
+        }
         files.insert(file.clone());
         let parts: Vec<_> = file.iter().filter_map(|part| part.to_str()).collect();
         Ok(match parts[..] {

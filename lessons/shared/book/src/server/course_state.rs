@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use anyhow::Result;
-use companion::grade::{self, Graded};
+use companion::grade::{Graded, Grading};
 use companion::watch::Watcher;
 use companion::{Checkout, hint, quiz};
 use course::Lesson;
@@ -147,8 +147,21 @@ impl CourseState {
             }
             let lesson = course::lesson(inner.queue[0]).expect("it came from the catalogue");
             drop(inner);
-            let graded = grade::grade(self.checkout.memory(), lesson, &[], true);
+            let memory = self.checkout.memory();
+            let sources = memory.sources(lesson);
+            let graded = Grading::start(memory.root(), lesson, &[]).and_then(Grading::finish);
+            let kept = match &graded {
+                Ok(Graded::Report(report)) => memory.remember(report, &sources, true),
+                _ => Ok(()),
+            };
             self.take(lesson, graded);
+            if let Err(error) = kept {
+                let problem = format!(
+                    "{} was graded, but its verdicts cannot be kept: {error}",
+                    lesson.package
+                );
+                self.lock().problem = Some(problem);
+            }
             self.publish();
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::UNIX_EPOCH;
 
@@ -19,6 +20,7 @@ pub struct Drawing {
     /// The last line its program wrote.
     pub line: String,
     process: Arc<Mutex<Child>>,
+    was_cancelled: Arc<AtomicBool>,
 }
 
 /// How a drawing ended.
@@ -59,6 +61,8 @@ impl Drawing {
         let name = format!("{}/{picture}", lesson.package);
         let process = Arc::new(Mutex::new(child));
         let (waits, of) = (Arc::clone(&process), name.clone());
+        let was_cancelled = Arc::new(AtomicBool::new(false));
+        let cancelled = Arc::clone(&was_cancelled);
         std::thread::spawn(move || {
             let told = report.clone();
             let reader = std::thread::spawn(move || err.map(|err| lines(err, &told)).unwrap_or_default());
@@ -68,7 +72,8 @@ impl Drawing {
             let status = waits.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).wait();
             let problem = match status {
                 Ok(status) if status.success() => left_out(&said),
-                Ok(_) => Some(last_words(&complained, &said)),
+                Ok(_) if cancelled.load(Ordering::Relaxed) => Some("Cancelled; the picture is as it was.".into()),
+                Ok(status) => Some(last_words(&complained, &said, &status.to_string())),
                 Err(error) => Some(error.to_string()),
             };
             report(Event::Ended(Drawn { name: of, problem }));
@@ -77,11 +82,13 @@ impl Drawing {
             name,
             line: String::new(),
             process,
+            was_cancelled,
         })
     }
 
     /// Ends the program and what it has started.
     pub fn cancel(&self) {
+        self.was_cancelled.store(true, Ordering::Relaxed);
         // Whoever holds the lock has seen the program end.
         if let Ok(mut child) = self.process.try_lock() {
             end(&mut child);
@@ -138,13 +145,19 @@ fn left_out(said: &str) -> Option<String> {
     Some(line.trim().to_string())
 }
 
-fn last_words(complained: &str, said: &str) -> String {
+/// Why there is no picture: the first error, else the last line, else how the program ended.
+fn last_words(complained: &str, said: &str, ended: &str) -> String {
     let all = complained.lines().chain(said.lines());
-    let found = all
-        .clone()
-        .find(|line| line.starts_with("error"))
-        .or_else(|| all.clone().last());
-    found.map_or_else(|| "cancelled".into(), |line| line.chars().take(300).collect())
+    // Progress bars end their lines with a carriage return.
+    let all = all
+        .flat_map(|line| line.split('\r'))
+        .filter(|line| !line.trim().is_empty());
+    let failure = |line: &&str| line.starts_with("error") || line.contains("could not be drawn");
+    let found = all.clone().find(failure).or_else(|| all.clone().last());
+    match found {
+        Some(line) => line.trim().chars().take(300).collect(),
+        None => format!("The program that draws ended without a word ({ended})."),
+    }
 }
 
 /// The folder of a lesson's own pictures.
@@ -255,6 +268,17 @@ mod tests {
         assert!(compare(&one, &other).contains("100.0 % of the pixels, by at most 3 of 255"));
         let larger = png(place.path(), "larger.png", 5, 10);
         assert!(compare(&one, &larger).contains("5×5"));
+    }
+
+    #[test]
+    fn what_a_program_said_last_is_why_there_is_no_picture() {
+        assert_eq!(last_words("a\nerror: no room\nb", "c", ""), "error: no room");
+        assert_eq!(last_words("1/2\r2/2\r\n", "", ""), "2/2");
+        assert_eq!(
+            last_words("", "maps.png could not be drawn: no room\nmaps.png left out\n", ""),
+            "maps.png could not be drawn: no room"
+        );
+        assert!(last_words("", "", "signal: 9").contains("signal: 9"));
     }
 
     #[test]

@@ -81,7 +81,8 @@ pub fn cookie(app: &App) -> String {
 /// The checkout's secret: the same at each start, so that pages which stay open go on working. If it cannot be kept, a
 /// new one.
 pub fn secret(root: &Path) -> String {
-    let file = root.join(".lesson/page.key");
+    let folder = course::state::State::of(root).folder().to_path_buf();
+    let file = folder.join("page.key");
     if let Ok(known) = fs::read_to_string(&file)
         && known.len() == 32
         && known.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -89,7 +90,7 @@ pub fn secret(root: &Path) -> String {
         return known;
     }
     let new = format!("{:032x}", rand::random::<u128>());
-    let _ = fs::create_dir_all(root.join(".lesson")).and_then(|()| write_private(&file, &new));
+    let _ = fs::create_dir_all(&folder).and_then(|()| write_private(&file, &new));
     new
 }
 

@@ -4,195 +4,16 @@
 //! `$AXE_CORE` names, `axe.min.js` of the npm package axe-core. The learner's code is not compiled here: a stand-in
 //! for the grader looks at the file that was saved, and a stand-in for cargo draws.
 
+mod session;
+
 use std::fs;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fantoccini::Locator;
 use fantoccini::key::Key;
-use fantoccini::{Client, ClientBuilder, Locator};
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// A copy of the course with its server, and a browser that has opened it.
-struct Session {
-    course: tempfile::TempDir,
-    server: Child,
-    driver: Child,
-    base: String,
-    address: String,
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        for child in [&mut self.server, &mut self.driver] {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-const GRADER: &str = r#"#!/bin/sh
-# Stands in for `cargo test -p lesson01 -- --json`: what it says depends on the file that was saved.
-file="$(dirname "$0")/lessons/lesson01/src/window.rs"
-if [ "$1" != lesson01 ]; then echo "cannot grade"; exit 1; fi
-shown=null
-if grep -q 'exercise 1.1:' "$file"; then verdict=not_started; message=""
-elif grep -q 'RIGHT' "$file"; then verdict=passed; message=""
-else
-  verdict=wrong; message="<b>The window</b> fits at exactly one place."
-  shown='{"input":"a map","part":null,"worst":9,"yours":{"shape":[8,8],"rows":8,"columns":8,"values":[0,1,2,3,4,5,6,7,8,99,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40,41,42,43,44,45,46,47,48,49,50,51,52,53,54,55,56,57,58,59,60,61,62,63]},"expected":{"shape":[8,8],"rows":8,"columns":8,"values":[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40,41,42,43,44,45,46,47,48,49,50,51,52,53,54,55,56,57,58,59,60,61,62,63]}}'
-fi
-cat <<JSON
-{"lesson":"lesson01","seed":1,"exercises":[{"id":"1.1","name":"output_size","test":"ex1_1_output_size","title":"x","core":true,
-"verdict":"$verdict","mistake":null,"message":"$message","shown":$shown,"seconds":0.1}],
-"totals":{"exercises":1,"passed":0,"not_started":0,"failed":1,"filtered_out":0}}
-JSON
-"#;
-
-const CARGO: &str = r#"#!/bin/sh
-# Stands in for `cargo run --quiet --package lesson01 -- block`.
-root="$(dirname "$0")"
-for picture in "$@"; do :; done
-echo "drawing $picture" >&2
-sleep 1
-mkdir -p "$root/target/pictures/lesson01"
-cp "$root/lessons/lesson01/pictures/$picture.png" "$root/target/pictures/lesson01/$picture.png"
-"#;
-
-impl Session {
-    fn start() -> Self {
-        let course = tempfile::tempdir().unwrap();
-        copy(course::root().unwrap(), course.path());
-        for (name, text) in [("grader", GRADER), ("cargo", CARGO)] {
-            let path = course.path().join(name);
-            fs::write(&path, text).unwrap();
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        }
-        let port = free_port();
-        let server = Command::new(env!("CARGO_BIN_EXE_book"))
-            .args(["--no-open", "--port", &port.to_string()])
-            .current_dir(course.path())
-            .env_remove("CARGO_MANIFEST_DIR")
-            .env_remove("LESSON_STATE")
-            .env("LESSON_GRADER", course.path().join("grader"))
-            .env("CARGO", course.path().join("cargo"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let driver_port = free_port();
-        let driver = Command::new("chromedriver")
-            .arg(format!("--port={driver_port}"))
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("chromedriver is on the path");
-        let mut session = Self {
-            course,
-            server,
-            driver,
-            base: format!("http://127.0.0.1:{port}"),
-            address: format!("http://127.0.0.1:{driver_port}"),
-        };
-        session.base = session.first_line();
-        session
-    }
-
-    /// The address that the server prints once it answers.
-    fn first_line(&mut self) -> String {
-        use std::io::{BufRead, BufReader};
-        let out = self.server.stdout.take().unwrap();
-        let mut line = String::new();
-        BufReader::new(out).read_line(&mut line).unwrap();
-        line.trim()
-            .strip_prefix("The course: ")
-            .expect("an address")
-            .to_string()
-    }
-
-    fn site(&self) -> &str {
-        self.base.split("/?key").next().unwrap()
-    }
-
-    fn file(&self, path: &str) -> PathBuf {
-        self.course.path().join(path)
-    }
-
-    async fn browser(&self, width: u32) -> Client {
-        let arguments = [
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-        ];
-        let arguments: Vec<_> = arguments
-            .iter()
-            .map(ToString::to_string)
-            .chain([format!("--window-size={width},900")])
-            .collect();
-        let capabilities = json!({ "goog:chromeOptions": { "args": arguments } });
-        let Value::Object(capabilities) = capabilities else {
-            unreachable!()
-        };
-        let until = Instant::now() + Duration::from_secs(20);
-        loop {
-            let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
-            match builder.capabilities(capabilities.clone()).connect(&self.address).await {
-                Ok(client) => {
-                    client.goto(&self.base).await.unwrap();
-                    return client;
-                }
-                Err(error) if Instant::now() > until => panic!("no browser: {error}"),
-                Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
-            }
-        }
-    }
-
-    async fn open(&self, client: &Client, page: &str) {
-        client.goto(&format!("{}{page}", self.site())).await.unwrap();
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// Texts, pictures and sources, without what is built and what is known of the learner.
-fn copy(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).unwrap().flatten() {
-        let name = entry.file_name();
-        if ["target", ".git", ".lesson"].iter().any(|skipped| name == *skipped) {
-            continue;
-        }
-        let target = to.join(&name);
-        if entry.file_type().unwrap().is_dir() {
-            fs::create_dir_all(&target).unwrap();
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-/// Waits until a script gives true.
-async fn until(client: &Client, what: &str, seconds: u64, script: &str) {
-    let end = Instant::now() + Duration::from_secs(seconds);
-    loop {
-        let value = client
-            .execute(&format!("return Boolean({script})"), vec![])
-            .await
-            .unwrap();
-        if value == json!(true) {
-            return;
-        }
-        assert!(Instant::now() < end, "{what}: not within {seconds} s");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
+use session::{Session, until};
 
 const STATE: &str = "document.querySelector('[data-exercise=\"1.1\"] .state').textContent";
 
@@ -507,5 +328,39 @@ async fn a_server_that_is_gone_is_a_sentence_on_the_page() {
         "document.querySelector('.problem')?.textContent.includes('cargo run -p book')",
     )
     .await;
+    client.close().await.unwrap();
+}
+
+/// A picture that is drawn can be cancelled, one in its own size closes by a key, and a page without the key says so.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromedriver and Chromium"]
+async fn what_is_begun_can_be_ended_and_says_how_it_ended() {
+    let session = Session::start();
+    let client = session.browser(1200).await;
+    session.open(&client, "/lessons/lesson01/index.html").await;
+    until(&client, "the page", 5, &format!("{STATE}.length > 0")).await;
+    let figure = "document.querySelector('.picture')";
+    let press = async |words: &str| {
+        let of = format!("[...{figure}.querySelectorAll('button')].find(one => one.textContent === '{words}')");
+        client.execute(&format!("{of}.click()"), vec![]).await.unwrap();
+    };
+    press("Draw with my code").await;
+    let caption = |words: &str| format!("{figure}.querySelector('figcaption').textContent.includes('{words}')");
+    until(&client, "progress", 3, &caption("drawing")).await;
+    press("Cancel").await;
+    until(&client, "the end of it", 3, &caption("Cancelled")).await;
+    assert!(!session.file("target/pictures/lesson01/convolution.png").exists());
+
+    press("Full size").await;
+    let is_open = "document.querySelector('dialog.zoom').open";
+    until(&client, "the picture in its own size", 2, is_open).await;
+    let focused = client.active_element().await.unwrap();
+    focused.send_keys(&char::from(Key::Escape).to_string()).await.unwrap();
+    until(&client, "Escape", 2, &format!("!{is_open}")).await;
+
+    client.delete_all_cookies().await.unwrap();
+    session.open(&client, "/lessons/lesson01/index.html").await;
+    let says = "document.querySelector('.problem')?.textContent.includes('This page is not live')";
+    until(&client, "a page without the key", 3, says).await;
     client.close().await.unwrap();
 }
