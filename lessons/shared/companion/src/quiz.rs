@@ -12,13 +12,19 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::Checkout;
-use crate::term::{BAD, DIM, FAIR, GOOD, TITLE, wrap};
+use crate::term::{BAD, DIM, FAIR, GOOD, TITLE, width, wrap};
 
 #[path = "quiz_record.rs"]
 pub mod record;
 
-/// Characters in a line of a question.
-const WIDTH: usize = 88;
+/// Characters in a line of a question behind so many others: a comfortable line, and no more than the terminal has.
+fn room(taken: usize) -> usize {
+    const COMFORTABLE: usize = 88;
+    match std::io::stdout().is_terminal() {
+        true => COMFORTABLE.min(width().saturating_sub(taken)).max(10),
+        false => COMFORTABLE,
+    }
+}
 
 /// What to ask, and how.
 #[derive(Debug, clap::Args)]
@@ -149,7 +155,7 @@ fn list(chosen: &[&Question], right: &BTreeSet<String>, language: Language, outp
         for question in of_level {
             let mark = if right.contains(&question.id) { "✓" } else { " " };
             let mut head = [question.id.as_str(), &question.exercise, mark];
-            for line in wrap(question.text(language).question.trim(), WIDTH) {
+            for line in wrap(question.text(language).question.trim(), room(13)) {
                 let [id, exercise, mark] = std::mem::take(&mut head);
                 writeln!(
                     output,
@@ -237,7 +243,7 @@ impl Run<'_> {
             "\n{DIM}{number} {of} {total} · {DIM:#}{TITLE}{id}{TITLE:#}{DIM} · {level} · {lesson} {:02}{DIM:#}",
             question.lesson()
         )?;
-        for line in wrap(question.text(self.language).question.trim(), WIDTH) {
+        for line in wrap(question.text(self.language).question.trim(), room(0)) {
             writeln!(output, "{TITLE}{line}{TITLE:#}")?;
         }
         writeln!(output)?;
@@ -376,7 +382,7 @@ fn parse(line: &str, choices: usize) -> Option<Reply> {
 /// Writes text with an indentation of two; `head` stands before its first line.
 fn indented(head: &str, text: &str, output: &mut impl Write) -> Result<()> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" "); // lines break where the terminal needs it
-    for (row, line) in wrap(&text, WIDTH).iter().enumerate() {
+    for (row, line) in wrap(&text, room(5)).iter().enumerate() {
         let head: &dyn Display = if row == 0 || head.is_empty() { &head } else { &"   " };
         writeln!(output, "  {head}{line}")?;
     }

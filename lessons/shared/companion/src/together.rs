@@ -37,7 +37,10 @@ pub fn grade(
     let mut show = |lesson: &Lesson, graded: Graded| {
         let place = chosen.iter().position(|chosen| *chosen == lesson);
         if let (Graded::Report(report), Some(place)) = (&graded, place) {
-            let _ = memory.remember(report, &sources[place], false); // grading goes on where nothing can be written
+            // Grading goes on where nothing can be written.
+            if let Err(error) = memory.remember(report, &sources[place], false) {
+                anstream::eprintln!("{} was graded; {error}", lesson.package);
+            }
         }
         show(lesson, graded)
     };

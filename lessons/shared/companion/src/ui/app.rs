@@ -368,7 +368,14 @@ impl App {
                 vec![Effect::Grade]
             }
             None => {
-                self.said = Some("There is no further one.".into());
+                self.said = Some(
+                    if by < 0 {
+                        "This is the first one."
+                    } else {
+                        "This is the last one."
+                    }
+                    .into(),
+                );
                 vec![]
             }
         }

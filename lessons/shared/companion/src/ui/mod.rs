@@ -51,7 +51,8 @@ pub fn watch(checkout: &Checkout, exercise: &Exercise) -> Result<()> {
 /// What comes from other threads.
 enum News {
     Saved,
-    Graded(String, Result<Graded, String>, Duration),
+    /// With what kept the verdicts from being remembered, if anything did.
+    Graded(String, Result<Graded, String>, Duration, Option<String>),
     Drew(String),
 }
 
@@ -111,9 +112,10 @@ fn turn(
                         effects.push(Effect::Grade);
                     }
                 }
-                News::Graded(id, graded, took) => {
+                News::Graded(id, graded, took, lost) => {
                     desk.busy = None;
                     app.graded(id, graded, took);
+                    app.said = lost.map(|why| format!("Graded, but what is shown may be old: {why}"));
                 }
                 News::Drew(output) => {
                     desk.busy = None;
@@ -174,11 +176,13 @@ impl Desk {
         let (news, id) = (self.news.clone(), exercise.id.clone());
         thread::spawn(move || {
             let graded = grading.finish();
-            if let Ok(Graded::Report(report)) = &graded {
-                let _ = memory.remember(report, &sources, true);
-            }
+            let lost = match &graded {
+                Ok(Graded::Report(report)) => memory.remember(report, &sources, true).err(),
+                _ => None,
+            };
             let graded = graded.map_err(|error| format!("{error:#}"));
-            let _ = news.send(News::Graded(id, graded, start.elapsed()));
+            let lost = lost.map(|error| error.to_string());
+            let _ = news.send(News::Graded(id, graded, start.elapsed(), lost));
         });
     }
 

@@ -226,7 +226,7 @@ fn the_first_error_is_on_top_and_the_others_are_folded() {
         "{text}"
     );
     assert!(
-        text.contains("src/convolution.rs:9:5  message 9") && text.contains("and 1 warnings"),
+        text.contains("src/convolution.rs:9:5  message 9") && text.contains("and 1 warning"),
         "{text}"
     );
     assert!(text.contains("does not compile"), "{text}");

@@ -348,7 +348,10 @@ fn failure_text(failure: &Failure, theme: Theme) -> Text<'static> {
     let warnings = failure.messages.len() - errors.len();
     if warnings > 0 {
         lines.push(Line::default());
-        lines.push(Line::styled(format!("and {warnings} warnings"), DIM));
+        lines.push(Line::styled(
+            format!("and {warnings} warning{}", if warnings == 1 { "" } else { "s" }),
+            DIM,
+        ));
     }
     Text::from(lines)
 }
