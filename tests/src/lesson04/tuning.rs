@@ -351,17 +351,16 @@ fn answer(parts: Parts) -> Tuning {
     }
 }
 
-/// Small scenes, of unequal shapes and colours.
-fn small_scenes(seed: u64, count: u64) -> Vec<Scene> {
+/// Small scenes, of unequal shapes and colours. In a few the figure leaves no room for a badge; they are passed over.
+fn small_scenes(seed: u64, count: usize) -> Vec<Scene> {
     let sampler = Sampler {
         canvas: Canvas::square(40),
         radius: (6.0, 9.0),
         badge_probability: 0.0,
         ..Sampler::default()
     };
-    (0..count)
-        .map(|number| Scene::sample(&sampler, seed, number).expect("a scene"))
-        .collect()
+    let all = (0..100).filter_map(|number| Scene::sample(&sampler, seed, number).ok());
+    all.take(count).collect()
 }
 
 /// A network whose relu has a unit for red (0), one for blue (1), and one that is always at 1 (2).
