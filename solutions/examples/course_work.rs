@@ -28,6 +28,7 @@ const SITES: [&str; 5] = ["conv1", "layer1", "layer2", "layer3", "layer4"];
 const CLASSES: usize = Shape::ALL.len();
 
 fn main() -> Result<()> {
+    writing::end_with_the_reader();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [piece, file] = &arguments[..] else {
         bail!("expected a piece of work and a file for its scenes; started by the benchmark `speed` of package resnet");

@@ -129,7 +129,7 @@ impl Results {
     pub fn write(&self) -> Result<PathBuf> {
         let path = folder().join(format!("{}.json", self.lesson));
         let text = serde_json::to_string_pretty(self)? + "\n";
-        fs::write(&path, text).with_context(|| path.display().to_string())?;
+        writing::whole(&path, text.as_bytes()).with_context(|| path.display().to_string())?;
         Ok(path)
     }
 }

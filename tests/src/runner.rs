@@ -196,6 +196,7 @@ fn failed(message: &str) -> ExitCode {
 impl Args {
     /// The runner: a judge for each exercise, started with these arguments.
     fn run(&self, lesson: &Lesson, judge: &[OsString]) -> ExitCode {
+        writing::end_with_the_reader();
         let selected: Vec<&course::Exercise> = lesson
             .exercises
             .iter()

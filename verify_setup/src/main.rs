@@ -69,6 +69,7 @@ struct Setup {
 }
 
 fn main() -> ExitCode {
+    writing::end_with_the_reader();
     let cli = Arguments::parse();
     let all_right = match cli.command {
         None => check(cli.setup),

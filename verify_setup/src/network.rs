@@ -91,7 +91,7 @@ impl Golden {
     /// Replaces the committed file, for a new checkpoint. Returns its path.
     pub fn write(&self, root: &Path) -> Result<PathBuf> {
         let path = root.join("verify_setup/golden.json");
-        std::fs::write(&path, serde_json::to_string_pretty(self)? + "\n")?;
+        writing::whole(&path, (serde_json::to_string_pretty(self)? + "\n").as_bytes())?;
         Ok(path)
     }
 

@@ -28,6 +28,7 @@ struct Arguments {
 }
 
 fn main() -> Result<()> {
+    writing::end_with_the_reader();
     const TEST_SEED: u64 = 1905;
     let arguments = Arguments::parse();
     if let Some(per_class) = arguments.test_set {

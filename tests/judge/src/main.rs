@@ -69,6 +69,7 @@ enum Part {
 }
 
 fn main() -> ExitCode {
+    writing::end_with_the_reader();
     match run(Cli::parse().command) {
         Ok(status) => status,
         Err(error) => {

@@ -95,7 +95,7 @@ pub fn submission(submission: &Path, course: &Path) -> Result<()> {
             let written = to
                 .parent()
                 .map_or(Ok(()), fs::create_dir_all)
-                .and_then(|()| fs::write(&to, source.as_bytes()));
+                .and_then(|()| writing::whole(&to, source.as_bytes()));
             written.with_context(|| format!("cannot write {}", to.display()))?;
             taken += 1;
         }

@@ -50,6 +50,7 @@ const COVERED: [&str; 10] = [
 const SEED: u64 = 0;
 
 fn main() -> Result<ExitCode> {
+    writing::end_with_the_reader();
     let args = Args::parse();
     let hash = mutants::hash(&COVERED)?;
     if args.check {
@@ -59,7 +60,7 @@ fn main() -> Result<ExitCode> {
     let text = bill.text(&hash);
     println!("{text}");
     if args.write {
-        fs::write(path(), &text)?;
+        writing::whole(&path(), text.as_bytes())?;
         println!("wrote {}", path().display());
     }
     let complaints = bill.complaints();

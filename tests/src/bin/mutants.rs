@@ -37,6 +37,7 @@ struct Args {
 }
 
 fn main() -> Result<ExitCode> {
+    writing::end_with_the_reader();
     let args = Args::parse();
     let listed = mutants::equivalent()?;
     let mut all_explained = true;
@@ -202,7 +203,7 @@ impl Work {
     fn keep(&self, known: &Known) -> Result<()> {
         fs::create_dir_all(&self.folder)?;
         let text = serde_json::to_string_pretty(known)?;
-        Ok(fs::write(self.folder.join("known.json"), text)?)
+        Ok(writing::whole(&self.folder.join("known.json"), text.as_bytes())?)
     }
 
     /// The files from which `cargo mutants --iterate` takes what it need not run again.

@@ -41,6 +41,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    writing::end_with_the_reader();
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -116,6 +116,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    writing::end_with_the_reader();
     let cli = Cli::parse();
     match run(cli.command.unwrap_or(Command::Next)) {
         Ok(true) => ExitCode::SUCCESS,
@@ -319,7 +320,7 @@ fn stubs(checkout: &Checkout, check: bool) -> Result<()> {
         ensure!(is_same, "stubs.json is not up to date; `cargo lesson stubs` writes it");
         anstream::println!("{GOOD}stubs.json is up to date{GOOD:#}");
     } else {
-        course::state::write_whole(&file, text.as_bytes())?;
+        writing::whole(&file, text.as_bytes())?;
         println!("wrote {}", file.display());
     }
     Ok(())

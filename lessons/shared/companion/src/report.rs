@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -68,7 +67,7 @@ pub struct Options {
 /// Grades and writes the report. Failed exercises are no error: the report says what they are.
 pub fn report(options: &Options) -> Result<()> {
     // Before half an hour of grading, not after it.
-    let mut out = options.out.as_ref().map(|path| open(path)).transpose()?;
+    options.out.as_deref().map_or(Ok(()), can_write)?;
     let mut chosen: Vec<&Lesson> = vec![];
     for name in &options.lessons {
         let lesson = course::find_lesson(name)?;
@@ -88,20 +87,20 @@ pub fn report(options: &Options) -> Result<()> {
         Format::Gradescope => pretty(&graded.gradescope(options.visibility)),
         Format::Points => graded.points(),
     };
-    match (&mut out, &options.out) {
-        (Some(file), Some(path)) => {
-            let written = file.set_len(0).and_then(|()| file.write_all(text.as_bytes()));
-            written.with_context(|| format!("cannot write {}", path.display()))?;
+    match &options.out {
+        Some(path) => {
+            writing::whole(path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?
         }
-        _ => print!("{text}"),
+        None => print!("{text}"),
     }
     Ok(())
 }
 
-/// The file for the report; what it holds stays until the report is there.
-fn open(path: &Path) -> Result<File> {
+/// Opens the file for the report; what it holds stays until the report is there.
+fn can_write(path: &Path) -> Result<()> {
     let file = File::options().write(true).create(true).truncate(false).open(path);
-    file.with_context(|| format!("cannot write {}", path.display()))
+    file.map(drop)
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn pretty(value: &Value) -> String {

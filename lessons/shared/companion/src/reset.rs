@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use course::state::{State, write_whole};
+use course::state::State;
 use course::{Exercise, Lesson};
 
 use crate::exercise::{names, pristine, read, replaced, text};
@@ -63,8 +63,8 @@ fn write(root: &Path, state: &State, exercise: &Exercise, file: String, before: 
     let folder = folder(state, exercise);
     let backup = folder.join(format!("{number:03}.rs"));
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    write_whole(&backup, before.as_bytes()).with_context(|| format!("cannot write {}", backup.display()))?;
-    write_whole(&root.join(&file), after.as_bytes()).with_context(|| format!("cannot write {file}"))?;
+    writing::whole(&backup, before.as_bytes()).with_context(|| format!("cannot write {}", backup.display()))?;
+    writing::whole(&root.join(&file), after.as_bytes()).with_context(|| format!("cannot write {file}"))?;
     Ok(Done { file, backup })
 }
 

@@ -8,6 +8,7 @@
 //! | `place.json` | `"lesson"` | the lesson at hand: the one that was graded last |
 //! | `hints.json` | exercise | how many of its hints were shown |
 //! | `quiz.json` | question, `"B1"` | whether it was answered rightly the last time |
+//! | `page.key` | | the secret in the address of the course's page |
 //! | `backups/1.2/` | | a lesson's file as it was before a `reset` or an `--undo`, the newest with the highest number |
 //!
 //! Each `.json` file is an object with one entry for each id. A file is replaced as a whole, by renaming, so that an
@@ -16,9 +17,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{Error, ErrorKind, Result, Write};
+use std::io::{Error, Result};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -85,7 +85,7 @@ impl State {
             let result = change(&mut entries);
             let mut text = serde_json::to_string_pretty(&entries)?;
             text.push('\n');
-            write_whole(&path, text.as_bytes())?;
+            writing::whole(&path, text.as_bytes())?;
             Ok(result)
         };
         update().map_err(|error: Error| {
@@ -93,28 +93,6 @@ impl State {
             Error::new(error.kind(), what)
         })
     }
-}
-
-/// Replaces a file by another content, or leaves it as it is: written beside it first, then renamed.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    // Through a symbolic link: what it points to is replaced, not the link.
-    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let name = path.file_name().ok_or(ErrorKind::InvalidInput)?.to_string_lossy();
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let partial = path.with_file_name(format!(".{name}.{}-{number}", std::process::id()));
-    let write = || {
-        let mut file = File::create(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        if let Ok(about) = fs::metadata(path) {
-            fs::set_permissions(&partial, about.permissions())?;
-        }
-        fs::rename(&partial, path)
-    };
-    write().inspect_err(|_| {
-        let _ = fs::remove_file(&partial);
-    })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use draw::{
 };
 
 fn main() -> Result<()> {
+    writing::end_with_the_reader();
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "gallery".to_string()));
     for (name, figure) in [
         ("maps", maps()?),

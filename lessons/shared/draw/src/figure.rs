@@ -248,7 +248,7 @@ impl Figure {
     }
 }
 
-/// Writes a file beside its place and moves it there.
+/// Writes a file, and the folders on the way to it.
 fn write(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
     let failed = |e: std::io::Error| Error::msg(format!("could not write the figure {}: {e}", path.display()));
     let folder = path
@@ -256,13 +256,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(failed)?;
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    let partial = folder.join(format!(".{name}.{}", std::process::id()));
-    let moved = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path));
-    if moved.is_err() {
-        std::fs::remove_file(&partial).ok();
-    }
-    moved.map_err(failed)?;
+    writing::whole(path, bytes).map_err(failed)?;
     Ok(path.to_path_buf())
 }
 

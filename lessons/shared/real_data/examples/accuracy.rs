@@ -12,6 +12,7 @@ use real_data::{CLASSES, Cifar10, Split};
 use resnet::ResNet;
 
 fn main() -> Result<()> {
+    writing::end_with_the_reader();
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let [weights, rows] = arguments.as_slice() else {
         bail!(

@@ -2,8 +2,6 @@
 //!
 //! **Source** Krizhevsky 2009, "Learning multiple layers of features from tiny images".
 
-use std::path::Path;
-
 use candle_core::{Device, Error, Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
 
@@ -176,9 +174,9 @@ impl Cifar10 {
             test_sha256: test.sha256(),
         };
         let json = serde_json::to_vec_pretty(&about).map_err(Error::wrap)?;
-        write_whole(&folder.join(Split::Train.file()), &train.rows)?;
-        write_whole(&folder.join(Split::Test.file()), &test.rows)?;
-        write_whole(&folder.join("about.json"), &json)?;
+        writing::whole(&folder.join(Split::Train.file()), &train.rows)?;
+        writing::whole(&folder.join(Split::Test.file()), &test.rows)?;
+        writing::whole(&folder.join("about.json"), &json)?;
         Ok(about)
     }
 
@@ -237,12 +235,6 @@ impl Cifar10 {
             ))),
         }
     }
-}
-
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let partial = path.with_extension("partial");
-    std::fs::write(&partial, bytes)?;
-    Ok(std::fs::rename(&partial, path)?)
 }
 
 #[cfg(test)]

@@ -87,11 +87,8 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Parameters> {
 /// old file whole.
 pub fn save(parameters: &Parameters, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
-    let partial = path.with_extension("safetensors.partial");
-    let moved = candle_core::safetensors::save(parameters, &partial)
-        .and_then(|()| std::fs::rename(&partial, path).map_err(Error::from));
-    moved.map_err(|error| {
-        std::fs::remove_file(&partial).ok();
+    let written = writing::whole_by(path, |partial| candle_core::safetensors::save(parameters, partial));
+    written.map_err(|error: Error| {
         Error::Msg(format!(
             "{}: cannot be written ({})",
             path.display(),

@@ -6,6 +6,7 @@
 use scenes::{Sampler, Scene};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    writing::end_with_the_reader();
     let mut arguments = std::env::args().skip(1);
     let count = arguments.next().map_or(Ok(2000), |count| count.parse())?;
     let seed = arguments.next().map_or(Ok(1), |seed| seed.parse())?;

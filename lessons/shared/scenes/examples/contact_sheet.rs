@@ -13,6 +13,7 @@ const GAP: usize = 10;
 const PAPER: u8 = 250;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    writing::end_with_the_reader();
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().ok_or("expected the path of a PNG file to write")?;
     let kind = arguments.next().unwrap_or_else(|| "classes".into());

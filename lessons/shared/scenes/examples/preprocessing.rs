@@ -13,6 +13,7 @@ use candle_core::Result;
 use scenes::photo;
 
 fn main() -> Result<()> {
+    writing::end_with_the_reader();
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says it")).join("../../..");
     for path in std::env::args_os().skip(1).map(PathBuf::from) {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();

@@ -70,6 +70,7 @@ pub fn main(package: &'static str, pictures: &[Picture]) -> ExitCode {
 
 /// [`main`] of a package whose functions the page's bench can use.
 pub fn main_with(package: &'static str, pictures: &[Picture], instruments: &[Instrument]) -> ExitCode {
+    writing::end_with_the_reader();
     let command = Arguments::command().name(package);
     let arguments = Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     if arguments.list {
@@ -97,6 +98,24 @@ pub fn main_with(package: &'static str, pictures: &[Picture], instruments: &[Ins
     }
 }
 
+/// Grades a lesson with `cargo test -p`, and hands on the arguments behind `--`: for editors, whose "Run" starts a lesson's
+/// program of tests as it is.
+pub fn grade(package: &str) -> ExitCode {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = std::process::Command::new(cargo);
+    command
+        .args(["test", "--quiet", "--package", package, "--"])
+        .args(std::env::args_os().skip(1));
+    match command.status() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: cargo does not start ({error}); run cargo test -p {package}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn draw(package: &str, pictures: &[Picture], arguments: Arguments) -> anyhow::Result<ExitCode> {
     let chosen = chosen(pictures, &arguments.pictures)?;
     let choice = Choice {
@@ -113,6 +132,7 @@ fn draw(package: &str, pictures: &[Picture], arguments: Arguments) -> anyhow::Re
     };
     // What went wrong is said below, in one line.
     set_hook(Box::new(|_| {}));
+    writing::end_with_the_reader();
     let mut exit = ExitCode::SUCCESS;
     for (place, picture) in chosen.iter().enumerate() {
         let title = format!("{}/{} {}", place + 1, chosen.len(), picture.name);

@@ -18,6 +18,7 @@ use scenes::{Concept, Rendered, Sampler, Scene};
 const SITES: [&str; 5] = ["relu", "layer1", "layer2", "layer3", "layer4"];
 
 fn main() -> anyhow::Result<()> {
+    writing::end_with_the_reader();
     let arguments: Vec<String> = std::env::args().collect();
     let [_, checkpoint, folder] = arguments.as_slice() else {
         anyhow::bail!("expected a checkpoint and a folder for the pictures");

@@ -55,6 +55,7 @@ const SIDE: usize = 128;
 const START_SEED: u64 = 1;
 
 fn main() -> anyhow::Result<()> {
+    writing::end_with_the_reader();
     let arguments = Arguments::parse();
     let networks = checkpoints::NAMES
         .into_iter()

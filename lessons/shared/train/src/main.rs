@@ -79,6 +79,7 @@ fn without_threads_of_candle() -> Result<()> {
 }
 
 fn main() -> Result<()> {
+    writing::end_with_the_reader();
     without_threads_of_candle()?;
     let arguments = Arguments::parse();
     let Arguments { scenes, seed, .. } = arguments;
@@ -156,7 +157,8 @@ fn case(arguments: &Arguments) -> Result<()> {
     let command = format!("cargo run -p train -- case --epochs {epochs} --scenes {scenes} --seed {seed}");
     train::run(&recipe, &folders, &command, None)?;
     let (checkpoint, test) = (out.join("case.safetensors"), out.join("case.test.txt"));
-    std::fs::write(&test, case.test_set(TEST_SCENES)?).with_context(|| format!("cannot write {}", test.display()))?;
+    writing::whole(&test, case.test_set(TEST_SCENES)?.as_bytes())
+        .with_context(|| format!("cannot write {}", test.display()))?;
     let key = keys.join("case.key.json");
     write_json(&key, &Key::measure(&ResNet::load(&checkpoint)?, &case, &recipe)?)?;
     println!(

@@ -180,9 +180,7 @@ fn card(recipe: &impl Task, path: &Path, command: &str) -> Result<Card> {
 /// Writes a value as indented JSON.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value)? + "\n";
-    let partial = path.with_extension("json.partial");
-    let moved = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
-    moved.with_context(|| format!("cannot write {}", path.display()))
+    writing::whole(path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn bar(steps: u64) -> ProgressBar {

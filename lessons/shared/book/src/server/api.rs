@@ -250,7 +250,7 @@ pub async fn write_learnings(State(app): Shared, Json(new): Json<Notebook>) -> A
     let changed = "LEARNINGS.md was changed elsewhere since this page read it. Nothing was saved and your text is still here: \
         copy it, reload the page, and put both together.";
     require(version(&now) == new.version, || changed.into())?;
-    course::state::write_whole(&file, new.text.as_bytes())
+    writing::whole(&file, new.text.as_bytes())
         .with_context(|| format!("{LEARNINGS} cannot be written; it is as it was, and your text is still here"))?;
     Ok(Json(json!({ "version": version(&new.text) })))
 }

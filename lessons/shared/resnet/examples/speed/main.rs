@@ -75,6 +75,7 @@ struct RowArguments {
 }
 
 fn main() -> Result<()> {
+    writing::end_with_the_reader();
     let mut arguments = Arguments::parse();
     if arguments.worker {
         return networks::serve(&arguments.row.row);
