@@ -118,7 +118,7 @@
     passed: "passed", not_started: "not started", waiting: "waits for an earlier exercise", panicked: "panicked",
     hung: "did not end", crashed: "crashed", returned_error: "returned an error", missing_error: "accepts bad input",
     wrong_shape: "wrong shape", wrong_dtype: "wrong dtype", not_finite: "not finite", mistake: "a known mistake",
-    close: "numerically close", wrong: "wrong", broken: "the check is broken", ungraded: "does not compile",
+    close: "numerically close", wrong: "wrong", broken: "the check is broken", ungraded: "could not be graded",
     understood: "right; errors for bad input missing", begun: "begun",
   };
   const kind = (verdict) => (verdict === "passed" || verdict === "understood" ? "passed" : !verdict || verdict === "not_started" ? "open" : "failed");

@@ -164,11 +164,12 @@ impl Grading {
         let said = String::from_utf8_lossy(&output.stderr);
         let said = without_epilogue(&said).trim_end();
         // What cargo adds to the compiler's errors says nothing more.
-        let said = if messages.is_empty() { said } else { "" };
-        Ok(Graded::Failed(Failure {
-            messages,
-            said: said.to_string(),
-        }))
+        let said = match (messages.is_empty(), said.is_empty()) {
+            (true, true) => format!("the grader ended without a verdict ({})", output.status),
+            (true, false) => said.to_string(),
+            (false, _) => String::new(),
+        };
+        Ok(Graded::Failed(Failure { messages, said }))
     }
 }
 

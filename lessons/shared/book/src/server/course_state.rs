@@ -187,8 +187,10 @@ impl CourseState {
                     Some(place) => format!("{} ({place})", message.text),
                     None => message.text.clone(),
                 });
-                let first = first.unwrap_or_else(|| cut(&failure.said, 300));
-                inner.problem = Some(format!("{package} does not compile: {first}"));
+                inner.problem = Some(match first {
+                    Some(first) => format!("{package} does not compile: {first}"),
+                    None => format!("{package} could not be graded: {}", cut(&failure.said, 300)),
+                });
                 inner.broken.insert(package, cut(&failure.to_string(), 8000));
             }
             Err(error) => inner.problem = Some(format!("{package} could not be graded: {error:#}")),

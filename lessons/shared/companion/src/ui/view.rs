@@ -158,6 +158,9 @@ fn status(app: &App, theme: Theme, now: Instant) -> Line<'static> {
             format!("graded {id} in {:.1} s; waiting for a save", took.as_secs_f64()),
             DIM,
         ),
+        Run::Failed(_, failure) if failure.messages.is_empty() => {
+            Line::styled("could not be graded; waiting for a save", theme.bad())
+        }
         Run::Failed(..) => Line::styled("does not compile; waiting for a save", theme.bad()),
         Run::Broken(error) => Line::styled(error.clone(), theme.bad()),
         Run::Idle => Line::styled("waiting for a save", DIM),
