@@ -54,6 +54,7 @@ impl Page {
     pub fn read(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         let text = fs::read_to_string(root().join(&path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text = text.replace("\r\n", "\n"); // as an editor or a checkout on Windows may have written it
         let sections = sections(&text);
         Self { path, text, sections }
     }
