@@ -18,7 +18,15 @@ pub fn rust(root: &Path) -> Check {
     let needed = env!("CARGO_PKG_RUST_VERSION");
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let printed = match Command::new(&rustc).arg("--version").current_dir(root).output() {
-        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Ok(output) => {
+            // What it complains about, where it says nothing else.
+            let said = if output.stdout.is_empty() {
+                output.stderr
+            } else {
+                output.stdout
+            };
+            String::from_utf8_lossy(&said).into_owned()
+        }
         Err(error) => {
             return Check::failed(
                 NAME,
@@ -34,7 +42,10 @@ pub fn rust(root: &Path) -> Check {
             format!("{found}, but {needed} is needed"),
             "run `rustup update stable`",
         ),
-        None => Check::failed(NAME, format!("rustc answers {printed:?}"), "run `rustup update stable`"),
+        None => {
+            let line = course::panics::first_line(printed.trim_start());
+            Check::failed(NAME, format!("rustc answers {line:?}"), "run `rustup update stable`")
+        }
     }
 }
 
