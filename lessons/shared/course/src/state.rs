@@ -22,6 +22,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use writing::whole as write_whole;
+
 /// The environment variable that moves the folder.
 pub const VARIABLE: &str = "LESSON_STATE";
 /// The folder's name at the root of the checkout.
