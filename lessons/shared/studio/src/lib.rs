@@ -28,7 +28,9 @@ mod material;
 mod near;
 mod networks;
 pub mod optimum;
+mod parts;
 mod program;
+pub mod statistics;
 
 pub use answer::{Guess, softmax};
 pub use bars::progress;
@@ -36,6 +38,7 @@ pub use choice::{Choice, Data};
 pub use images::{Batch, Preparation, Sample};
 pub use instruments::Instrument;
 pub use material::Material;
+pub use parts::Parts;
 pub use program::{grade, main, main_with};
 
 use std::fmt;
