@@ -3,40 +3,57 @@
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use draw::{Chart, Figure, Series};
-use lesson04::{Effect, PENALTY, Standardizer, effect, fit_probe, random_rotation, without_direction, without_units};
+use lesson04::{Standardizer, without_units};
 use resnet::ResNet;
 use scenes::Colour;
+use studio::statistics::Estimate;
 use studio::{Batch, Material};
 
-use super::images::{SITES, gather, normalized, select};
+use super::images::{SITES, gather, select};
 use super::probes::{TEST_SHARE, accuracy, bars, properties, share_of_commonest};
+use super::removal::{
+    Answered, null_space, pattern, perpendicular, random_directions, random_spaces, read_again, read_along,
+};
+
+/// Scenes on which something is taken out.
+const REMOVED_ON: u64 = 100;
+/// Scenes whose features the directions are found on, and probed again.
+const FOUND_ON: u64 = 1000;
+/// Random directions and random spaces at each site: one alone may be an odd one.
+const RANDOM: u64 = 20;
+const RANDOM_SPACES: u64 = 10;
+/// Rounds of null-space projection.
+const ROUNDS: usize = 2;
 
 pub fn draw(material: &Material) -> Result<Figure> {
     material.needs_scenes("it knows what was drawn")?;
     let (unit, class) = strongest_unit(material)?;
     let [read, used] = read_and_used(material, unit, class)?;
+    let [directions, again, spaces] = removed(material, class)?;
     let caption = format!(
-        "{}, layer4. Left: unit {unit} answers most to the class {name}. Its outgoing weights in fc were set to 0 in a copy \
+        "{}. Upper row, layer4: unit {unit} answers most to the class {name}. Its outgoing weights in fc were set to 0 in a copy \
          of the network: a probe (4.4) on this one unit tells {name} from the others equally well, but taking the unit out \
-         (4.9) no longer changes a logit. Right: one direction taken out at each site, {REMOVED_ON} scenes: that of your \
-         probe for {name}, that of your probe for red, and {RANDOM} random ones: their mean, and from the least to the most \
-         effective.",
+         (4.9) no longer changes a logit. Lower row: directions taken out at each site, {REMOVED_ON} scenes. Left: that of your \
+         probe for {name}, that of your probe for red, the mean difference between red scenes and others, and {RANDOM} random \
+         ones: their mean, and from the least to the most effective. Middle: what a new probe still reads of colour, trained on \
+         {} and asked about {} scenes, 95 % intervals. Right: the space of {ROUNDS} rounds of null-space projection, and \
+         {RANDOM_SPACES} random spaces of as many directions.",
         material.network_name(),
+        FOUND_ON - (TEST_SHARE * FOUND_ON as f64) as u64,
+        (TEST_SHARE * FOUND_ON as f64) as u64,
         name = material.class_name(class),
     );
     Ok(Figure::new("Decodable is not used")
         .caption(caption)
         .panel(read)
         .panel(used)
-        .panel(directions(material, class)?)
+        .next_row()
+        .panel(directions)
+        .panel(again)
+        .panel(spaces)
         .columns(3)
-        .width(1300))
+        .width(1400))
 }
-
-/// Scenes on which something is taken out.
-const REMOVED_ON: u64 = 200;
-/// Random directions at each site: one alone may be an odd one.
-const RANDOM: usize = 10;
 
 /// The unit of layer4 whose mean activation differs most, in its own deviations, between one class and all others.
 fn strongest_unit(material: &Material) -> Result<(usize, usize)> {
@@ -77,9 +94,8 @@ fn read_and_used(material: &Material, unit: usize, class: usize) -> Result<[Char
         read.push(accuracy(&rows[0].narrow(1, unit, 1)?, &yes, 2)?);
         let trained = yes.len() - (TEST_SHARE * yes.len() as f64) as usize;
         share = share_of_commonest(&yes[..trained], &yes[trained..]);
-        let changes = effects(material, network, |images| {
-            without_units(network, images, "layer4", &[unit])
-        })?;
+        let answered = Answered::new(material, network, REMOVED_ON)?;
+        let changes = answered.effect(|images| without_units(network, images, "layer4", &[unit]))?;
         used.push(changes.logit_change);
     }
     let names = ["the network", "outgoing weights 0"];
@@ -98,59 +114,127 @@ fn read_and_used(material: &Material, unit: usize, class: usize) -> Result<[Char
     ])
 }
 
-/// The mean effect (4.9) of a change over some scenes.
-fn effects(
-    material: &Material,
-    network: &ResNet,
-    without: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
-) -> Result<Effect> {
-    let (mut before, mut after) = (vec![], vec![]);
-    for images in normalized(material, REMOVED_ON, "ablation", |_| {}) {
-        let images = images?;
-        before.push(network.forward(&images)?);
-        after.push(without(&images)?);
-    }
-    Ok(effect(&Tensor::cat(&before, 0)?, &Tensor::cat(&after, 0)?)?)
+/// One number for each site, and the spread of several.
+struct Spread {
+    means: Vec<f64>,
+    ends: Vec<(f64, f64)>,
 }
 
-/// How much the logits change when a direction is taken out at each site.
-fn directions(material: &Material, class: usize) -> Result<Chart> {
+impl Spread {
+    fn new() -> Self {
+        let (means, ends) = (vec![], vec![]);
+        Self { means, ends }
+    }
+
+    fn add(&mut self, values: &[f64]) {
+        self.means.push(values.iter().sum::<f64>() / values.len() as f64);
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        self.ends
+            .push((low, values.iter().copied().fold(f64::NEG_INFINITY, f64::max)));
+    }
+
+    fn bars(self, name: &str) -> Series {
+        Series::bars(name, self.means).intervals(self.ends)
+    }
+}
+
+/// What taking directions out changes; whether it took out what it was meant to; and what a whole space changes.
+fn removed(material: &Material, class: usize) -> Result<[Chart; 3]> {
     let network = material.network();
     let scene = |batch: &Batch| batch.rendered.iter().map(|one| one.scene.clone()).collect();
-    let (rows, scenes) = gather(material, network, 1000, &SITES, 1, scene)?;
+    let (rows, scenes) = gather(material, network, FOUND_ON, &SITES, 1, scene)?;
     let tasks = properties(&scenes);
-    let change = |site: &str, direction: &Tensor| -> Result<f64> {
-        let without = |images: &Tensor| without_direction(network, images, site, direction);
-        Ok(effects(material, network, without)?.logit_change)
-    };
-    let mut chart = Chart::over(SITES).title("one direction taken out");
-    for (name, task, label) in [
-        (material.class_name(class), &tasks[0], class),
-        ("red", &tasks[1], Colour::Red.index()),
-    ] {
-        let mut heights = vec![];
-        for (site, rows) in SITES.iter().zip(&rows) {
-            let scale = Standardizer::fit(rows)?;
-            let probe = fit_probe(&scale.apply(rows)?, &task.labels, task.classes, PENALTY)?;
-            // A probe reads x/σ, so the direction among the activations is w/σ.
-            heights.push(change(site, &(probe.weights.get(label)? / &scale.deviation)?)?);
-        }
-        chart = chart.bars(name, heights);
-    }
-    let (mut means, mut spreads) = (vec![], vec![]);
+    let (shape, colour) = (&tasks[0], &tasks[1]);
+    let red = Colour::Red.index();
+    let trained = scenes.len() - (TEST_SHARE * scenes.len() as f64) as usize;
+    let answered = Answered::new(material, network, REMOVED_ON)?;
+    let bar = studio::progress(SITES.len() as u64, "directions taken out");
+    let (mut by_class, mut by_red, mut by_pattern, mut by_space) = (vec![], vec![], vec![], vec![]);
+    let (mut random, mut random_space) = (Spread::new(), Spread::new());
+    let mut again: [Vec<Estimate>; 4] = Default::default();
     for (site, rows) in SITES.iter().zip(&rows) {
-        // The rows of a random rotation are random directions.
-        let axes = random_rotation(rows.dim(1)?, 7)?;
-        let changes = (0..RANDOM)
-            .map(|axis| change(site, &axes.get(axis)?))
-            .collect::<Result<Vec<_>>>()?;
-        means.push(changes.iter().sum::<f64>() / RANDOM as f64);
-        let (least, most) = (
-            changes.iter().copied().reduce(f64::min),
-            changes.iter().copied().reduce(f64::max),
-        );
-        spreads.push((least.unwrap_or(0.0), most.unwrap_or(0.0)));
+        let seen = rows.narrow(0, 0, trained)?;
+        let (shapes, colours) = (&shape.labels[..trained], &colour.labels[..trained]);
+        by_class.push(answered.without_direction(site, &read_along(&seen, shapes, shape.classes)?.get(class)?)?);
+        let along = read_along(&seen, colours, colour.classes)?.get(red)?;
+        by_red.push(answered.without_direction(site, &along)?);
+        let differs = pattern(&seen, colours, red)?;
+        by_pattern.push(answered.without_direction(site, &differs)?);
+        let channels = rows.dim(1)?;
+        let each = random_directions(channels, RANDOM)?;
+        let each = each.iter().map(|direction| answered.without_direction(site, direction));
+        random.add(&each.collect::<Result<Vec<_>>>()?);
+
+        let space = null_space(&seen, colours, colour.classes, ROUNDS)?;
+        let nothing = Tensor::zeros((1, channels), candle_core::DType::F32, &Device::Cpu)?;
+        let spaces = [
+            nothing,
+            perpendicular(&[along.to_vec1()?])?,
+            perpendicular(&[differs.to_vec1()?])?,
+            space.clone(),
+        ];
+        for (found, space) in again.iter_mut().zip(&spaces) {
+            found.push(read_again(rows, space, &colour.labels, colour.classes)?);
+        }
+        by_space.push(answered.without_space(site, &space)?);
+        let each = random_spaces(channels, space.dim(0)?, RANDOM_SPACES)?;
+        let each = each.iter().map(|space| answered.without_space(site, space));
+        random_space.add(&each.collect::<Result<Vec<_>>>()?);
+        let (last, spread) = (random.means.len() - 1, |spread: &Spread, last: usize| {
+            format!(
+                "{:.2} ({:.2} to {:.2})",
+                spread.means[last], spread.ends[last].0, spread.ends[last].1
+            )
+        });
+        material.remark(format!(
+            "{site}: a logit moves by: class {:.2}, red {:.2}, red's pattern {:.2}, random {}; colour space of {} of {channels} \
+             directions {:.2}, random ones {}; colour is read at {:.2}, without red {:.2}, without its pattern {:.2}, without the \
+             space {}",
+            by_class[last],
+            by_red[last],
+            by_pattern[last],
+            spread(&random, last),
+            space.dim(0)?,
+            by_space[last],
+            spread(&random_space, last),
+            again[0][last].value,
+            again[1][last].value,
+            again[2][last].value,
+            again[3][last],
+        ));
+        bar.inc(1);
     }
-    chart = chart.series(Series::bars("random", means).intervals(spreads));
-    Ok(chart.y_label("mean |change| of a logit"))
+    let majority = share_of_commonest(&colour.labels[..trained], &colour.labels[trained..]);
+    let names = [
+        "before",
+        "without red's direction",
+        "without red's pattern",
+        "without the colour space",
+    ];
+    let read = names
+        .iter()
+        .zip(&again)
+        .fold(Chart::over(SITES), |chart, (name, found)| {
+            let line = Series::over_index(*name, found.iter().map(|one| one.value));
+            chart.series(line.intervals(found.iter().map(Estimate::ends)).markers())
+        });
+    let label = "mean |change| of a logit";
+    Ok([
+        Chart::over(SITES)
+            .title("one direction taken out")
+            .bars(material.class_name(class), by_class)
+            .bars("red", by_red)
+            .bars("red, pattern", by_pattern)
+            .series(random.bars("random"))
+            .y_label(label),
+        read.title("colour, read again")
+            .y_label("accuracy of a new probe")
+            .y_range(0.0..=1.02)
+            .level("majority", majority),
+        Chart::over(SITES)
+            .title("a whole space taken out")
+            .bars("colour", by_space)
+            .series(random_space.bars("random"))
+            .y_label(label),
+    ])
 }

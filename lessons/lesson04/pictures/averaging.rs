@@ -2,34 +2,34 @@
 
 use anyhow::Result;
 use draw::Figure;
-use lesson04::{depth_curve, split};
-use studio::Material;
+use studio::{Material, Parts};
 
-use super::images::{IMAGES, SITES, normalized, scenes_of, untrained};
-use super::probes::{TEST_SHARE, line, over_depth, properties};
+use super::images::{IMAGES, scenes_of, untrained};
+use super::probes::{curve, line, over_depth, properties, sides};
 
 pub fn draw(material: &Material) -> Result<Figure> {
     material.needs_scenes("it asks where the figure was drawn")?;
     let scenes = scenes_of(material, IMAGES)?;
     let tasks = &properties(&scenes)[4..];
     let rows: Vec<usize> = (0..scenes.len()).collect();
-    let (train, test) = split(&rows, TEST_SHARE, 1)?;
-    let mut figure = Figure::new("In which quarter of the picture is the figure?").caption(format!(
-        "Your depth_curve (4.7) for position, with a grid of 1 (the mean of each map) and of 2 (the means of its quarters); \
-         {} scenes to test, 95 % intervals. Chance is .25.",
-        test.len(),
-    ));
+    let mut parts = Parts::default();
+    let sides = sides(&mut parts, &rows, 1)?;
+    let mut figure = Figure::new("In which quarter of the picture is the figure?");
     for (title, network) in [
         ("trained", material.network().clone()),
         ("untrained", untrained(material)?),
     ] {
         let mut chart = over_depth(title);
         for (grid, name) in [(1, "mean of the map"), (2, "means of its quarters")] {
-            let mut batches = normalized(material, IMAGES, title, |_| {});
-            let curve = depth_curve(&network, &mut batches, &SITES, grid, tasks, [&train, &test])?;
+            let curve = curve(&mut parts, (title, material, &network), grid, tasks, &sides)?;
             chart = chart.series(line(name, &curve[0]));
         }
         figure = figure.panel(chart.level("chance", 0.25));
     }
-    Ok(figure.width(1200))
+    Ok(figure.width(1200).caption(format!(
+        "Your depth_curve (4.7) for position, with a grid of 1 (the mean of each map) and of 2 (the means of its quarters); \
+         {} scenes to test, 95 % intervals. Chance is .25. {}",
+        sides[1].len(),
+        parts.told(material),
+    )))
 }

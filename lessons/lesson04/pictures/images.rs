@@ -18,7 +18,23 @@ pub const BATCH: usize = 25;
 
 /// The untrained network beside the trained one: the same architecture, first weights.
 pub fn untrained(material: &Material) -> Result<ResNet> {
-    Ok(ResNet::untrained(material.network().config(), 1)?)
+    first_weights(material, 1)
+}
+
+/// The same from another draw.
+pub fn first_weights(material: &Material, seed: u64) -> Result<ResNet> {
+    Ok(ResNet::untrained(material.network().config(), seed)?)
+}
+
+/// The two shipped networks that know scenes, each with the word for it in the pictures: the ordinary one, and the one that
+/// was trained against an adversary.
+///
+/// **Errors** if the pictures are asked for with another network or other images than the course's own.
+pub fn networks(material: &Material) -> Result<[(&'static str, Material); 2]> {
+    Ok([
+        ("ordinary", material.beside("scenes")?),
+        ("robust", material.beside("robust")?),
+    ])
 }
 
 /// As many images as a picture asks for, or as there are.
@@ -74,5 +90,7 @@ pub fn gather<T>(
 /// The rows with these numbers.
 pub fn select(features: &Tensor, rows: &[usize]) -> Result<Tensor> {
     let numbers: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
-    Ok(features.index_select(&Tensor::new(numbers, &Device::Cpu)?, 0)?)
+    Ok(features
+        .contiguous()?
+        .index_select(&Tensor::new(numbers, &Device::Cpu)?, 0)?)
 }

@@ -5,6 +5,7 @@
 mod ablation;
 mod averaging;
 mod circuit;
+mod counting;
 mod depth;
 mod dissected;
 mod images;
@@ -12,6 +13,7 @@ mod leak;
 mod null;
 mod probes;
 mod question;
+mod removal;
 mod selectivity;
 mod tuning;
 mod unit;

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use draw::{Chart, Series};
-use lesson04::{PENALTY, Score, Standardizer, Task, fit_probe};
+use lesson04::{PENALTY, Score, Standardizer, Task, depth_curve, fit_probe, split};
+use resnet::ResNet;
 use scenes::Scene;
+use studio::statistics::{self, Estimate};
+use studio::{Material, Parts};
 
-use super::images::SITES;
+use super::images::{IMAGES, SITES, gather, normalized, select};
 
 pub const TEST_SHARE: f64 = 0.3;
 
@@ -51,46 +54,104 @@ pub fn over_depth(title: &str) -> Chart {
         .y_range(0.0..=1.02)
 }
 
-/// A share of test images, with an interval of 95 %.
-pub struct Share {
-    pub share: f64,
-    pub interval: (f64, f64),
-}
-
-impl Share {
-    /// `correct` of `total`, with Wilson's interval.
-    fn new(correct: usize, total: usize) -> Self {
-        const Z: f64 = 1.96;
-        let (n, share) = (total as f64, correct as f64 / total as f64);
-        let middle = (share + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
-        let half = Z / (1.0 + Z * Z / n) * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
-        Self {
-            share,
-            interval: (middle - half, middle + half),
-        }
-    }
-}
-
 /// Bars for shares, with their intervals.
-pub fn bars(name: &str, shares: &[Share]) -> Series {
-    Series::bars(name, shares.iter().map(|share| share.share)).intervals(shares.iter().map(|share| share.interval))
+pub fn bars(name: &str, shares: &[Estimate]) -> Series {
+    Series::bars(name, shares.iter().map(|share| share.value)).intervals(shares.iter().map(Estimate::ends))
 }
 
-/// Accuracy of a probe (4.3, 4.4) that learns from the first rows and is asked about the rest.
-pub fn accuracy(features: &Tensor, labels: &[usize], classes: usize) -> Result<Share> {
-    let trained = labels.len() - (TEST_SHARE * labels.len() as f64) as usize;
-    let (train, test) = (
-        features.narrow(0, 0, trained)?,
-        features.narrow(0, trained, labels.len() - trained)?,
-    );
-    let scale = Standardizer::fit(&train)?;
-    let probe = fit_probe(&scale.apply(&train)?, &labels[..trained], classes, PENALTY)?;
-    let predicted = probe.predict(&scale.apply(&test)?)?;
-    let correct = predicted
+/// Rows to train and to test on: by your split (4.2), or until that is done the last groups test.
+pub fn sides(parts: &mut Parts, groups: &[usize], seed: u64) -> Result<[Vec<usize>; 2]> {
+    let random = parts.make("a random choice of the test scenes (the last ones test)", || {
+        Ok(split(groups, TEST_SHARE, seed)?)
+    })?;
+    Ok(match random {
+        Some((train, test)) => [train, test],
+        None => last(groups),
+    })
+}
+
+/// The rows of the last groups, in the order in which they first appear, test.
+fn last(groups: &[usize]) -> [Vec<usize>; 2] {
+    let mut places = BTreeMap::new();
+    for group in groups {
+        let next = places.len();
+        places.entry(*group).or_insert(next);
+    }
+    let trained = places.len() - (TEST_SHARE * places.len() as f64) as usize;
+    let (train, test) = (0..groups.len()).partition(|&row| places[&groups[row]] < trained);
+    [train, test]
+}
+
+/// Whether a probe (4.3, 4.4) that learns from the first rows names the label of each of the second.
+pub fn answers(
+    features: &Tensor,
+    labels: &[usize],
+    classes: usize,
+    [train, test]: &[Vec<usize>; 2],
+) -> Result<Vec<bool>> {
+    let of = |rows: &[usize]| rows.iter().map(|&row| labels[row]).collect::<Vec<_>>();
+    let seen = select(features, train)?;
+    let scale = Standardizer::fit(&seen)?;
+    let probe = fit_probe(&scale.apply(&seen)?, &of(train), classes, PENALTY)?;
+    let predicted = probe.predict(&scale.apply(&select(features, test)?)?)?;
+    Ok(predicted
         .iter()
-        .zip(&labels[trained..])
-        .filter(|(guess, truth)| guess == truth);
-    Ok(Share::new(correct.count(), labels.len() - trained))
+        .zip(of(test))
+        .map(|(guess, truth)| *guess == truth)
+        .collect())
+}
+
+/// The share of hits among images that have nothing to do with each other.
+pub fn share(hits: &[bool]) -> Estimate {
+    statistics::share(hits, &(0..hits.len()).collect::<Vec<_>>())
+}
+
+/// Accuracy of a probe (4.3, 4.4) that learns from the first rows and is asked about the last.
+pub fn accuracy(features: &Tensor, labels: &[usize], classes: usize) -> Result<Estimate> {
+    let rows: Vec<usize> = (0..labels.len()).collect();
+    Ok(share(&answers(features, labels, classes, &last(&rows))?))
+}
+
+/// The score of each task at each site: by your depth_curve (4.7), or until that is done by features, Standardizer and
+/// fit_probe, of which it is made.
+pub fn curve(
+    parts: &mut Parts,
+    (title, material, network): (&'static str, &Material, &ResNet),
+    grid: usize,
+    tasks: &[Task],
+    sides: &[Vec<usize>; 2],
+) -> Result<Vec<Vec<Score>>> {
+    let [train, test] = sides;
+    let yours = parts.make("the check by depth_curve (probes of 4.1, 4.3 and 4.4 stand in)", || {
+        let mut batches = normalized(material, IMAGES, title, |_| {});
+        Ok(depth_curve(network, &mut batches, &SITES, grid, tasks, [train, test])?)
+    })?;
+    if let Some(yours) = yours {
+        return Ok(yours);
+    }
+    let (found, _) = gather(material, network, IMAGES, &SITES, grid, |_| Vec::<()>::new())?;
+    let of = |task: &Task| {
+        let labels = |rows: &[usize]| rows.iter().map(|&row| task.labels[row]).collect::<Vec<_>>();
+        let majority = share_of_commonest(&labels(train), &labels(test));
+        let at = |rows: &Tensor| {
+            let found = share(&answers(rows, &task.labels, task.classes, sides)?);
+            Ok(Score {
+                accuracy: found.value,
+                low: found.low,
+                high: found.high,
+                majority,
+            })
+        };
+        found.iter().map(at).collect()
+    };
+    tasks.iter().map(of).collect()
+}
+
+/// One number for each label, 1 at the label and 0 elsewhere: features from which the label itself can be read.
+pub fn told(labels: &[usize], classes: usize) -> Result<Tensor> {
+    let row = |&label: &usize| (0..classes).map(move |class| f32::from(u8::from(class == label)));
+    let values: Vec<f32> = labels.iter().flat_map(row).collect();
+    Ok(Tensor::from_vec(values, (labels.len(), classes), &Device::Cpu)?)
 }
 
 /// The share of the test labels that are the commonest training label.

@@ -7,29 +7,32 @@ use lesson04::best_concepts;
 use scenes::Concept;
 use studio::Material;
 
-use super::dissected::{DISSECTED, Layer, dissect};
-use super::images::BATCH;
+use super::dissected::{Asked, DISSECTED, Layer, dissect};
+use super::images::{BATCH, networks};
 
 pub fn draw(material: &Material) -> Result<Figure> {
     const SHOWN: usize = 6;
     material.needs_scenes("it compares with the masks of what was drawn")?;
     let concepts = Concept::all();
-    let layers = dissect(material, &["layer1", "layer3", "layer4"], &concepts, 0)?;
+    let networks = networks(material)?;
     let mut chosen = vec![];
-    for (layer, factor) in layers.iter().zip(["colour", "shape", "shape"]) {
-        if let Some(found) = best_unit(layer, &concepts, factor)? {
-            chosen.push((layer, found));
+    for (name, network) in &networks {
+        let layers = dissect(network, &["layer1", "layer3", "layer4"], &concepts, Asked::default())?;
+        for (layer, factor) in layers.into_iter().zip(["colour", "shape", "shape"]) {
+            if let Some(found) = best_unit(&layer, &concepts, factor)? {
+                chosen.push((*name, network, layer, found));
+            }
         }
     }
     let mut figure = Figure::new("What drives a unit").columns(1).caption(format!(
-        "The {SHOWN} of {DISSECTED} {} with the largest activation of each unit, in {}. Bright: where the enlarged \
-         activation is above the unit's threshold (4.8). IoU: pooled over all scenes.",
+        "The {SHOWN} of {DISSECTED} {} with the largest activation of the unit of each layer that fits a concept best, in ResNet-18 \
+         “scenes” (ordinary) and “robust”. Bright: where the enlarged activation is above the unit's threshold (4.8). IoU: \
+         pooled over all scenes.",
         material.data_name(),
-        material.network_name(),
     ));
-    for (layer, (unit, concept, iou)) in chosen {
+    for (name, network, layer, (unit, concept, iou)) in chosen {
         let maps = |image: &Tensor| -> Result<Tensor> {
-            let trace = material.network().capture(&resnet::normalize(image)?, &[&layer.site])?;
+            let trace = network.network().capture(&resnet::normalize(image)?, &[&layer.site])?;
             Ok(trace.activation(&layer.site)?.narrow(1, unit, 1)?)
         };
         let mut largest = vec![];
@@ -48,7 +51,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
         };
         let scenes = order[..SHOWN].iter().map(lit).collect::<Result<Vec<_>>>()?;
         let grid = MapGrid::images(&Tensor::stack(&scenes, 0)?)?.columns(SHOWN);
-        figure = figure.panel(grid.title(format!("{} unit {unit}: {concept}, IoU {iou:.2}", layer.site)));
+        figure = figure.panel(grid.title(format!("{name}: {} unit {unit}, {concept}, IoU {iou:.2}", layer.site)));
     }
     Ok(figure.width(840))
 }

@@ -87,14 +87,18 @@ impl Dissection {
     /// - `activations`: f32, `[batch, units, height, width]`
     /// - `masks`: f32, `[batch, concepts, rows, columns]`: 1 where the concept was drawn, else 0
     ///
-    /// Go image by image: 128 maps of 128×128 are 8 MiB, and a batch of 50 would be 400. `upsample_bilinear2d(rows,
-    /// columns, false)?` enlarges. With on as a matrix `[units, pixels]` and the masks as `[pixels, concepts]`, all
-    /// intersections are one product.
+    /// Go image by image: 128 maps of 128×128 are 8 MiB, and a batch of 50 would be 400. With on as a matrix `[units, pixels]`
+    /// and the masks as `[pixels, concepts]`, all intersections are one product. `upsample_bilinear2d(rows, columns, false)?`
+    /// enlarges; the line in front of it that is safe (see the trap):
+    ///
+    /// ```ignore
+    /// let maps = activations.narrow(0, image, 1)?.force_contiguous()?; // a copy of this image's maps
+    /// ```
     ///
     /// **Errors** if the number of units or concepts is another than in `new`, or the batches differ.
     /// **Trap** candle's `upsample_bilinear2d` returns the first image's maps for every `narrow(0, image, 1)` whose maps
-    /// already have the size of the masks. The result of a computation is safe, and so is `force_contiguous()`. And an f32 cannot count
-    /// beyond 16,777,216, while 1,025 images of 128×128 have more pixels: add up in f64.
+    /// already have the size of the masks, unless they were copied or computed. And an f32 cannot count beyond 16,777,216,
+    /// while 1,025 images of 128×128 have more pixels: add up in f64.
     pub fn update(&mut self, activations: &Tensor, masks: &Tensor) -> Result<()> {
         todo!("exercise 4.8: image by image: enlarge, compare, and one matrix product with the masks")
     }
@@ -125,7 +129,8 @@ pub fn best_concepts(iou: &Tensor) -> Result<Vec<(usize, f64)>> {
 /// What would chance give? The masks of a batch, each moved on to the next image, the last one's to the first.
 ///
 /// A unit that finds nothing still overlaps with figures, because both like the middle of the picture. Dissecting with
-/// the masks of *other* images shows how much; a real IoU must lie above.
+/// the masks of *other* images shows how much. This is one such experiment; the pictures move the masks by 200 different
+/// numbers of images, and ask each unit to lie above 99 % of its own.
 ///
 /// - `masks`: `[batch, concepts, rows, columns]`; returns the same shape: image i gets the masks of image i − 1
 ///

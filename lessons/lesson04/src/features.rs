@@ -28,13 +28,13 @@ pub fn pool(maps: &Tensor, grid: usize) -> Result<Tensor> {
 ///
 /// - `images`: what the network takes, `[batch, 3, height, width]`, already normalized
 /// - `sites`: names such as `layer3`; `network.capture(images, sites)?` keeps their activations, and
-///   `.activation(site)?` of that gives one
+///   `.activation(site)?` of that gives a reference to one; `network.sites()` lists the names there are
 /// - `grid`: as in [`pool`]. The site `fc` has no maps: its logits, `[batch, classes]`, are returned as they are
 /// - returns one tensor per site, *in the order of `sites`*
 ///
 /// **Errors** if there is no such site, or as [`pool`] does.
 /// **Trap** The backbone is frozen: what you return must not lead back into the network, or whoever trains on it trains
-/// the network too. `detach()` cuts the way.
+/// the network too. `detach()` cuts the way; it returns a tensor, no `Result`.
 pub fn features(network: &ResNet, images: &Tensor, sites: &[&str], grid: usize) -> Result<Vec<Tensor>> {
     todo!("exercise 4.1: network.capture(images, sites), then pool what it kept at each site")
 }

@@ -13,7 +13,8 @@ use resnet::ResNet;
 /// - returns the logits, `[batch, classes]`
 ///
 /// `network.forward_visit(images, &mut |name, activation| …)` calls the closure at every site, and goes on with the
-/// activation that it returns: `Ok(Some(other))`, or `Ok(None)` to leave it as it is.
+/// activation that it returns: `Ok(Some(other))`, or `Ok(None)` to leave it as it is. `network.sites()` lists the names of all
+/// sites.
 ///
 /// **Errors** if there is no such site, or a unit is not below the number of channels.
 /// **Trap** A site whose name is misspelt never comes by. Nothing is removed, nothing changes, and "the network does not
