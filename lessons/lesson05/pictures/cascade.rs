@@ -1,98 +1,145 @@
-//! 5.8: the cascade, and one module at a time.
+//! 5.8: the cascade, from several seeds.
 
 use anyhow::Result;
 use candle_core::Tensor;
 use draw::{Chart, Figure, Series};
-use lesson05::{TOP_DOWN, cascade, edges, randomized, rank_correlation, upsample};
-use studio::Material;
+use lesson05::{TOP_DOWN, cascade, edges, rank_correlation, upsample};
+use studio::statistics::{self, Estimate};
+use studio::{Material, Parts};
 
-use super::methods::{all_maps, asked};
+use super::methods::{EDGES, Maps, all_maps, asked, for_networks, named};
+
+/// Fresh weights differ from seed to seed.
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=4;
 
 pub fn draw(material: &Material) -> Result<Figure> {
-    const SEED: u64 = 3;
-    let network = material.network();
-    // Each image passes eleven networks, forward and back: fewer where that takes long.
-    let wanted = if network.config().width > 32 { 5 } else { 20 };
+    // Each image passes seven networks from each seed, forward and back: fewer where that takes long.
+    let wanted = if material.network().config().width > 32 { 5 } else { 30 };
     let count = material.image_count().map_or(wanted, |there| there.min(wanted));
-    let batch = material.batches(0..count, count as usize).next();
-    let batch = batch.ok_or_else(|| anyhow::anyhow!("no images"))??;
-    let images = resnet::normalize(&batch.pixels)?;
-    let (classes, which) = asked(material, &images, &batch.labels)?;
-    let reference = all_maps(network, &images, &classes)?;
-    let networks = cascade(network, SEED)?;
-    let progress = studio::progress(2 * networks.len() as u64 - 1, "randomizing");
-    let mut down = vec![];
-    for network in networks {
-        down.push(alikeness(&reference, &all_maps(&network, &images, &classes)?)?);
-        progress.inc(1);
-    }
-    let mut alone = vec![];
-    for module in TOP_DOWN {
-        let network = randomized(network, &[module], SEED)?;
-        alone.push(alikeness(&reference, &all_maps(&network, &images, &classes)?)?);
-        progress.inc(1);
-    }
-    progress.finish_and_clear();
-    let names = || reference.iter().map(|(name, _)| *name);
-    let to_edges: Vec<f64> = {
-        let (_, _, height, width) = images.dims4()?;
-        let edges = edges(&images)?;
-        let like = |(name, map): &(&'static str, Tensor)| {
-            let map = upsample(map, height, width)?;
-            Ok(alikeness(&[(name, edges.clone())], &[(name, map)])?[0])
-        };
-        reference.iter().map(like).collect::<Result<_>>()?
-    };
-    for (method, name) in names().enumerate() {
-        let row = |steps: &[Vec<f64>]| {
-            steps
-                .iter()
-                .map(|step| format!("{:6.2}", step[method]))
-                .collect::<String>()
-        };
-        material.remark(format!(
-            "{name:18} cascade {}  alone {}  edges {:5.2}",
-            row(&down),
-            row(&alone),
-            to_edges[method]
-        ));
-    }
-    let chart = |title: &str, steps: &[Vec<f64>], labels: Vec<String>| {
-        let mut chart = Chart::over(labels)
-            .title(title)
-            .y_label("rank correlation with the trained map")
-            .y_range(-0.4..=1.05);
-        for (method, name) in names().enumerate() {
-            chart = chart.series(Series::over_index(name, steps.iter().map(|step| step[method])).markers());
-        }
-        chart.level("no relation", 0.0)
-    };
-    let from = |prefix: &str| TOP_DOWN.map(|module| format!("{prefix}{module}"));
-    let steps = std::iter::once("trained".into()).chain(from("+")).collect();
-    Ok(Figure::new("Would an untrained network give the same map?")
-        .caption(format!(
-            "{}, {} images of {}. Spearman's ρ (5.8) between the map of the trained network and that of one with \
-             random modules, mean over images. Left: your cascade, from the top down. Right: one module at a time. Class: \
-             {which}{}.",
-            material.network_name(),
-            batch.len(),
-            material.data_name(),
-            material.wanted().first().map(|&class| format!(", {}", material.class_name(class))).unwrap_or_default(),
-        ))
-        .panel(chart("cascading", &down, steps))
-        .panel(chart("one module at random", &alone, from("").to_vec()))
-        .width(1250))
+    let mut parts = Parts::default();
+    let (mut panels, mut which) = (vec![], "");
+    for_networks(material, |name, network| {
+        let batch = network.batches(0..count, count as usize).next();
+        let batch = batch.ok_or_else(|| anyhow::anyhow!("no images"))??;
+        let images = resnet::normalize(&batch.pixels)?;
+        let (classes, asked_for) = asked(network, &images, &batch.labels)?;
+        which = asked_for;
+        let found = Cascade::new(network, &images, &classes, &mut parts)?;
+        found.tell(material, name);
+        panels.push(found.chart(name));
+        Ok(())
+    })?;
+    let figure = Figure::new("Would an untrained network give the same map?").panels(panels);
+    Ok(figure.width(1250).caption(format!(
+        "{}, {count} images of {}. Spearman's ρ (5.8) between the map of the trained network and that of your cascade, in which \
+         one module after the other gets fresh weights, from the top down. Means over images and {} seeds of fresh weights; thin \
+         lines: the lowest and the highest seed. Class: {which}. {}",
+        named(material),
+        material.data_name(),
+        SEEDS.count(),
+        parts.told(material),
+    )))
 }
 
-/// The mean rank correlation of each method's maps with those of the trained network.
-fn alikeness(reference: &[(&'static str, Tensor)], maps: &[(&'static str, Tensor)]) -> Result<Vec<f64>> {
+/// How alike maps stay, by method.
+struct Cascade {
+    methods: Vec<&'static str>,
+    /// ρ for each method, step, seed and image.
+    alike: Vec<Vec<Vec<Vec<f64>>>>,
+    /// ρ of the trained network's maps with edges, mean over images.
+    to_edges: Vec<f64>,
+}
+
+impl Cascade {
+    fn new(material: &Material, images: &Tensor, classes: &[u32], parts: &mut Parts) -> Result<Self> {
+        let network = material.network();
+        let reference = all_maps(parts, network, images, classes)?;
+        let progress = studio::progress(
+            SEEDS.count() as u64 * 7,
+            format!("randomizing {}", material.network_name()),
+        );
+        let steps = TOP_DOWN.len() + 1;
+        let mut alike = vec![vec![vec![]; steps]; reference.len()];
+        for seed in SEEDS {
+            for (step, network) in cascade(network, seed)?.into_iter().enumerate() {
+                // The first is the trained one.
+                let each = match step {
+                    0 => vec![vec![1.0; classes.len()]; reference.len()],
+                    _ => alikeness(&reference, &all_maps(parts, &network, images, classes)?)?,
+                };
+                for (of_method, each) in alike.iter_mut().zip(each) {
+                    of_method[step].push(each);
+                }
+                progress.inc(u64::from(step > 0));
+            }
+        }
+        let (_, _, height, width) = images.dims4()?;
+        let edges = edges(images)?;
+        let to_edges = reference.iter().map(|(name, map)| -> Result<f64> {
+            let large = upsample(map, height, width)?;
+            let each = alikeness(&[(*name, edges.clone())], &[(*name, large)])?;
+            Ok(each[0].iter().sum::<f64>() / each[0].len() as f64)
+        });
+        Ok(Self {
+            to_edges: to_edges.collect::<Result<_>>()?,
+            methods: reference.iter().map(|(name, _)| *name).collect(),
+            alike,
+        })
+    }
+
+    /// The mean over seeds and images, its interval between images, and the lowest and the highest seed.
+    fn at(&self, method: usize, step: usize) -> (Estimate, (f64, f64)) {
+        let by_seed = &self.alike[method][step];
+        let images = by_seed[0].len();
+        let of_image = |image: usize| by_seed.iter().map(|seed| seed[image]).sum::<f64>() / by_seed.len() as f64;
+        let each: Vec<f64> = (0..images).map(of_image).collect();
+        let seeds: Vec<f64> = by_seed
+            .iter()
+            .map(|seed| seed.iter().sum::<f64>() / images as f64)
+            .collect();
+        let ends = (statistics::quantile(&seeds, 0.0), statistics::quantile(&seeds, 1.0));
+        (statistics::mean(&each, &(0..images).collect::<Vec<_>>()), ends)
+    }
+
+    fn chart(&self, name: &str) -> Chart {
+        let steps = std::iter::once("trained".to_string()).chain(TOP_DOWN.map(|module| format!("+{module}")));
+        let mut chart = Chart::over(steps)
+            .title(name)
+            .y_label("rank correlation with the trained map")
+            .y_range(-0.4..=1.05);
+        for (method, name) in self.methods.iter().enumerate() {
+            let found: Vec<_> = (0..=TOP_DOWN.len()).map(|step| self.at(method, step)).collect();
+            let line = Series::over_index(*name, found.iter().map(|(mean, _)| mean.value)).markers();
+            chart = chart.series(line.intervals(found.iter().map(|(_, ends)| *ends)));
+        }
+        chart.level("no relation", 0.0)
+    }
+
+    /// The numbers, in the terminal.
+    fn tell(&self, material: &Material, name: &str) {
+        for (method, of) in self.methods.iter().enumerate() {
+            for (step, module) in TOP_DOWN.iter().enumerate() {
+                let (mean, (low, high)) = self.at(method, step + 1);
+                material.remark(format!(
+                    "{name:8} {of:17} +{module:6} {mean}  seeds {low:.2} to {high:.2}"
+                ));
+            }
+            material.remark(format!("{name:8} {of:17} with edges {:.2}", self.to_edges[method]));
+        }
+    }
+}
+
+/// ρ of each method's maps with those of the trained network, image by image.
+fn alikeness(reference: &Maps, maps: &Maps) -> Result<Vec<Vec<f64>>> {
     let pairs = reference.iter().zip(maps);
     pairs
-        .map(|((_, a), (_, b))| {
+        .map(|((name, a), (_, b))| {
             let count = a.dims()[0];
-            let each = (0..count).map(|i| rank_correlation(&a.get(i)?, &b.get(i)?));
-            let each = each.collect::<candle_core::Result<Vec<_>>>()?;
-            Ok(each.iter().sum::<f64>() / count as f64)
+            if *name == EDGES {
+                return Ok(vec![1.0; count]);
+            }
+            let each = (0..count).map(|i| Ok(rank_correlation(&a.get(i)?, &b.get(i)?)?));
+            each.collect()
         })
         .collect()
 }

@@ -1,8 +1,8 @@
 //! 5.3 and 5.5 at all depths.
 
 use anyhow::Result;
-use draw::Figure;
-use studio::Material;
+use draw::{Figure, ImagePanel};
+use studio::{Material, Parts};
 
 use super::methods::{METHODS, SITES};
 use super::view::{View, class};
@@ -11,19 +11,30 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let network = material.network();
     let view = View::new(material, 5)?;
     let guess = view.question(material, 1);
-    let mut figure = Figure::new("The same question to four layers").caption(format!(
+    let mut figure = Figure::new("The same question to four layers");
+    let mut parts = Parts::default();
+    for (method, map) in METHODS {
+        let row = || -> Result<Vec<ImagePanel>> {
+            let panel = |site| {
+                let map = map(network, &view.input()?, &class(guess), site)?.get(0)?;
+                view.under(&map, format!("{method}, {site}"))
+            };
+            SITES.into_iter().map(panel).collect()
+        };
+        // Without the core's own there is nothing to see.
+        let row = match method {
+            "Grad-CAM" => Some(row()?),
+            _ => parts.make(method, row)?,
+        };
+        figure = figure.panels(row.unwrap_or_default());
+    }
+    Ok(figure.columns(4).width(960).caption(format!(
         "{}, {}, class {}, probability {}. Upper row: your grad_cam (5.3), lower row: your grad_cam_plus_plus (5.5). Magma, each map \
-         from 0 to its own maximum; a dark picture has nothing above 0.",
+         from 0 to its own maximum; a dark picture has nothing above 0. {}",
         material.network_name(),
         view.name,
         guess.short_name(),
         guess.percent(),
-    ));
-    for (method, map) in METHODS {
-        for site in SITES {
-            let map = map(network, &view.input()?, &class(guess), site)?.get(0)?;
-            figure = figure.panel(view.under(&map, format!("{method}, {site}"))?);
-        }
-    }
-    Ok(figure.columns(4).width(960))
+        parts.told(material),
+    )))
 }

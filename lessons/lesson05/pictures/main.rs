@@ -13,6 +13,7 @@ mod layers;
 mod localization;
 mod methods;
 mod pixels;
+mod scores;
 mod steps;
 mod test;
 mod two_classes;

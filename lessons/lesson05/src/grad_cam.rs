@@ -13,6 +13,8 @@ use resnet::ResNet;
 /// - `classes`: the class to explain for each image, whatever the network predicts
 /// - returns a scalar. Images do not influence each other, so its gradient holds each image's own
 ///
+/// `logits.gather(&indices, 1)?` takes from each row what `indices`, `[batch, 1]` of u32, names.
+///
 /// **Errors** if there is not one class per image, or no such class.
 pub fn class_score(logits: &Tensor, classes: &[u32]) -> Result<Tensor> {
     todo!("exercise 5.3: pick one logit per image, add them up")
@@ -48,8 +50,9 @@ pub fn weighted_map(activations: &Tensor, weights: &Tensor) -> Result<Tensor> {
 /// - `site`: where A comes from, e.g. `layer4`: a site behind a ReLU
 /// - returns L, `[batch, site's height, site's width]`
 ///
-/// `network.tap(images, &[site])?` runs the network and keeps `logits` and `activation(site)`; its `gradients(&y)?`
-/// gives `at(site)?`.
+/// `let trace = network.tap(images, &[site])?` runs the network and keeps what is needed: `trace.logits`;
+/// `trace.activation(site)?`, a reference to a tensor that still leads back into the network (`.detach()` cuts that, and
+/// returns a tensor, no `Result`); and with `let gradients = trace.gradients(&y)?`, `gradients.at(site)?`, a tensor of your own.
 ///
 /// **Errors** if there is no such site or class.
 /// **Trap** The score is the logit. The probability saturates: at p = 0.999 its gradient is a thousandth of the logit's,

@@ -68,7 +68,8 @@ impl CustomOp1 for Guide {
 /// - arguments as [`saliency`]; returns a signed image, `[batch, 3, height, width]`
 ///
 /// `network.forward_visit(images, &mut |site, activation| …)` shows every activation and goes on with what you return:
-/// `Ok(Some(other))`, or `Ok(None)` for no change. Sites are called `relu`, `layer1.0.relu`, `layer1.0.relu_1`, ….
+/// `Ok(Some(other))`, or `Ok(None)` for no change. Sites are called `relu`, `layer1.0.relu`, `layer1.0.relu_1`, …;
+/// `network.sites()` lists them.
 ///
 /// **Errors** as `class_score` does.
 /// **Trap** The first ReLU is called `relu`, without a dot.
