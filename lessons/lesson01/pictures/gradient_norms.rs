@@ -9,7 +9,10 @@ use studio::Material;
 
 use super::random::normal;
 
-pub fn draw(_: &Material) -> Result<Figure> {
+/// Draws of the first weights: the first is drawn, all are told in the terminal.
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=10;
+
+pub fn draw(material: &Material) -> Result<Figure> {
     const BLOCKS: usize = 50;
     const SHAPE: [usize; 4] = [4, 16, 8, 8];
     let [batch, channels, height, width] = SHAPE;
@@ -47,18 +50,22 @@ pub fn draw(_: &Material) -> Result<Figure> {
         format!(
             "Your gradient_norms (1.9): {BLOCKS} blocks of two 3×3 convolutions, {channels} channels, {height}×{width}, \
              {batch} random images, before any training. Norm of the loss's gradient after each block, divided by that after \
-             the last. Kernels are normal with variance 2 / (9·{channels}) on the left (He), half of that on the right.",
+             the last; one draw of the first weights (seed 1). Kernels are normal with variance 2 / (9·{channels}) on the left \
+             (He), half of that on the right.",
         ),
     );
     for (title, gain) in [("variance 2 / fan-in", 2.0), ("variance 1 / fan-in", 1.0)] {
-        let mut random = ChaCha8Rng::seed_from_u64(1);
         let deviation = (gain / (9 * channels) as f64).sqrt();
-        let mut kernel = || normal(&mut random, [channels, channels, 3, 3], deviation);
-        let kernels = (0..BLOCKS)
-            .map(|_| Ok((kernel()?, kernel()?)))
-            .collect::<Result<Vec<_>>>()?;
-        let input = normal(&mut random, SHAPE, 1.0)?;
-        let output_gradient = normal(&mut random, SHAPE, 1.0)?;
+        let drawn = |seed| -> Result<_> {
+            let mut random = ChaCha8Rng::seed_from_u64(seed);
+            let mut kernel = || normal(&mut random, [channels, channels, 3, 3], deviation);
+            let kernels = (0..BLOCKS)
+                .map(|_| Ok((kernel()?, kernel()?)))
+                .collect::<Result<Vec<_>>>()?;
+            let input = normal(&mut random, SHAPE, 1.0)?;
+            Ok((kernels, input, normal(&mut random, SHAPE, 1.0)?))
+        };
+        let drawn = SEEDS.map(drawn).collect::<Result<Vec<_>>>()?;
         let mut chart = Chart::new()
             .title(title)
             .x_label(format!("block, from the image (1) to the loss ({BLOCKS})"))
@@ -66,7 +73,19 @@ pub fn draw(_: &Material) -> Result<Figure> {
             .log_y()
             .y_range(1e-19..=1e9);
         for (name, design) in designs {
-            let norms = gradient_norms(&input, &output_gradient, &kernels, design)?;
+            let all = drawn
+                .iter()
+                .map(|(kernels, input, output_gradient)| gradient_norms(input, output_gradient, kernels, design));
+            let all = all.collect::<candle_core::Result<Vec<_>>>()?;
+            let mut factors: Vec<f64> = all.iter().map(|norms| norms[0] / norms[BLOCKS - 1]).collect();
+            factors.sort_by(f64::total_cmp);
+            material.remark(format!(
+                "{title}, {name}: from the last block to the first by {:.1e} to {:.1e}, {} seeds",
+                factors[0],
+                factors[factors.len() - 1],
+                factors.len()
+            ));
+            let norms = &all[0];
             let last = norms[BLOCKS - 1];
             chart = chart.series(Series::new(
                 name,
