@@ -9,11 +9,19 @@ mod case_effect;
 mod case_maps;
 mod importance;
 mod instruments;
+mod integrated;
 mod layers;
+mod league;
+mod league_methods;
+mod league_scenes;
+mod league_scores;
+mod league_table;
 mod localization;
 mod methods;
+mod occlusion;
 mod pixels;
 mod scores;
+mod shipped;
 mod steps;
 mod test;
 mod two_classes;
@@ -22,7 +30,7 @@ mod view;
 use studio::Picture;
 
 /// The pictures in the order of the lesson, and what each shows.
-const ALL: [Picture; 11] = [
+const ALL: [Picture; 14] = [
     Picture::new(
         "two_classes",
         "one image, two questions: a map for each class",
@@ -61,6 +69,17 @@ const ALL: [Picture; 11] = [
         "case_effect",
         "what the cause does, before and after the repair",
         case_effect::draw,
+    ),
+    Picture::new("occlusion", "what the logit loses where a patch lies", occlusion::draw),
+    Picture::new(
+        "integrated",
+        "integrated gradients and SmoothGrad, and the gap by steps",
+        integrated::draw,
+    ),
+    Picture::new(
+        "league",
+        "every method by every criterion, in both networks",
+        league::draw,
     ),
 ];
 

@@ -13,14 +13,21 @@
 //! | 5.7 scores against the true masks | `localization.rs` | yes |
 //! | 5.8 sanity check by randomizing layers | `sanity.rs` | |
 //! | 5.9 the case | `case.rs` | yes |
+//! | 5.10 occlusion | `occlusion.rs` | |
+//! | 5.11 integrated gradients, SmoothGrad | `integrated.rs` | |
+//! | 5.12 deletion, insertion and the league | `deletion.rs`, `my_method.rs` | |
 #![warn(missing_docs)]
 #![allow(unused_imports, unused_variables, reason = "a stub does not use its arguments yet")]
 
 mod backprop;
 mod cam;
 mod case;
+mod deletion;
 mod grad_cam;
+mod integrated;
 mod localization;
+mod my_method;
+mod occlusion;
 mod overlay;
 mod plus_plus;
 mod sanity;
@@ -29,8 +36,12 @@ mod weights;
 pub use backprop::{Guide, contributions, guided_backprop, saliency};
 pub use cam::class_activation_map;
 pub use case::{Effect, Finding, Repair, difference, effect, finding, remove, repair, repaired, test_scenes};
+pub use deletion::{area_under, exchange_curve, exchanged, pixel_order};
 pub use grad_cam::{class_score, grad_cam, weighted_map};
+pub use integrated::{completeness_gap, integrated_gradients, noise, smooth_grad};
 pub use localization::{Localization, energy_inside, localization, points_inside};
+pub use my_method::my_method;
+pub use occlusion::{Patch, class_logits, covered, occlusion, places};
 pub use overlay::{overlay, relative, upsample};
 pub use plus_plus::{grad_cam_plus_plus, plus_plus_weights};
 pub use sanity::{TOP_DOWN, cascade, edges, randomized, rank_correlation};

@@ -1,6 +1,6 @@
 //! Grades lesson 05: `cargo test -p lesson05`, or one exercise: `cargo test -p lesson05 -- ex5_3`.
 
-use graders::{exercise, lesson05 as check};
+use graders::{ex5_10, ex5_11, ex5_12, exercise, lesson05 as check};
 
 pub fn main() -> std::process::ExitCode {
     graders::main(
@@ -94,6 +94,9 @@ pub fn main() -> std::process::ExitCode {
                     },
                 },
             ),
+            exercise("5.10", check::occlusion_map, ex5_10!(lesson05)),
+            exercise("5.11", check::integrated_gradients, ex5_11!(lesson05)),
+            exercise("5.12", check::exchange, ex5_12!(lesson05)),
         ],
     )
 }

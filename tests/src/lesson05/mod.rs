@@ -3,9 +3,13 @@
 mod backprop;
 mod cam;
 mod case;
+mod deletion;
 mod grad_cam;
+mod integrated;
 mod localization;
+mod occlusion;
 mod overlay;
+mod planted;
 mod plus_plus;
 mod sanity;
 mod tiny;
@@ -14,8 +18,11 @@ mod weights;
 pub use backprop::{Backprop, backprop};
 pub use cam::{ClassMap, class_activation_map};
 pub use case::{Case, Effect, Finding, MeasureEffect, case};
+pub use deletion::{Exchange, exchange};
 pub use grad_cam::{GradCam, grad_cam};
+pub use integrated::{Integrate, integrated_gradients};
 pub use localization::{Localize, Scores, localization};
+pub use occlusion::{Occlude, PatchOf, occlusion_map};
 pub use overlay::{Overlay, overlay};
 pub use plus_plus::{PlusPlus, plus_plus};
 pub use sanity::{Sanity, sanity};
@@ -35,5 +42,8 @@ pub fn catalogue(seed: u64) -> Vec<Box<dyn AnyExam>> {
         Box::new(localization(seed)),
         Box::new(sanity(seed)),
         Box::new(case(seed)),
+        Box::new(occlusion_map(seed)),
+        Box::new(integrated_gradients(seed)),
+        Box::new(exchange(seed)),
     ]
 }

@@ -39,7 +39,7 @@ pub use images::{Batch, Preparation, Sample};
 pub use instruments::Instrument;
 pub use material::Material;
 pub use parts::Parts;
-pub use program::{grade, main, main_with};
+pub use program::{grade, main, main_with, unless_it_waits};
 
 use std::fmt;
 

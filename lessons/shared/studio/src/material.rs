@@ -36,6 +36,7 @@ pub struct Material {
     photo: Option<Sample>,
     /// The classes of `--class`.
     wanted: Vec<usize>,
+    scenes: Option<u64>,
     remarks: RefCell<Vec<String>>,
 }
 
@@ -89,6 +90,7 @@ impl Material {
             class_names,
             network_name: name,
             photo: photo.transpose()?,
+            scenes: choice.scenes,
             knows_scenes,
             images,
             wanted,
@@ -114,6 +116,7 @@ impl Material {
             images: self.images.clone(),
             photo: self.photo.clone(),
             wanted: self.wanted.clone(),
+            scenes: self.scenes,
             network,
             remarks: RefCell::default(),
         })
@@ -131,6 +134,11 @@ impl Material {
     /// What was remarked since this was last called.
     pub(crate) fn take_remarks(&self) -> Vec<String> {
         self.remarks.take()
+    }
+
+    /// How many scenes to count over: `usual`, or what was asked for.
+    pub fn scenes(&self, usual: u64) -> u64 {
+        self.scenes.unwrap_or(usual)
     }
 
     /// The side in pixels of the images that the network knows: 128 for scenes, 32 for CIFAR's stem, 224 for ImageNet's.

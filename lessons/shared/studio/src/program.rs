@@ -1,6 +1,6 @@
 //! The command line of a lesson's pictures.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -51,6 +51,9 @@ struct Arguments {
     /// Answer the page's bench with the functions of this package instead of drawing
     #[arg(long, hide = true)]
     instruments: bool,
+    /// So many scenes where a picture counts over many, as the league of lesson 05 does: fewer are quicker, with wider intervals
+    #[arg(long, value_name = "N")]
+    scenes: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -124,6 +127,7 @@ fn draw(package: &str, pictures: &[Picture], arguments: Arguments) -> anyhow::Re
         weights: arguments.weights,
         image: arguments.image,
         classes: arguments.classes,
+        scenes: arguments.scenes,
     };
     let material = open(&choice)?;
     let folder = match arguments.out {
@@ -205,6 +209,20 @@ fn one(picture: &Picture, material: &Material, folder: &Path, paper: Paper) -> F
         Err(panic) => match panics::todo(panics::message(&*panic)) {
             Some(Todo::Stub { exercise, .. }) => Fate::Waits(exercise.to_string()),
             _ => Fate::Failed(format!("panicked, {}", first_line(panics::message(&*panic)))),
+        },
+    }
+}
+
+/// Runs a part that needs exercises, of a picture that is worth drawing without it: `Err` with the exercise, in words, that the
+/// part waits for.
+///
+/// **Errors** and other panics are those of the part.
+pub fn unless_it_waits<T>(part: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<Result<T, String>> {
+    match catch_unwind(AssertUnwindSafe(part)) {
+        Ok(made) => made.map(Ok),
+        Err(panic) => match panics::todo(panics::message(&*panic)) {
+            Some(Todo::Stub { exercise, .. }) => Ok(Err(named(exercise))),
+            _ => resume_unwind(panic),
         },
     }
 }
@@ -359,6 +377,16 @@ mod tests {
         assert_eq!(files, ["cascade.png", "cascade.svg", "cascade_maps.dark.png"]);
         let svg = std::fs::read_to_string(folder.path().join("cascade.svg")).unwrap();
         assert!(svg.contains("a chart") && svg.ends_with("</svg>\n"), "{svg}");
+    }
+
+    #[test]
+    fn a_part_that_waits_names_its_exercise_and_other_faults_stay() {
+        assert_eq!(unless_it_waits(|| Ok(3)).unwrap(), Ok(3));
+        let waits = unless_it_waits(|| -> anyhow::Result<u32> { todo!("exercise 1.8: start with one pixel") });
+        assert!(waits.unwrap().unwrap_err().starts_with("1.8, "));
+        assert!(unless_it_waits(|| -> anyhow::Result<u32> { bail!("a shape") }).is_err());
+        let other = catch_unwind(|| unless_it_waits(|| -> anyhow::Result<u32> { panic!("an index") }).is_ok());
+        assert!(other.is_err());
     }
 
     #[test]

@@ -1,0 +1,216 @@
+//! The criteria of the league, scene by scene.
+
+use anyhow::Result;
+use candle_core::Tensor;
+use lesson05::{
+    TOP_DOWN, area_under, energy_inside, exchange_curve, pixel_order, points_inside, randomized, rank_correlation,
+};
+use resnet::ResNet;
+use std::time::Instant;
+
+use super::league_methods::{METHODS, Question};
+use super::league_scenes::{REGIONS, Scenes};
+use super::shipped::blank;
+
+/// Steps of deletion and insertion.
+const STEPS: usize = 8;
+/// Deletion, insertion and sanity take many passes: they are measured on one scene of so many.
+pub const ONE_OF: usize = 5;
+/// Added to a seed, so that noise is other noise when the network is another one.
+const OTHER_NOISE: u64 = 1_000_000;
+/// Of the fresh weights.
+const SEED: u64 = 3;
+
+pub struct Criterion {
+    pub name: &'static str,
+    /// 1, or −1 where a small number is good.
+    pub good: f64,
+    score: fn(&Scored) -> Result<f64>,
+    /// Whether it is measured on every scene.
+    on_all: bool,
+}
+
+/// A map of one scene, and what it is compared with.
+struct Scored<'s> {
+    network: &'s ResNet,
+    image: Tensor,
+    class: u32,
+    map: Tensor,
+    /// The map of the network with fresh weights, where there is one.
+    of_random: Option<Tensor>,
+    regions: [Tensor; REGIONS],
+    effects: [f64; REGIONS],
+}
+
+pub const CRITERIA: [Criterion; 6] = [
+    Criterion {
+        name: "pointing",
+        good: 1.0,
+        score: |s| Ok(f64::from(u8::from(points_inside(&s.map, &s.regions[0])?))),
+        on_all: true,
+    },
+    Criterion {
+        name: "energy",
+        good: 1.0,
+        score: |s| Ok(energy_inside(&s.map, &s.regions[0])?),
+        on_all: true,
+    },
+    Criterion {
+        name: "agreement",
+        good: 1.0,
+        score: agreement,
+        on_all: true,
+    },
+    Criterion {
+        name: "deletion",
+        good: -1.0,
+        score: |s| exchange(s, &s.image, &blank(&s.image)?),
+        on_all: false,
+    },
+    Criterion {
+        name: "insertion",
+        good: 1.0,
+        score: |s| exchange(s, &blank(&s.image)?, &s.image),
+        on_all: false,
+    },
+    Criterion {
+        name: "sanity",
+        good: 1.0,
+        score: |s| match &s.of_random {
+            Some(map) => Ok(1.0 - rank_correlation(&s.map, map)?),
+            None => Ok(f64::NAN),
+        },
+        on_all: false,
+    },
+];
+
+/// How much of the map's energy lies where changing the scene changes the answer: the common part of the two distributions over
+/// the figure asked for, the other one and the rest.
+fn agreement(s: &Scored) -> Result<f64> {
+    let mut common = 0.0;
+    for (region, effect) in s.regions.iter().zip(s.effects) {
+        common += energy_inside(&s.map, region)?.min(effect);
+    }
+    Ok(common)
+}
+
+fn exchange(s: &Scored, from: &Tensor, to: &Tensor) -> Result<f64> {
+    let order = pixel_order(&s.map)?;
+    Ok(area_under(&exchange_curve(
+        s.network, from, to, s.class, &order, STEPS,
+    )?)?)
+}
+
+/// What was measured of one network.
+pub struct Scores {
+    /// By method and criterion: a number for each scene.
+    pub values: Vec<[Vec<f64>; CRITERIA.len()]>,
+    /// By method, for all maps.
+    pub seconds: Vec<f64>,
+    /// The shares of what moves the logit, a sum over scenes.
+    pub effects: [f64; REGIONS],
+    /// Which methods and which criteria are left out.
+    waiting: (Vec<bool>, Vec<bool>),
+    random: Option<ResNet>,
+}
+
+impl Scores {
+    /// Nothing measured yet. What waits for an exercise is said and left out.
+    pub fn new(network: &ResNet, say: &mut dyn FnMut(String)) -> Result<Self> {
+        let scenes = Scenes::new(0..1)?;
+        let question = question(network, &scenes, 0);
+        let mut waiting = (vec![], vec![]);
+        for method in &METHODS {
+            let waits = studio::unless_it_waits(|| method.maps(&question).map(|_| ()))?;
+            if let Err(exercise) = &waits {
+                say(format!("{} waits for {exercise}", method.name));
+            }
+            waiting.0.push(waits.is_err());
+        }
+        let random = studio::unless_it_waits(|| Ok(randomized(network, &TOP_DOWN, SEED)?))?;
+        let scored = Scored {
+            of_random: Some(scenes.regions[0].get(0)?),
+            ..scored(network, &scenes, 0, scenes.regions[0].get(0)?, [0.0; REGIONS])?
+        };
+        for criterion in &CRITERIA {
+            let mut waits = studio::unless_it_waits(|| (criterion.score)(&scored).map(|_| ()))?;
+            if let (Err(exercise), "sanity") = (&random, criterion.name) {
+                waits = Err(exercise.clone());
+            }
+            if let Err(exercise) = &waits {
+                say(format!("the criterion {} waits for {exercise}", criterion.name));
+            }
+            waiting.1.push(waits.is_err());
+        }
+        Ok(Self {
+            values: METHODS.iter().map(|_| Default::default()).collect(),
+            seconds: vec![0.0; METHODS.len()],
+            effects: [0.0; REGIONS],
+            waiting,
+            random: random.ok(),
+        })
+    }
+
+    /// Measures some more scenes.
+    pub fn add(&mut self, network: &ResNet, scenes: &Scenes, seed: u64) -> Result<()> {
+        let effects = scenes.effects(network)?;
+        for effects in &effects {
+            self.effects
+                .iter_mut()
+                .zip(effects)
+                .for_each(|(sum, effect)| *sum += effect);
+        }
+        for (number, method) in METHODS
+            .iter()
+            .enumerate()
+            .filter(|(number, _)| !self.waiting.0[*number])
+        {
+            let begin = Instant::now();
+            let maps = method.maps(&question(network, scenes, seed))?;
+            self.seconds[number] += begin.elapsed().as_secs_f64();
+            let chosen = |scene: &usize| scene % ONE_OF == 0;
+            for scene in 0..scenes.classes.len() {
+                let mut scored = scored(network, scenes, scene, maps.get(scene)?, effects[scene])?;
+                if let Some(random) = self.random.as_ref().filter(|_| chosen(&scene)) {
+                    let one = scenes.only(scene)?;
+                    scored.of_random = Some(method.maps(&question(random, &one, seed + OTHER_NOISE))?.get(0)?);
+                }
+                for (place, criterion) in CRITERIA.iter().enumerate() {
+                    if !self.waiting.1[place] && (criterion.on_all || chosen(&scene)) {
+                        self.values[number][place].push((criterion.score)(&scored)?);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn question<'q>(network: &'q ResNet, scenes: &'q Scenes, seed: u64) -> Question<'q> {
+    Question {
+        network,
+        images: &scenes.images,
+        classes: &scenes.classes,
+        masks: &scenes.regions[0],
+        seed,
+    }
+}
+
+fn scored<'s>(
+    network: &'s ResNet,
+    scenes: &Scenes,
+    scene: usize,
+    map: Tensor,
+    effects: [f64; REGIONS],
+) -> Result<Scored<'s>> {
+    let [here, there, rest] = &scenes.regions;
+    Ok(Scored {
+        network,
+        image: scenes.images.narrow(0, scene, 1)?,
+        class: scenes.classes[scene],
+        map,
+        of_random: None,
+        regions: [here.get(scene)?, there.get(scene)?, rest.get(scene)?],
+        effects,
+    })
+}

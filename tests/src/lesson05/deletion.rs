@@ -1,0 +1,504 @@
+use candle_core::{D, Result, Tensor, bail};
+use resnet::ResNet;
+
+use super::planted::{self, BLUE, GREY, RED};
+use super::tiny;
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Fault, Hazard::*, Observed, Tolerance, fault, keep};
+
+/// `solution05::pixel_order`, `exchanged`, `exchange_curve` and `area_under`
+#[derive(Clone, Copy)]
+#[allow(missing_docs, clippy::type_complexity, reason = "the names say it")]
+pub struct Exchange {
+    pub pixel_order: &'static (dyn Fn(&Tensor) -> Result<Vec<u32>> + Sync),
+    pub exchanged: &'static (dyn Fn(&Tensor, &Tensor, &[u32]) -> Result<Tensor> + Sync),
+    pub exchange_curve: &'static (dyn Fn(&ResNet, &Tensor, &Tensor, u32, &[u32], usize) -> Result<Vec<f64>> + Sync),
+    pub area_under: &'static (dyn Fn(&[f64]) -> Result<f64> + Sync),
+}
+
+/// The attempt at 5.12 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex5_12 {
+    ($lesson:ident) => {
+        $crate::lesson05::Exchange {
+            pixel_order: &$lesson::pixel_order,
+            exchanged: &$lesson::exchanged,
+            exchange_curve: &$lesson::exchange_curve,
+            area_under: &$lesson::area_under,
+        }
+    };
+}
+
+/// What an answer is made of.
+#[derive(Clone, Copy)]
+struct Parts {
+    /// Of two pixels with these values and numbers: does the first go first?
+    before: fn((f32, usize), (f32, usize)) -> bool,
+    /// Whether value `index` of an image of `[3, height, width]` comes from the other one.
+    taken: fn(&[u32], usize, (usize, usize)) -> bool,
+    /// The part of the order that has been exchanged: step, pixels, steps.
+    part: fn(usize, usize, usize) -> std::ops::Range<usize>,
+    first: usize,
+    score: fn(&Tensor) -> Result<Tensor>,
+    area: fn(&[f64]) -> f64,
+}
+
+const RIGHT: Parts = Parts {
+    before: |(a, i), (b, j)| a > b || (a == b && i < j),
+    taken: |pixels, index, (height, width)| pixels.contains(&((index % (height * width)) as u32)),
+    part: |k, pixels, steps| 0..k * pixels / steps,
+    first: 0,
+    score: softmax,
+    area: |p| {
+        let inner: f64 = p[1..p.len() - 1].iter().sum();
+        (inner + (p[0] + p[p.len() - 1]) / 2.0) / (p.len() - 1) as f64
+    },
+};
+
+fn softmax(logits: &Tensor) -> Result<Tensor> {
+    let shares = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?.exp()?;
+    shares.broadcast_div(&shares.sum_keepdim(D::Minus1)?)
+}
+
+/// Each pixel's place is the number of pixels that go before it.
+fn order(parts: Parts, map: &Tensor) -> Result<Vec<u32>> {
+    let values = map.flatten_all()?.to_vec1::<f32>()?;
+    let mut order = vec![0; values.len()];
+    for (i, &value) in values.iter().enumerate() {
+        let earlier = values
+            .iter()
+            .enumerate()
+            .filter(|(j, other)| (parts.before)((**other, *j), (value, i)));
+        order[earlier.count()] = i as u32;
+    }
+    Ok(order)
+}
+
+fn exchanged(parts: Parts, image: &Tensor, other: &Tensor, pixels: &[u32]) -> Result<Tensor> {
+    let (_, _, height, width) = image.dims4()?;
+    let mut values = image.flatten_all()?.to_vec1::<f32>()?;
+    let others = other.flatten_all()?.to_vec1::<f32>()?;
+    for (index, value) in values.iter_mut().enumerate() {
+        if (parts.taken)(pixels, index, (height, width)) {
+            *value = others[index];
+        }
+    }
+    Tensor::from_vec(values, image.shape(), image.device())
+}
+
+/// One image after the other.
+fn curve(
+    p: Parts,
+    n: &ResNet,
+    from: &Tensor,
+    to: &Tensor,
+    class: u32,
+    order: &[u32],
+    steps: usize,
+) -> Result<Vec<f64>> {
+    let pixels = from.dim(2)? * from.dim(3)?;
+    if steps == 0 || order.len() != pixels || (0..pixels as u32).any(|pixel| !order.contains(&pixel)) {
+        bail!("each pixel once");
+    }
+    let step = |k: usize| {
+        let image = exchanged(p, from, to, &order[(p.part)(k, pixels, steps)])?;
+        let score = (p.score)(&n.forward(&image)?)?.get(0)?.get(class as usize)?;
+        Ok(f64::from(score.to_scalar::<f32>()?))
+    };
+    (p.first..=steps).map(step).collect()
+}
+
+fn answer(p: Parts) -> Exchange {
+    Exchange {
+        pixel_order: keep(Box::new(move |map: &Tensor| order(p, map))),
+        exchanged: keep(Box::new(move |image: &Tensor, other: &Tensor, pixels: &[u32]| {
+            exchanged(p, image, other, pixels)
+        })),
+        exchange_curve: keep(Box::new(
+            move |n: &ResNet, from: &Tensor, to: &Tensor, class, order: &[u32], steps| {
+                curve(p, n, from, to, class, order, steps)
+            },
+        )),
+        area_under: keep(Box::new(move |curve: &[f64]| match curve.len() {
+            0 | 1 => bail!("two values"),
+            _ => Ok((p.area)(curve)),
+        })),
+    }
+}
+
+const FAULTS: &[Fault<Parts>] = &[
+    fault(
+        "smallest first",
+        "Your order begins with the smallest value. The pixels that the map holds for the most important go first.",
+        |parts| parts.before = |(a, i), (b, j)| a < b || (a == b && i < j),
+    ),
+    fault(
+        "largest magnitude first",
+        "Your order goes by magnitude. What is far below 0 speaks against the class: it goes last.",
+        |parts| parts.before = |(a, i), (b, j)| a.abs() > b.abs() || (a.abs() == b.abs() && i < j),
+    ),
+    fault(
+        "sorted and turned round",
+        "Of equal values yours gives the last in reading order first: you sorted upwards and turned the list \
+         round. Sort downwards; a stable sort then keeps equal ones in order.",
+        |parts| parts.before = |(a, i), (b, j)| a > b || (a == b && i > j),
+    ),
+    fault(
+        "one colour of three",
+        "You exchanged a pixel's first colour alone. The numbers count pixels; the image has three planes of them.",
+        |parts| parts.taken = |pixels, index, _| pixels.contains(&(index as u32)),
+    ),
+    fault(
+        "column by column",
+        "You counted the pixels column by column. A pixel's number is row·width + column.",
+        |parts| {
+            parts.taken = |pixels, index, (height, width)| {
+                let (row, column) = (index / width % height, index % width);
+                pixels.contains(&((column * height + row) as u32))
+            };
+        },
+    ),
+    fault(
+        "all but these pixels",
+        "You exchanged all pixels except those that were asked for: `where_cond` takes its first argument where \
+         the mask is not 0.",
+        |parts| parts.taken = |pixels, index, sides| !(RIGHT.taken)(pixels, index, sides),
+    ),
+    fault(
+        "one portion at a time",
+        "At each step only one portion is exchanged, and the portions before it are back again. What is \
+         exchanged stays so.",
+        |parts| parts.part = |k, pixels, steps| k.saturating_sub(1) * pixels / steps..k * pixels / steps,
+    ),
+    fault(
+        "a rest that stays",
+        "Each step exchanges ⌊pixels/steps⌋ pixels, so a rest is never exchanged. Multiply first: k·pixels/steps.",
+        |parts| parts.part = |k, pixels, steps| 0..k * (pixels / steps),
+    ),
+    fault(
+        "portions rounded up",
+        "You rounded the number of pixels up: round down, as integer division does.",
+        |parts| parts.part = |k, pixels, steps| 0..(k * pixels).div_ceil(steps),
+    ),
+    fault(
+        "step 0 left out",
+        "Your curve begins after the first portion. Its first value is that of the untouched image.",
+        |parts| parts.first = 1,
+    ),
+    fault(
+        "logit instead of probability",
+        "These are logits. They have no common scale, so a mean over images would be that of the images with \
+         the largest: here the score is the probability.",
+        |parts| parts.score = |logits| Ok(logits.clone()),
+    ),
+    fault(
+        "mean of the values",
+        "You averaged all values. The first and the last stand at the ends of the curve and count half.",
+        |parts| parts.area = |p| p.iter().sum::<f64>() / p.len() as f64,
+    ),
+    fault(
+        "rectangles",
+        "You took each step's value at its beginning. Take the mean of both ends: a trapezoid.",
+        |parts| parts.area = |p| p[..p.len() - 1].iter().sum::<f64>() / (p.len() - 1) as f64,
+    ),
+    fault(
+        "area in steps",
+        "You did not divide by the number of steps, so a curve looked at more closely has a larger area.",
+        |parts| parts.area = |p| (RIGHT.area)(p) * (p.len() - 1) as f64,
+    ),
+];
+
+fn list(order: Result<Vec<u32>>) -> Observed {
+    order
+        .map(|order| -> Vec<usize> { order.into_iter().map(|pixel| pixel as usize).collect() })
+        .into()
+}
+
+/// What the planted network gives a class that is so many pixels ahead of the other.
+fn ahead<const N: usize>(pixels: [i32; N]) -> Vec<f64> {
+    pixels.map(|lead| 1.0 / (1.0 + f64::from(-lead).exp())).into()
+}
+
+/// 5.12
+pub fn exchange(seed: u64) -> Exam<Exchange> {
+    let exam = Exam::new("5.12", ex5_12!(solution05)).faults("pixel by pixel", &RIGHT, answer, FAULTS);
+    hazards(seed, curves(seed, parts(seed, exam)))
+}
+
+/// The parts, from small to large.
+fn parts(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
+    let mut random = Random::new(seed, 5120);
+    let fixture = (
+        random.signed((4, 5)),
+        random.signed((1, 3, 4, 5)),
+        random.signed((1, 3, 4, 5)),
+    );
+    exam.part("pixel_order")
+        .truth("pixel_order: 1 5 −9 / 2 0 3", vec![1, 5, 3, 0, 4, 2], |f| {
+            list((f.pixel_order)(&tensor(&[1., 5., -9., 2., 0., 3.], (2, 3))))
+        })
+        .truth("pixel_order: 0 7 0 / 7 0 0", vec![1, 3, 0, 2, 4, 5], |f| {
+            list((f.pixel_order)(&tensor(&[0., 7., 0., 7., 0., 0.], (2, 3))))
+        })
+        .because("Of equal values the first in reading order comes first. A Grad-CAM has many equal zeros.")
+        .given(fixture, |on| {
+            on.case("pixel_order: a random map of 4×5", |f, (map, ..)| {
+                list((f.pixel_order)(map))
+            })
+            .part("exchanged")
+            .truth(
+                "exchanged: pixels 5 and 1 of a grey image of 2×3, from a red one",
+                planted::picture(2, 3, GREY, &[(0, 1, RED), (1, 2, RED)]),
+                |f, _| {
+                    let (grey, red) = (planted::picture(2, 3, GREY, &[]), planted::picture(2, 3, RED, &[]));
+                    (f.exchanged)(&grey, &red, &[5, 1])
+                },
+            )
+            .case(
+                "exchanged: pixels 0, 19, 7 and 11 of two random images of 4×5",
+                |f, (_, image, other)| (f.exchanged)(image, other, &[0, 19, 7, 11]),
+            )
+        })
+        .part("area_under")
+        .truth("area_under: 1 0", 0.5, |f| (f.area_under)(&[1.0, 0.0]))
+        .truth("area_under: 1 0 0", 0.25, |f| (f.area_under)(&[1.0, 0.0, 0.0]))
+        .because("A triangle over the first half.")
+        .truth("area_under: 0.5 0.7 0.7 0.1 0.4", 0.4875, |f| {
+            (f.area_under)(&[0.5, 0.7, 0.7, 0.1, 0.4])
+        })
+        .because("(0.6 + 0.7 + 0.4 + 0.25) / 4.")
+}
+
+/// Whole curves, of a network that is known pixel by pixel and of one that is not.
+fn curves(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
+    let mut random = Random::new(seed, 5121);
+    // Two red pixels on grey: the mask's order is 0, 5, and then the rest.
+    let fixture = (
+        planted::counts(2, 3, 1.0, 0.0),
+        planted::picture(2, 3, GREY, &[(0, 0, RED), (1, 2, RED)]),
+        planted::picture(2, 3, GREY, &[]),
+        tiny::smallest(&mut random),
+        (
+            random.signed((1, 3, 5, 6)),
+            random.signed((1, 3, 5, 6)),
+            random.signed((5, 6)),
+        ),
+    );
+    const MASK: [u32; 6] = [0, 5, 1, 2, 3, 4];
+    const WORST: [u32; 6] = [1, 2, 3, 4, 0, 5];
+    exam.part("exchange_curve").given(fixture, |on| {
+        on.truth(
+            "exchange_curve: deletion by the true mask, 6 steps",
+            ahead([2, 1, 0, 0, 0, 0, 0]),
+            |f, c| (f.exchange_curve)(&c.0, &c.1, &c.2, 0, &MASK, 6),
+        )
+        .because(
+            "This network's logits are the numbers of red and of blue pixels. The first two pixels of the order \
+             are the red ones: after two steps both logits are 0.",
+        )
+        .truth(
+            "exchange_curve: deletion, the red pixels last",
+            ahead([2, 2, 2, 2, 2, 1, 0]),
+            |f, c| (f.exchange_curve)(&c.0, &c.1, &c.2, 0, &WORST, 6),
+        )
+        .because("What does not matter goes first, and nothing happens until the end.")
+        .truth(
+            "exchange_curve: insertion by the true mask, 3 steps",
+            ahead([0, 2, 2, 2]),
+            |f, c| (f.exchange_curve)(&c.0, &c.2, &c.1, 0, &MASK, 3),
+        )
+        .because("From the blank image to the other one, two pixels a step.")
+        .truth(
+            "exchange_curve: deletion by the true mask, 4 steps",
+            ahead([2, 1, 0, 0, 0]),
+            |f, c| (f.exchange_curve)(&c.0, &c.1, &c.2, 0, &MASK, 4),
+        )
+        .because("Of six pixels 0, 1, 3, 4 and 6 are exchanged.")
+        .truth(
+            "exchange_curve: towards blue, 4 steps",
+            ahead([2, 0, -3, -4, -6]),
+            |f, c| {
+                let blue = planted::picture(2, 3, BLUE, &[]);
+                (f.exchange_curve)(&c.0, &c.1, &blue, 0, &MASK, 4)
+            },
+        )
+        .case(
+            "exchange_curve: a small ResNet, random images of 5×6, 7 steps",
+            |f, (.., n, (from, to, map))| {
+                let order = solution05::pixel_order(map)?;
+                (f.exchange_curve)(n, from, to, 2, &order, 7)
+            },
+        )
+        .within(Tolerance::relative(1e-3))
+        .refuses("exchange_curve: class 2 of 2", |f, c| {
+            (f.exchange_curve)(&c.0, &c.1, &c.2, 2, &MASK, 3)
+        })
+    })
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
+    let mut random = Random::new(seed, 5122);
+    let fixture = (
+        tiny::smallest(&mut random),
+        random.signed((1, 3, 7, 3)),
+        random.signed((1, 3, 7, 3)),
+        random.signed((7, 3)),
+    );
+    let solution = ex5_12!(solution05);
+    exam.given(fixture, |on| {
+        on.part("pixel_order")
+            .case(
+                "pixel_order: a map of 7×3 whose columns come first in memory",
+                |f, (.., map)| list((f.pixel_order)(&askew(map))),
+            )
+            .holds(NotContiguous)
+            .part("exchanged")
+            .case(
+                "exchanged: images of 7×3 whose columns come first in memory",
+                |f, (_, a, b, _)| (f.exchanged)(&askew(a), &askew(b), &[20, 4, 9]),
+            )
+            .holds(NotContiguous)
+            .case(
+                "exchanged: pixel 20 of 7×3, and no pixel at all",
+                |f, (_, a, b, _)| -> Result<Observed> {
+                    Ok(((f.exchanged)(a, b, &[20])?, (f.exchanged)(a, b, &[])?).into())
+                },
+            )
+            .holds(Empty)
+            .part("exchange_curve")
+            .case("exchange_curve: images of 7×3, 5 steps", |f, (n, a, b, map)| {
+                (f.exchange_curve)(n, a, b, 1, &solution05::pixel_order(map)?, 5)
+            })
+            .within(Tolerance::relative(1e-3))
+            .holds(Sizes)
+    })
+    .part("pixel_order")
+    .truth("pixel_order: 0.0 −0.0 / −1 0.0", vec![0, 1, 3, 2], |f| {
+        list((f.pixel_order)(&tensor(&[0.0, -0.0, -1.0, 0.0], (2, 2))))
+    })
+    .because("0.0 and −0.0 are equal.")
+    .holds(Ties)
+    .truth("pixel_order: all below 0", vec![2, 0, 1], |f| {
+        list((f.pixel_order)(&tensor(&[-3.0, -7.0, -2.0], (1, 3))))
+    })
+    .holds(Sign)
+    .part("exchange_curve")
+    .truth("exchange_curve: 200 red pixels on grey", ahead([200, 100, 0]), |f| {
+        let reds: Vec<_> = (0..200).map(|pixel| (pixel / 20, pixel % 20, RED)).collect();
+        let (image, blank) = (
+            planted::picture(10, 20, GREY, &reds),
+            planted::picture(10, 20, GREY, &[]),
+        );
+        let order: Vec<u32> = (0..200).collect();
+        (f.exchange_curve)(&planted::counts(10, 20, 1.0, 0.0), &image, &blank, 0, &order, 2)
+    })
+    .because("A logit of 200: take the largest away before exp, which is infinite from 89 on.")
+    .holds(Scale)
+    .hazard(
+        NotContiguous,
+        "only what lies in order",
+        Exchange {
+            pixel_order: keep(Box::new(move |map: &Tensor| {
+                in_order(&[map])?;
+                (solution.pixel_order)(map)
+            })),
+            exchanged: keep(Box::new(move |a: &Tensor, b: &Tensor, pixels: &[u32]| {
+                in_order(&[a, b])?;
+                (solution.exchanged)(a, b, pixels)
+            })),
+            ..solution
+        },
+    )
+    .hazard(
+        Empty,
+        "an error for no pixels",
+        Exchange {
+            exchanged: keep(Box::new(move |a: &Tensor, b: &Tensor, pixels: &[u32]| match pixels {
+                [] => bail!("no pixels"),
+                _ => (solution.exchanged)(a, b, pixels),
+            })),
+            ..solution
+        },
+    )
+    .hazard(
+        Sizes,
+        "a rest of a tall image that stays",
+        Exchange {
+            exchange_curve: keep(Box::new(
+                move |n: &ResNet, a: &Tensor, b: &Tensor, c, order: &[u32], steps| {
+                    let mut curve = (solution.exchange_curve)(n, a, b, c, order, steps)?;
+                    if a.dims() == [1, 3, 7, 3] {
+                        curve[steps] = curve[steps - 1];
+                    }
+                    Ok(curve)
+                },
+            )),
+            ..solution
+        },
+    )
+    .hazard(
+        Ties,
+        "0.0 before −0.0",
+        Exchange {
+            pixel_order: keep(Box::new(move |map: &Tensor| {
+                let values = map.flatten_all()?.to_vec1::<f32>()?;
+                let mut order: Vec<u32> = (0..values.len() as u32).collect();
+                order.sort_by(|&i, &j| values[j as usize].total_cmp(&values[i as usize]));
+                Ok(order)
+            })),
+            ..solution
+        },
+    )
+    .hazard(
+        Sign,
+        "nothing below 0 has a place",
+        Exchange {
+            pixel_order: keep(Box::new(move |map: &Tensor| {
+                match map.max_all()?.to_scalar::<f32>()? < 0.0 {
+                    true => (solution.pixel_order)(&map.zeros_like()?),
+                    false => (solution.pixel_order)(map),
+                }
+            })),
+            ..solution
+        },
+    )
+    .hazard(
+        Scale,
+        "exp of the logits as they are",
+        Exchange {
+            exchange_curve: keep(Box::new(
+                move |n: &ResNet, a: &Tensor, b: &Tensor, c, order: &[u32], steps| {
+                    let mut curve = (solution.exchange_curve)(n, a, b, c, order, steps)?;
+                    if n.forward(a)?.max_all()?.to_scalar::<f32>()? > 89.0 {
+                        curve[0] = f64::NAN;
+                    }
+                    Ok(curve)
+                },
+            )),
+            ..solution
+        },
+    )
+    .hazard(
+        Errors,
+        "the last class for one that is not there",
+        Exchange {
+            exchange_curve: keep(Box::new(
+                move |n: &ResNet, a: &Tensor, b: &Tensor, c: u32, order: &[u32], steps| {
+                    let last = n.config().classes as u32 - 1;
+                    (solution.exchange_curve)(n, a, b, c.min(last), order, steps)
+                },
+            )),
+            ..solution
+        },
+    )
+    .spared(
+        &[Batch, Combined, Wiring],
+        "one image, one class; what is handed on wrongly is a mistake with a name",
+    )
+    .spared(&[Names, Returned], "numbers and lists of numbers")
+    .spared(
+        &[NotFinite],
+        "a map with NaN has no order, and the network refuses such an image",
+    )
+}

@@ -1,0 +1,483 @@
+use candle_core::{D, Result, Tensor, Var, bail};
+use resnet::ResNet;
+
+use super::planted::{self, BLACK, DEVIATION, GREY, RED};
+use super::tiny;
+use crate::inputs::{Random, askew, in_order, tensor};
+use crate::{Exam, Fault, Hazard::*, Tolerance, fault, keep};
+
+/// `solution05::integrated_gradients`, `completeness_gap` and `smooth_grad`
+#[derive(Clone, Copy)]
+#[allow(missing_docs, clippy::type_complexity, reason = "the names say it")]
+pub struct Integrate {
+    pub integrated_gradients: &'static (dyn Fn(&ResNet, &Tensor, &[u32], &Tensor, usize) -> Result<Tensor> + Sync),
+    pub completeness_gap: &'static (dyn Fn(&ResNet, &Tensor, &[u32], &Tensor, &Tensor) -> Result<Tensor> + Sync),
+    pub smooth_grad: &'static (dyn Fn(&ResNet, &Tensor, &[u32], &Tensor) -> Result<Tensor> + Sync),
+}
+
+/// The attempt at 5.11 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex5_11 {
+    ($lesson:ident) => {
+        $crate::lesson05::Integrate {
+            integrated_gradients: &$lesson::integrated_gradients,
+            completeness_gap: &$lesson::completeness_gap,
+            smooth_grad: &$lesson::smooth_grad,
+        }
+    };
+}
+
+/// What an answer is made of.
+#[derive(Clone, Copy)]
+struct Parts {
+    /// How far along the way step k of m is looked at.
+    at: fn(f64, f64) -> f64,
+    /// The image at this share of the way from the baseline to the image.
+    path: fn(&Tensor, &Tensor, f64) -> Result<Tensor>,
+    /// What the mean gradient is multiplied by, of image and baseline.
+    factor: fn(&Tensor, &Tensor) -> Result<Tensor>,
+    divide: fn(usize) -> f64,
+    finish: fn(Tensor) -> Result<Tensor>,
+    score: fn(&Tensor) -> Result<Tensor>,
+    /// Of the sum, the image's score and the baseline's.
+    gap: fn(f64, f64, f64) -> f64,
+    /// Where a sample's gradient is taken: at what, of image and noise.
+    noisy: fn(&Tensor, &Tensor) -> Result<Tensor>,
+    /// A map of one image, of its samples' gradients, `[samples, 3, height, width]`.
+    smooth: fn(&Tensor) -> Result<Tensor>,
+}
+
+const RIGHT: Parts = Parts {
+    at: |k, m| (2.0 * k + 1.0) / (2.0 * m),
+    path: |x, b, t| (x * t)? + (b * (1.0 - t))?,
+    factor: |x, b| x - b,
+    divide: |m| m as f64,
+    finish: Ok,
+    score: |logits| Ok(logits.clone()),
+    gap: |sum, x, b| (sum + b - x).abs(),
+    noisy: |x, noise| x + noise,
+    smooth: |gradients| gradients.mean(0)?.abs()?.max(0),
+};
+
+/// ∂score/∂image, `[3, height, width]`, of one image.
+fn gradient(parts: Parts, network: &ResNet, image: &Tensor, class: u32) -> Result<Tensor> {
+    let image = Var::from_tensor(&image.unsqueeze(0)?)?;
+    let score = (parts.score)(&network.forward(&image)?)?.get(0)?.get(class as usize)?;
+    let gradients = score.backward()?;
+    match gradients.get(&image) {
+        Some(gradient) => gradient.squeeze(0),
+        None => bail!("the score does not depend on the image"),
+    }
+}
+
+fn one_class_each(images: &Tensor, classes: &[u32]) -> Result<()> {
+    match images.dims4()?.0 == classes.len() {
+        true => Ok(()),
+        false => bail!("one class per image"),
+    }
+}
+
+fn integrated(p: Parts, n: &ResNet, images: &Tensor, classes: &[u32], b: &Tensor, steps: usize) -> Result<Tensor> {
+    one_class_each(images, classes)?;
+    let baseline = b.get(0)?;
+    let one = |(image, &class): (usize, &u32)| {
+        let image = images.get(image)?;
+        let at = |k: usize| (p.path)(&image, &baseline, (p.at)(k as f64, steps as f64));
+        let gradients = (0..steps)
+            .map(|k| gradient(p, n, &at(k)?, class))
+            .collect::<Result<Vec<_>>>()?;
+        let sum = Tensor::stack(&gradients, 0)?.sum(0)?;
+        (p.finish)(((p.factor)(&image, &baseline)? * (sum / (p.divide)(steps))?)?)
+    };
+    Tensor::stack(&classes.iter().enumerate().map(one).collect::<Result<Vec<_>>>()?, 0)
+}
+
+fn gap(p: Parts, n: &ResNet, images: &Tensor, classes: &[u32], b: &Tensor, attributions: &Tensor) -> Result<Tensor> {
+    one_class_each(images, classes)?;
+    let score = |image: &Tensor, class: u32| -> Result<f64> {
+        let scores = (p.score)(&n.forward(image)?)?;
+        Ok(f64::from(scores.get(0)?.get(class as usize)?.to_scalar::<f32>()?))
+    };
+    let one = |(image, &class): (usize, &u32)| {
+        let sum = attributions.get(image)?.sum_all()?.to_scalar::<f32>()?;
+        let x = score(&images.narrow(0, image, 1)?, class)?;
+        Ok((p.gap)(f64::from(sum), x, score(b, class)?) as f32)
+    };
+    Tensor::new(
+        classes.iter().enumerate().map(one).collect::<Result<Vec<_>>>()?,
+        images.device(),
+    )
+}
+
+fn smooth(p: Parts, n: &ResNet, images: &Tensor, classes: &[u32], noise: &Tensor) -> Result<Tensor> {
+    one_class_each(images, classes)?;
+    if noise.dims()[1..] != *images.dims() {
+        bail!("noise for these images");
+    }
+    let one = |(image, &class): (usize, &u32)| {
+        let x = images.get(image)?;
+        let of_sample = |s: usize| gradient(p, n, &(p.noisy)(&x, &noise.get(s)?.get(image)?)?, class);
+        let gradients = (0..noise.dims()[0]).map(of_sample).collect::<Result<Vec<_>>>()?;
+        (p.smooth)(&Tensor::stack(&gradients, 0)?)
+    };
+    Tensor::stack(&classes.iter().enumerate().map(one).collect::<Result<Vec<_>>>()?, 0)
+}
+
+fn answer(p: Parts) -> Integrate {
+    Integrate {
+        integrated_gradients: keep(Box::new(move |n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, m| {
+            integrated(p, n, x, c, b, m)
+        })),
+        completeness_gap: keep(Box::new(
+            move |n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, a: &Tensor| gap(p, n, x, c, b, a),
+        )),
+        smooth_grad: keep(Box::new(move |n: &ResNet, x: &Tensor, c: &[u32], noise: &Tensor| {
+            smooth(p, n, x, c, noise)
+        })),
+    }
+}
+
+fn softmax(logits: &Tensor) -> Result<Tensor> {
+    let shares = logits.exp()?;
+    shares.broadcast_div(&shares.sum_keepdim(D::Minus1)?)
+}
+
+const FAULTS: &[Fault<Parts>] = &[
+    fault(
+        "left end of each step",
+        "You took the gradient at the beginning of each step, so the image itself is never looked at and the \
+         baseline is. The middle, (k − ½)/m, misses least.",
+        |parts| parts.at = |k, m| k / m,
+    ),
+    fault(
+        "right end of each step",
+        "You took the gradient at the end of each step. The middle, (k − ½)/m, misses less with the same number \
+         of steps.",
+        |parts| parts.at = |k, m| (k + 1.0) / m,
+    ),
+    fault(
+        "the image's gradient alone",
+        "All your gradients are taken at the image itself: that is gradient × input. Take them along the way \
+         from the baseline.",
+        |parts| parts.at = |_, _| 1.0,
+    ),
+    fault(
+        "not times the way",
+        "This is the mean gradient alone. What a pixel contributes is that times how far it went: x − b.",
+        |parts| parts.factor = |x, _| x.ones_like(),
+    ),
+    fault(
+        "times the image",
+        "You multiplied by the image. A pixel goes from the baseline to the image: times x − b.",
+        |parts| parts.factor = |x, _| Ok(x.clone()),
+    ),
+    fault(
+        "a way from zero",
+        "Your way begins at 0 of the normalized image, whatever the baseline is. It begins at the baseline: b + \
+         t·(x − b).",
+        |parts| parts.path = |x, _, t| x * t,
+    ),
+    fault(
+        "gradients added up",
+        "You added the gradients up and did not divide: the more steps, the larger your result. Each step is \
+         1/m of the way.",
+        |parts| parts.divide = |_| 1.0,
+    ),
+    fault(
+        "no sign",
+        "Your attributions have no sign. Some pixels take away from the logit, and without them the sum does \
+         not come out.",
+        |parts| parts.finish = |a| a.abs(),
+    ),
+    fault(
+        "probability instead of logit",
+        "Your score went through a softmax. The sum is to be a difference of logits.",
+        |parts| parts.score = softmax,
+    ),
+    fault(
+        "gap with a sign",
+        "Your gap has a sign. How far it is off counts, in either direction.",
+        |parts| parts.gap = |sum, x, b| sum + b - x,
+    ),
+    fault(
+        "the baseline's logit forgotten",
+        "You compared the sum with the image's logit. The baseline has a logit, too: compare with the difference.",
+        |parts| parts.gap = |sum, x, _| (sum - x).abs(),
+    ),
+    fault(
+        "magnitude before the mean",
+        "You took the magnitude of each sample's gradient and averaged that. Then nothing cancels: what \
+         flickers from sample to sample stays. The mean first.",
+        |parts| parts.smooth = |gradients| gradients.abs()?.mean(0)?.max(0),
+    ),
+    fault(
+        "largest with its sign",
+        "You took the largest signed mean gradient. As in saliency the magnitude comes before the largest colour.",
+        |parts| parts.smooth = |gradients| gradients.mean(0)?.max(0),
+    ),
+    fault(
+        "samples added up",
+        "You added the samples up and did not divide by how many they are.",
+        |parts| parts.smooth = |gradients| gradients.sum(0)?.abs()?.max(0),
+    ),
+    fault(
+        "noise without the image",
+        "You looked at the noise alone. It is added to the image.",
+        |parts| parts.noisy = |_, noise| Ok(noise.clone()),
+    ),
+    fault(
+        "no noise",
+        "Every sample is the image itself, so this is saliency. Add each sample's noise.",
+        |parts| parts.noisy = |x, _| Ok(x.clone()),
+    ),
+];
+
+/// 5.11
+pub fn integrated_gradients(seed: u64) -> Exam<Integrate> {
+    let exam = Exam::new("5.11", ex5_11!(solution05)).faults("image by image", &RIGHT, answer, FAULTS);
+    hazards(seed, noisy(seed, integrals(seed, exam)))
+}
+
+/// The threshold of the planted network: a red pixel on its way from black counts from here on.
+const THRESHOLD: f32 = 0.32;
+
+/// Zeros, and `red` and `green` in those two colours of the first of two pixels: `[1, 3, 1, 2]`.
+fn first_pixel(red: f32, green: f32) -> Tensor {
+    tensor(&[red, 0.0, green, 0.0, 0.0, 0.0], (1, 3, 1, 2))
+}
+
+fn integrals(seed: u64, exam: Exam<Integrate>) -> Exam<Integrate> {
+    let mut random = Random::new(seed, 5110);
+    let fixture = (
+        planted::counts(1, 2, 1.0, THRESHOLD),
+        tiny::smallest(&mut random),
+        random.signed((2, 3, 6, 8)),
+        random.between(-0.5, 0.5, (1, 3, 6, 8)),
+    );
+    let red = || planted::picture(1, 2, BLACK, &[(0, 0, RED)]);
+    let black = || planted::picture(1, 2, BLACK, &[]);
+    exam.part("integrated_gradients").given(fixture, |on| {
+        on.truth(
+            "integrated_gradients: black to one red pixel, 1 step",
+            first_pixel(1.0, 0.0),
+            move |f, (n, ..)| (f.integrated_gradients)(n, &red(), &[0], &black(), 1),
+        )
+        .because(
+            "This network's logit is relu(red − green − 0.32). In the middle of the way the red is 0.5, and the \
+             logit grows as the red does.",
+        )
+        .truth(
+            "integrated_gradients: the same, 4 steps",
+            first_pixel(0.75, 0.0),
+            move |f, (n, ..)| (f.integrated_gradients)(n, &red(), &[0], &black(), 4),
+        )
+        .because("Looked at with a red of 0.125, 0.375, 0.625 and 0.875: the last three are above 0.32.")
+        .truth(
+            "integrated_gradients: the same, 5 steps",
+            first_pixel(0.6, 0.0),
+            move |f, (n, ..)| (f.integrated_gradients)(n, &red(), &[0], &black(), 5),
+        )
+        .because("Looked at with a red of 0.1, 0.3, 0.5, 0.7 and 0.9: the last three are above 0.32.")
+        .truth(
+            "integrated_gradients: the same, 50 steps",
+            first_pixel(0.68, 0.0),
+            move |f, (n, ..)| (f.integrated_gradients)(n, &red(), &[0], &black(), 50),
+        )
+        .because("1 − 0.32: what the logit gains. With more steps the sum comes closer.")
+        .truth(
+            "integrated_gradients: red to one grey pixel, 50 steps",
+            first_pixel(-0.34, -0.34),
+            |f, (n, ..)| {
+                let (grey, red) = (
+                    planted::picture(1, 2, RED, &[(0, 0, GREY)]),
+                    planted::picture(1, 2, RED, &[]),
+                );
+                (f.integrated_gradients)(n, &grey, &[0], &red, 50)
+            },
+        )
+        .because(
+            "The grey pixel lost 0.68, half of it by less red and half by more green. The red pixel looks like \
+             the baseline and gets 0, although the logit rests on it.",
+        )
+        .case("integrated_gradients: two random images, 3 steps", |f, (_, n, x, b)| {
+            (f.integrated_gradients)(n, x, &[2, 0], b, 3)
+        })
+        .within(Tolerance::relative(1e-3))
+        .part("completeness_gap")
+        .truth(
+            "completeness_gap: attributions of 1 in all",
+            tensor(&[0.32], 1),
+            move |f, (n, ..)| (f.completeness_gap)(n, &red(), &[0], &black(), &first_pixel(0.6, 0.4)),
+        )
+        .because("The image's logit is 0.68 and the baseline's is 0.")
+        .truth(
+            "completeness_gap: from red, attributions of −1",
+            tensor(&[0.32], 1),
+            |f, (n, ..)| {
+                let (grey, red) = (
+                    planted::picture(1, 2, RED, &[(0, 0, GREY)]),
+                    planted::picture(1, 2, RED, &[]),
+                );
+                (f.completeness_gap)(n, &grey, &[0], &red, &first_pixel(-0.5, -0.5))
+            },
+        )
+        .because("The image's logit is 0.68, the baseline's 1.36: the sum should be −0.68.")
+        .case("completeness_gap: two random images", |f, (_, n, x, b)| {
+            (f.completeness_gap)(n, x, &[2, 0], b, &(x * 0.3)?)
+        })
+        .within(Tolerance::relative(1e-3))
+    })
+}
+
+fn noisy(seed: u64, exam: Exam<Integrate>) -> Exam<Integrate> {
+    let mut random = Random::new(seed, 5111);
+    // Of four samples three lift the red of the first pixel above the threshold.
+    let lifts = [0.5f32, 0.4, 0.0, 0.45].map(|lift| first_pixel(lift / DEVIATION[0], 0.0));
+    let fixture = (
+        planted::counts(1, 2, 1.0, THRESHOLD),
+        Tensor::stack(&lifts, 0).expect("four samples"),
+        tiny::network(&mut random),
+        random.signed((2, 3, 32, 40)),
+        random.signed((3, 2, 3, 32, 40)),
+    );
+    exam.part("smooth_grad").given(fixture, |on| {
+        on.truth(
+            "smooth_grad: grey; in three samples of four a pixel is lifted over the threshold",
+            tensor(&[0.75 * DEVIATION[0], 0.0], (1, 1, 2)),
+            |f, (network, lifts, ..)| (f.smooth_grad)(network, &planted::picture(1, 2, GREY, &[]), &[0], lifts),
+        )
+        .because(
+            "Above the threshold the logit's slope is that of the red, 0.229 for a normalized pixel; below it \
+             is 0. Grey alone has no slope at all.",
+        )
+        .case(
+            "smooth_grad: two random images, three samples",
+            |f, (_, _, n, x, noise)| (f.smooth_grad)(n, x, &[2, 1], noise),
+        )
+        .within(Tolerance::relative(1e-3))
+    })
+}
+
+/// Inputs that are not friendly, and attempts that are right on friendly ones.
+fn hazards(seed: u64, exam: Exam<Integrate>) -> Exam<Integrate> {
+    let mut random = Random::new(seed, 5112);
+    let fixture = (
+        tiny::smallest(&mut random),
+        random.signed((3, 3, 7, 5)),
+        random.between(-0.5, 0.5, (1, 3, 7, 5)),
+        random.signed((2, 3, 3, 7, 5)),
+    );
+    let solution = ex5_11!(solution05);
+    const CLASSES: [u32; 3] = [1, 1, 2];
+    exam.given(fixture, |on| {
+        on.part("integrated_gradients")
+            .case(
+                "integrated_gradients: three images of 7×5, 2 steps",
+                |f, (n, x, b, _)| (f.integrated_gradients)(n, x, &CLASSES, b, 2),
+            )
+            .within(Tolerance::relative(1e-3))
+            .holds(Batch)
+            .holds(Sizes)
+            .case(
+                "integrated_gradients: images and baseline whose columns come first",
+                |f, (n, x, b, _)| (f.integrated_gradients)(n, &askew(&x.narrow(0, 0, 2)?), &CLASSES[..2], &askew(b), 2),
+            )
+            .within(Tolerance::relative(1e-3))
+            .holds(NotContiguous)
+            .refuses(
+                "integrated_gradients: two classes for three images",
+                |f, (n, x, b, _)| (f.integrated_gradients)(n, x, &[0, 1], b, 2),
+            )
+            .part("completeness_gap")
+            .case(
+                "completeness_gap: images and attributions whose columns come first",
+                |f, (n, x, b, _)| (f.completeness_gap)(n, &askew(x), &CLASSES, &askew(b), &askew(&(x * 0.2)?)),
+            )
+            .within(Tolerance::relative(1e-3))
+            .holds(NotContiguous)
+            .part("smooth_grad")
+            .case(
+                "smooth_grad: images and noise whose columns come first",
+                |f, (n, x, _, noise)| (f.smooth_grad)(n, &askew(x), &CLASSES, &askew(noise)),
+            )
+            .within(Tolerance::relative(1e-3))
+            .holds(NotContiguous)
+            .refuses("smooth_grad: class 3 of 3", |f, (n, x, _, noise)| {
+                (f.smooth_grad)(n, x, &[0, 1, 3], noise)
+            })
+            .refuses("smooth_grad: noise for two of three images", |f, (n, x, _, noise)| {
+                (f.smooth_grad)(n, x, &CLASSES, &noise.narrow(1, 0, 2)?)
+            })
+    })
+    .hazard(
+        NotContiguous,
+        "only what lies in order",
+        Integrate {
+            integrated_gradients: keep(Box::new(move |n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, m| {
+                in_order(&[x, b])?;
+                (solution.integrated_gradients)(n, x, c, b, m)
+            })),
+            completeness_gap: keep(Box::new(
+                move |n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, a: &Tensor| {
+                    in_order(&[x, b, a])?;
+                    (solution.completeness_gap)(n, x, c, b, a)
+                },
+            )),
+            smooth_grad: keep(Box::new(move |n: &ResNet, x: &Tensor, c: &[u32], noise: &Tensor| {
+                in_order(&[x, noise])?;
+                (solution.smooth_grad)(n, x, c, noise)
+            })),
+        },
+    )
+    .hazard(
+        Batch,
+        "the last of three images taken for the first",
+        Integrate {
+            integrated_gradients: keep(Box::new(move |n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, m| {
+                let all = (solution.integrated_gradients)(n, x, c, b, m)?;
+                match x.dim(0)? {
+                    3 => Tensor::cat(&[&all.narrow(0, 0, 2)?, &all.narrow(0, 0, 1)?], 0),
+                    _ => Ok(all),
+                }
+            })),
+            ..solution
+        },
+    )
+    .hazard(
+        Sizes,
+        "rows and columns of a tall image swapped",
+        Integrate {
+            integrated_gradients: keep(Box::new(move |n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, m| {
+                let all = (solution.integrated_gradients)(n, x, c, b, m)?;
+                match x.dims() {
+                    [3, _, 7, 5] => all.t()?.contiguous()?.reshape(all.shape()),
+                    _ => Ok(all),
+                }
+            })),
+            ..solution
+        },
+    )
+    .hazard(
+        Errors,
+        "noise of other images",
+        Integrate {
+            smooth_grad: keep(Box::new(
+                move |n: &ResNet, x: &Tensor, c: &[u32], noise: &Tensor| match noise.dims()[1] < x.dim(0)? {
+                    true => (solution.smooth_grad)(n, x, c, &Tensor::cat(&[noise, noise], 1)?.narrow(1, 0, x.dim(0)?)?),
+                    false => (solution.smooth_grad)(n, x, c, noise),
+                },
+            )),
+            ..solution
+        },
+    )
+    .spared(&[Combined], "there are no options but the steps")
+    .spared(&[Scale], "the images are normalized")
+    .spared(
+        &[Sign, Ties],
+        "nothing is chosen, and values of both signs are in every input",
+    )
+    .spared(&[Names], "it takes no names")
+    .spared(&[NotFinite, Empty], "the network refuses NaN and an empty batch")
+    .spared(&[Returned], "what the result is connected to is nobody's concern")
+    .spared(&[Wiring], "what is handed to whom wrongly is a mistake with a name")
+}
