@@ -153,7 +153,7 @@ fn last_words(complained: &str, said: &str, ended: &str) -> String {
         .flat_map(|line| line.split('\r'))
         .filter(|line| !line.trim().is_empty());
     let failure = |line: &&str| line.starts_with("error") || line.contains("could not be drawn");
-    let found = all.clone().find(failure).or_else(|| all.clone().last());
+    let found = all.clone().find(failure).or_else(|| all.clone().next_back());
     match found {
         Some(line) => line.trim().chars().take(300).collect(),
         None => format!("The program that draws ended without a word ({ended})."),
