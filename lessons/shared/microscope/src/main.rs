@@ -1,7 +1,7 @@
 //! Cards of units: `cargo run -p microscope -- layer4 66`, or of all: `-- atlas`.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -46,7 +46,23 @@ fn main() -> ExitCode {
     }
 }
 
+/// Runs this program again with candle's own threads switched off, unless that was done: here each image has a thread of its
+/// own already. `train` does the same, and says more about it.
+fn without_threads_of_candle() -> Result<()> {
+    const SWITCH: &str = "CANDLE_NUM_THREADS";
+    if std::env::var_os(SWITCH).is_some() {
+        return Ok(());
+    }
+    let mut again = Command::new(std::env::current_exe()?);
+    again.args(std::env::args_os().skip(1)).env(SWITCH, "1");
+    #[cfg(unix)]
+    return Err(std::os::unix::process::CommandExt::exec(&mut again).into()); // the same process; returns if it cannot
+    #[cfg(not(unix))]
+    std::process::exit(again.status()?.code().unwrap_or(1));
+}
+
 fn run(arguments: &Arguments) -> Result<()> {
+    without_threads_of_candle()?;
     let subject = subject(arguments)?;
     let images = match &arguments.images {
         Some(folder) => Images::folder(folder, subject.side)?,

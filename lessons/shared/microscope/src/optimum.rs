@@ -79,7 +79,7 @@ pub fn optima(subject: &Subject, site: &Site, unit: usize, recipe: &Recipe) -> R
     let one = Unit { subject, site, unit };
     let up = |images: &Tensor| score(&subject.network, images, &site.before, Target::Channel(unit));
     let down = |images: &Tensor| up(images)?.neg();
-    let Some(starts) = one.make(&up, recipe.starts, recipe)? else {
+    let Some(starts) = one.make_each(&up, recipe.starts, recipe)? else {
         return Ok(None);
     };
     let spread = f64::from(one.spread(recipe)?);
@@ -90,10 +90,9 @@ pub fn optima(subject: &Subject, site: &Site, unit: usize, recipe: &Recipe) -> R
         let value = objective(trace.activation(&site.before)?, Target::Channel(unit))?;
         value.broadcast_sub(&(similarity(trace.activation(&site.name)?)? * (recipe.diversity * spread))?)
     };
-    let diverse = one
-        .make(&apart, recipe.starts, recipe)?
-        .unwrap_or_else(|| starts.clone());
-    let minima = one.make(&down, recipe.minima, recipe)?;
+    let together = clouds(recipe.starts, subject.side, 1)?;
+    let diverse = one.make(&apart, &together, recipe)?.unwrap_or_else(|| starts.clone());
+    let minima = one.make_each(&down, recipe.minima, recipe)?;
     Ok(Some(Optima {
         alike: (one.alike(&starts)?, one.alike(&diverse)?),
         starts: one.ranked(&starts, false)?,
@@ -113,8 +112,23 @@ struct Unit<'a> {
 }
 
 impl Unit<'_> {
-    /// `count` images, `[count, 3, side, side]`; `None` if the first gradient is zero.
-    fn make(&self, objective: &Function, count: usize, recipe: &Recipe) -> Result<Option<Tensor>> {
+    /// From each start by itself, which is faster than all at once; a start without a gradient is passed over. `None` if none
+    /// has one.
+    fn make_each(&self, objective: &Function, count: usize, recipe: &Recipe) -> Result<Option<Tensor>> {
+        let starts = clouds(count, self.subject.side, 1)?;
+        let mut made = vec![];
+        for index in 0..count {
+            let start = starts.narrow(0, index, 1)?.force_contiguous()?;
+            made.extend(self.make(objective, &start, recipe)?);
+        }
+        Ok(match made.is_empty() {
+            true => None,
+            false => Some(Tensor::cat(&made, 0)?),
+        })
+    }
+
+    /// Images from `starts`, `[count, 3, side, side]`; `None` if the first gradient of one is zero.
+    fn make(&self, objective: &Function, starts: &Tensor, recipe: &Recipe) -> Result<Option<Tensor>> {
         let side = self.subject.side;
         let random = RefCell::new(ChaCha8Rng::seed_from_u64(1));
         let wobble = Wobble {
@@ -139,7 +153,7 @@ impl Unit<'_> {
             step_size: recipe.step_size,
             optimizer: Optimizer::Ascent,
         };
-        match maximize(&clouds(count, side, 1)?, &problem, &settings) {
+        match maximize(starts, &problem, &settings) {
             Ok(images) => Ok(Some(images)),
             Err(error) if error.to_string().contains("dead") => Ok(None),
             Err(error) => Err(error.into()),
@@ -164,7 +178,11 @@ impl Unit<'_> {
         Ok(variance.sqrt().max(1e-6))
     }
 
+    /// 1 for a single image: it is like itself.
     fn alike(&self, images: &Tensor) -> Result<f32> {
+        if images.dim(0)? < 2 {
+            return Ok(1.0);
+        }
         let trace = self
             .subject
             .network
