@@ -12,12 +12,26 @@ use crate::{Attack, Measured, Task, UnderAttack, accuracy, pointing};
 
 /// Draws scenes: number `index` of a seed.
 #[derive(Clone)]
-pub struct Draw(Arc<dyn Fn(u64, u64) -> Result<Scene> + Send + Sync>);
+pub struct Draw {
+    scene: Arc<dyn Fn(u64, u64) -> Result<Scene> + Send + Sync>,
+    label: Option<Arc<dyn Fn(&Scene) -> Shape + Send + Sync>>,
+}
 
 impl Draw {
     /// Draws by a function of seed and index.
     pub fn new(draw: impl Fn(u64, u64) -> Result<Scene> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(draw))
+        Self {
+            scene: Arc::new(draw),
+            label: None,
+        }
+    }
+
+    /// The same scenes with the class that `label` gives instead of that of their figures.
+    pub fn labelled(self, label: impl Fn(&Scene) -> Shape + Send + Sync + 'static) -> Self {
+        Self {
+            label: Some(Arc::new(label)),
+            ..self
+        }
     }
 
     /// Draws what a sampler draws.
@@ -27,7 +41,24 @@ impl Draw {
 
     /// Scene `index` of `seed`.
     pub fn scene(&self, seed: u64, index: u64) -> Result<Scene> {
-        (self.0)(seed, index)
+        (self.scene)(seed, index)
+    }
+
+    /// What the network should say about scenes: one class each, or that of the figures in equal shares,
+    /// `[scenes, classes]`.
+    fn targets(&self, rendered: &[Rendered]) -> Result<Tensor> {
+        let mut shares = vec![0f32; rendered.len() * Shape::ALL.len()];
+        for (rendered, shares) in rendered.iter().zip(shares.chunks_exact_mut(Shape::ALL.len())) {
+            let scene = &rendered.scene;
+            if let Some(label) = &self.label {
+                shares[label(scene).index()] = 1.0;
+                continue;
+            }
+            for figure in &scene.figures {
+                shares[figure.shape.index()] += 1.0 / scene.figures.len() as f32;
+            }
+        }
+        Tensor::from_vec(shares, (rendered.len(), Shape::ALL.len()), &Device::Cpu)
     }
 }
 
@@ -218,7 +249,7 @@ impl Task for Recipe {
         let seed = self.seed + stage as u64;
         let scene = |position| Ok(draw.scene(seed, (step * plan.batch + position) as u64)?.render());
         let rendered = images.map(scene).collect::<Result<Vec<_>>>()?;
-        Ok((scenes::batch(&rendered, &Device::Cpu)?, targets(&rendered)?))
+        Ok((scenes::batch(&rendered, &Device::Cpu)?, draw.targets(&rendered)?))
     }
 
     fn measure(&self, network: &ResNet, progress: &ProgressBar) -> Result<Measured> {
@@ -237,15 +268,4 @@ impl Task for Recipe {
         measured.pointing = pointing(network, self.held_out_seed(), self.held_out_count, &sites, progress)?;
         Ok(measured)
     }
-}
-
-/// What the network should say about each scene: the classes of its figures in equal shares, `[scenes, classes]`.
-fn targets(rendered: &[Rendered]) -> Result<Tensor> {
-    let mut shares = vec![0f32; rendered.len() * Shape::ALL.len()];
-    for (scene, shares) in rendered.iter().zip(shares.chunks_exact_mut(Shape::ALL.len())) {
-        for figure in &scene.scene.figures {
-            shares[figure.shape.index()] += 1.0 / scene.scene.figures.len() as f32;
-        }
-    }
-    Tensor::from_vec(shares, (rendered.len(), Shape::ALL.len()), &Device::Cpu)
 }
