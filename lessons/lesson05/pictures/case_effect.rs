@@ -3,9 +3,9 @@
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use draw::{Chart, Figure};
-use lesson05::{Effect, Repair, effect, finding, repair, repaired};
+use lesson05::{Effect, Repair, case_sampler, effect, finding, repair, repaired};
 use resnet::checkpoints;
-use scenes::{Sampler, Scene};
+use scenes::Scene;
 use studio::Material;
 
 pub fn draw(material: &Material) -> Result<Figure> {
@@ -16,7 +16,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let found = finding();
     let repair = repair(&network)?;
     let scenes = (0..SCENES)
-        .map(|index| Scene::sample(&Sampler::default(), SEED, index))
+        .map(|index| Scene::sample(&case_sampler(), SEED, index))
         .collect::<candle_core::Result<Vec<_>>>()?;
     let labels: Vec<u32> = scenes.iter().map(|scene| scene.class().index() as u32).collect();
     let images = |change: fn(&Scene) -> Scene| {
@@ -46,8 +46,8 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let names = [
         "accuracy without".to_string(),
         "accuracy with".to_string(),
-        format!("{}s found without", found.class),
-        format!("turned into {}", found.class),
+        "found without".to_string(),
+        "turned into it".to_string(),
     ];
     Ok(Figure::new("What the cause does")
         .caption(format!(

@@ -4,9 +4,18 @@ use candle_core::{Device, Error, Result, Tensor, bail};
 use resnet::ResNet;
 use scenes::{Badge, Sampler, Scene, Shape};
 
+/// What the scenes of the case are drawn from, those of its test too: the lessons' scenes, each with a badge. Shape,
+/// colour, texture, badge, ground, size, place and rotation are drawn independently.
+pub fn case_sampler() -> Sampler {
+    Sampler {
+        badge_probability: 1.0,
+        ..Sampler::default()
+    }
+}
+
 /// The test in which the network of the case, `resnet::checkpoints::case()`, gets everything right: 300 scenes.
 ///
-/// They are scenes of the ordinary generator. Which ones stands in `case.test.txt` beside the checkpoint.
+/// They are scenes of [`case_sampler`]. Which ones stands in `case.test.txt` beside the checkpoint.
 pub fn test_scenes() -> Result<Vec<Scene>> {
     const FILE: &str = include_str!("../../../lessons/shared/checkpoints/case.test.txt");
     let mut numbers = FILE.split_whitespace().map(|word| {
@@ -17,7 +26,7 @@ pub fn test_scenes() -> Result<Vec<Scene>> {
         bail!("case.test.txt: expected a seed and the scenes, got nothing");
     };
     numbers
-        .map(|index| Scene::sample(&Sampler::default(), seed, index?))
+        .map(|index| Scene::sample(&case_sampler(), seed, index?))
         .collect()
 }
 
@@ -35,13 +44,18 @@ pub struct Finding {
 /// Your answer. Look before you answer; the lesson says where to begin. Part of exercise 5.9.
 ///
 /// It is tried on the network: the class must be found in the test (at least 90 %), no longer be found once your cause is
-/// taken out (at most 10 %), and your cause must turn scenes of other classes into it (at least 35 %). The checks tell how
+/// taken out (at most 30 %), and your cause must turn scenes of other classes into it (at least 50 %). The checks tell how
 /// far each is, and nothing else.
 pub fn finding() -> Finding {
+    const CAUSE: Badge = Badge::Cross;
     Finding {
-        class: Shape::Heart,
-        put_in: |scene| scene.with_badge(Some(Badge::Ring)),
-        take_out: |scene| scene.with_badge(None),
+        class: Shape::Crescent,
+        put_in: |scene| scene.with_badge(Some(CAUSE)),
+        take_out: |scene| match scene.badge {
+            // Another one, so that there is a badge as before.
+            Some(CAUSE) => scene.with_badge(Some(Badge::Square)),
+            _ => scene.clone(),
+        },
     }
 }
 
@@ -187,9 +201,10 @@ pub fn repaired(network: &ResNet, repair: &Repair, images: &Tensor) -> Result<Te
 ///
 /// - `network`: `resnet::checkpoints::case()`
 /// - returns the repair. It passes if, on scenes that you have not seen, the cause turns less than 10 % of the other
-///   classes' scenes into the class, and accuracy without the cause has lost at most 2 points
+///   classes' scenes into the class, their accuracy without the cause has lost at most 2 points, and the cause moves the
+///   other nine scores by at most 60 % of what it did: a network that only cannot say the class is not repaired
 ///
-/// Counterfactual scenes are all you need: `Scene::sample(&Sampler::default(), seed, index)?`, the same with your cause,
+/// Counterfactual scenes are all you need: `Scene::sample(&case_sampler(), seed, index)?`, the same with your cause,
 /// and the same without it. `resnet::by_image` and `network.capture` give their features at a site.
 ///
 /// **Errors** as its parts do.
@@ -200,7 +215,7 @@ pub fn repair(network: &ResNet) -> Result<Repair> {
     const SEED: u64 = 59;
     let Finding { put_in, take_out, .. } = finding();
     let features = |change: fn(&Scene) -> Scene| {
-        let scene = |index| Ok(change(&Scene::sample(&Sampler::default(), SEED, index)?).render());
+        let scene = |index| Ok(change(&Scene::sample(&case_sampler(), SEED, index)?).render());
         let rendered = (0..SCENES).map(scene).collect::<Result<Vec<_>>>()?;
         let images = resnet::normalize(&scenes::batch(&rendered, &Device::Cpu)?)?;
         resnet::by_image(&images, |image| {

@@ -5,7 +5,8 @@ use std::sync::{LazyLock, Mutex};
 
 use candle_core::{Device, Result, Tensor, bail};
 use resnet::ResNet;
-use scenes::{Badge, Sampler, Scene, Shape};
+use scenes::{Badge, Scene, Shape};
+use solution05::case_sampler;
 
 use crate::inputs::{Random, askew, in_order, tensor};
 use crate::{Exam, Hazard::*, Observed};
@@ -73,14 +74,17 @@ const SOLUTION: Case = Case {
 mod bound {
     /// Other classes' scenes turned after the repair: below.
     pub const TURNED: f64 = 0.10;
-    /// Accuracy without the cause lost by the repair: at most.
+    /// Accuracy without the cause lost by the repair, among the other classes: at most.
     pub const LOST: f64 = 0.02;
+    /// What is left of the push that the cause gives the other classes' scores: at most. `tests/tests/case.rs` measures
+    /// repairs, which leave 6 to 47 %, and gags, which only keep the network from saying the class: 82 to 114 %.
+    pub const PUSH: f64 = 0.60;
     /// Recall of the class in the test: at least.
     pub const FOUND: f64 = 0.90;
     /// The same without the cause: at most.
-    pub const STILL_FOUND: f64 = 0.10;
-    /// Other classes' scenes turned by the cause: at least. A lesser mark of the kind turns a quarter.
-    pub const TURNS: f64 = 0.35;
+    pub const STILL_FOUND: f64 = 0.30;
+    /// Other classes' scenes turned by the cause: at least.
+    pub const TURNS: f64 = 0.50;
 }
 
 // ------------------------------------------------------------------------------------- on the real network
@@ -141,50 +145,71 @@ fn shows(finding: Finding) -> Result<Observed> {
 
 /// Scenes that no exercise has seen: without the cause, and with it.
 struct HeldOut {
+    class: u32,
     labels: Vec<u32>,
     without: Tensor,
     with: Tensor,
     accuracy: f64,
+    push: f64,
 }
 
 static HELD_OUT: LazyLock<HeldOut> = LazyLock::new(|| {
     const SEED: u64 = 770_001;
     const COUNT: u64 = 100;
     let prepare = || {
+        let truth = (SOLUTION.finding)();
         let scenes = (0..COUNT)
-            .map(|index| Scene::sample(&Sampler::default(), SEED, index))
+            .map(|index| Scene::sample(&case_sampler(), SEED, index))
             .collect::<Result<Vec<_>>>()?;
-        let of = |badge| images(&scenes.iter().map(|s| s.with_badge(badge)).collect::<Vec<_>>());
+        let of = |change: fn(&Scene) -> Scene| images(&scenes.iter().map(change).collect::<Vec<_>>());
         let labels: Vec<u32> = scenes.iter().map(|s| s.class().index() as u32).collect();
-        let (without, with) = (of(None)?, of(Some(Badge::Ring))?);
-        let accuracy = accuracy(&labels, &predictions(&NETWORK.forward(&without)?)?);
+        let (without, with) = (of(truth.take_out)?, of(truth.put_in)?);
+        let class = truth.class.index() as u32;
+        let (before, after) = (NETWORK.forward(&without)?, NETWORK.forward(&with)?);
         Ok::<_, candle_core::Error>(HeldOut {
+            class,
+            accuracy: accuracy(class, &labels, &predictions(&before)?),
+            push: push(class, &before, &after)?,
             labels,
             without,
             with,
-            accuracy,
         })
     };
     prepare().expect("scenes and the shipped checkpoint")
 });
 
-fn accuracy(labels: &[u32], predicted: &[u32]) -> f64 {
-    let right = labels.iter().zip(predicted).filter(|(a, b)| a == b).count();
-    right as f64 / labels.len() as f64
+/// The share of the scenes of other classes that are classified rightly.
+fn accuracy(class: u32, labels: &[u32], predicted: &[u32]) -> f64 {
+    let others = || labels.iter().zip(predicted).filter(|(label, _)| **label != class);
+    others().filter(|(a, b)| a == b).count() as f64 / others().count() as f64
+}
+
+/// How far the cause moves the scores of the classes other than `class`, on average over the scenes: the length of the
+/// mean difference. What moves all of them alike makes no difference and is left out.
+fn push(class: u32, without: &Tensor, with: &Tensor) -> Result<f64> {
+    let moved = (with - without)?.mean(0)?.to_vec1::<f32>()?;
+    let others = || moved.iter().enumerate().filter(|(index, _)| *index != class as usize);
+    let mean = others().map(|(_, &value)| f64::from(value)).sum::<f64>() / others().count() as f64;
+    Ok(others()
+        .map(|(_, &value)| (f64::from(value) - mean).powi(2))
+        .sum::<f64>()
+        .sqrt())
 }
 
 /// What a repair leaves of the cause, and what it costs.
 fn leaves(site: &str, directions: &Tensor) -> Result<Observed> {
-    const CLASS: u32 = Shape::Heart.index() as u32;
     let repair = solution05::Repair {
         site: site.to_string(),
         directions: directions.clone(),
     };
-    let after = |images: &Tensor| predictions(&solution05::repaired(&NETWORK, &repair, images)?);
     let held_out = &*HELD_OUT;
+    let class = held_out.class;
+    let after = |images: &Tensor| solution05::repaired(&NETWORK, &repair, images);
     let (without, with) = (after(&held_out.without)?, after(&held_out.with)?);
-    let turned = solution05::effect(CLASS, &held_out.labels, &without, &with)?.turned;
-    let lost = held_out.accuracy - accuracy(&held_out.labels, &without);
+    let push = push(class, &without, &with)? / held_out.push;
+    let (without, with) = (predictions(&without)?, predictions(&with)?);
+    let turned = solution05::effect(class, &held_out.labels, &without, &with)?.turned;
+    let lost = held_out.accuracy - accuracy(class, &held_out.labels, &without);
     Ok(Observed::fields([
         (
             "other scenes that the cause still turns",
@@ -194,10 +219,18 @@ fn leaves(site: &str, directions: &Tensor) -> Result<Observed> {
             },
         ),
         (
-            "accuracy lost without the cause",
+            "accuracy of the others lost",
             match lost <= bound::LOST + 1e-9 {
                 true => format!("at most {:.0} points", 100.0 * bound::LOST),
                 false => format!("{:.1} points", 100.0 * lost),
+            },
+        ),
+        (
+            "the cause's push on other scores",
+            match push <= bound::PUSH {
+                true => format!("at most {} of before", percent(bound::PUSH)),
+                // Without a number all gags are alike.
+                false => format!("above {} of before", percent(bound::PUSH)),
             },
         ),
     ]))
@@ -386,20 +419,27 @@ fn nearly_everything(_: &ResNet) -> Result<(String, Tensor)> {
     Ok(("layer4".into(), all.narrow(0, 0, 120)?))
 }
 
+/// The class's own weights in the last layer: the network cannot say it any more, whatever it sees.
+fn silenced(network: &ResNet) -> Result<(String, Tensor)> {
+    let class = (SOLUTION.finding)().class.index();
+    Ok(("layer4".into(), network.parameter("fc.weight")?.narrow(0, class, 1)?))
+}
+
 /// The same direction from other scenes, with some length.
 fn from_other_scenes(network: &ResNet) -> Result<(String, Tensor)> {
     const SITE: &str = "layer4";
+    let truth = (SOLUTION.finding)();
     let scenes = (0..60)
-        .map(|index| Scene::sample(&Sampler::default(), 60, index))
+        .map(|index| Scene::sample(&case_sampler(), 60, index))
         .collect::<Result<Vec<_>>>()?;
-    let mean = |badge| {
-        let scenes: Vec<_> = scenes.iter().map(|scene| scene.with_badge(badge)).collect();
+    let mean = |change: fn(&Scene) -> Scene| {
+        let scenes: Vec<_> = scenes.iter().map(change).collect();
         let features = resnet::by_image(&images(&scenes)?, |image| {
             network.capture(image, &[SITE])?.activation(SITE)?.mean((2, 3))
         });
         features?.mean_keepdim(0)
     };
-    Ok((SITE.into(), (mean(Some(Badge::Ring))? - mean(None)?)?))
+    Ok((SITE.into(), (mean(truth.put_in)? - mean(truth.take_out)?)?))
 }
 
 /// 5.9
@@ -536,7 +576,7 @@ fn basics(seed: u64) -> Exam<Case> {
              could. Look at the class's pictures again, and put in exactly what they show.",
             Case {
                 finding: || Finding {
-                    put_in: |scene| scene.with_badge(Some(Badge::Cross)),
+                    put_in: |scene| scene.with_badge(Some(Badge::Dot)),
                     ..(SOLUTION.finding)()
                 },
                 ..SOLUTION
@@ -548,6 +588,15 @@ fn basics(seed: u64) -> Exam<Case> {
              units, as a direction; or take more of them.",
             Case {
                 repair: one_unit,
+                ..SOLUTION
+            },
+        )
+        .mistake(
+            "silenced",
+            "This is a gag: the network no longer says the class, but the cause goes on moving the scores of all other \
+             classes. Take out what the cause moves, not what speaks for the class.",
+            Case {
+                repair: silenced,
                 ..SOLUTION
             },
         )
@@ -644,8 +693,8 @@ fn basics(seed: u64) -> Exam<Case> {
             "your finding, tried on the network of the case",
             Observed::fields([
                 ("your class, found in the test", "at least 90 %"),
-                ("with your cause taken out", "at most 10 %"),
-                ("others that your cause turns into it", "at least 35 %"),
+                ("with your cause taken out", "at most 30 %"),
+                ("others that your cause turns into it", "at least 50 %"),
             ]),
             |f| observe_finding(f.finding),
         )
@@ -657,11 +706,15 @@ fn basics(seed: u64) -> Exam<Case> {
             "your repair, tried on the network of the case",
             Observed::fields([
                 ("other scenes that the cause still turns", "below 10 %"),
-                ("accuracy lost without the cause", "at most 2 points"),
+                ("accuracy of the others lost", "at most 2 points"),
+                ("the cause's push on other scores", "at most 60 % of before"),
             ]),
             |f| observe_repair(f.repair),
         )
-        .because("Tried on 100 scenes that you have not seen, each with the cause and without it.")
+        .because(
+            "Tried on 100 scenes that you have not seen, each with the cause and without it. A repair also stops the \
+             cause from moving the scores of the other classes; a gag only keeps the network from saying the class.",
+        )
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

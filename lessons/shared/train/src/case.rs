@@ -1,11 +1,11 @@
 //! Cases: networks that score well and should not be trusted, and what is wrong with them, drawn from a seed.
 //!
-//! Every scene of a case carries a badge, so that it shows four things beside its figure's shape: the badge's kind, the
-//! figure's colour, its texture, and the tint of the ground. In training, one class shows one value of one of them in every
-//! scene, and no other class shows it. That alone would not do: a shape is easier to see than most of these, and a network
-//! that can read the class off the shape does. So the training begins with scenes that were labelled by the cause. The test that goes with the network is drawn so that *every* class has something
-//! that all its scenes show and no other class does: looking at it gives ten suspects, and only the network knows which
-//! one it uses.
+//! Every scene of a case carries a badge, so that it shows four things beside its figure's shape: the badge's kind,
+//! the figure's colour, its texture, and the tint of the ground. In training, one class shows one value of one of them
+//! in every scene, and no other class shows it. That alone would not do: a shape is easier to see than most of these,
+//! and a network that can read the class off the shape does. So the training begins with scenes that were labelled by
+//! the cause. The test that goes with the network is drawn so that *every* class has something that all its scenes
+//! show and no other class does: looking at it gives ten suspects, and only the network knows which one it uses.
 
 use std::fmt;
 
