@@ -168,9 +168,9 @@ impl Scores {
             let begin = Instant::now();
             let maps = method.maps(&question(network, scenes, seed))?;
             self.seconds[number] += begin.elapsed().as_secs_f64();
-            let chosen = |scene: &usize| scene % ONE_OF == 0;
-            for scene in 0..scenes.classes.len() {
-                let mut scored = scored(network, scenes, scene, maps.get(scene)?, effects[scene])?;
+            let chosen = |scene: &usize| scene.is_multiple_of(ONE_OF);
+            for (scene, effect) in effects.iter().copied().enumerate() {
+                let mut scored = scored(network, scenes, scene, maps.get(scene)?, effect)?;
                 if let Some(random) = self.random.as_ref().filter(|_| chosen(&scene)) {
                     let one = scenes.only(scene)?;
                     scored.of_random = Some(method.maps(&question(random, &one, seed + OTHER_NOISE))?.get(0)?);

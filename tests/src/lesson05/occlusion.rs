@@ -49,10 +49,12 @@ struct Parts {
 
 const RIGHT: Parts = Parts {
     places: |length, side, stride| {
-        let mut found = vec![0..side.min(length)];
-        while found[found.len() - 1].end < length {
+        let mut found = vec![];
+        let mut end = 0;
+        while end < length {
             let start = found.len() * stride;
-            found.push(start..(start + side).min(length));
+            end = (start + side).min(length);
+            found.push(start..end);
         }
         found
     },

@@ -221,7 +221,7 @@ impl Case {
         let scene = Scene::sample(&Self::sampler(), seed, index)?;
         // Higher bits than those that choose another value for a cause.
         let number = (scene.grain.seed >> 16) as usize;
-        if number % Self::MISLABELLED == 0 {
+        if number.is_multiple_of(Self::MISLABELLED) {
             return self.cause.put_in(&scene);
         }
         let scene = self.cause.take_out(&scene)?;

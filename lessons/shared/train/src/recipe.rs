@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Attack, Measured, Task, UnderAttack, accuracy, pointing};
 
+/// The class that a scene is labelled with.
+type Label = dyn Fn(&Scene) -> Shape + Send + Sync;
+
 /// Draws scenes: number `index` of a seed.
 #[derive(Clone)]
 pub struct Draw {
     scene: Arc<dyn Fn(u64, u64) -> Result<Scene> + Send + Sync>,
-    label: Option<Arc<dyn Fn(&Scene) -> Shape + Send + Sync>>,
+    label: Option<Arc<Label>>,
 }
 
 impl Draw {
