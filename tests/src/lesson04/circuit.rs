@@ -303,7 +303,11 @@ fn answer(parts: Parts) -> Circuit {
 /// A small network whose batch norms have factors of every size and sign, one of them with a tiny variance.
 fn lively(random: &mut Random, config: &Config) -> Result<ResNet> {
     let mut weights = parameters::initialize(config, 5)?;
-    for (name, value) in &mut weights {
+    // In one order: two processes must make the same network.
+    let mut names: Vec<String> = weights.keys().cloned().collect();
+    names.sort_unstable();
+    for name in names {
+        let Some(value) = weights.get_mut(&name) else { continue };
         let channels = value.dim(0)?;
         if name.contains("bn") || name.contains("downsample.1") {
             if name.ends_with(".weight") || name.ends_with("running_mean") {

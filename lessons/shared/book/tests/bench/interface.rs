@@ -98,7 +98,9 @@ fn the_bench_answers_as_the_network_does_and_refuses_with_a_sentence() {
     assert!(answer["rust"].as_str().unwrap().starts_with("Scene {"));
 
     // Another place, another answer; another class, another map, by the reference.
-    let moved = scene.with_place(0, Point::new(64.0, 64.0)).unwrap();
+    // Where there is room beside the place that is kept for a badge.
+    let place = |at: i32| scene.with_place(0, Point::new(f64::from(at), f64::from(128 - at))).ok();
+    let moved = (30..100).filter_map(place).find(|moved| *moved != scene).unwrap();
     assert_ne!(
         copy.post("/api/bench/look", &request(&moved, Shape::Star)).1["logits"],
         answer["logits"]
