@@ -77,8 +77,8 @@ const RIGHT: Parts = Parts {
 const FAULTS: &[Fault<Parts>] = &[
     fault(
         "the batch norm left out",
-        "You returned the kernel as it is stored. The batch norm behind it multiplies the channel by γ/√(σ² + ε): it may turn \
-         the sign and change the size.",
+        "You returned the kernel as it is stored. The batch norm behind it multiplies the channel by γ/√(σ² + \
+         ε): it may turn the sign and change the size.",
         |parts| parts.factor = |_, _| 1.0,
     ),
     fault("γ left out", "You divided by the deviation and left γ out.", |parts| {
@@ -101,8 +101,8 @@ const FAULTS: &[Fault<Parts>] = &[
     ),
     fault(
         "every shortcut carries 1",
-        "You returned 1 for every pair. An identity shortcut leads from a unit to its namesake only, and a projected one has \
-         weights.",
+        "You returned 1 for every pair. An identity shortcut leads from a unit to its namesake only, and a \
+         projected one has weights.",
         |parts| parts.shortcut = Way::AlwaysOne,
     ),
     fault(
@@ -112,7 +112,8 @@ const FAULTS: &[Fault<Parts>] = &[
     ),
     fault(
         "what it says, not what is lost",
-        "You returned what the first unit contributes. If it is silenced, that is missing: the change has the other sign.",
+        "You returned what the first unit contributes. If it is silenced, that is missing: the change has the \
+         other sign.",
         |parts| parts.sign = 1.0,
     ),
     fault(

@@ -106,25 +106,26 @@ const RIGHT: Parts = Parts {
 const FAULTS: &[Fault<Parts>] = &[
     fault(
         "the scene's own value left out",
-        "The value that the scene already has is missing. It is one of the values: the curve needs it, and each scene gives as \
-         many responses as the factor has values.",
+        "The value that the scene already has is missing. It is one of the values: the curve needs it, and \
+         each scene gives as many responses as the factor has values.",
         |parts| parts.values = Values::OthersOnly,
     ),
     fault(
         "the scene itself first",
-        "Your list begins with the scene as it was. Then column 0 holds another value in every scene, and the means mix them: \
-         keep the order of ALL.",
+        "Your list begins with the scene as it was. Then column 0 holds another value in every scene, and the \
+         means mix them: keep the order of ALL.",
         |parts| parts.values = Values::OwnFirst,
     ),
     fault(
         "another property changed as well",
-        "Your variants differ in more than the factor: their shape is not that of the scene. Change one thing and leave \
-         everything else.",
+        "Your variants differ in more than the factor: their shape is not that of the scene. Change one thing \
+         and leave everything else.",
         |parts| parts.values = Values::ShapeToo,
     ),
     fault(
         "not normalized",
-        "The network got the images as they are shown. It was trained on normalized ones: resnet::normalize comes first.",
+        "The network got the images as they are shown. It was trained on normalized ones: resnet::normalize \
+         comes first.",
         |parts| parts.normalize = |images| Ok(images.clone()),
     ),
     fault(
@@ -187,14 +188,14 @@ const FAULTS: &[Fault<Parts>] = &[
     ),
     fault(
         "one order for all scenes",
-        "You dealt the values out in one order for all scenes, or shuffled the finished curve. That renames the values, and the \
-         index stays what it was: each scene gets an order of its own.",
+        "You dealt the values out in one order for all scenes, or shuffled the finished curve. That renames \
+         the values, and the index stays what it was: each scene gets an order of its own.",
         |parts| parts.shuffle = Shuffle::OneOrder,
     ),
     fault(
         "the whole table shuffled",
-        "Responses moved from one scene to another. Scenes differ for many reasons; only what a factor does within a scene is \
-         in question: shuffle each row by itself.",
+        "Responses moved from one scene to another. Scenes differ for many reasons; only what a factor does \
+         within a scene is in question: shuffle each row by itself.",
         |parts| parts.shuffle = Shuffle::WholeTable,
     ),
 ];

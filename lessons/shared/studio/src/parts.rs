@@ -9,7 +9,7 @@ use crate::Material;
 
 /// The parts of a picture that could not be made yet, and what they wait for.
 ///
-/// ```ignore
+/// ```text
 /// let mut parts = Parts::default();
 /// if let Some(map) = parts.make("Grad-CAM++", || Ok(grad_cam_plus_plus(…)?))? {
 ///     figure = figure.panel(…);
