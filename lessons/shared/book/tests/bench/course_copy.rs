@@ -1,10 +1,10 @@
 //! A copy of the course with a server, a stand-in for the grader, and one for the lesson's program.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -58,32 +58,8 @@ impl Drop for Copy {
 impl Copy {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        copy(course::root().unwrap(), folder.path());
-        for (name, text) in [("grader", GRADER), ("cargo", CARGO), ("mode", "right")] {
-            let path = folder.path().join(name);
-            fs::write(&path, text).unwrap();
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        }
-        let mut server = Command::new(env!("CARGO_BIN_EXE_book"))
-            .args(["--no-open", "--port", "0"])
-            .current_dir(folder.path())
-            .env_remove("CARGO_MANIFEST_DIR")
-            .env_remove("LESSON_STATE")
-            .env("LESSON_GRADER", folder.path().join("grader"))
-            .env("CARGO", folder.path().join("cargo"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let address = line
-            .trim()
-            .strip_prefix("The course: ")
-            .expect("an address")
-            .to_string();
+        fs::write(folder.path().join("mode"), "right").unwrap();
+        let (server, address) = crate::served::serve(folder.path(), GRADER, CARGO);
         Self {
             folder,
             server,
@@ -166,23 +142,6 @@ impl Copy {
             }
             assert!(Instant::now() < end, "{what}: not within {seconds} s, but {value}");
             std::thread::sleep(Duration::from_millis(100));
-        }
-    }
-}
-
-/// Texts, pictures and sources, without what is built and what is known of the learner.
-fn copy(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).unwrap().flatten() {
-        let name = entry.file_name();
-        if ["target", ".git", ".lesson"].iter().any(|skipped| name == *skipped) {
-            continue;
-        }
-        let target = to.join(&name);
-        if entry.file_type().unwrap().is_dir() {
-            fs::create_dir_all(&target).unwrap();
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
         }
     }
 }

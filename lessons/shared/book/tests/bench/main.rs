@@ -4,3 +4,5 @@
 mod course_copy;
 mod in_a_browser;
 mod interface;
+#[path = "../served/mod.rs"]
+mod served;

@@ -4,6 +4,8 @@
 //! `$AXE_CORE` names, `axe.min.js` of the npm package axe-core. The learner's code is not compiled here: a stand-in
 //! for the grader looks at the file that was saved, and a stand-in for cargo draws.
 
+#[path = "../served/mod.rs"]
+mod served;
 mod session;
 
 use std::fs;

@@ -1,8 +1,7 @@
 //! A copy of the course, its server, and a browser that has opened it.
 
-use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -58,51 +57,20 @@ cp "$root/lessons/lesson01/pictures/$picture.png" "$root/target/pictures/lesson0
 impl Session {
     pub fn start() -> Self {
         let course = tempfile::tempdir().unwrap();
-        copy(course::root().unwrap(), course.path());
-        for (name, text) in [("grader", GRADER), ("cargo", CARGO)] {
-            let path = course.path().join(name);
-            fs::write(&path, text).unwrap();
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        }
-        let port = free_port();
-        let server = Command::new(env!("CARGO_BIN_EXE_book"))
-            .args(["--no-open", "--port", &port.to_string()])
-            .current_dir(course.path())
-            .env_remove("CARGO_MANIFEST_DIR")
-            .env_remove("LESSON_STATE")
-            .env("LESSON_GRADER", course.path().join("grader"))
-            .env("CARGO", course.path().join("cargo"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let (server, base) = crate::served::serve(course.path(), GRADER, CARGO);
         let driver_port = free_port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={driver_port}"))
             .stdout(Stdio::null())
             .spawn()
             .expect("chromedriver is on the path");
-        let mut session = Self {
+        Self {
             course,
             server,
             driver,
-            base: format!("http://127.0.0.1:{port}"),
+            base,
             address: format!("http://127.0.0.1:{driver_port}"),
-        };
-        session.base = session.first_line();
-        session
-    }
-
-    /// The address that the server prints once it answers.
-    fn first_line(&mut self) -> String {
-        use std::io::{BufRead, BufReader};
-        let out = self.server.stdout.take().unwrap();
-        let mut line = String::new();
-        BufReader::new(out).read_line(&mut line).unwrap();
-        line.trim()
-            .strip_prefix("The course: ")
-            .expect("an address")
-            .to_string()
+        }
     }
 
     pub fn site(&self) -> &str {
@@ -154,23 +122,6 @@ impl Session {
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// Texts, pictures and sources, without what is built and what is known of the learner.
-fn copy(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).unwrap().flatten() {
-        let name = entry.file_name();
-        if ["target", ".git", ".lesson"].iter().any(|skipped| name == *skipped) {
-            continue;
-        }
-        let target = to.join(&name);
-        if entry.file_type().unwrap().is_dir() {
-            fs::create_dir_all(&target).unwrap();
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 /// Waits until a script gives true.
