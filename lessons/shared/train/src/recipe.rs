@@ -190,7 +190,8 @@ impl Recipe {
     /// nothing over the first 30 % of the first stage.
     ///
     /// Larger batches than without an adversary, whose changes are noise to the gradient; and a second stage as short as
-    /// the pairs need. Then both once more, three fifths as long, at half the rate and with all of the adversary's reach.
+    /// the pairs need. Then both once more, three fifths as long, at half the rate and with all of the adversary's reach;
+    /// and single figures a last time, two thirds as long as at first, at a quarter of the rate.
     pub fn robust(epochs: usize, scenes_per_epoch: usize, seed: u64, epsilon: f64) -> Self {
         let mut recipe = Self::scenes(epochs, scenes_per_epoch, seed);
         recipe.name = "robust".into();
@@ -203,7 +204,12 @@ impl Recipe {
         singles.epochs = epochs * 3 / 5;
         singles.peak_learning_rate /= 2.0;
         singles.attack_rise = 0.0;
-        recipe.stages.extend([singles, pairs]);
+        let last = Stage {
+            epochs: epochs * 2 / 3,
+            peak_learning_rate: recipe.stages[0].peak_learning_rate / 4.0,
+            ..singles.clone()
+        };
+        recipe.stages.extend([singles, pairs, last]);
         recipe
     }
 

@@ -127,7 +127,7 @@ fn another_recipe_does_not_go_on_with_a_state() {
             changed(&|recipe| {
                 recipe.stages.pop();
             }),
-            "stage 4: batch 8, and this run asks for nothing;",
+            "stage 5: batch 8, and this run asks for nothing;",
         ),
     ] {
         assert!(error.contains(expected), "{error}");
