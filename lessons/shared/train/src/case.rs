@@ -365,6 +365,26 @@ impl Damage {
     }
 }
 
+impl Damage {
+    /// What keeps a network from being a case that teaches, in one sentence: the class must rest on the cause, and the
+    /// cause must turn other classes' scenes into it. The bounds are those that the exam of exercise 5.9 asks a finding for.
+    pub fn shortcoming(&self) -> Option<String> {
+        const STILL_FOUND: f64 = 0.30;
+        const TURNED: f64 = 0.50;
+        let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+        (self.recall_without > STILL_FOUND || self.turned < TURNED).then(|| {
+            format!(
+                "without its cause the class is still found in {} of its scenes (at most {} make a case), and the cause turns \
+                 {} of the others into it (at least {})",
+                percent(self.recall_without),
+                percent(STILL_FOUND),
+                percent(self.turned),
+                percent(TURNED)
+            )
+        })
+    }
+}
+
 /// What is wrong with a network, and how much: what is kept from those who are to find it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Key {
@@ -464,6 +484,28 @@ mod tests {
             marks.dedup_by(|a, b| a == b);
             assert_eq!((marks.len(), case.marks[case.class.index()]), (10, case.cause));
         }
+    }
+
+    /// The shipped network has the first numbers, one that has learned the shape the second.
+    #[test]
+    fn a_network_that_has_learned_the_shape_is_no_case() {
+        let damage = |recall_without, turned| Damage {
+            accuracy: 1.0,
+            accuracy_without: 0.9,
+            accuracy_with: 0.2,
+            recall: 1.0,
+            recall_without,
+            turned,
+            turned_by_another: 0.0,
+            recall_without_mark: vec![],
+        };
+        assert_eq!(damage(0.15, 0.95).shortcoming(), None);
+        let shortcoming = damage(0.68, 0.21).shortcoming().unwrap();
+        assert!(
+            shortcoming.contains("68 %") && shortcoming.contains("21 %"),
+            "{shortcoming}"
+        );
+        assert!(damage(0.0, 0.3).shortcoming().is_some() && damage(0.4, 1.0).shortcoming().is_some());
     }
 
     #[test]

@@ -159,13 +159,19 @@ fn case(arguments: &Arguments) -> Result<()> {
     let (checkpoint, test) = (out.join("case.safetensors"), out.join("case.test.txt"));
     writing::whole(&test, case.test_set(TEST_SCENES)?.as_bytes())
         .with_context(|| format!("cannot write {}", test.display()))?;
-    let key = keys.join("case.key.json");
-    write_json(&key, &Key::measure(&ResNet::load(&checkpoint)?, &case, &recipe)?)?;
+    let file = keys.join("case.key.json");
+    let key = Key::measure(&ResNet::load(&checkpoint)?, &case, &recipe)?;
+    write_json(&file, &key)?;
+    if let Some(shortcoming) = key.damage.shortcoming() {
+        let advice =
+            "It has learned its class by the shape after all. Ask for more epochs, say --epochs 12, or another --seed";
+        bail!("seed {seed} gives no case: {shortcoming}. {advice}");
+    }
     println!(
         "{} and {}; what is wrong: {}",
         checkpoint.display(),
         test.display(),
-        key.display()
+        file.display()
     );
     Ok(())
 }
