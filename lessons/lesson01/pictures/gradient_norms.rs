@@ -1,15 +1,15 @@
 //! 1.9: four designs at two scales of the first weights.
 
 use anyhow::Result;
-use draw::{Chart, Figure, Series};
+use draw::{Chart, Figure, Series, palette};
 use lesson01::{Design, gradient_norms};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use studio::Material;
+use studio::{Material, statistics};
 
 use super::random::normal;
 
-/// Draws of the first weights: the first is drawn, all are told in the terminal.
+/// Draws of the first weights.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=10;
 
 pub fn draw(material: &Material) -> Result<Figure> {
@@ -50,8 +50,9 @@ pub fn draw(material: &Material) -> Result<Figure> {
         format!(
             "Your gradient_norms (1.9): {BLOCKS} blocks of two 3×3 convolutions, {channels} channels, {height}×{width}, \
              {batch} random images, before any training. Norm of the loss's gradient after each block, divided by that after \
-             the last; one draw of the first weights (seed 1). Kernels are normal with variance 2 / (9·{channels}) on the left \
-             (He), half of that on the right.",
+             the last. Lines: the median of {} draws of the first weights; dashed: the lowest and the highest at each block. \
+             Kernels are normal with variance 2 / (9·{channels}) on the left (He), half of that on the right.",
+            SEEDS.count(),
         ),
     );
     for (title, gain) in [("variance 2 / fan-in", 2.0), ("variance 1 / fan-in", 1.0)] {
@@ -72,28 +73,26 @@ pub fn draw(material: &Material) -> Result<Figure> {
             .y_label("gradient norm, relative to the last block")
             .log_y()
             .y_range(1e-19..=1e9);
-        for (name, design) in designs {
+        for (place, (name, design)) in designs.into_iter().enumerate() {
+            let colour = palette::series(place);
             let all = drawn
                 .iter()
                 .map(|(kernels, input, output_gradient)| gradient_norms(input, output_gradient, kernels, design));
             let all = all.collect::<candle_core::Result<Vec<_>>>()?;
-            let mut factors: Vec<f64> = all.iter().map(|norms| norms[0] / norms[BLOCKS - 1]).collect();
-            factors.sort_by(f64::total_cmp);
+            // Of each draw relative to its last block, in order at each block.
+            let at = |block: usize| -> Vec<f64> { all.iter().map(|norms| norms[block] / norms[BLOCKS - 1]).collect() };
+            let of = |share: f64| {
+                (0..BLOCKS).map(move |block| (block as f64 + 1.0, statistics::quantile(&at(block), share)))
+            };
+            let [low, median, high] = [0.0, 0.5, 1.0].map(|share| statistics::quantile(&at(0), share));
             material.remark(format!(
-                "{title}, {name}: from the last block to the first by {:.1e} to {:.1e}, {} seeds",
-                factors[0],
-                factors[factors.len() - 1],
-                factors.len()
+                "{title}, {name}: from the last block to the first by {median:.1e}, from {low:.1e} to {high:.1e}, {} draws",
+                all.len()
             ));
-            let norms = &all[0];
-            let last = norms[BLOCKS - 1];
-            chart = chart.series(Series::new(
-                name,
-                norms
-                    .iter()
-                    .zip(1..)
-                    .map(|(norm, block)| (f64::from(block), norm / last)),
-            ));
+            chart = chart
+                .series(Series::new(name, of(0.5)).color(colour))
+                .series(Series::new("", of(0.0)).color(colour).dashed())
+                .series(Series::new("", of(1.0)).color(colour).dashed());
         }
         figure = figure.panel(chart);
     }
