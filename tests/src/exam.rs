@@ -73,6 +73,18 @@ pub const fn fault<P>(id: &'static str, sentence: &'static str, change: fn(&mut 
     Fault { id, sentence, change }
 }
 
+/// An answer that is right but for one hazard: a row of a table for [`Exam::proofs`].
+pub struct Slip<P> {
+    hazard: Hazard,
+    name: &'static str,
+    change: fn(&mut P),
+}
+
+/// A row of a table of slips: the hazard, what the answer does, and what changes in the parts of a right answer.
+pub const fn slip<P>(hazard: Hazard, name: &'static str, change: fn(&mut P)) -> Slip<P> {
+    Slip { hazard, name, change }
+}
+
 /// Makes a closure that captures something an attempt. An attempt is copied freely, so it refers to what it captures; a
 /// program that grades ends soon, and the few bytes are never given back.
 ///
@@ -183,6 +195,15 @@ impl<F: Copy + 'static> Exam<F> {
             self.pairs.extend(table[..i].iter().map(two));
         }
         self
+    }
+
+    /// A table of [attempts that are wrong in one hazard](Self::hazard): `answer`, made of `parts` of which one changed.
+    pub fn proofs<P: Clone>(self, parts: &P, answer: impl Fn(P) -> F, table: &[Slip<P>]) -> Self {
+        table.iter().fold(self, |exam, row| {
+            let mut parts = parts.clone();
+            (row.change)(&mut parts);
+            exam.hazard(row.hazard, row.name, answer(parts))
+        })
     }
 
     /// A right answer written differently. It must pass.

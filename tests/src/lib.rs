@@ -45,7 +45,7 @@ mod shown;
 pub mod snapshot;
 
 pub use compare::Tolerance;
-pub use exam::{AnyExam, Exam, Fault, Given, Wrong, fault, keep, wrong};
+pub use exam::{AnyExam, Exam, Fault, Given, Slip, Wrong, fault, keep, slip, wrong};
 pub use grade::Grade;
 pub use hazard::Hazard;
 pub use observed::Observed;

@@ -4,7 +4,7 @@
 //! `cargo test -p graders --test case -- --nocapture` prints the numbers of `solutions/lesson05/CASE.md`.
 
 use candle_core::{D, Device, Result, Tensor};
-use graders::lesson05::{Case, Effect as Graded, Finding};
+use graders::lesson05::{CASE_SOLUTION, Case};
 use resnet::{ResNet, checkpoints};
 use scenes::{Badge, Scene, Shape};
 use solution05::{Effect, Repair, case_sampler};
@@ -268,36 +268,14 @@ fn the_solution_s_repair_removes_the_cause_and_costs_nothing() -> Result<()> {
 /// A site, and the directions that are taken out there.
 type Taken = fn(&ResNet) -> Result<(String, Tensor)>;
 
-/// The solution with another repair, as the exam takes it.
-fn attempt(repair: Taken) -> Case {
-    Case {
-        difference: solution05::difference,
-        remove: solution05::remove,
-        effect: |class, labels, without, with| {
-            let effect = solution05::effect(class, labels, without, with)?;
-            Ok(Graded {
-                accuracy_without: effect.accuracy_without,
-                accuracy_with: effect.accuracy_with,
-                recall_without: effect.recall_without,
-                turned: effect.turned,
-            })
-        },
-        finding: || {
-            let finding = solution05::finding();
-            Finding {
-                class: finding.class,
-                put_in: finding.put_in,
-                take_out: finding.take_out,
-            }
-        },
-        repair,
-    }
-}
-
 /// The verdict says which it is.
 #[test]
 fn repairs_pass_and_gags_are_named() {
     let exam = graders::lesson05::case(1);
+    let with = |repair| Case {
+        repair,
+        ..CASE_SOLUTION
+    };
     let repairs: [Taken; 3] = [
         |network| Ok(("layer4".into(), Features::new(network, 61, 80)?.direction()?)),
         |network| {
@@ -314,7 +292,7 @@ fn repairs_pass_and_gags_are_named() {
         },
     ];
     for (index, repair) in repairs.into_iter().enumerate() {
-        let grade = exam.grade(attempt(repair));
+        let grade = exam.grade(with(repair));
         assert!(grade.is_pass(), "repair {index}: {:?}", grade.mistake);
     }
     let gags: [Taken; 3] = [
@@ -333,7 +311,7 @@ fn repairs_pass_and_gags_are_named() {
         },
     ];
     for (index, gag) in gags.into_iter().enumerate() {
-        let grade = exam.grade(attempt(gag));
+        let grade = exam.grade(with(gag));
         assert_eq!(grade.mistake.as_deref(), Some("silenced"), "gag {index}");
     }
 }

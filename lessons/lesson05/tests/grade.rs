@@ -1,6 +1,6 @@
 //! Grades lesson 05: `cargo test -p lesson05`, or one exercise: `cargo test -p lesson05 -- ex5_3`.
 
-use graders::{ex5_10, ex5_11, ex5_12, exercise, lesson05 as check};
+use graders::{ex5_9, ex5_10, ex5_11, ex5_12, exercise, lesson05 as check};
 
 pub fn main() -> std::process::ExitCode {
     graders::main(
@@ -65,35 +65,7 @@ pub fn main() -> std::process::ExitCode {
                     rank_correlation: lesson05::rank_correlation,
                 },
             ),
-            exercise(
-                "5.9",
-                check::case,
-                check::Case {
-                    difference: lesson05::difference,
-                    remove: lesson05::remove,
-                    effect: |class, labels, without, with| {
-                        let effect = lesson05::effect(class, labels, without, with)?;
-                        Ok(check::Effect {
-                            accuracy_without: effect.accuracy_without,
-                            accuracy_with: effect.accuracy_with,
-                            recall_without: effect.recall_without,
-                            turned: effect.turned,
-                        })
-                    },
-                    finding: || {
-                        let finding = lesson05::finding();
-                        check::Finding {
-                            class: finding.class,
-                            put_in: finding.put_in,
-                            take_out: finding.take_out,
-                        }
-                    },
-                    repair: |network| {
-                        let repair = lesson05::repair(network)?;
-                        Ok((repair.site, repair.directions))
-                    },
-                },
-            ),
+            exercise("5.9", check::case, ex5_9!(lesson05)),
             exercise("5.10", check::occlusion_map, ex5_10!(lesson05)),
             exercise("5.11", check::integrated_gradients, ex5_11!(lesson05)),
             exercise("5.12", check::exchange, ex5_12!(lesson05)),

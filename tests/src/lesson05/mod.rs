@@ -17,7 +17,7 @@ mod weights;
 
 pub use backprop::{Backprop, backprop};
 pub use cam::{ClassMap, class_activation_map};
-pub use case::{Case, Effect, Finding, MeasureEffect, case};
+pub use case::{Case, Finding, MeasureEffect, SOLUTION as CASE_SOLUTION, case};
 pub use deletion::{Exchange, exchange};
 pub use grad_cam::{GradCam, grad_cam};
 pub use integrated::{Integrate, integrated_gradients};
