@@ -4,10 +4,13 @@ use anyhow::Result;
 use draw::{Chart, Figure, Series, Table, grouped};
 use lesson02::sparsity;
 use resnet::ResNet;
-use studio::Material;
+use studio::{Material, statistics};
 
 use super::images::{each_batch, some};
 use super::sites::{relus, short};
+
+/// Draws of first weights.
+const UNTRAINED: std::ops::RangeInclusive<u64> = 0..=4;
 
 pub fn draw(material: &Material) -> Result<Figure> {
     let images = some(material, 4);
@@ -27,8 +30,11 @@ pub fn draw(material: &Material) -> Result<Figure> {
         .chain(inside.iter().map(String::as_str))
         .collect();
     let trained = shares(material, network, images, &sites)?;
-    let untrained = ResNet::untrained(network.config(), 0)?;
-    let untrained = shares(material, &untrained, images, &sites)?;
+    let draws = UNTRAINED.map(|seed| {
+        let untrained = ResNet::untrained(network.config(), seed)?;
+        shares(material, &untrained, images, &sites)
+    });
+    let draws = draws.collect::<Result<Vec<_>>>()?;
 
     let names = || outputs.iter().map(|site| short(site));
     let mut table = Table::new(std::iter::once("% zeros".to_string()).chain(names()));
@@ -40,17 +46,30 @@ pub fn draw(material: &Material) -> Result<Figure> {
             .x_label("block, from the image to the answer")
             .y_label("share of zeros")
             .y_range(0.0..=1.0);
-        for (network, found) in [("trained", &trained), ("untrained", &untrained)] {
-            let shares = || found[from..from + blocks].iter().map(|(layer, _)| *layer);
-            let curve = Series::over_index(network, shares());
-            chart = chart.series(if network == "trained" {
-                curve.markers()
-            } else {
-                curve.dashed()
-            });
-            let percent = shares().map(|share| format!("{:.1}", 100.0 * share));
-            table = table.row(std::iter::once(format!("{network}, {place}")).chain(percent));
-        }
+        let shares = trained[from..from + blocks].iter().map(|(layer, _)| *layer);
+        let percent = shares.clone().map(|share| format!("{:.1}", 100.0 * share));
+        table = table.row(std::iter::once(format!("trained, {place}")).chain(percent));
+        chart = chart.series(Series::over_index("trained", shares).markers());
+        let of_draws = |site: usize| -> Vec<f64> { draws.iter().map(|found| found[from + site].0).collect() };
+        let of_draws: Vec<Vec<f64>> = (0..blocks).map(of_draws).collect();
+        let mean = |shares: &Vec<f64>| shares.iter().sum::<f64>() / shares.len() as f64;
+        let ends = of_draws
+            .iter()
+            .map(|shares| (statistics::quantile(shares, 0.0), statistics::quantile(shares, 1.0)));
+        let cells = of_draws.iter().zip(ends.clone()).map(|(shares, (low, high))| {
+            let [mean, low, high] = [mean(shares), low, high].map(|share| 100.0 * share);
+            format!("{mean:.1} ({low:.1} to {high:.1})")
+        });
+        let cells: Vec<String> = cells.collect();
+        material.remark(format!(
+            "untrained, {place}, {} draws: {}",
+            draws.len(),
+            cells.join(", ")
+        ));
+        let percent = of_draws.iter().map(|shares| format!("{:.1}", 100.0 * mean(shares)));
+        table = table.row(std::iter::once(format!("untrained, {place}")).chain(percent));
+        let curve = Series::over_index("untrained", of_draws.iter().map(mean)).intervals(ends);
+        chart = chart.series(curve.dashed());
         charts.push(chart);
     }
     let mut ranks = Chart::new()
@@ -74,9 +93,11 @@ pub fn draw(material: &Material) -> Result<Figure> {
     Ok(Figure::new("How much of each layer is zero")
         .caption(format!(
             "{}, {seen} {}; exact zeros after the ReLU of the stem and after both ReLUs of each block, by your sparsity \
-             (2.4). The untrained network has the same architecture and random weights.",
+             (2.4). The untrained networks have the same architecture and random weights: means of {} draws, from the lowest to \
+             the highest.",
             material.network_name(),
             material.data_name(),
+            UNTRAINED.count(),
         ))
         .panels(charts)
         .panel(ranks)
