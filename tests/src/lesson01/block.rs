@@ -12,6 +12,19 @@ pub struct Block {
     pub basic_block: fn(&Tensor, &Parameters, usize) -> Result<Tensor>,
 }
 
+/// The attempt at 1.5 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex1_5 {
+    ($lesson:ident) => {
+        $crate::lesson01::Block {
+            batch_norm: $lesson::batch_norm,
+            basic_block: $lesson::basic_block,
+        }
+    };
+}
+
+const SOLUTION: Block = ex1_5!(solution01);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Norm {
     Right,
@@ -198,10 +211,6 @@ pub fn exam(seed: u64) -> Exam<Block> {
 
 /// Inputs from small to large.
 fn basics(seed: u64) -> Exam<Block> {
-    let solution = Block {
-        batch_norm: solution01::batch_norm,
-        basic_block: solution01::basic_block,
-    };
     macro_rules! norm {
         ($norm:expr) => {
             Block {
@@ -214,7 +223,7 @@ fn basics(seed: u64) -> Exam<Block> {
         ($fault:expr) => {
             Block {
                 basic_block: |x, w, stride| basic_block(x, w, stride, $fault, Norm::Right),
-                ..solution
+                ..SOLUTION
             }
         };
     }
@@ -269,7 +278,7 @@ fn basics(seed: u64) -> Exam<Block> {
     incomplete.remove("bn2.bias");
     let wide_3 = wide.clone();
 
-    Exam::new("1.5", solution)
+    Exam::new("1.5", SOLUTION)
         .mistake(
             "batch norm in training mode",
             "You normalized with the batch's own mean and variance. That is training; in evaluation mode the running \

@@ -7,6 +7,16 @@ use crate::{Exam, Hazard::*};
 /// `solution01::convolve`
 pub type Convolve = fn(&Tensor, &Tensor, Option<&Tensor>, Window) -> Result<Tensor>;
 
+/// The attempt at 1.2 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex1_2 {
+    ($lesson:ident) => {
+        $lesson::convolve
+    };
+}
+
+const SOLUTION: Convolve = ex1_2!(solution01);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -114,7 +124,7 @@ fn basics(seed: u64) -> Exam<Convolve> {
     let spot = delta([0, 2, 2], [1, 5, 5]);
     let ones = tensor(&[1.0; 9], (1, 3, 3));
 
-    let mut exam = Exam::new("1.2", solution01::convolve as Convolve)
+    let mut exam = Exam::new("1.2", SOLUTION)
         .mistake(
             "flipped",
             "Your filter is turned by 180°. That is the mathematician's convolution; in deep learning weight [i, j] \

@@ -7,6 +7,19 @@ use crate::{Exam, Hazard::*, Tolerance};
 /// `solution01::gradient_norms`
 pub type GradientNorms = fn(&Tensor, &Tensor, &[(Tensor, Tensor)], Design) -> Result<Vec<f64>>;
 
+/// The attempt at 1.9 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex1_9 {
+    ($lesson:ident) => {
+        |input, output_gradient, kernels, design| {
+            let $crate::lesson01::Design { skip, batch_norm } = design;
+            $lesson::gradient_norms(input, output_gradient, kernels, $lesson::Design { skip, batch_norm })
+        }
+    };
+}
+
+const SOLUTION: GradientNorms = ex1_9!(solution01);
+
 /// `solution01::Design`
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs, reason = "said there")]
@@ -229,101 +242,95 @@ fn basics(seed: u64) -> Exam<GradientNorms> {
     let length = 18f64.sqrt() / 2.0;
     let (positive_1, arriving_1, copy_1) = (positive.clone(), arriving.clone(), copy.clone());
 
-    let exam = Exam::new(
-        "1.9",
-        (|input, output_gradient, kernels, design| {
-            let Design { skip, batch_norm } = design;
-            solution01::gradient_norms(input, output_gradient, kernels, solution01::Design { skip, batch_norm })
-        }) as GradientNorms,
-    )
-    .mistake(
-        "the network is cut",
-        "Only the last block has a gradient. Var::from_tensor(&x) starts a new graph, so nothing before it is \
+    let exam = Exam::new("1.9", SOLUTION)
+        .mistake(
+            "the network is cut",
+            "Only the last block has a gradient. Var::from_tensor(&x) starts a new graph, so nothing before it is \
          connected to the loss. Add a Var of zeros to x instead: x + tap.",
-        |i, g, k, d| norms(i, g, k, d, Fault::Cut),
-    )
-    .mistake(
-        "measured before the relu",
-        "You measured at the sum, before the last ReLU. x_l is the block's output, after it.",
-        |i, g, k, d| norms(i, g, k, d, Fault::TapBeforeRelu),
-    )
-    .mistake(
-        "measured at the block's input",
-        "You measured at the input of each block. norms[l] belongs to its output; the last one is the norm of \
+            |i, g, k, d| norms(i, g, k, d, Fault::Cut),
+        )
+        .mistake(
+            "measured before the relu",
+            "You measured at the sum, before the last ReLU. x_l is the block's output, after it.",
+            |i, g, k, d| norms(i, g, k, d, Fault::TapBeforeRelu),
+        )
+        .mistake(
+            "measured at the block's input",
+            "You measured at the input of each block. norms[l] belongs to its output; the last one is the norm of \
          output_gradient.",
-        |i, g, k, d| norms(i, g, k, d, Fault::TapAtInput),
-    )
-    .mistake(
-        "relu before the sum",
-        "The last ReLU comes before the addition; it belongs after it, as in 1.5.",
-        |i, g, k, d| norms(i, g, k, d, Fault::ReluBeforeSum),
-    )
-    .mistake(
-        "a skip around every convolution",
-        "Your skip connections go around single convolutions. They go around the block, two of them.",
-        |i, g, k, d| norms(i, g, k, d, Fault::SkipAroundOneConvolution),
-    )
-    .mistake(
-        "one batch norm per block",
-        "Only the first convolution has a batch norm. Both have one.",
-        |i, g, k, d| norms(i, g, k, d, Fault::NormOnce),
-    )
-    .mistake(
-        "design.skip ignored",
-        "Your plain network has skip connections: design.skip is false there.",
-        |i, g, k, d| norms(i, g, k, Design { skip: true, ..d }, Fault::None),
-    )
-    .mistake(
-        "no skip connections",
-        "Your residual network has no skip connections: add x where design.skip is true.",
-        |i, g, k, d| norms(i, g, k, Design { skip: false, ..d }, Fault::None),
-    )
-    .mistake(
-        "no batch norm",
-        "design.batch_norm makes no difference. Where it is true, batch_normalize follows each convolution.",
-        |i, g, k, d| norms(i, g, k, Design { batch_norm: false, ..d }, Fault::None),
-    )
-    .mistake(
-        "output_gradient ignored",
-        "Your loss is the sum of the output. It is the sum of output · output_gradient.",
-        |i, g, k, d| norms(i, g, k, d, Fault::OutputGradientIgnored),
-    )
-    .mistake(
-        "squared norm",
-        "The square root is missing: your values are squares of norms.",
-        |i, g, k, d| norms(i, g, k, d, Fault::Squared),
-    )
-    .mistake(
-        "mean of squares",
-        "You took the mean of the squares. The norm is the root of their sum.",
-        |i, g, k, d| norms(i, g, k, d, Fault::MeanSquare),
-    )
-    .mistake(
-        "largest entry",
-        "You returned the largest entry of the gradient. The norm is the root of the sum of all squares.",
-        |i, g, k, d| norms(i, g, k, d, Fault::LargestEntry),
-    )
-    .mistake(
-        "last block first",
-        "Your list is in the order of the backward pass. The first block comes first.",
-        |i, g, k, d| norms(i, g, k, d, Fault::LastFirst),
-    )
-    .alternative("candle's operations for the batch norm", |i, g, k, d| {
-        norms(i, g, k, d, Fault::None)
-    })
-    .alternative("the chain rule, one block at a time", block_by_block)
-    .truth(
-        "plain, kernels that copy, x > 0, output_gradient 0.5",
-        vec![length; 4],
-        move |f| f(&positive, &arriving, &copy, DESIGNS[0].1),
-    )
-    .because("Blocks that change nothing hand the gradient on unchanged: √18 · 0.5.")
-    .truth(
-        "residual, the same",
-        vec![8.0 * length, 4.0 * length, 2.0 * length, length],
-        move |f| f(&positive_1, &arriving_1, &copy_1, DESIGNS[2].1),
-    )
-    .because("Each block gives x + x, so each doubles the gradient on its way back.");
+            |i, g, k, d| norms(i, g, k, d, Fault::TapAtInput),
+        )
+        .mistake(
+            "relu before the sum",
+            "The last ReLU comes before the addition; it belongs after it, as in 1.5.",
+            |i, g, k, d| norms(i, g, k, d, Fault::ReluBeforeSum),
+        )
+        .mistake(
+            "a skip around every convolution",
+            "Your skip connections go around single convolutions. They go around the block, two of them.",
+            |i, g, k, d| norms(i, g, k, d, Fault::SkipAroundOneConvolution),
+        )
+        .mistake(
+            "one batch norm per block",
+            "Only the first convolution has a batch norm. Both have one.",
+            |i, g, k, d| norms(i, g, k, d, Fault::NormOnce),
+        )
+        .mistake(
+            "design.skip ignored",
+            "Your plain network has skip connections: design.skip is false there.",
+            |i, g, k, d| norms(i, g, k, Design { skip: true, ..d }, Fault::None),
+        )
+        .mistake(
+            "no skip connections",
+            "Your residual network has no skip connections: add x where design.skip is true.",
+            |i, g, k, d| norms(i, g, k, Design { skip: false, ..d }, Fault::None),
+        )
+        .mistake(
+            "no batch norm",
+            "design.batch_norm makes no difference. Where it is true, batch_normalize follows each convolution.",
+            |i, g, k, d| norms(i, g, k, Design { batch_norm: false, ..d }, Fault::None),
+        )
+        .mistake(
+            "output_gradient ignored",
+            "Your loss is the sum of the output. It is the sum of output · output_gradient.",
+            |i, g, k, d| norms(i, g, k, d, Fault::OutputGradientIgnored),
+        )
+        .mistake(
+            "squared norm",
+            "The square root is missing: your values are squares of norms.",
+            |i, g, k, d| norms(i, g, k, d, Fault::Squared),
+        )
+        .mistake(
+            "mean of squares",
+            "You took the mean of the squares. The norm is the root of their sum.",
+            |i, g, k, d| norms(i, g, k, d, Fault::MeanSquare),
+        )
+        .mistake(
+            "largest entry",
+            "You returned the largest entry of the gradient. The norm is the root of the sum of all squares.",
+            |i, g, k, d| norms(i, g, k, d, Fault::LargestEntry),
+        )
+        .mistake(
+            "last block first",
+            "Your list is in the order of the backward pass. The first block comes first.",
+            |i, g, k, d| norms(i, g, k, d, Fault::LastFirst),
+        )
+        .alternative("candle's operations for the batch norm", |i, g, k, d| {
+            norms(i, g, k, d, Fault::None)
+        })
+        .alternative("the chain rule, one block at a time", block_by_block)
+        .truth(
+            "plain, kernels that copy, x > 0, output_gradient 0.5",
+            vec![length; 4],
+            move |f| f(&positive, &arriving, &copy, DESIGNS[0].1),
+        )
+        .because("Blocks that change nothing hand the gradient on unchanged: √18 · 0.5.")
+        .truth(
+            "residual, the same",
+            vec![8.0 * length, 4.0 * length, 2.0 * length, length],
+            move |f| f(&positive_1, &arriving_1, &copy_1, DESIGNS[2].1),
+        )
+        .because("Each block gives x + x, so each doubles the gradient on its way back.");
 
     let (input, arriving, kernels, measured) = smooth_case(&mut random).expect("a small network");
     let exam = DESIGNS

@@ -20,13 +20,21 @@ pub struct Forward {
     pub forward: Pass,
 }
 
-const SOLUTION: Forward = Forward {
-    relu: solution01::relu,
-    sigmoid: solution01::sigmoid,
-    tanh: solution01::tanh,
-    softmax: solution01::softmax,
-    forward: solution01::forward,
-};
+/// The attempt at 1.4 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex1_4 {
+    ($lesson:ident) => {
+        $crate::lesson01::Forward {
+            relu: $lesson::relu,
+            sigmoid: $lesson::sigmoid,
+            tanh: $lesson::tanh,
+            softmax: $lesson::softmax,
+            forward: $lesson::forward,
+        }
+    };
+}
+
+const SOLUTION: Forward = ex1_4!(solution01);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {

@@ -6,6 +6,16 @@ use crate::{Exam, Hazard::*};
 /// `solution01::parameter_count`
 pub type ParameterCount = fn(&Config) -> usize;
 
+/// The attempt at 1.7 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex1_7 {
+    ($lesson:ident) => {
+        $lesson::parameter_count
+    };
+}
+
+const SOLUTION: ParameterCount = ex1_7!(solution01);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -103,7 +113,7 @@ fn basics(seed: u64) -> Exam<ParameterCount> {
     .width(width)
     .classes(classes);
 
-    Exam::new("1.7", solution01::parameter_count as ParameterCount)
+    Exam::new("1.7", SOLUTION)
         .mistake(
             "biases on convolutions",
             "You counted a bias for every convolution. The batch norm after it subtracts the mean, so a bias would do \

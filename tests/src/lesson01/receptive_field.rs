@@ -7,10 +7,18 @@ use crate::{Exam, Hazard::*, Observed};
 /// `solution01::receptive_field`, with its result as (size, stride).
 pub type Receptive = fn(&[Window]) -> (usize, usize);
 
-fn solution(windows: &[Window]) -> (usize, usize) {
-    let field = solution01::receptive_field(windows);
-    (field.size, field.stride)
+/// The attempt at 1.8 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex1_8 {
+    ($lesson:ident) => {
+        |windows| {
+            let field = $lesson::receptive_field(windows);
+            (field.size, field.stride)
+        }
+    };
 }
+
+const SOLUTION: Receptive = ex1_8!(solution01);
 
 /// Walks the windows and lets `step` update (size, stride).
 fn walk(windows: &[Window], step: fn(&mut usize, &mut usize, &Window)) -> (usize, usize) {
@@ -106,7 +114,7 @@ fn basics(seed: u64) -> Exam<Receptive> {
         .collect();
     let shown: Vec<_> = planted.iter().map(|w| (w.kernel, w.stride, w.dilation)).collect();
 
-    let mut exam = Exam::new("1.8", solution as Receptive)
+    let mut exam = Exam::new("1.8", SOLUTION)
         .mistake(
             "the layer's own stride",
             "You multiplied by the layer's own stride before you used it. The gaps of a window are as wide as the \
@@ -264,16 +272,16 @@ fn hazards(seed: u64, exam: Exam<Receptive>) -> Exam<Receptive> {
     exam.hazard(Combined, "dilation counts only without stride and padding", |windows| {
         let combined = |w: &Window| w.dilation > 1 && w.padding > 0 && w.stride > 1;
         if (3..=5).contains(&windows.len()) && windows.iter().all(combined) {
-            solution(&windows.iter().map(|w| w.dilation(1)).collect::<Vec<_>>())
+            SOLUTION(&windows.iter().map(|w| w.dilation(1)).collect::<Vec<_>>())
         } else {
-            solution(windows)
+            SOLUTION(windows)
         }
     })
     .hazard(Sizes, "no stride above 2", |windows| {
         if windows.len() <= 5 && windows.iter().any(|w| w.padding > 0) {
-            solution(&windows.iter().map(|w| w.stride(w.stride.min(2))).collect::<Vec<_>>())
+            SOLUTION(&windows.iter().map(|w| w.stride(w.stride.min(2))).collect::<Vec<_>>())
         } else {
-            solution(windows)
+            SOLUTION(windows)
         }
     })
     .spared(

@@ -6,6 +6,17 @@ use crate::{Exam, Hazard::*, Observed};
 
 /// `solution01::shape_table`
 pub type ShapeTable = fn(&Config, [usize; 4]) -> Result<Rows>;
+
+/// The attempt at 1.6 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex1_6 {
+    ($lesson:ident) => {
+        $lesson::shape_table
+    };
+}
+
+const SOLUTION: ShapeTable = ex1_6!(solution01);
+
 /// Name and shape of each layer's output.
 pub type Rows = Vec<(String, Vec<usize>)>;
 
@@ -130,7 +141,7 @@ fn basics(seed: u64) -> Exam<ShapeTable> {
     let check = |config: &Config| measured(config, odd).expect("a small network");
     let (expected_small, expected_cifar, expected_deep) = (check(&small), check(&cifar), check(&deep));
 
-    Exam::new("1.6", solution01::shape_table as ShapeTable)
+    Exam::new("1.6", SOLUTION)
         .mistake(
             "rounded down",
             "You halved by n / 2. Kernel 3, stride 2, padding 1 rounds up: 7 becomes 4. Let output_size count.",

@@ -7,6 +7,20 @@ use crate::{Exam, Hazard::*, Observed};
 /// `solution02::strongest_answer`, with its result as [`observed`] makes it.
 pub type StrongestAnswer = fn(&Tensor, &Tensor, Window) -> Result<Observed>;
 
+/// The attempt at 2.9 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex2_9 {
+    ($lesson:ident) => {
+        |images, filter, window| {
+            let a = $lesson::strongest_answer(images, filter, window)?;
+            let place = [a.image, a.row, a.column];
+            Ok($crate::lesson02::answer_observed(place, a.response, a.cosine, &a.patch))
+        }
+    };
+}
+
+const SOLUTION: StrongestAnswer = ex2_9!(solution02);
+
 /// `solution02::Answer`
 pub fn observed(place: [usize; 3], response: f64, cosine: f64, patch: &Tensor) -> Observed {
     let [image, row, column] = place;
@@ -168,13 +182,7 @@ fn basics(seed: u64) -> Exam<StrongestAnswer> {
             |i, f, w| search(i, f, w, Fault::$fault)
         };
     }
-    Exam::new(
-        "2.9",
-        (|i, f, w| {
-            let a = solution02::strongest_answer(i, f, w)?;
-            Ok(observed([a.image, a.row, a.column], a.response, a.cosine, &a.patch))
-        }) as StrongestAnswer,
-    )
+    Exam::new("2.9", SOLUTION)
     .mistake(
         "the largest magnitude",
         "You took the response of largest magnitude. A strongly negative one means the opposite of what the filter \

@@ -11,10 +11,18 @@ pub struct Colors {
     pub map_grid: fn(&Tensor, usize, &[[f32; 3]]) -> Result<Tensor>,
 }
 
-const SOLUTION: Colors = Colors {
-    colorize: solution02::colorize,
-    map_grid: solution02::map_grid,
-};
+/// The attempt at 2.8 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex2_8 {
+    ($lesson:ident) => {
+        $crate::lesson02::Colors {
+            colorize: $lesson::colorize,
+            map_grid: $lesson::map_grid,
+        }
+    };
+}
+
+const SOLUTION: Colors = ex2_8!(solution02);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Shade {

@@ -1,11 +1,20 @@
 use candle_core::{Result, Tensor, bail};
 
-use super::fed;
 use crate::inputs::{Random, askew, in_order, tensor};
 use crate::{Exam, Hazard::*};
 
 /// Feeds batches to `solution02::Peaks` and gives the dead units.
 pub type DeadUnits = fn(&[Tensor]) -> Result<Vec<usize>>;
+
+/// The attempt at 2.5 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex2_5 {
+    ($lesson:ident) => {
+        |batches| $crate::lesson02::fed($lesson::Peaks::new(), batches, $lesson::Peaks::update)?.dead()
+    };
+}
+
+const SOLUTION: DeadUnits = ex2_5!(solution02);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
@@ -128,10 +137,7 @@ fn basics(seed: u64) -> Exam<DeadUnits> {
         .collect();
     let pair = |a: [f32; 2]| tensor(&a, (1, 2, 1, 1));
 
-    Exam::new(
-        "2.5",
-        (|batches| fed(solution02::Peaks::new(), batches, solution02::Peaks::update)?.dead()) as DeadUnits,
-    )
+    Exam::new("2.5", SOLUTION)
     .mistake(
         "judged on the last batch",
         "Your list is that of the last batch. A unit that fired before is alive: keep the largest value over all \
@@ -228,7 +234,6 @@ fn basics(seed: u64) -> Exam<DeadUnits> {
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
 fn hazards(seed: u64, exam: Exam<DeadUnits>) -> Exam<DeadUnits> {
-    const SOLUTION: DeadUnits = |batches| fed(solution02::Peaks::new(), batches, solution02::Peaks::update)?.dead();
     let whole = Random::new(seed, 125).between(-1.0, 0.5, (3, 4, 2, 3));
     let lone = |image: f32| tensor(&[0., 0., image, 0., 0., 0.], (3, 2, 1, 1));
     let exam = exam

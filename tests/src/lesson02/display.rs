@@ -6,6 +6,19 @@ use crate::{Exam, Hazard::*};
 /// `solution02::for_display`
 pub type ForDisplay = fn(&Tensor, Scaling) -> Result<Tensor>;
 
+/// The attempt at 2.7 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex2_7 {
+    ($lesson:ident) => {
+        |maps, scaling| {
+            let $crate::lesson02::Scaling { per_map, symmetric } = scaling;
+            $lesson::for_display(maps, $lesson::Scaling { per_map, symmetric })
+        }
+    };
+}
+
+const SOLUTION: ForDisplay = ex2_7!(solution02);
+
 /// `solution02::Scaling`
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs, reason = "said there")]
@@ -141,13 +154,7 @@ fn basics(seed: u64) -> Exam<ForDisplay> {
     let signed = random.between(-2.0, 5.0, (3, 4, 4));
     let two = tensor(&[1., 2., 3., 5., 10., 20., 20., 30.], (2, 2, 2));
 
-    let mut exam = Exam::new(
-        "2.7",
-        (|maps, scaling| {
-            let Scaling { per_map, symmetric } = scaling;
-            solution02::for_display(maps, solution02::Scaling { per_map, symmetric })
-        }) as ForDisplay,
-    )
+    let mut exam = Exam::new("2.7", SOLUTION)
     .mistake(
         "one scale for all maps",
         "All maps have one scale where each should have its own (per_map): a weak map stays nearly black.",

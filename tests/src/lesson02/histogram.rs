@@ -8,6 +8,20 @@ pub type Bins = (f64, f64, usize);
 /// Feeds batches to `solution02::Histogram` and gives its counts.
 pub type HistogramOver = fn(Bins, &[Tensor]) -> Result<Observed>;
 
+/// The attempt at 2.6 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex2_6 {
+    ($lesson:ident) => {
+        |(low, high, bins), batches| {
+            let histogram = $lesson::Histogram::new(low, high, bins)?;
+            let h = $crate::lesson02::fed(histogram, batches, $lesson::Histogram::update)?;
+            Ok($crate::lesson02::histogram_observed(h.counts, h.below, h.above, h.nan))
+        }
+    };
+}
+
+const SOLUTION: HistogramOver = ex2_6!(solution02);
+
 /// `solution02::Histogram`
 pub fn observed(counts: Vec<usize>, below: usize, above: usize, nan: usize) -> Observed {
     Observed::Fields(vec![
@@ -128,17 +142,7 @@ fn basics(seed: u64) -> Exam<HistogramOver> {
     let ends: Bins = (-2.0, 2.0, random.count(5, 16));
     let doubles = random.signed((2, 30)).to_dtype(DType::F64).expect("a conversion");
 
-    Exam::new(
-        "2.6",
-        (|(low, high, bins), batches| {
-            let h = super::fed(
-                solution02::Histogram::new(low, high, bins)?,
-                batches,
-                solution02::Histogram::update,
-            )?;
-            Ok(observed(h.counts, h.below, h.above, h.nan))
-        }) as HistogramOver,
-    )
+    Exam::new("2.6", SOLUTION)
     .mistake(
         "straight into a bin",
         "Ask about a value before you compute its bin. Negative numbers and NaN become 0 by `as usize`, \

@@ -13,6 +13,24 @@ pub type Hook<'a> = Box<dyn FnMut(&str, &Tensor) -> Result<Option<Tensor>> + 'a>
 /// Makes `solution02::Hooks` of a network.
 pub type NewHooks = for<'a> fn(&'a ResNet) -> Box<dyn Hooked<'a> + 'a>;
 
+/// The attempt at 2.1 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex2_1 {
+    ($lesson:ident) => {
+        |network| {
+            $crate::lesson02::hooked(
+                $lesson::Hooks::new(network),
+                |hooks, site, hook| hooks.register(site, hook),
+                $lesson::Hooks::forward,
+                $lesson::Hooks::count,
+                $lesson::capture,
+            )
+        }
+    };
+}
+
+const SOLUTION: NewHooks = ex2_1!(solution02);
+
 /// Logits, and an activation per site.
 pub type Captured = Result<(Tensor, Vec<Tensor>)>;
 
@@ -382,16 +400,7 @@ fn basics(seed: u64) -> Exam<NewHooks> {
         };
     }
 
-    let solution: NewHooks = |network| {
-        attempt(
-            solution02::Hooks::new(network),
-            |hooks, site, hook| hooks.register(site, hook),
-            solution02::Hooks::forward,
-            solution02::Hooks::count,
-            solution02::capture,
-        )
-    };
-    Exam::new("2.1", solution)
+    Exam::new("2.1", SOLUTION)
         .mistake(
             "the handle removes nothing",
             "A hook goes on after its handle is gone. `drop` must take it off the list that forward goes through.",

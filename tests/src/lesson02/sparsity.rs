@@ -6,6 +6,19 @@ use crate::{Exam, Hazard::*, Observed};
 /// `solution02::sparsity`, with its result as [`observed`] makes it.
 pub type SparsityOf = fn(&Tensor) -> Result<Observed>;
 
+/// The attempt at 2.4 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex2_4 {
+    ($lesson:ident) => {
+        |activations| {
+            let s = $lesson::sparsity(activations)?;
+            Ok($crate::lesson02::sparsity_observed(s.layer, s.by_image, s.by_channel))
+        }
+    };
+}
+
+const SOLUTION: SparsityOf = ex2_4!(solution02);
+
 /// `solution02::Sparsity`
 pub fn observed(layer: f64, by_image: Vec<f64>, by_channel: Vec<f64>) -> Observed {
     Observed::Fields(vec![
@@ -76,13 +89,7 @@ fn basics(seed: u64) -> Exam<SparsityOf> {
         .to_dtype(DType::F64)
         .expect("a conversion");
 
-    Exam::new(
-        "2.4",
-        (|x| {
-            let s = solution02::sparsity(x)?;
-            Ok(observed(s.layer, s.by_image, s.by_channel))
-        }) as SparsityOf,
-    )
+    Exam::new("2.4", SOLUTION)
     .mistake(
         "negative values counted",
         "You counted values below 0 as well. That predicts what a ReLU would make of them; sparsity is measured \

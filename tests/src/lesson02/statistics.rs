@@ -1,11 +1,25 @@
 use candle_core::{DType, Device, Result, Tensor, bail};
 
-use super::fed;
 use crate::inputs::{Random, askew, in_order, tensor};
 use crate::{Exam, Hazard::*, Observed};
 
 /// Feeds batches to `solution02::Statistics` and gives its summary.
 pub type StatisticsOver = fn(&[Tensor]) -> Result<Observed>;
+
+/// The attempt at 2.3 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex2_3 {
+    ($lesson:ident) => {
+        |batches| {
+            let statistics = $lesson::Statistics::new();
+            let s = $crate::lesson02::fed(statistics, batches, $lesson::Statistics::update)?.summary()?;
+            let observed = $crate::lesson02::statistics_observed;
+            Ok(observed(s.count, s.not_finite, s.mean, s.std, s.min, s.max))
+        }
+    };
+}
+
+const SOLUTION: StatisticsOver = ex2_3!(solution02);
 
 /// `solution02::Summary`
 pub fn observed(count: usize, not_finite: usize, mean: f64, std: f64, min: f64, max: f64) -> Observed {
@@ -186,12 +200,7 @@ fn basics(seed: u64) -> Exam<StatisticsOver> {
     let two_passes = over(&batches, Fault::None).expect("finite values");
     let double = random.signed((2, 5)).to_dtype(DType::F64).expect("a conversion");
 
-    let solution: StatisticsOver = |batches| {
-        let statistics = fed(solution02::Statistics::new(), batches, solution02::Statistics::update)?;
-        let s = statistics.summary()?;
-        Ok(observed(s.count, s.not_finite, s.mean, s.std, s.min, s.max))
-    };
-    Exam::new("2.3", solution)
+    Exam::new("2.3", SOLUTION)
         .mistake(
             "mean of the batches' means",
             "You averaged the means of the batches. A batch of 1 then weighs as much as a batch of 64: weigh each \

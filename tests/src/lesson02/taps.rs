@@ -9,6 +9,16 @@ pub type Objective<'a> = &'a dyn Fn(&Tensor) -> Result<Tensor>;
 /// `solution02::gradients`
 pub type Gradients = fn(&ResNet, &Tensor, &[&str], Objective) -> Result<Vec<Tensor>>;
 
+/// The attempt at 2.2 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex2_2 {
+    ($lesson:ident) => {
+        |network, images, sites, objective| $lesson::gradients(network, images, sites, objective)
+    };
+}
+
+const SOLUTION: Gradients = ex2_2!(solution02);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -192,7 +202,7 @@ fn basics(seed: u64) -> Exam<Gradients> {
     let (network_1, network_2, network_3) = (network.clone(), network.clone(), network.clone());
     let (network_4, network_5, images_1, images_2) = (network.clone(), network.clone(), images.clone(), images.clone());
     let (images_3, images_4, images_5) = (images.clone(), images.clone(), images.clone());
-    Exam::new("2.2", (|n, i, s, o| solution02::gradients(n, i, s, o)) as Gradients)
+    Exam::new("2.2", SOLUTION)
         .mistake(
             "the network is cut",
             "Only the last of the sites has its gradient, the others have none. Var::from_tensor(activation) \

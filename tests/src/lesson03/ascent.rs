@@ -17,6 +17,21 @@ pub struct Ascent {
     pub into_ball: fn(&Tensor, f64) -> Result<Tensor>,
 }
 
+/// The attempt at 3.2 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex3_2 {
+    ($lesson:ident) => {
+        $crate::lesson03::Ascent {
+            value_and_gradient: |x, f| $lesson::value_and_gradient(x, f),
+            direction: $lesson::direction,
+            ascent_step: |x, f, step_size| $lesson::ascent_step(x, f, step_size),
+            into_ball: $lesson::into_ball,
+        }
+    };
+}
+
+const SOLUTION: Ascent = ex3_2!(solution03);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -166,15 +181,7 @@ fn basics(seed: u64) -> Exam<Ascent> {
     let start = random.signed((1, 3, 4, 5));
     let start = (start * 0.01).expect("numbers");
 
-    let exam = Exam::new(
-        "3.2",
-        Ascent {
-            value_and_gradient: |x, f| solution03::value_and_gradient(x, f),
-            direction: solution03::direction,
-            ascent_step: |x, f, step_size| solution03::ascent_step(x, f, step_size),
-            into_ball: solution03::into_ball,
-        },
-    )
+    let exam = Exam::new("3.2", SOLUTION)
     .mistake(
         "mean over the batch",
         "Your gradient is smaller by the number of images: you took the mean of the values where their sum is \

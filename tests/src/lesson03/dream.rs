@@ -29,6 +29,33 @@ pub struct Dreaming {
     pub dream: Dreams,
 }
 
+/// The attempt at 3.7 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex3_7 {
+    ($lesson:ident) => {
+        $crate::lesson03::Dreaming {
+            octave_sizes: $lesson::octave_sizes,
+            dream: |picture, objective, settings, shift| {
+                let $crate::lesson03::Dream {
+                    octaves,
+                    ratio,
+                    steps,
+                    step_size,
+                } = *settings;
+                let settings = $lesson::Dream {
+                    octaves,
+                    ratio,
+                    steps,
+                    step_size,
+                };
+                $lesson::dream(picture, objective, &settings, shift)
+            },
+        }
+    };
+}
+
+const SOLUTION: Dreaming = ex3_7!(solution03);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -213,27 +240,7 @@ fn basics(seed: u64) -> Exam<Dreaming> {
     let pair = tensor(&[0.5, 0.5], (1, 1, 1, 2));
     let up = 0.1 / 5f32.sqrt();
 
-    let exam = Exam::new(
-        "3.7",
-        Dreaming {
-            octave_sizes: solution03::octave_sizes,
-            dream: |picture, objective, settings, shift| {
-                let Dream {
-                    octaves,
-                    ratio,
-                    steps,
-                    step_size,
-                } = *settings;
-                let settings = solution03::Dream {
-                    octaves,
-                    ratio,
-                    steps,
-                    step_size,
-                };
-                solution03::dream(picture, objective, &settings, shift)
-            },
-        },
-    )
+    let exam = Exam::new("3.7", SOLUTION)
     .mistake(
         "largest first",
         "Your octaves start with the largest. The smallest comes first: what it finds is refined in the larger ones.",

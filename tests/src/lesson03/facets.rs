@@ -13,6 +13,19 @@ pub struct Facets {
     pub top_examples: fn(&[f32], usize) -> Vec<usize>,
 }
 
+/// The attempt at 3.8 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex3_8 {
+    ($lesson:ident) => {
+        $crate::lesson03::Facets {
+            similarity: $lesson::similarity,
+            top_examples: $lesson::top_examples,
+        }
+    };
+}
+
+const SOLUTION: Facets = ex3_8!(solution03);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -167,13 +180,7 @@ fn basics(seed: u64) -> Exam<Facets> {
     let three = random.signed((3, 4, 2, 3));
     let scores: Vec<f32> = random.between(-1.0, 1.0, 30).to_vec1().expect("a list");
 
-    Exam::new(
-        "3.8",
-        Facets {
-            similarity: solution03::similarity,
-            top_examples: solution03::top_examples,
-        },
-    )
+    Exam::new("3.8", SOLUTION)
     .mistake(
         "pairs with itself",
         "You counted each image's likeness to itself, which is 1 whatever you do. Only pairs n ≠ m count.",

@@ -17,6 +17,20 @@ pub struct Fourier {
     pub paint: fn(&Tensor, usize, &Tensor) -> Result<Tensor>,
 }
 
+/// The attempt at 3.6 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex3_6 {
+    ($lesson:ident) => {
+        $crate::lesson03::Fourier {
+            from_spectrum: $lesson::from_spectrum,
+            mix_colours: $lesson::mix_colours,
+            paint: $lesson::paint,
+        }
+    };
+}
+
+const SOLUTION: Fourier = ex3_6!(solution03);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -157,122 +171,115 @@ fn basics(seed: u64) -> Exam<Fourier> {
     let planted = tensor(&[1.0, 0.0, 0.0, 2.0, 3.0, 0.0, 0.0, 0.0, -1.0], (3, 3));
     let colours = tensor(&[1.0, 10.0, 100.0], (1, 3, 1, 1));
 
-    let mut exam = Exam::new(
-        "3.6",
-        Fourier {
-            from_spectrum: solution03::from_spectrum,
-            mix_colours: solution03::mix_colours,
-            paint: solution03::paint,
-        },
-    )
-    .mistake(
-        "no scale",
-        "All frequencies are equally strong in yours. Divide each wave by its frequency: that is what makes \
+    let mut exam = Exam::new("3.6", SOLUTION)
+        .mistake(
+            "no scale",
+            "All frequencies are equally strong in yours. Divide each wave by its frequency: that is what makes \
          smooth images come first.",
-        with!(NoScale),
-    )
-    .mistake(
-        "divides by zero",
-        "The wave of frequency 0 is divided by 0. The divisor is at least 1/max(H, W).",
-        with!(DividesByZero),
-    )
-    .mistake(
-        "each wave once",
-        "The spectrum holds only half of the waves. Those with 0 < v < W/2 stand for their mirror images too, so \
+            with!(NoScale),
+        )
+        .mistake(
+            "divides by zero",
+            "The wave of frequency 0 is divided by 0. The divisor is at least 1/max(H, W).",
+            with!(DividesByZero),
+        )
+        .mistake(
+            "each wave once",
+            "The spectrum holds only half of the waves. Those with 0 < v < W/2 stand for their mirror images too, so \
          they count twice.",
-        with!(OncePerWave),
-    )
-    .mistake(
-        "each wave twice",
-        "The wave v = 0, and for even W the wave v = W/2, are their own mirror images and count once.",
-        with!(TwicePerWave),
-    )
-    .mistake(
-        "the last wave of an odd width",
-        "For an odd width no v equals W/2: the last wave has a mirror image and counts twice.",
-        with!(LastIsOwnMirror),
-    )
-    .mistake(
-        "no norm",
-        "The factor 1/√(H·W) is missing: the image gets brighter with its size.",
-        with!(NoNorm),
-    )
-    .mistake(
-        "divided by H·W",
-        "You divided by H·W; the factor is 1/√(H·W).",
-        with!(FullNorm),
-    )
-    .mistake(
-        "the sign of the imaginary part",
-        "Re((a + ib)·e^(iφ)) = a·cos φ − b·sin φ; yours adds. The image comes out mirrored.",
-        with!(SignOfImaginary),
-    )
-    .mistake(
-        "rows beyond the half",
-        "The wave u = H − 1 is as slow as u = 1, only in the other direction: its frequency along the height is \
+            with!(OncePerWave),
+        )
+        .mistake(
+            "each wave twice",
+            "The wave v = 0, and for even W the wave v = W/2, are their own mirror images and count once.",
+            with!(TwicePerWave),
+        )
+        .mistake(
+            "the last wave of an odd width",
+            "For an odd width no v equals W/2: the last wave has a mirror image and counts twice.",
+            with!(LastIsOwnMirror),
+        )
+        .mistake(
+            "no norm",
+            "The factor 1/√(H·W) is missing: the image gets brighter with its size.",
+            with!(NoNorm),
+        )
+        .mistake(
+            "divided by H·W",
+            "You divided by H·W; the factor is 1/√(H·W).",
+            with!(FullNorm),
+        )
+        .mistake(
+            "the sign of the imaginary part",
+            "Re((a + ib)·e^(iφ)) = a·cos φ − b·sin φ; yours adds. The image comes out mirrored.",
+            with!(SignOfImaginary),
+        )
+        .mistake(
+            "rows beyond the half",
+            "The wave u = H − 1 is as slow as u = 1, only in the other direction: its frequency along the height is \
          min(u, H − u)/H.",
-        with!(HighRowsNotMirrored),
-    )
-    .mistake(
-        "frequencies in whole waves",
-        "You took u and v themselves. A frequency is in waves per pixel, u/H and v/W; otherwise high and wide \
+            with!(HighRowsNotMirrored),
+        )
+        .mistake(
+            "frequencies in whole waves",
+            "You took u and v themselves. A frequency is in waves per pixel, u/H and v/W; otherwise high and wide \
          images are scaled differently along their sides.",
-        with!(WholeFrequencies),
-    )
-    .mistake(
-        "any width",
-        "A spectrum that does not fit the width is an error: it needs ⌊W/2⌋ + 1 waves.",
-        with!(AnyWidth),
-    )
-    .mistake(
-        "axes transposed",
-        "Your colours come from the transposed matrix: rgb[c] = Σ_k axes[c, k]·image[k], a matrix times a column.",
-        with!(AxesTransposed),
-    )
-    .mistake(
-        "no sigmoid",
-        "Your image leaves [0, 1]. The sigmoid comes last.",
-        with!(NoSigmoid),
-    )
-    .mistake(
-        "sigmoid before the colours",
-        "You mixed the colours after the sigmoid, so they leave [0, 1] again. The sigmoid comes last.",
-        with!(SigmoidFirst),
-    )
-    .mistake(
-        "colours not mixed",
-        "Your image is still in decorrelated colours: multiply by the axes.",
-        with!(NoColours),
-    )
-    .alternative("by one large matrix, colour by colour", with!(None))
-    .truth(
-        "one wave: v = 1 along 4 pixels, amplitude 1",
-        tensor(&[4.0, 0.0, -4.0, 0.0], (1, 1, 1, 4)),
-        |f| (f.from_spectrum)(&delta([0, 0, 0, 1, 0], [1, 1, 1, 3, 2]), 4),
-    )
-    .within(TOLERANCE)
-    .because("1/√4 · 2 · 1/(1/4) · cos(2πj/4).")
-    .truth(
-        "the same, imaginary",
-        tensor(&[0.0, -4.0, 0.0, 4.0], (1, 1, 1, 4)),
-        |f| (f.from_spectrum)(&delta([0, 0, 0, 1, 1], [1, 1, 1, 3, 2]), 4),
-    )
-    .within(TOLERANCE)
-    .because("i·e^(iφ) has the real part −sin φ.")
-    .truth(
-        "frequency 0 on 2×4 pixels",
-        tensor(&[2f32.sqrt(); 8], (1, 1, 2, 4)),
-        |f| (f.from_spectrum)(&delta([0, 0, 0, 0, 0], [1, 1, 2, 3, 2]), 4),
-    )
-    .within(TOLERANCE)
-    .because("A flat image: 1/√8 · 1 · 4, since the divisor is 1/max(2, 4).")
-    .truth(
-        "the fastest wave on 1×4 pixels, v = 2",
-        tensor(&[1.0, -1.0, 1.0, -1.0], (1, 1, 1, 4)),
-        |f| (f.from_spectrum)(&delta([0, 0, 0, 2, 0], [1, 1, 1, 3, 2]), 4),
-    )
-    .within(TOLERANCE)
-    .because("1/√4 · 1 · 1/(2/4): it is its own mirror image.");
+            with!(WholeFrequencies),
+        )
+        .mistake(
+            "any width",
+            "A spectrum that does not fit the width is an error: it needs ⌊W/2⌋ + 1 waves.",
+            with!(AnyWidth),
+        )
+        .mistake(
+            "axes transposed",
+            "Your colours come from the transposed matrix: rgb[c] = Σ_k axes[c, k]·image[k], a matrix times a column.",
+            with!(AxesTransposed),
+        )
+        .mistake(
+            "no sigmoid",
+            "Your image leaves [0, 1]. The sigmoid comes last.",
+            with!(NoSigmoid),
+        )
+        .mistake(
+            "sigmoid before the colours",
+            "You mixed the colours after the sigmoid, so they leave [0, 1] again. The sigmoid comes last.",
+            with!(SigmoidFirst),
+        )
+        .mistake(
+            "colours not mixed",
+            "Your image is still in decorrelated colours: multiply by the axes.",
+            with!(NoColours),
+        )
+        .alternative("by one large matrix, colour by colour", with!(None))
+        .truth(
+            "one wave: v = 1 along 4 pixels, amplitude 1",
+            tensor(&[4.0, 0.0, -4.0, 0.0], (1, 1, 1, 4)),
+            |f| (f.from_spectrum)(&delta([0, 0, 0, 1, 0], [1, 1, 1, 3, 2]), 4),
+        )
+        .within(TOLERANCE)
+        .because("1/√4 · 2 · 1/(1/4) · cos(2πj/4).")
+        .truth(
+            "the same, imaginary",
+            tensor(&[0.0, -4.0, 0.0, 4.0], (1, 1, 1, 4)),
+            |f| (f.from_spectrum)(&delta([0, 0, 0, 1, 1], [1, 1, 1, 3, 2]), 4),
+        )
+        .within(TOLERANCE)
+        .because("i·e^(iφ) has the real part −sin φ.")
+        .truth(
+            "frequency 0 on 2×4 pixels",
+            tensor(&[2f32.sqrt(); 8], (1, 1, 2, 4)),
+            |f| (f.from_spectrum)(&delta([0, 0, 0, 0, 0], [1, 1, 2, 3, 2]), 4),
+        )
+        .within(TOLERANCE)
+        .because("A flat image: 1/√8 · 1 · 4, since the divisor is 1/max(2, 4).")
+        .truth(
+            "the fastest wave on 1×4 pixels, v = 2",
+            tensor(&[1.0, -1.0, 1.0, -1.0], (1, 1, 1, 4)),
+            |f| (f.from_spectrum)(&delta([0, 0, 0, 2, 0], [1, 1, 1, 3, 2]), 4),
+        )
+        .within(TOLERANCE)
+        .because("1/√4 · 1 · 1/(2/4): it is its own mirror image.");
     for row in super::fixture()["waves"].as_array().expect("a list") {
         let spectrum = super::numbers(&row["spectrum"], &row["shape"]);
         let gradient = super::numbers(&row["gradient"], &row["shape"]);

@@ -56,6 +56,40 @@ pub struct Settings {
 /// `solution03::maximize`
 pub type Maximize = fn(&Tensor, &Problem, &Settings) -> Result<Tensor>;
 
+/// The attempt at 3.5 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex3_5 {
+    ($lesson:ident) => {
+        |start, problem, settings| {
+            let $crate::lesson03::Problem {
+                image,
+                transform,
+                objective,
+                penalty,
+                project,
+            } = *problem;
+            let problem = $lesson::Problem {
+                image,
+                transform,
+                objective,
+                penalty,
+                project,
+            };
+            let settings = $lesson::Settings {
+                steps: settings.steps,
+                step_size: settings.step_size,
+                optimizer: match settings.optimizer {
+                    $crate::lesson03::Optimizer::Ascent => $lesson::Optimizer::Ascent,
+                    $crate::lesson03::Optimizer::Adam => $lesson::Optimizer::Adam,
+                },
+            };
+            $lesson::maximize(start, &problem, &settings)
+        }
+    };
+}
+
+const SOLUTION: Maximize = ex3_5!(solution03);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -193,25 +227,6 @@ macro_rules! with {
     };
 }
 
-fn solution(start: &Tensor, problem: &Problem, settings: &Settings) -> Result<Tensor> {
-    let problem = solution03::Problem {
-        image: problem.image,
-        transform: problem.transform,
-        objective: problem.objective,
-        penalty: problem.penalty,
-        project: problem.project,
-    };
-    let settings = solution03::Settings {
-        steps: settings.steps,
-        step_size: settings.step_size,
-        optimizer: match settings.optimizer {
-            Optimizer::Ascent => solution03::Optimizer::Ascent,
-            Optimizer::Adam => solution03::Optimizer::Adam,
-        },
-    };
-    solution03::maximize(start, &problem, &settings)
-}
-
 fn ascent(steps: usize, step_size: f64) -> Settings {
     Settings {
         steps,
@@ -326,7 +341,7 @@ fn basics(seed: u64) -> Exam<Maximize> {
     let slopes = tensor(&[3.0, -1.0], (1, 1, 1, 2));
     let rms = 5f32.sqrt();
 
-    let mut exam = Exam::new("3.5", solution as Maximize)
+    let mut exam = Exam::new("3.5", SOLUTION)
         .mistake(
             "descends",
             "The objective falls. Ascent adds the step; optimizers for a loss subtract it.",

@@ -23,6 +23,26 @@ pub struct Objectives {
     pub score: fn(&ResNet, &Tensor, &str, Target) -> Result<Tensor>,
 }
 
+/// The attempt at 3.1 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex3_1 {
+    ($lesson:ident) => {{
+        fn target(target: $crate::lesson03::Target) -> $lesson::Target {
+            match target {
+                $crate::lesson03::Target::Neuron(channel) => $lesson::Target::Neuron(channel),
+                $crate::lesson03::Target::Channel(channel) => $lesson::Target::Channel(channel),
+                $crate::lesson03::Target::Layer => $lesson::Target::Layer,
+            }
+        }
+        $crate::lesson03::Objectives {
+            objective: |activation, of| $lesson::objective(activation, target(of)),
+            score: |network, images, site, of| $lesson::score(network, images, site, target(of)),
+        }
+    }};
+}
+
+const SOLUTION: Objectives = ex3_1!(solution03);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -106,14 +126,6 @@ macro_rules! with {
     };
 }
 
-fn solution_target(target: Target) -> solution03::Target {
-    match target {
-        Target::Neuron(channel) => solution03::Target::Neuron(channel),
-        Target::Channel(channel) => solution03::Target::Channel(channel),
-        Target::Layer => solution03::Target::Layer,
-    }
-}
-
 /// A small network whose first filter takes the red of a pixel, and whose class scores are 1, 2 and 3 for any image.
 fn planted() -> Result<ResNet> {
     let config = Config::resnet18().width(2).classes(3).stem(Stem::Cifar);
@@ -155,13 +167,7 @@ fn basics(seed: u64) -> Exam<Objectives> {
         ("channel 2", Target::Channel(2)),
         ("the layer", Target::Layer),
     ];
-    let mut exam = Exam::new(
-        "3.1",
-        Objectives {
-            objective: |activation, target| solution03::objective(activation, solution_target(target)),
-            score: |network, images, site, target| solution03::score(network, images, site, solution_target(target)),
-        },
-    )
+    let mut exam = Exam::new("3.1", SOLUTION)
     .mistake(
         "the corner unit",
         "You took the unit in the upper left corner, whose window hangs over the border. The neuron is the one in the \

@@ -15,6 +15,20 @@ pub struct Regularizers {
     pub blur: fn(&Tensor, f64) -> Result<Tensor>,
 }
 
+/// The attempt at 3.3 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex3_3 {
+    ($lesson:ident) => {
+        $crate::lesson03::Regularizers {
+            total_variation: $lesson::total_variation,
+            l2: $lesson::l2,
+            blur: $lesson::blur,
+        }
+    };
+}
+
+const SOLUTION: Regularizers = ex3_3!(solution03);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -181,171 +195,164 @@ fn basics(seed: u64) -> Exam<Regularizers> {
         })
         .collect();
 
-    Exam::new(
-        "3.3",
-        Regularizers {
-            total_variation: solution03::total_variation,
-            l2: solution03::l2,
-            blur: solution03::blur,
-        },
-    )
-    .mistake(
-        "root of zero",
-        "On a flat image your gradient is NaN: the root has an infinite slope at 0. Add s² under it and take s \
+    Exam::new("3.3", SOLUTION)
+        .mistake(
+            "root of zero",
+            "On a flat image your gradient is NaN: the root has an infinite slope at 0. Add s² under it and take s \
          off again.",
-        with!(BareRoot),
-    )
-    .mistake(
-        "not zero when flat",
-        "A flat image has no variation, and yours is s. Take s off after the root.",
-        with!(NotZeroWhenFlat),
-    )
-    .mistake(
-        "sum of absolute differences",
-        "You added |dx| and |dy|. That measures diagonal edges as longer than they are, and candle gives |x| the \
+            with!(BareRoot),
+        )
+        .mistake(
+            "not zero when flat",
+            "A flat image has no variation, and yours is s. Take s off after the root.",
+            with!(NotZeroWhenFlat),
+        )
+        .mistake(
+            "sum of absolute differences",
+            "You added |dx| and |dy|. That measures diagonal edges as longer than they are, and candle gives |x| the \
          slope 1 at 0. Take the length √(dx² + dy² + s²) − s.",
-        with!(Absolute),
-    )
-    .mistake(
-        "squares without the root",
-        "The root is missing. Squares punish one strong edge more than many weak ones, and so smear edges.",
-        with!(Squares),
-    )
-    .mistake(
-        "sum of the variation",
-        "You added up where the mean is asked for, so the penalty grows with the image.",
-        with!(Sum),
-    )
-    .mistake(
-        "one direction only",
-        "Only differences between rows count in yours. dx, to the right neighbour, belongs under the root too.",
-        with!(AcrossOnly),
-    )
-    .mistake(
-        "around the edge",
-        "You compared the last column with the first. Only pixels that have a right and a lower neighbour count.",
-        with!(WrapsAround),
-    )
-    .mistake(
-        "around black",
-        "You measured the distance from 0, which is black. Plain grey, ½, is where nothing is.",
-        with!(AroundZero),
-    )
-    .mistake(
-        "sum of squares",
-        "For l2 you added the squares up. Take their mean, so that it does not grow with the image.",
-        with!(SumOfSquares),
-    )
-    .mistake(
-        "root of the mean square",
-        "l2 has no root here. With it the gradient at plain grey is NaN.",
-        with!(RootOfSquares),
-    )
-    .mistake(
-        "one number for the batch",
-        "You averaged over the images too. Each has its own number: [batch].",
-        with!(BatchMean),
-    )
-    .mistake(
-        "dark border",
-        "A flat image gets darker at the border: the weights of what lies beyond are lost. Divide each row of K \
+            with!(Absolute),
+        )
+        .mistake(
+            "squares without the root",
+            "The root is missing. Squares punish one strong edge more than many weak ones, and so smear edges.",
+            with!(Squares),
+        )
+        .mistake(
+            "sum of the variation",
+            "You added up where the mean is asked for, so the penalty grows with the image.",
+            with!(Sum),
+        )
+        .mistake(
+            "one direction only",
+            "Only differences between rows count in yours. dx, to the right neighbour, belongs under the root too.",
+            with!(AcrossOnly),
+        )
+        .mistake(
+            "around the edge",
+            "You compared the last column with the first. Only pixels that have a right and a lower neighbour count.",
+            with!(WrapsAround),
+        )
+        .mistake(
+            "around black",
+            "You measured the distance from 0, which is black. Plain grey, ½, is where nothing is.",
+            with!(AroundZero),
+        )
+        .mistake(
+            "sum of squares",
+            "For l2 you added the squares up. Take their mean, so that it does not grow with the image.",
+            with!(SumOfSquares),
+        )
+        .mistake(
+            "root of the mean square",
+            "l2 has no root here. With it the gradient at plain grey is NaN.",
+            with!(RootOfSquares),
+        )
+        .mistake(
+            "one number for the batch",
+            "You averaged over the images too. Each has its own number: [batch].",
+            with!(BatchMean),
+        )
+        .mistake(
+            "dark border",
+            "A flat image gets darker at the border: the weights of what lies beyond are lost. Divide each row of K \
          by its own sum.",
-        with!(DarkBorder),
-    )
-    .mistake(
-        "σ² for 2σ²",
-        "Your bell is too narrow: its exponent is −(i − k)² / (2σ²), with the 2.",
-        with!(NoHalf),
-    )
-    .mistake(
-        "distance not squared",
-        "Your weights fall with |i − k|; a Gaussian falls with its square.",
-        with!(NotSquared),
-    )
-    .mistake(
-        "one direction blurred",
-        "Only the columns are blurred. Multiply by the width's matrix from the right as well: · K_wᵀ.",
-        with!(HeightOnly),
-    )
-    .mistake(
-        "any sigma",
-        "A σ of 0 or less is an error: the bell has no width.",
-        with!(AnySigma),
-    )
-    .alternative("by rolls, and by two plain matrix products", with!(None))
-    .truth(
-        "total variation of [[0, 0.3], [0.4, 0.7]]",
-        vec![(0.25f32 + 1e-6).sqrt() - 1e-3],
-        move |f| (f.total_variation)(&ramp),
-    )
-    .because("One pixel has both neighbours: √(0.3² + 0.4² + s²) − s, about 0.499.")
-    .truth(
-        "total variation of a step from 0 to 1, 3×3",
-        vec![(1f32 + 1e-6).sqrt() / 2.0 - 0.5e-3],
-        move |f| (f.total_variation)(&step),
-    )
-    .because("Two of the four pixels with both neighbours stand at the step.")
-    .truth(
-        "total variation of plain grey, and its gradient",
-        Observed::fields([
-            ("value", Observed::from(vec![0f32])),
-            ("gradient", Observed::from(&zeros)),
-        ]),
-        {
+            with!(DarkBorder),
+        )
+        .mistake(
+            "σ² for 2σ²",
+            "Your bell is too narrow: its exponent is −(i − k)² / (2σ²), with the 2.",
+            with!(NoHalf),
+        )
+        .mistake(
+            "distance not squared",
+            "Your weights fall with |i − k|; a Gaussian falls with its square.",
+            with!(NotSquared),
+        )
+        .mistake(
+            "one direction blurred",
+            "Only the columns are blurred. Multiply by the width's matrix from the right as well: · K_wᵀ.",
+            with!(HeightOnly),
+        )
+        .mistake(
+            "any sigma",
+            "A σ of 0 or less is an error: the bell has no width.",
+            with!(AnySigma),
+        )
+        .alternative("by rolls, and by two plain matrix products", with!(None))
+        .truth(
+            "total variation of [[0, 0.3], [0.4, 0.7]]",
+            vec![(0.25f32 + 1e-6).sqrt() - 1e-3],
+            move |f| (f.total_variation)(&ramp),
+        )
+        .because("One pixel has both neighbours: √(0.3² + 0.4² + s²) − s, about 0.499.")
+        .truth(
+            "total variation of a step from 0 to 1, 3×3",
+            vec![(1f32 + 1e-6).sqrt() / 2.0 - 0.5e-3],
+            move |f| (f.total_variation)(&step),
+        )
+        .because("Two of the four pixels with both neighbours stand at the step.")
+        .truth(
+            "total variation of plain grey, and its gradient",
+            Observed::fields([
+                ("value", Observed::from(vec![0f32])),
+                ("gradient", Observed::from(&zeros)),
+            ]),
+            {
+                let flat = flat.clone();
+                move |f| with_gradient(&flat, f.total_variation)
+            },
+        )
+        .because("A flat image has no variation, and neither way is up.")
+        .truth(
+            "total variation of a random 3×3 image; gradient by finite differences",
+            Observed::fields([
+                ("value", Observed::from(&small_value)),
+                ("gradient", Observed::from(&measured)),
+            ]),
+            move |f| with_gradient(&small, f.total_variation),
+        )
+        .within(Tolerance {
+            max_relative: 1e-3,
+            epsilon: 1e-4,
+        })
+        .case("total variation of two random images", {
+            let images = images.clone();
+            move |f| with_gradient(&images, f.total_variation)
+        })
+        .case("total variation of [1, 2, 7, 4]", {
+            let high = high.clone();
+            move |f| (f.total_variation)(&high)
+        })
+        .refuses("total variation of a single row", {
+            let two = two.clone();
+            move |f| (f.total_variation)(&two)
+        })
+        .truth("l2 of (0, 0) and (½, 1)", vec![0.25f32, 0.125], {
+            let two = two.clone();
+            move |f| (f.l2)(&two)
+        })
+        .case("l2 of two random images, and its gradient", {
+            let images = images.clone();
+            move |f| with_gradient(&images, f.l2)
+        })
+        .truth("a flat image, blurred with σ = 1.5", &flat, {
             let flat = flat.clone();
-            move |f| with_gradient(&flat, f.total_variation)
-        },
-    )
-    .because("A flat image has no variation, and neither way is up.")
-    .truth(
-        "total variation of a random 3×3 image; gradient by finite differences",
-        Observed::fields([
-            ("value", Observed::from(&small_value)),
-            ("gradient", Observed::from(&measured)),
-        ]),
-        move |f| with_gradient(&small, f.total_variation),
-    )
-    .within(Tolerance {
-        max_relative: 1e-3,
-        epsilon: 1e-4,
-    })
-    .case("total variation of two random images", {
-        let images = images.clone();
-        move |f| with_gradient(&images, f.total_variation)
-    })
-    .case("total variation of [1, 2, 7, 4]", {
-        let high = high.clone();
-        move |f| (f.total_variation)(&high)
-    })
-    .refuses("total variation of a single row", {
-        let two = two.clone();
-        move |f| (f.total_variation)(&two)
-    })
-    .truth("l2 of (0, 0) and (½, 1)", vec![0.25f32, 0.125], {
-        let two = two.clone();
-        move |f| (f.l2)(&two)
-    })
-    .case("l2 of two random images, and its gradient", {
-        let images = images.clone();
-        move |f| with_gradient(&images, f.l2)
-    })
-    .truth("a flat image, blurred with σ = 1.5", &flat, {
-        let flat = flat.clone();
-        move |f| (f.blur)(&flat, 1.5)
-    })
-    .because("Where all pixels are alike, a mean of them changes nothing, at the border neither.")
-    .truth(
-        "a point in the middle of 9×9, blurred with σ = 1",
-        tensor(&spread, (1, 1, 9, 9)),
-        move |f| (f.blur)(&point, 1.0),
-    )
-    .because("A point becomes a bell, exp(−(dx² + dy²)/2), each row of K divided by its own sum.")
-    .case("two random images, blurred with σ = 0.7", {
-        let images = images.clone();
-        move |f| with_gradient(&images, |x| (f.blur)(x, 0.7))
-    })
-    .case("[1, 2, 7, 4], blurred with σ = 2", move |f| (f.blur)(&high, 2.0))
-    .refuses("σ = 0", move |f| (f.blur)(&images, 0.0))
+            move |f| (f.blur)(&flat, 1.5)
+        })
+        .because("Where all pixels are alike, a mean of them changes nothing, at the border neither.")
+        .truth(
+            "a point in the middle of 9×9, blurred with σ = 1",
+            tensor(&spread, (1, 1, 9, 9)),
+            move |f| (f.blur)(&point, 1.0),
+        )
+        .because("A point becomes a bell, exp(−(dx² + dy²)/2), each row of K divided by its own sum.")
+        .case("two random images, blurred with σ = 0.7", {
+            let images = images.clone();
+            move |f| with_gradient(&images, |x| (f.blur)(x, 0.7))
+        })
+        .case("[1, 2, 7, 4], blurred with σ = 2", move |f| (f.blur)(&high, 2.0))
+        .refuses("σ = 0", move |f| (f.blur)(&images, 0.0))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -15,6 +15,19 @@ pub struct Transformations {
     pub turn: fn(&Tensor, f64, f64) -> Result<Tensor>,
 }
 
+/// The attempt at 3.4 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex3_4 {
+    ($lesson:ident) => {
+        $crate::lesson03::Transformations {
+            roll: $lesson::roll,
+            turn: $lesson::turn,
+        }
+    };
+}
+
+const SOLUTION: Transformations = ex3_4!(solution03);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -177,92 +190,86 @@ fn basics(seed: u64) -> Exam<Transformations> {
     let (down, right) = (random.count(1, 4) as i32, random.count(1, 6) as i32);
     let angle = f64::from(random.between(0.2, 1.0, 1).to_vec1::<f32>().expect("a number")[0]);
 
-    let mut exam = Exam::new(
-        "3.4",
-        Transformations {
-            roll: solution03::roll,
-            turn: solution03::turn,
-        },
-    )
-    .mistake(
-        "zeros for what left",
-        "What leaves at one side must come back at the other. With zeros instead, a dark frame grows inwards.",
-        with!(Zeros),
-    )
-    .mistake(
-        "rolled the other way",
-        "Your image moves up and to the left. roll(1, 0) moves it down: the new row 1 is the old row 0.",
-        with!(OtherWay),
-    )
-    .mistake(
-        "down and right swapped",
-        "The first shift is along the height, dimension 2; the second along the width, dimension 3.",
-        with!(DownAndRightSwapped),
-    )
-    .mistake(
-        "clockwise",
-        "Yours turns clockwise. Rows count downwards, which turns the signs of the textbook's matrix around.",
-        with!(Clockwise),
-    )
-    .mistake(
-        "scaled the other way",
-        "A scale above 1 enlarges: divide by it, because you compute where a pixel comes *from*.",
-        with!(Shrinks),
-    )
-    .mistake(
-        "around the corner",
-        "Yours turns around the upper left corner. Take (side − 1)/2 off first and add it again afterwards.",
-        with!(AroundTheCorner),
-    )
-    .mistake(
-        "middle at side / 2",
-        "Your middle is half a pixel off: the pixels are numbered 0 to side − 1, so the middle is at (side − 1)/2.",
-        with!(CentreHalfAPixelOff),
-    )
-    .mistake(
-        "nearest pixel",
-        "You took the nearest pixel. Then most angles change nothing at all; weigh the four around the place.",
-        with!(Nearest),
-    )
-    .mistake(
-        "dark beyond the border",
-        "Beyond the border yours is 0. Clamp the place to the image, so that the border's colour goes on.",
-        with!(DarkBorder),
-    )
-    .mistake(
-        "height and width swapped",
-        "Rows have their middle at (height − 1)/2 and columns at (width − 1)/2; on a square image nobody notices.",
-        with!(SizesSwapped),
-    )
-    .mistake(
-        "cut off from the image",
-        "The picture is right, and no gradient comes through. Only operations on tensors stay connected.",
-        with!(Cut),
-    )
-    .mistake("any scale", "A scale of 0 or less is an error.", with!(AnyScale))
-    .alternative("by index, and by one large matrix", with!(None))
-    .truth(
-        "[1, 2, 3 | 4, 5, 6] rolled (0, 1)",
-        tensor(&[3., 1., 2., 6., 4., 5.], (1, 1, 2, 3)),
-        {
-            let six = six.clone();
-            move |f| (f.roll)(&six, 0, 1)
-        },
-    )
-    .truth(
-        "the same rolled (1, 0)",
-        tensor(&[4., 5., 6., 1., 2., 3.], (1, 1, 2, 3)),
-        {
-            let six = six.clone();
-            move |f| (f.roll)(&six, 1, 0)
-        },
-    )
-    .truth(
-        "the same rolled (−3, 5)",
-        tensor(&[5., 6., 4., 2., 3., 1.], (1, 1, 2, 3)),
-        move |f| (f.roll)(&six, -3, 5),
-    )
-    .because("−3 on 2 rows is 1 down, 5 on 3 columns is 2 to the right.");
+    let mut exam = Exam::new("3.4", SOLUTION)
+        .mistake(
+            "zeros for what left",
+            "What leaves at one side must come back at the other. With zeros instead, a dark frame grows inwards.",
+            with!(Zeros),
+        )
+        .mistake(
+            "rolled the other way",
+            "Your image moves up and to the left. roll(1, 0) moves it down: the new row 1 is the old row 0.",
+            with!(OtherWay),
+        )
+        .mistake(
+            "down and right swapped",
+            "The first shift is along the height, dimension 2; the second along the width, dimension 3.",
+            with!(DownAndRightSwapped),
+        )
+        .mistake(
+            "clockwise",
+            "Yours turns clockwise. Rows count downwards, which turns the signs of the textbook's matrix around.",
+            with!(Clockwise),
+        )
+        .mistake(
+            "scaled the other way",
+            "A scale above 1 enlarges: divide by it, because you compute where a pixel comes *from*.",
+            with!(Shrinks),
+        )
+        .mistake(
+            "around the corner",
+            "Yours turns around the upper left corner. Take (side − 1)/2 off first and add it again afterwards.",
+            with!(AroundTheCorner),
+        )
+        .mistake(
+            "middle at side / 2",
+            "Your middle is half a pixel off: the pixels are numbered 0 to side − 1, so the middle is at (side − 1)/2.",
+            with!(CentreHalfAPixelOff),
+        )
+        .mistake(
+            "nearest pixel",
+            "You took the nearest pixel. Then most angles change nothing at all; weigh the four around the place.",
+            with!(Nearest),
+        )
+        .mistake(
+            "dark beyond the border",
+            "Beyond the border yours is 0. Clamp the place to the image, so that the border's colour goes on.",
+            with!(DarkBorder),
+        )
+        .mistake(
+            "height and width swapped",
+            "Rows have their middle at (height − 1)/2 and columns at (width − 1)/2; on a square image nobody notices.",
+            with!(SizesSwapped),
+        )
+        .mistake(
+            "cut off from the image",
+            "The picture is right, and no gradient comes through. Only operations on tensors stay connected.",
+            with!(Cut),
+        )
+        .mistake("any scale", "A scale of 0 or less is an error.", with!(AnyScale))
+        .alternative("by index, and by one large matrix", with!(None))
+        .truth(
+            "[1, 2, 3 | 4, 5, 6] rolled (0, 1)",
+            tensor(&[3., 1., 2., 6., 4., 5.], (1, 1, 2, 3)),
+            {
+                let six = six.clone();
+                move |f| (f.roll)(&six, 0, 1)
+            },
+        )
+        .truth(
+            "the same rolled (1, 0)",
+            tensor(&[4., 5., 6., 1., 2., 3.], (1, 1, 2, 3)),
+            {
+                let six = six.clone();
+                move |f| (f.roll)(&six, 1, 0)
+            },
+        )
+        .truth(
+            "the same rolled (−3, 5)",
+            tensor(&[5., 6., 4., 2., 3., 1.], (1, 1, 2, 3)),
+            move |f| (f.roll)(&six, -3, 5),
+        )
+        .because("−3 on 2 rows is 1 down, 5 on 3 columns is 2 to the right.");
     let (images_1, upstream_1) = (images.clone(), upstream.clone());
     exam = exam
         .case(

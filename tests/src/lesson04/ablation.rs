@@ -13,6 +13,23 @@ pub struct Ablation {
     pub effect: fn(&Tensor, &Tensor) -> Result<(f64, f64)>,
 }
 
+/// The attempt at 4.9 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex4_9 {
+    ($lesson:ident) => {
+        $crate::lesson04::Ablation {
+            units: $lesson::without_units,
+            direction: $lesson::without_direction,
+            effect: |before, after| {
+                let effect = $lesson::effect(before, after)?;
+                Ok((effect.logit_change, effect.flipped))
+            },
+        }
+    };
+}
+
+const SOLUTION: Ablation = ex4_9!(solution04);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -193,14 +210,6 @@ fn basics(seed: u64) -> Exam<Ablation> {
             }
         };
     }
-    let solution = Ablation {
-        units: solution04::without_units,
-        direction: solution04::without_direction,
-        effect: |before, after| {
-            let effect = solution04::effect(before, after)?;
-            Ok((effect.logit_change, effect.flipped))
-        },
-    };
     let mut random = Random::new(seed, 49);
     let images = random.signed((3, 3, 40, 36));
     let network = network(seed).expect("a small network");
@@ -217,7 +226,7 @@ fn basics(seed: u64) -> Exam<Ablation> {
     }
     let (direction_1, direction_2, direction_3) = (direction.clone(), direction.clone(), direction.clone());
 
-    Exam::new("4.9", solution)
+    Exam::new("4.9", SOLUTION)
         .mistake(
             "everything else removed",
             "You kept the units and removed the others. It is the units that go.",

@@ -17,6 +17,22 @@ pub struct Control {
     pub selectivity: fn(&Tensor, &[usize], &[usize], usize, [&[usize]; 2], u64) -> Result<[f64; 3]>,
 }
 
+/// The attempt at 4.6 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex4_6 {
+    ($lesson:ident) => {
+        $crate::lesson04::Control {
+            labels: $lesson::control_labels,
+            selectivity: |features, labels, types, classes, rows, seed| {
+                let found = $lesson::selectivity(features, labels, types, classes, rows, seed)?;
+                Ok([found.task.accuracy, found.control.accuracy, found.value()])
+            },
+        }
+    };
+}
+
+const SOLUTION: Control = ex4_6!(solution04);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -140,13 +156,6 @@ fn basics(seed: u64) -> Exam<Control> {
             }
         };
     }
-    let solution = Control {
-        labels: solution04::control_labels,
-        selectivity: |features, real, types, classes, rows, seed| {
-            let found = solution04::selectivity(features, real, types, classes, rows, seed)?;
-            Ok([found.task.accuracy, found.control.accuracy, found.value()])
-        },
-    };
     let mut random = Random::new(seed, 46);
     let types: Vec<usize> = (0..400).map(|row| 3 + (row * 7 + random.count(0, 1)) % 200).collect();
     let start = random.count(0, 1000) as u64;
@@ -160,7 +169,7 @@ fn basics(seed: u64) -> Exam<Control> {
     let (kinds_2, real_2, train_2, test_2) = (kinds.clone(), real.clone(), train.clone(), test.clone());
     let (kinds_1, real_1, train_1, test_1) = (kinds.clone(), real.clone(), train.clone(), test.clone());
 
-    Exam::new("4.6", solution)
+    Exam::new("4.6", SOLUTION)
         .mistake(
             "a fresh label for every row",
             "Rows of one type get different labels. Nobody can learn that, so it measures nothing: a control task \

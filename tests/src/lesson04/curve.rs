@@ -1,6 +1,5 @@
 use candle_core::{DType, Device, Result, Tensor, bail};
 use resnet::{Config, ResNet, Stem, parameters};
-use solution04::Task;
 
 use super::score::{Scored, roughly};
 use crate::inputs::{Random, askew, in_order, tensor};
@@ -9,6 +8,27 @@ use crate::{Exam, Hazard::*, Observed};
 /// `solution04::depth_curve`, with a list of batches and scores as four numbers; a task is its labels and classes.
 pub type DepthCurve =
     fn(&ResNet, &[Tensor], &[&str], usize, &[(Vec<usize>, usize)], [&[usize]; 2]) -> Result<Vec<Vec<Scored>>>;
+
+/// The attempt at 4.7 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex4_7 {
+    ($lesson:ident) => {
+        |network, batches, sites, grid, tasks, rows| {
+            let task = |(labels, classes): &(Vec<usize>, usize)| $lesson::Task {
+                name: String::new(),
+                labels: labels.clone(),
+                classes: *classes,
+            };
+            let tasks: Vec<_> = tasks.iter().map(task).collect();
+            let mut batches = batches.iter().cloned().map(Ok);
+            let curve = $lesson::depth_curve(network, &mut batches, sites, grid, &tasks, rows)?;
+            let four = |score: &$lesson::Score| [score.accuracy, score.low, score.high, score.majority];
+            Ok(curve.iter().map(|row| row.iter().map(four).collect()).collect())
+        }
+    };
+}
+
+const SOLUTION: DepthCurve = ex4_7!(solution04);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
@@ -169,20 +189,6 @@ fn basics(seed: u64) -> Exam<DepthCurve> {
             |network, batches, sites, grid, tasks, rows| curve(network, batches, sites, grid, tasks, rows, $fault)
         };
     }
-    let solution: DepthCurve = |network, batches, sites, grid, tasks, rows| {
-        let tasks: Vec<_> = tasks
-            .iter()
-            .map(|(labels, classes)| Task {
-                name: String::new(),
-                labels: labels.clone(),
-                classes: *classes,
-            })
-            .collect();
-        let mut batches = batches.iter().cloned().map(Ok);
-        let curve = solution04::depth_curve(network, &mut batches, sites, grid, &tasks, rows)?;
-        let four = |score: &solution04::Score| [score.accuracy, score.low, score.high, score.majority];
-        Ok(curve.iter().map(|row| row.iter().map(four).collect()).collect())
-    };
     let mut random = Random::new(seed, 47);
     let network = red_and_blue().expect("a small network");
     let count = random.count(100, 140);
@@ -220,7 +226,7 @@ fn basics(seed: u64) -> Exam<DepthCurve> {
         [share(&colours), share(&places)]
     };
 
-    Exam::new("4.7", solution)
+    Exam::new("4.7", SOLUTION)
         .mistake(
             "earlier sites too",
             "Your features pile up: each site brings those of the sites before it. Each site is probed on its own \

@@ -16,6 +16,30 @@ pub struct Dissect {
     pub shuffled: fn(&Tensor) -> Result<Tensor>,
 }
 
+/// The attempt at 4.8 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex4_8 {
+    ($lesson:ident) => {
+        $crate::lesson04::Dissect {
+            thresholds: |batches, values, share| {
+                let mut thresholds = $lesson::Thresholds::new(values, share)?;
+                batches.iter().try_for_each(|batch| thresholds.update(batch))?;
+                thresholds.finish()
+            },
+            iou: |batches, thresholds| {
+                let mut dissection = $lesson::Dissection::new(thresholds, batches[0].1.dim(1)?)?;
+                let mut update = |(activations, masks): &_| dissection.update(activations, masks);
+                batches.iter().try_for_each(&mut update)?;
+                dissection.iou()
+            },
+            best: $lesson::best_concepts,
+            shuffled: $lesson::shuffled,
+        }
+    };
+}
+
+const SOLUTION: Dissect = ex4_8!(solution04);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -302,22 +326,6 @@ fn basics(seed: u64) -> Exam<Dissect> {
             }
         };
     }
-    let solution = Dissect {
-        thresholds: |batches, values, share| {
-            let mut thresholds = solution04::Thresholds::new(values, share)?;
-            batches.iter().try_for_each(|batch| thresholds.update(batch))?;
-            thresholds.finish()
-        },
-        iou: |batches, thresholds| {
-            let mut dissection = solution04::Dissection::new(thresholds, batches[0].1.dim(1)?)?;
-            batches
-                .iter()
-                .try_for_each(|(activations, masks)| dissection.update(activations, masks))?;
-            dissection.iou()
-        },
-        best: solution04::best_concepts,
-        shuffled: solution04::shuffled,
-    };
     let mut random = Random::new(seed, 48);
     let hundred = || {
         let counting: Vec<f32> = (0..100).map(|i| ((i * 37) % 100) as f32).collect();
@@ -371,7 +379,7 @@ fn basics(seed: u64) -> Exam<Dissect> {
         .expect("a number type");
     let masks_of_three = masks[0].clone();
 
-    Exam::new("4.8", solution)
+    Exam::new("4.8", SOLUTION)
         .mistake(
             "one threshold for all units",
             "All your units share one threshold. Units differ in scale: a loud one is then always on, a quiet one \

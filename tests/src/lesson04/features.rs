@@ -13,6 +13,19 @@ pub struct Features {
     pub features: fn(&ResNet, &Tensor, &[&str], usize) -> Result<Vec<Tensor>>,
 }
 
+/// The attempt at 4.1 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex4_1 {
+    ($lesson:ident) => {
+        $crate::lesson04::Features {
+            pool: $lesson::pool,
+            features: $lesson::features,
+        }
+    };
+}
+
+const SOLUTION: Features = ex4_1!(solution04);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -140,10 +153,6 @@ pub fn exam(seed: u64) -> Exam<Features> {
 
 /// Inputs from small to large.
 fn basics(seed: u64) -> Exam<Features> {
-    let solution = Features {
-        pool: solution04::pool,
-        features: solution04::features,
-    };
     macro_rules! fault {
         ($fault:expr) => {
             Features {
@@ -168,7 +177,7 @@ fn basics(seed: u64) -> Exam<Features> {
     let (images_1, images_2) = (images.clone(), images.clone());
     let (network_1, network_2) = (network.clone(), network.clone());
 
-    Exam::new("4.1", solution)
+    Exam::new("4.1", SOLUTION)
         .mistake(
             "maximum instead of mean",
             "You took the largest value of each cell. Its mean says how much there is; a maximum says whether it \
@@ -336,10 +345,6 @@ fn basics(seed: u64) -> Exam<Features> {
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
 fn hazards(seed: u64, exam: Exam<Features>) -> Exam<Features> {
-    const SOLUTION: Features = Features {
-        pool: solution04::pool,
-        features: solution04::features,
-    };
     let mut random = Random::new(seed, 141);
     let fixture = (
         random.signed((3, 2, 7, 5)),
@@ -424,10 +429,6 @@ fn hazards(seed: u64, exam: Exam<Features>) -> Exam<Features> {
 
 /// Many images.
 fn further_hazards(seed: u64, exam: Exam<Features>) -> Exam<Features> {
-    const SOLUTION: Features = Features {
-        pool: solution04::pool,
-        features: solution04::features,
-    };
     let mut random = Random::new(seed, 241);
     let fixture = (
         random.signed((5, 2, 3, 4)),

@@ -17,6 +17,30 @@ pub struct Probing {
     pub fit: fn(&Tensor, &[usize], usize, f64) -> Result<Fitted>,
 }
 
+/// The attempt at 4.4 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex4_4 {
+    ($lesson:ident) => {{
+        fn probe((weights, bias): &$crate::lesson04::Fitted) -> $lesson::Probe {
+            $lesson::Probe {
+                weights: weights.clone(),
+                bias: bias.clone(),
+            }
+        }
+        $crate::lesson04::Probing {
+            logits: |fitted, features| probe(fitted).logits(features),
+            predict: |fitted, features| probe(fitted).predict(features),
+            gradients: |fitted, features, targets, penalty| probe(fitted).gradients(features, targets, penalty),
+            fit: |features, labels, classes, penalty| {
+                let probe = $lesson::fit_probe(features, labels, classes, penalty)?;
+                Ok((probe.weights, probe.bias))
+            },
+        }
+    }};
+}
+
+const SOLUTION: Probing = ex4_4!(solution04);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -210,15 +234,6 @@ fn basics(seed: u64) -> Exam<Probing> {
             }
         };
     }
-    let solution = Probing {
-        logits: |probe, x| as_probe(probe).logits(x),
-        predict: |probe, x| as_probe(probe).predict(x),
-        gradients: |probe, x, y, penalty| as_probe(probe).gradients(x, y, penalty),
-        fit: |x, labels, classes, penalty| {
-            let probe = solution04::fit_probe(x, labels, classes, penalty)?;
-            Ok((probe.weights, probe.bias))
-        },
-    };
     let mut random = Random::new(seed, 44);
     let by_hand = || (tensor(&[1., 0., 0., 2.], (2, 2)), tensor(&[0., 1.], 2));
     let zeros = || (tensor(&[0.; 4], (2, 2)), tensor(&[0.; 2], 2));
@@ -253,7 +268,7 @@ fn basics(seed: u64) -> Exam<Probing> {
     ]);
     let (oracle_rows, oracle_labels, penalty) = (rows.clone(), oracle.labels.clone(), oracle.penalty);
 
-    Exam::new("4.4", solution)
+    Exam::new("4.4", SOLUTION)
         .mistake(
             "no bias",
             "The bias b is missing. Without it a class that is common everywhere cannot be preferred everywhere.",
@@ -451,13 +466,6 @@ fn basics(seed: u64) -> Exam<Probing> {
         .refuses("fit: a label of 3 among 3 classes", move |f| {
             observe((f.fit)(&rows_4, &[0, 1, 2, 3, 0, 1, 2], 3, 0.1))
         })
-}
-
-fn as_probe(probe: &Fitted) -> solution04::Probe {
-    solution04::Probe {
-        weights: probe.0.clone(),
-        bias: probe.1.clone(),
-    }
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

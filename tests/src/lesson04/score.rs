@@ -17,6 +17,23 @@ pub struct Scoring {
     pub score: fn(&Tensor, &[usize], usize, &[usize], &[usize]) -> Result<Scored>,
 }
 
+/// The attempt at 4.5 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex4_5 {
+    ($lesson:ident) => {
+        $crate::lesson04::Scoring {
+            interval: $lesson::interval,
+            majority: $lesson::majority,
+            score: |features, labels, classes, train, test| {
+                let score = $lesson::score(features, labels, classes, train, test)?;
+                Ok([score.accuracy, score.low, score.high, score.majority])
+            },
+        }
+    };
+}
+
+const SOLUTION: Scoring = ex4_5!(solution04);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -255,21 +272,13 @@ fn basics(seed: u64) -> Exam<Scoring> {
             }
         };
     }
-    let solution = Scoring {
-        interval: solution04::interval,
-        majority: solution04::majority,
-        score: |features, labels, classes, train, test| {
-            let score = solution04::score(features, labels, classes, train, test)?;
-            Ok([score.accuracy, score.low, score.high, score.majority])
-        },
-    };
     let mut random = Random::new(seed, 45);
     let total = random.count(20, 500);
     let correct = random.count(1, total - 1);
     let quiet = said_quietly(&mut random);
     let far = with_a_far_test_row();
 
-    Exam::new("4.5", solution)
+    Exam::new("4.5", SOLUTION)
         .mistake(
             "p ± 1.96·√(p(1 − p)/n)",
             "This is the normal approximation. At 0 or 1 its width is 0, as if eight of eight were certainty. Use \

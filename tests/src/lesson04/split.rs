@@ -11,6 +11,16 @@ use crate::{Exam, Hazard::*, Observed};
 /// `solution04::split`
 pub type Split = fn(&[usize], f64, u64) -> Result<(Vec<usize>, Vec<usize>)>;
 
+/// The attempt at 4.2 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex4_2 {
+    ($lesson:ident) => {
+        $lesson::split
+    };
+}
+
+const SOLUTION: Split = ex4_2!(solution04);
+
 type Sides = (Vec<usize>, Vec<usize>);
 
 #[derive(Clone, Copy, PartialEq)]
@@ -131,7 +141,7 @@ fn basics(seed: u64) -> Exam<Split> {
     let pairs_1 = pairs.clone();
     let (views_1, views_2, views_4) = (views.clone(), views.clone(), views.clone());
 
-    Exam::new("4.2", solution04::split as Split)
+    Exam::new("4.2", SOLUTION)
         .mistake(
             "rows shuffled",
             "You shuffled rows, so views of one scene lie on both sides: the probe can recognise the scene. \

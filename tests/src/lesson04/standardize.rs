@@ -11,6 +11,22 @@ pub struct Standardize {
     pub apply: fn(&Tensor, &Tensor) -> Result<Tensor>,
 }
 
+/// The attempt at 4.3 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex4_3 {
+    ($lesson:ident) => {
+        $crate::lesson04::Standardize {
+            fit: |train| {
+                let scale = $lesson::Standardizer::fit(train)?;
+                Ok((scale.mean, scale.deviation))
+            },
+            apply: |train, features| $lesson::Standardizer::fit(train)?.apply(features),
+        }
+    };
+}
+
+const SOLUTION: Standardize = ex4_3!(solution04);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -98,13 +114,6 @@ fn basics(seed: u64) -> Exam<Standardize> {
             }
         };
     }
-    let solution = Standardize {
-        fit: |train| {
-            let scale = solution04::Standardizer::fit(train)?;
-            Ok((scale.mean, scale.deviation))
-        },
-        apply: |train, features| solution04::Standardizer::fit(train)?.apply(features),
-    };
     let mut random = Random::new(seed, 43);
     let train = random.between(-1.0, 3.0, (9, 4));
     let test = random.between(5.0, 6.0, (3, 4));
@@ -112,7 +121,7 @@ fn basics(seed: u64) -> Exam<Standardize> {
     let test_1 = test.clone();
     let by_hand = || tensor(&[1., 10., 3., 10.], (2, 2));
 
-    Exam::new("4.3", solution)
+    Exam::new("4.3", SOLUTION)
         .mistake(
             "n − 1 instead of n",
             "You divided the squares by n − 1, as `Tensor::var` does. The formula divides by n: σ is the root of \

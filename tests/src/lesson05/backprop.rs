@@ -15,12 +15,20 @@ pub struct Backprop {
     pub guided_backprop: fn(&ResNet, &Tensor, &[u32]) -> Result<Tensor>,
 }
 
-const SOLUTION: Backprop = Backprop {
-    contributions: solution05::contributions,
-    saliency: solution05::saliency,
-    guide: |x| x.apply_op1(solution05::Guide),
-    guided_backprop: solution05::guided_backprop,
-};
+/// The attempt at 5.6 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex5_6 {
+    ($lesson:ident) => {
+        $crate::lesson05::Backprop {
+            contributions: $lesson::contributions,
+            saliency: $lesson::saliency,
+            guide: |x| x.apply_op1($lesson::Guide),
+            guided_backprop: $lesson::guided_backprop,
+        }
+    };
+}
+
+const SOLUTION: Backprop = ex5_6!(solution05);
 
 /// The identity, with a rule for the gradient.
 struct Rule(fn(&Tensor) -> Result<Tensor>);

@@ -7,6 +7,16 @@ use crate::{Exam, Hazard::*};
 /// `solution05::class_activation_map`
 pub type ClassMap = fn(&Tensor, &Tensor, usize) -> Result<Tensor>;
 
+/// The attempt at 5.1 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex5_1 {
+    ($lesson:ident) => {
+        $lesson::class_activation_map
+    };
+}
+
+const SOLUTION: ClassMap = ex5_1!(solution05);
+
 /// Channels times weights, added up.
 fn weighted(activations: &Tensor, weights: &Tensor) -> Result<Tensor> {
     activations.broadcast_mul(&weights.reshape((1, (), 1, 1))?)?.sum(1)
@@ -34,7 +44,7 @@ fn basics(seed: u64) -> Exam<ClassMap> {
     let (activations_2, fc_2) = (activations.clone(), fc.clone());
     let (activations_3, fc_3) = (activations.clone(), random.signed((4, 5)));
 
-    Exam::new("5.1", solution05::class_activation_map as ClassMap)
+    Exam::new("5.1", SOLUTION)
         .mistake(
             "relu on the map",
             "Your map has no negative values. It is signed: what is below 0 speaks against the class, and without \

@@ -14,11 +14,19 @@ pub struct GradCam {
     pub grad_cam: fn(&ResNet, &Tensor, &[u32], &str) -> Result<Tensor>,
 }
 
-const SOLUTION: GradCam = GradCam {
-    class_score: solution05::class_score,
-    weighted_map: solution05::weighted_map,
-    grad_cam: solution05::grad_cam,
-};
+/// The attempt at 5.3 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex5_3 {
+    ($lesson:ident) => {
+        $crate::lesson05::GradCam {
+            class_score: $lesson::class_score,
+            weighted_map: $lesson::weighted_map,
+            grad_cam: $lesson::grad_cam,
+        }
+    };
+}
+
+const SOLUTION: GradCam = ex5_3!(solution05);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {

@@ -15,14 +15,22 @@ pub struct Localize {
     pub localization: fn(&Tensor, &Tensor) -> Result<Scores>,
 }
 
-const SOLUTION: Localize = Localize {
-    points_inside: solution05::points_inside,
-    energy_inside: solution05::energy_inside,
-    localization: |maps, masks| {
-        let found = solution05::localization(maps, masks)?;
-        Ok((found.pointing, found.energy, found.area))
-    },
-};
+/// The attempt at 5.7 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex5_7 {
+    ($lesson:ident) => {
+        $crate::lesson05::Localize {
+            points_inside: $lesson::points_inside,
+            energy_inside: $lesson::energy_inside,
+            localization: |maps, masks| {
+                let found = $lesson::localization(maps, masks)?;
+                Ok((found.pointing, found.energy, found.area))
+            },
+        }
+    };
+}
+
+const SOLUTION: Localize = ex5_7!(solution05);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {

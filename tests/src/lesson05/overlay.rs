@@ -13,11 +13,19 @@ pub struct Overlay {
     pub overlay: fn(&Tensor, &Tensor, f64) -> Result<Tensor>,
 }
 
-const SOLUTION: Overlay = Overlay {
-    upsample: solution05::upsample,
-    relative: solution05::relative,
-    overlay: solution05::overlay,
-};
+/// The attempt at 5.4 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex5_4 {
+    ($lesson:ident) => {
+        $crate::lesson05::Overlay {
+            upsample: $lesson::upsample,
+            relative: $lesson::relative,
+            overlay: $lesson::overlay,
+        }
+    };
+}
+
+const SOLUTION: Overlay = ex5_4!(solution05);
 
 /// Where along `from` cells output pixel `i` of `to` lies.
 type Place = fn(i: usize, from: usize, to: usize) -> f32;

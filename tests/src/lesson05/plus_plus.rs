@@ -13,10 +13,18 @@ pub struct PlusPlus {
     pub grad_cam_plus_plus: fn(&ResNet, &Tensor, &[u32], &str) -> Result<Tensor>,
 }
 
-const SOLUTION: PlusPlus = PlusPlus {
-    weights: solution05::plus_plus_weights,
-    grad_cam_plus_plus: solution05::grad_cam_plus_plus,
-};
+/// The attempt at 5.5 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex5_5 {
+    ($lesson:ident) => {
+        $crate::lesson05::PlusPlus {
+            weights: $lesson::plus_plus_weights,
+            grad_cam_plus_plus: $lesson::grad_cam_plus_plus,
+        }
+    };
+}
+
+const SOLUTION: PlusPlus = ex5_5!(solution05);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {

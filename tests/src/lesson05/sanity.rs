@@ -16,11 +16,19 @@ pub struct Sanity {
     pub rank_correlation: fn(&Tensor, &Tensor) -> Result<f64>,
 }
 
-const SOLUTION: Sanity = Sanity {
-    randomized: solution05::randomized,
-    cascade: solution05::cascade,
-    rank_correlation: solution05::rank_correlation,
-};
+/// The attempt at 5.8 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex5_8 {
+    ($lesson:ident) => {
+        $crate::lesson05::Sanity {
+            randomized: $lesson::randomized,
+            cascade: $lesson::cascade,
+            rank_correlation: $lesson::rank_correlation,
+        }
+    };
+}
+
+const SOLUTION: Sanity = ex5_8!(solution05);
 
 const TOP_DOWN: [&str; 7] = solution05::TOP_DOWN;
 const SEED: u64 = 11;

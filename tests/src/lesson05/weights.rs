@@ -6,6 +6,16 @@ use crate::{Exam, Hazard::*};
 /// `solution05::channel_weights`
 pub type ChannelWeights = fn(&Tensor) -> Result<Tensor>;
 
+/// The attempt at 5.2 in a lesson, or in its solution.
+#[macro_export]
+macro_rules! ex5_2 {
+    ($lesson:ident) => {
+        $lesson::channel_weights
+    };
+}
+
+const SOLUTION: ChannelWeights = ex5_2!(solution05);
+
 /// 5.2
 pub fn channel_weights(seed: u64) -> Exam<ChannelWeights> {
     spare(hazards(seed, basics(seed)))
@@ -17,7 +27,7 @@ fn basics(seed: u64) -> Exam<ChannelWeights> {
     let gradients = random.signed((2, 3, 2, 4));
     let flat = random.signed((3, 2, 4));
 
-    Exam::new("5.2", solution05::channel_weights as ChannelWeights)
+    Exam::new("5.2", SOLUTION)
         .mistake(
             "sum instead of mean",
             "You added up the places. The weight is their average: divide by height · width.",
