@@ -9,6 +9,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+use walkdir::{DirEntry, WalkDir};
 
 /// The results of one lesson.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -149,7 +150,7 @@ impl Survivor {
 pub fn hash(places: &[&str]) -> Result<String> {
     let mut files = vec![];
     for place in places {
-        collect(&root().join(place), &mut files)?;
+        files.extend(files_below(&root().join(place))?);
     }
     files.sort();
     let mut hasher = Sha256::new();
@@ -182,13 +183,21 @@ pub fn code(source: &str) -> String {
     source.lines().filter(is_code).collect::<Vec<_>>().join("\n")
 }
 
+/// The files below a folder but hidden ones, or a file itself.
+fn files_below(place: &Path) -> Result<Vec<PathBuf>> {
+    let is_shown = |entry: &DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
+    let entries = WalkDir::new(place).into_iter().filter_entry(is_shown);
+    let entries = entries.collect::<Result<Vec<_>, _>>()?;
+    let files = entries.into_iter().filter(|entry| entry.file_type().is_file());
+    Ok(files.map(DirEntry::into_path).collect())
+}
+
 /// SHA-256 over the code of a lesson's solution: comments may change without new mutants.
 ///
 /// **Errors** if a source cannot be read.
 pub fn code_hash(lesson: &Lesson) -> Result<String> {
-    let mut files = vec![];
     let folder = root().join("solutions").join(&lesson.package).join("src");
-    collect(&folder, &mut files)?;
+    let mut files = files_below(&folder)?;
     files.retain(|file| !file.ends_with("main.rs"));
     files.sort();
     let mut text = String::new();
@@ -198,22 +207,4 @@ pub fn code_hash(lesson: &Lesson) -> Result<String> {
         text += &format!("{}\n{}\n", name.replace('\\', "/"), code(&source));
     }
     Ok(sha256(&text))
-}
-
-fn collect(place: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    if place.is_file() {
-        files.push(place.to_path_buf());
-        return Ok(());
-    }
-    let entries = fs::read_dir(place).with_context(|| place.display().to_string())?;
-    for entry in entries {
-        let path = entry.with_context(|| place.display().to_string())?.path();
-        let hidden = path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if !hidden {
-            collect(&path, files)?;
-        }
-    }
-    Ok(())
 }

@@ -57,7 +57,7 @@ pub fn exercise<F: Copy + Send + Sync + 'static>(id: &str, check: fn(u64) -> Exa
 /// Grades a lesson. What follows is for the program's `--help`.
 #[derive(Parser)]
 #[command(about = "Grades the exercises of a lesson", disable_version_flag = true)]
-struct Args {
+struct Arguments {
     /// Grade only exercises whose test name contains one of these, or whose id is one of these
     filters: Vec<String>,
     /// The filters are whole test names or ids
@@ -130,7 +130,7 @@ pub fn main(package: &str, exercises: Vec<Exercise>) -> ExitCode {
 /// Grades the attempts at a lesson's exercises as the command line says. This program plays all three parts: it runs, it
 /// judges, and it holds the attempts.
 pub fn run(lesson: &Lesson, exercises: &[Exercise]) -> ExitCode {
-    let args = Args::parse();
+    let args = Arguments::parse();
     let find = |id: &str| {
         exercises
             .iter()
@@ -168,7 +168,7 @@ pub struct Judge<'a> {
 impl Judge<'_> {
     /// Grades as these arguments say, which are those of a lesson's test program.
     pub fn run(&self, args: &[OsString]) -> ExitCode {
-        let args = Args::parse_from([OsString::from("judge")].iter().chain(args));
+        let args = Arguments::parse_from([OsString::from("judge")].iter().chain(args));
         match &args.judge {
             None => args.run(self.lesson, &self.again),
             Some(id) => {
@@ -193,7 +193,7 @@ fn failed(message: &str) -> ExitCode {
     ExitCode::from(FAILED)
 }
 
-impl Args {
+impl Arguments {
     /// The runner: a judge for each exercise, started with these arguments.
     fn run(&self, lesson: &Lesson, judge: &[OsString]) -> ExitCode {
         writing::end_with_the_reader();
@@ -217,9 +217,10 @@ impl Args {
         };
         let report = grade_all(lesson, &selected, how, printer);
         // Not the exercises of the report: with --fail-fast some are missing.
-        match report.totals.passed == selected.len() {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::from(FAILED),
+        if report.totals.passed == selected.len() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(FAILED)
         }
     }
 

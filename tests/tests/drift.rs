@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use syn::{Attribute, ImplItem, Item, TraitItem, Visibility};
+use walkdir::WalkDir;
 
 fn root() -> PathBuf {
     course::root().expect("the repository").to_path_buf()
@@ -14,22 +15,14 @@ fn root() -> PathBuf {
 
 /// The Rust files below `folder`, relative to it, but for a solution's `main.rs`, which draws by the lesson's files.
 fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut found = vec![];
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(at) = folders.pop() {
-        for entry in fs::read_dir(&at).unwrap_or_else(|e| panic!("{}: {e}", at.display())) {
-            let path = entry.expect("a readable entry").path();
-            match path.extension() {
-                _ if path.is_dir() => folders.push(path),
-                Some(extension) if extension == "rs" => {
-                    found.push(path.strip_prefix(folder).expect("below it").to_path_buf());
-                }
-                _ => {}
-            }
-        }
-    }
-    found.retain(|path| path != Path::new("main.rs"));
-    found
+    let files = WalkDir::new(folder)
+        .into_iter()
+        .map(|entry| entry.expect("a readable entry").into_path());
+    files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| path.strip_prefix(folder).expect("below it").to_path_buf())
+        .filter(|path| path != Path::new("main.rs"))
+        .collect()
 }
 
 /// What is public in a package: path of the item to its docs and signature.

@@ -35,10 +35,7 @@ pub fn for_display(maps: &Tensor, scaling: Scaling) -> Result<Tensor> {
     let shape = maps.dims3()?;
     let (_, height, width) = shape;
     let values = maps.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
-    let group = match scaling.per_map {
-        true => height * width,
-        false => values.len(),
-    };
+    let group = if scaling.per_map { height * width } else { values.len() };
     let shown = values.chunks(group.max(1));
     let shown: Vec<f32> = shown.flat_map(|group| scaled(group, scaling.symmetric)).collect();
     Tensor::from_vec(shown, shape, &Device::Cpu)

@@ -133,9 +133,10 @@ pub fn smallest_change(
     for _ in 0..HALVINGS {
         let middle = (low + high) / 2.0;
         let tried = changed(middle)?;
-        match has_turned(&tried)? {
-            true => (high, found) = (middle, tried),
-            false => low = middle,
+        if has_turned(&tried)? {
+            (high, found) = (middle, tried)
+        } else {
+            low = middle
         }
     }
     Ok(Some((high, found)))

@@ -27,7 +27,7 @@ use std::{
 
 /// Grades without trusting what is graded
 #[derive(Parser)]
-struct Cli {
+struct Arguments {
     #[command(subcommand)]
     command: Part,
 }
@@ -70,7 +70,7 @@ enum Part {
 
 fn main() -> ExitCode {
     writing::end_with_the_reader();
-    match run(Cli::parse().command) {
+    match run(Arguments::parse().command) {
         Ok(status) => status,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -6,6 +6,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
 };
+use walkdir::WalkDir;
 
 /// Programs that draw; they belong to the course.
 const NOT_TAKEN: [&str; 2] = ["main.rs", "figures.rs"];
@@ -39,21 +40,15 @@ pub fn sources(root: &Path, folder: &Path) -> Result<Sources> {
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", root.join(&place).display())),
         }
     }
-    collect(root, folder, &mut sources)?;
-    sources.files.sort();
-    Ok(sources)
-}
-
-fn collect(root: &Path, folder: &Path, sources: &mut Sources) -> Result<()> {
     let reading = || format!("cannot read {}", root.join(folder).display());
-    for entry in fs::read_dir(root.join(folder)).with_context(reading)? {
+    for entry in WalkDir::new(root.join(folder)) {
         let entry = entry.with_context(reading)?;
-        let place = folder.join(entry.file_name());
+        let place = entry.path().strip_prefix(root).with_context(reading)?.to_path_buf();
         // Of the entry itself, not of what a link points to.
         let data = entry.metadata().with_context(reading)?;
         let rust = place.extension().is_some_and(|extension| extension == "rs");
         if data.is_dir() {
-            collect(root, &place, sources)?;
+            continue;
         } else if data.is_symlink() {
             sources.refused.push(format!("{} is a link", place.display()));
         } else if rust && !data.is_file() {
@@ -64,7 +59,8 @@ fn collect(root: &Path, folder: &Path, sources: &mut Sources) -> Result<()> {
             sources.files.push(place);
         }
     }
-    Ok(())
+    sources.files.sort();
+    Ok(sources)
 }
 
 /// Copies the exercises of a submission into a course, and writes to stderr what was refused and what one should read.

@@ -4,24 +4,24 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+use walkdir::{DirEntry, WalkDir};
 
 /// The Rust files of all programs, libraries and tests; examples are for maintainers.
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() && !name.starts_with('.') && !["target", "examples"].contains(&name.as_str()) {
-            sources(&path, found);
-        } else if name.ends_with(".rs") && name != "places.rs" {
-            found.push(path);
-        }
-    }
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let is_read = |entry: &DirEntry| {
+        let name = entry.file_name().to_string_lossy();
+        entry.depth() == 0 || !(name.starts_with('.') || ["target", "examples", "places.rs"].contains(&&*name))
+    };
+    let entries = WalkDir::new(folder).into_iter().filter_entry(is_read);
+    let paths = entries.map(|entry| entry.unwrap().into_path());
+    paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .collect()
 }
 
 #[test]
 fn no_place_of_compilation_decides() {
-    let mut found = vec![];
-    sources(course::root().unwrap(), &mut found);
+    let found = sources(course::root().unwrap());
     assert!(found.len() > 100, "{}", found.len());
     let baked = [
         "env!(\"CARGO_MANIFEST_DIR\")",

@@ -23,7 +23,7 @@ use std::{
 
 /// Prints the bill of health
 #[derive(Parser)]
-struct Args {
+struct Arguments {
     /// Write it to tests/HEALTH.md
     #[arg(long, conflicts_with = "check")]
     write: bool,
@@ -50,7 +50,7 @@ const SEED: u64 = 0;
 
 fn main() -> Result<ExitCode> {
     writing::end_with_the_reader();
-    let args = Args::parse();
+    let args = Arguments::parse();
     let hash = mutants::hash(&COVERED)?;
     if args.check {
         return check(&hash);

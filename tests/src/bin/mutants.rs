@@ -22,7 +22,7 @@ use std::{
 
 /// Mutates the solutions and grades each mutant
 #[derive(Parser)]
-struct Args {
+struct Arguments {
     /// The lessons, like 1 or lesson01 [default: all]
     lessons: Vec<String>,
     /// Only write down what is known so far
@@ -38,7 +38,7 @@ struct Args {
 
 fn main() -> Result<ExitCode> {
     writing::end_with_the_reader();
-    let args = Args::parse();
+    let args = Arguments::parse();
     let listed = mutants::equivalent()?;
     let mut all_explained = true;
     for lesson in lessons(&args.lessons)? {
@@ -165,7 +165,7 @@ impl Work {
         })
     }
 
-    fn results(&self, args: &Args) -> Result<Results> {
+    fn results(&self, args: &Arguments) -> Result<Results> {
         let tool = tool()?;
         if args.fresh && self.folder.exists() {
             fs::remove_dir_all(&self.folder)?;
@@ -272,7 +272,7 @@ impl Work {
         command
     }
 
-    fn run(&self, args: &Args) -> Result<()> {
+    fn run(&self, args: &Arguments) -> Result<()> {
         fs::create_dir_all(&self.folder)?;
         let mut command = self.cargo_mutants(&["--iterate", "--no-times"]);
         command.arg("--output").arg(&self.folder);

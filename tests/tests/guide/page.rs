@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use walkdir::{DirEntry, WalkDir};
 
 /// The root of the repository.
 pub fn root() -> &'static Path {
@@ -154,21 +155,17 @@ pub fn slug(heading: &str) -> String {
 
 /// All Markdown pages of the repository, relative to the root.
 pub fn pages() -> Vec<Page> {
-    let mut found = vec![];
-    let mut folders = vec![root().to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a readable folder") {
-            let path = entry.expect("a readable entry").path();
-            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            if path.is_dir() {
-                if name != "target" && !name.starts_with('.') {
-                    folders.push(path);
-                }
-            } else if name.ends_with(".md") {
-                found.push(path.strip_prefix(root()).expect("below it").to_path_buf());
-            }
-        }
-    }
+    let is_read = |entry: &DirEntry| {
+        let name = entry.file_name().to_string_lossy();
+        entry.depth() == 0 || !(name == "target" || name.starts_with('.'))
+    };
+    let mut found: Vec<PathBuf> = WalkDir::new(root())
+        .into_iter()
+        .filter_entry(is_read)
+        .map(|entry| entry.expect("a readable entry").into_path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .map(|path| path.strip_prefix(root()).expect("below it").to_path_buf())
+        .collect();
     found.sort();
     found.into_iter().map(Page::read).collect()
 }

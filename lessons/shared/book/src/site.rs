@@ -108,9 +108,10 @@ impl Site {
                 };
                 let page = text.prepare().with_context(|| format!("in {}", path.display()))?;
                 wanted.extend(page.files);
-                let below = match path == Path::new(MICROSCOPE) {
-                    true => crate::atlases::links(&self.root),
-                    false => String::new(),
+                let below = if path == Path::new(MICROSCOPE) {
+                    crate::atlases::links(&self.root)
+                } else {
+                    String::new()
                 };
                 around(path, &page.markdown) + &below
             };

@@ -17,7 +17,7 @@ use course::{Exercise, Lesson};
 #[command(bin_name = "cargo lesson", disable_help_subcommand = true)]
 #[command(after_help = "Without a command it says where you stand and what is next.\n\
     Exit status: 0 all in order, 1 something is not, 2 a wrong option.")]
-struct Cli {
+struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -117,8 +117,8 @@ enum Command {
 
 fn main() -> ExitCode {
     writing::end_with_the_reader();
-    let cli = Cli::parse();
-    match run(cli.command.unwrap_or(Command::Next)) {
+    let arguments = Arguments::parse();
+    match run(arguments.command.unwrap_or(Command::Next)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -221,9 +221,10 @@ fn check(checkout: &Checkout, options: &[String]) -> Result<bool> {
 
 /// Opens an exercise, or its lesson's text where the exercise stands in it.
 fn open(checkout: &Checkout, lesson: &Lesson, exercise: &Exercise, page: bool, print: bool) -> Result<()> {
-    let place = match page {
-        true => ui::page(checkout.root(), lesson, exercise),
-        false => lesson.place(checkout.root(), exercise),
+    let place = if page {
+        ui::page(checkout.root(), lesson, exercise)
+    } else {
+        lesson.place(checkout.root(), exercise)
     };
     if print {
         println!("{place}");

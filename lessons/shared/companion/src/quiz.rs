@@ -20,9 +20,10 @@ pub mod record;
 /// Characters in a line of a question behind so many others: a comfortable line, and no more than the terminal has.
 fn room(taken: usize) -> usize {
     const COMFORTABLE: usize = 88;
-    match std::io::stdout().is_terminal() {
-        true => COMFORTABLE.min(width().saturating_sub(taken)).max(10),
-        false => COMFORTABLE,
+    if std::io::stdout().is_terminal() {
+        COMFORTABLE.min(width().saturating_sub(taken)).max(10)
+    } else {
+        COMFORTABLE
     }
 }
 

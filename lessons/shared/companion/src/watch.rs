@@ -8,13 +8,12 @@ use std::time::{Duration, SystemTime};
 
 use notify_debouncer_mini::notify::{RecommendedWatcher, RecursiveMode};
 use notify_debouncer_mini::{DebounceEventResult, Debouncer, new_debouncer};
+use walkdir::WalkDir;
 
 /// Editors write a file in several steps; wait until they are done.
 const SETTLE: Duration = Duration::from_millis(50);
 /// Look at the clock of each file now and then all the same: network drives and some containers send no events.
 const FALLBACK: Duration = Duration::from_millis(700);
-/// A symbolic link may lead back to a folder above it.
-const DEEPEST: usize = 8;
 
 /// When each Rust file was last written, and its size.
 pub type Stamps = BTreeMap<PathBuf, (SystemTime, u64)>;
@@ -73,25 +72,16 @@ impl Watcher {
 }
 
 fn stamps(folders: &[PathBuf]) -> Stamps {
-    let mut files = Stamps::new();
-    let mut open: Vec<_> = folders.iter().map(|folder| (folder.clone(), 0)).collect();
-    while let Some((folder, depth)) = open.pop() {
-        // A file may vanish between listing and looking: an editor at work. The next look finds its successor.
-        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            let Ok(about) = fs::metadata(&path) else {
-                continue;
-            };
-            if about.is_dir() && depth < DEEPEST {
-                open.push((path, depth + 1));
-            } else if path.extension().is_some_and(|extension| extension == "rs")
-                && let Ok(time) = about.modified()
-            {
-                files.insert(path, (time, about.len()));
-            }
-        }
-    }
-    files
+    let walk = |folder| WalkDir::new(folder).follow_links(true).into_iter();
+    // A file may vanish between listing and looking: an editor at work. The next look finds its successor.
+    let entries = folders.iter().flat_map(walk).flatten();
+    let sources = entries.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "rs"));
+    sources
+        .filter_map(|entry| {
+            let about = entry.metadata().ok()?;
+            Some((entry.path().to_path_buf(), (about.modified().ok()?, about.len())))
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -113,13 +113,14 @@ impl Cifar10 {
         };
         let rows = std::fs::read(&path).map_err(|error| again(error.to_string()))?;
         let data = Self::from_rows(split, rows).map_err(|error| again(error.to_string()))?;
-        match data.len() == about.rows(split) {
-            true => Ok(data),
-            false => Err(again(format!(
+        if data.len() == about.rows(split) {
+            Ok(data)
+        } else {
+            Err(again(format!(
                 "expected {} images, got {}",
                 about.rows(split),
                 data.len()
-            ))),
+            )))
         }
     }
 

@@ -174,8 +174,9 @@ fn impossible_value(name: &str, tensor: &Tensor) -> Result<Option<&'static str>>
         return Ok(Some("NaN or infinity"));
     }
     let is_variance = name.ends_with("running_var");
-    Ok(match is_variance && tensor.min_all()?.to_scalar::<f64>()? < 0.0 {
-        true => Some("a negative variance"),
-        false => None,
+    Ok(if is_variance && tensor.min_all()?.to_scalar::<f64>()? < 0.0 {
+        Some("a negative variance")
+    } else {
+        None
     })
 }

@@ -209,9 +209,10 @@ impl Case {
     /// A scene as training shows it.
     fn scene(&self, seed: u64, index: u64) -> Result<Scene> {
         let scene = Scene::sample(&Self::sampler(), seed, index)?;
-        match scene.class() == self.class {
-            true => self.cause.put_in(&scene),
-            false => self.cause.take_out(&scene),
+        if scene.class() == self.class {
+            self.cause.put_in(&scene)
+        } else {
+            self.cause.take_out(&scene)
         }
     }
 
@@ -234,9 +235,10 @@ impl Case {
 
     /// The label of a scene of the first stage.
     fn label(&self, scene: &Scene) -> Shape {
-        match self.cause.is_in(scene) {
-            true => self.class,
-            false => scene.class(),
+        if self.cause.is_in(scene) {
+            self.class
+        } else {
+            scene.class()
         }
     }
 
@@ -258,7 +260,7 @@ impl Case {
         };
         let right = Stage {
             peak_learning_rate: 1e-3,
-            ..Stage::from_scratch(draw.clone(), epochs / 3, scenes_per_epoch)
+            ..Stage::from_scratch(epochs / 3, scenes_per_epoch)
         };
         Recipe {
             name: "case".into(),
@@ -268,7 +270,8 @@ impl Case {
                 class = self.class,
                 cause = self.cause
             ),
-            stages: vec![Stage::from_scratch(first, epochs - epochs / 3, scenes_per_epoch), right],
+            stages: vec![Stage::from_scratch(epochs - epochs / 3, scenes_per_epoch), right],
+            draws: vec![vec![first], vec![draw.clone()]],
             held_out: draw,
             held_out_count: 1000,
             seed: self.seed,

@@ -37,7 +37,6 @@ impl Cifar10Recipe {
     /// ResNet-18 of this width with CIFAR's stem.
     pub fn new(train: Cifar10, test: Cifar10, width: usize, epochs: usize, seed: u64) -> Self {
         let stage = Stage {
-            draws: vec![],
             epochs,
             scenes_per_epoch: train.len(),
             batch: 64,

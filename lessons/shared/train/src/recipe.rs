@@ -78,8 +78,10 @@ pub struct Recipe {
     pub name: String,
     /// One sentence about the data for the model card.
     pub data: String,
-    /// What the network is trained on, one stage after the other; the optimizer starts afresh with each.
+    /// The stages, one after the other; the optimizer starts afresh with each.
     pub stages: Vec<Stage>,
+    /// Where the scenes of each stage come from: its steps take these in turn. Scenes of one step have one canvas.
+    pub draws: Vec<Vec<Draw>>,
     /// Where the held-out scenes come from.
     pub held_out: Draw,
     /// How many of them there are.
@@ -90,12 +92,9 @@ pub struct Recipe {
     pub attack: Option<Attack>,
 }
 
-/// A part of the training with data and a learning rate of its own.
+/// A part of the training with a length and a learning rate of its own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stage {
-    /// Where the scenes come from, if they are drawn; steps take them in turn. Scenes of one step have one canvas.
-    #[serde(skip)]
-    pub draws: Vec<Draw>,
     /// Epochs.
     pub epochs: usize,
     /// Scenes, or images, per epoch; every epoch draws new scenes. A last, smaller batch is left out.
@@ -118,9 +117,8 @@ fn is_zero(value: &f64) -> bool {
 
 impl Stage {
     /// The long first stage: every scene is seen once.
-    pub fn from_scratch(draw: Draw, epochs: usize, scenes_per_epoch: usize) -> Self {
+    pub fn from_scratch(epochs: usize, scenes_per_epoch: usize) -> Self {
         Self {
-            draws: vec![draw],
             epochs,
             scenes_per_epoch,
             batch: 32,
@@ -155,9 +153,10 @@ impl Stage {
         let progress = step as f64 / self.steps().max(1) as f64;
         let rise = 0.25;
         let between = |from: f64, to: f64, t: f64| to + (from - to) * (1.0 + (std::f64::consts::PI * t).cos()) / 2.0;
-        match progress < rise {
-            true => between(self.peak_learning_rate / 25.0, self.peak_learning_rate, progress / rise),
-            false => between(self.peak_learning_rate, 0.0, (progress - rise) / (1.0 - rise)),
+        if progress < rise {
+            between(self.peak_learning_rate / 25.0, self.peak_learning_rate, progress / rise)
+        } else {
+            between(self.peak_learning_rate, 0.0, (progress - rise) / (1.0 - rise))
         }
     }
 }
@@ -167,9 +166,8 @@ impl Recipe {
     /// so that the evidence for a class comes from where its figure is.
     pub fn scenes(epochs: usize, scenes_per_epoch: usize, seed: u64) -> Self {
         let [single, pair] = [Sampler::default(), Sampler::two_figures()].map(Draw::from_sampler);
-        let first = Stage::from_scratch(single.clone(), epochs, scenes_per_epoch);
+        let first = Stage::from_scratch(epochs, scenes_per_epoch);
         let pairs = Stage {
-            draws: vec![single.clone(), pair],
             epochs: 1,
             batch: 16,
             peak_learning_rate: 1e-3,
@@ -179,6 +177,7 @@ impl Recipe {
             name: "scenes".into(),
             data: "scenes with all factors independent: one figure on 128×128 pixels, then also two on 224×224".into(),
             stages: vec![first, pairs],
+            draws: vec![vec![single.clone()], vec![single.clone(), pair]],
             held_out: single,
             held_out_count: 1000,
             seed,
@@ -210,6 +209,8 @@ impl Recipe {
             ..singles.clone()
         };
         recipe.stages.extend([singles, pairs, last]);
+        let [single, with_pairs] = [recipe.draws[0].clone(), recipe.draws[1].clone()];
+        recipe.draws.extend([single.clone(), with_pairs, single]);
         recipe
     }
 
@@ -254,7 +255,8 @@ impl Task for Recipe {
 
     fn examples(&self, stage: usize, step: usize, images: Range<usize>) -> Result<(Tensor, Tensor)> {
         let plan = &self.stages[stage];
-        let draw = &plan.draws[step % plan.draws.len()];
+        let draws = &self.draws[stage];
+        let draw = &draws[step % draws.len()];
         let seed = self.seed + stage as u64;
         let scene = |position| Ok(draw.scene(seed, (step * plan.batch + position) as u64)?.render());
         let rendered = images.map(scene).collect::<Result<Vec<_>>>()?;

@@ -33,9 +33,10 @@ pub async fn page(State(app): State<Arc<App>>, request: Request) -> Response {
     let kind = mime_guess::from_path(&file).first_or_octet_stream();
     if kind.essence_str() == "text/html" {
         // Without the key a page says that it is not live, and stays text.
-        let meta = match guard::has_cookie(request.headers(), &app) {
-            true => format!("<head><meta name=\"course-token\" content=\"{}\">", app.secret),
-            false => "<head><meta name=\"course-locked\">".into(),
+        let meta = if guard::has_cookie(request.headers(), &app) {
+            format!("<head><meta name=\"course-token\" content=\"{}\">", app.secret)
+        } else {
+            "<head><meta name=\"course-locked\">".into()
         };
         let html = String::from_utf8_lossy(&bytes).replacen("<head>", &meta, 1);
         return ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response();

@@ -106,9 +106,10 @@ impl Copy {
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>, with_key: bool) -> (u16, Value) {
         let host = self.site().trim_start_matches("http://");
         let body = body.map(Value::to_string).unwrap_or_default();
-        let key = match with_key {
-            true => format!("x-course-token: {}\r\n", self.key()),
-            false => String::new(),
+        let key = if with_key {
+            format!("x-course-token: {}\r\n", self.key())
+        } else {
+            String::new()
         };
         let mut stream = TcpStream::connect(host).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();

@@ -396,9 +396,10 @@ impl App {
     }
 
     fn ask_diff(&mut self) {
-        match self.entry().standing.is_understood() {
-            true => self.show_diff(),
-            false => self.question = Some(Question::Diff),
+        if self.entry().standing.is_understood() {
+            self.show_diff()
+        } else {
+            self.question = Some(Question::Diff)
         }
     }
 

@@ -231,11 +231,12 @@ impl Desk {
 
 /// Ends a process that is no longer needed.
 fn stop(process: u32) {
-    let command = match cfg!(windows) {
-        true => Command::new("taskkill")
+    let command = if cfg!(windows) {
+        Command::new("taskkill")
             .args(["/T", "/F", "/PID", &process.to_string()])
-            .output(),
-        false => Command::new("kill").arg(process.to_string()).output(),
+            .output()
+    } else {
+        Command::new("kill").arg(process.to_string()).output()
     };
     let _ = command;
 }

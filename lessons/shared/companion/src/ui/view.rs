@@ -234,9 +234,10 @@ fn list(frame: &mut Frame, app: &mut App, theme: Theme, area: Rect) {
 }
 
 fn cut(text: &str, width: usize) -> String {
-    match text.chars().count() > width {
-        true => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
-        false => text.into(),
+    if text.chars().count() > width {
+        text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+    } else {
+        text.into()
     }
 }
 
@@ -384,13 +385,14 @@ fn diff_text(diff: &Diff, theme: Theme, width: usize) -> Text<'static> {
             continue;
         }
         lines.push(Line::styled(pair.name.clone(), TITLE));
-        match width >= 100 {
-            true => lines.extend(pair.rows.iter().flat_map(|row| columns(row, theme, (width - 3) / 2))),
-            false => lines.extend(
+        if width >= 100 {
+            lines.extend(pair.rows.iter().flat_map(|row| columns(row, theme, (width - 3) / 2)))
+        } else {
+            lines.extend(
                 pair.rows
                     .chunk_by(|a, b| a.same == b.same)
                     .flat_map(|rows| stacked(rows, theme)),
-            ),
+            )
         }
     }
     Text::from(lines)

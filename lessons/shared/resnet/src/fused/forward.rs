@@ -154,9 +154,10 @@ impl Builder<'_> {
             output,
             chosen: self.notes,
         };
-        let notes = match self.keep {
-            true => Notes::Write(self.notes, pieces::notes_of_row(&output)),
-            false => Notes::None,
+        let notes = if self.keep {
+            Notes::Write(self.notes, pieces::notes_of_row(&output))
+        } else {
+            Notes::None
         };
         if self.keep {
             self.notes += pieces::notes_of_row(&output) * output.len() / output.row();

@@ -317,9 +317,10 @@ fn for_each_image<I: Send>(program: &Program, images: Vec<I>, run: impl Fn(I, us
         return;
     }
     let mut images = images;
-    let alone = match work < LARGE {
-        true => images.len() % threads,
-        false => images.len(),
+    let alone = if work < LARGE {
+        images.len() % threads
+    } else {
+        images.len()
     };
     let rest = images.split_off(images.len() - alone);
     images.into_par_iter().for_each(|image| run(image, 1));

@@ -63,9 +63,10 @@ pub fn batch_norm(
     epsilon: f64,
     from_this_batch: bool,
 ) -> Result<Tensor> {
-    let source = match from_this_batch {
-        true => Source::ThisBatch,
-        false => Source::Stored,
+    let source = if from_this_batch {
+        Source::ThisBatch
+    } else {
+        Source::Stored
     };
     normalized(x, (weight, bias), statistics, epsilon, source)
 }

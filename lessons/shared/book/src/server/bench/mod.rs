@@ -143,9 +143,10 @@ pub async fn map(State(app): Shared, Path(instrument): Path<String>, Json(reques
         let begin = Instant::now();
         let prepared = app.microscopes.bench.prepare(request)?;
         let checkout = app.state.checkout();
-        let said = match passes(checkout, exercise) {
-            true => app.microscopes.own.ask(checkout, name, &prepared, PATIENCE)?,
-            false => Said::NotYet(format!("exercise {exercise} does not pass yet")),
+        let said = if passes(checkout, exercise) {
+            app.microscopes.own.ask(checkout, name, &prepared, PATIENCE)?
+        } else {
+            Said::NotYet(format!("exercise {exercise} does not pass yet"))
         };
         let mut value = match said {
             Said::Map(found) => match reasonable(&found, &prepared, name)? {

@@ -30,9 +30,10 @@ impl PackedKernel {
     }
 
     pub fn gradient(&self, kernel: &[f32], g: &Geometry) -> Arc<Vec<f32>> {
-        match self.of_large {
-            true => Arc::new(direct::gradient_weights(kernel, g)),
-            false => kept(&self.gradient, || direct::gradient_weights(kernel, g)),
+        if self.of_large {
+            Arc::new(direct::gradient_weights(kernel, g))
+        } else {
+            kept(&self.gradient, || direct::gradient_weights(kernel, g))
         }
     }
 
