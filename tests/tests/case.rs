@@ -235,7 +235,10 @@ fn the_solution_s_repair_removes_the_cause_and_costs_nothing() -> Result<()> {
     println!("gags:");
     let gagged = measure(gags(&network)?)?;
     assert!(
-        repaired.len() >= 4 && repaired.iter().all(|&left| left <= 0.60),
+        // Switching off the units that the cause moves most turns the scenes back and leaves nearly half of the push.
+        repaired.len() >= 4
+            && repaired[..3].iter().all(|&left| left <= 0.15)
+            && repaired[3..].iter().all(|&left| left <= 0.5),
         "{repaired:?}"
     );
     assert!(
@@ -276,12 +279,8 @@ fn repairs_pass_and_gags_are_named() {
         repair,
         ..CASE_SOLUTION
     };
-    let repairs: [Taken; 3] = [
+    let repairs: [Taken; 2] = [
         |network| Ok(("layer4".into(), Features::new(network, 61, 80)?.direction()?)),
-        |network| {
-            let direction = Features::new(network, 61, 80)?.direction()?;
-            Ok(("layer4".into(), units(&direction, 40)?))
-        },
         |network| {
             let [without, with] = pairs(61, 80)?;
             let [without, with] = [
@@ -295,6 +294,16 @@ fn repairs_pass_and_gags_are_named() {
         let grade = exam.grade(with(repair));
         assert!(grade.is_pass(), "repair {index}: {:?}", grade.mistake);
     }
+    let half: Taken = |network| {
+        let direction = Features::new(network, 61, 80)?.direction()?;
+        Ok(("layer4".into(), units(&direction, 40)?))
+    };
+    let grade = exam.grade(with(half));
+    assert!(
+        !grade.is_pass() && grade.mistake.is_none(),
+        "half a repair is no gag: {:?}",
+        grade.mistake
+    );
     let gags: [Taken; 3] = [
         |network| {
             let own = network.parameter("fc.weight")?.narrow(0, label() as usize, 1)?;

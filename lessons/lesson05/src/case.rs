@@ -139,7 +139,7 @@ pub fn repaired(network: &ResNet, repair: &Repair, images: &Tensor) -> Result<Te
 /// - `network`: `resnet::checkpoints::case()`
 /// - returns the repair. It passes if, on scenes that you have not seen, the cause turns less than 10 % of the other
 ///   classes' scenes into the class, their accuracy without the cause has lost at most 2 points, and the cause moves the
-///   other nine scores by at most 60 % of what it did: a network that only cannot say the class is not repaired
+///   other nine scores by at most 40 % of what it did: a network that only cannot say the class is not repaired
 ///
 /// Counterfactual scenes are all you need: `Scene::sample(&case_sampler(), seed, index)?`, the same with your cause,
 /// and the same without it. `resnet::by_image` and `network.capture` give their features at a site.

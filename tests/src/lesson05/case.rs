@@ -570,7 +570,7 @@ fn on_the_network(exam: Exam<Case>) -> Exam<Case> {
             Observed::fields([
                 ("other scenes that the cause still turns", "below 10 %"),
                 ("accuracy of the others lost", "at most 2 points"),
-                ("the cause's push on other scores", "at most 60 % of before"),
+                ("the cause's push on other scores", "at most 40 % of before"),
             ]),
             |f| observe_repair(f.repair),
         )

@@ -17,9 +17,12 @@ mod bound {
     pub const TURNED: f64 = 0.10;
     /// Accuracy without the cause lost by the repair, among the other classes: at most.
     pub const LOST: f64 = 0.02;
-    /// What is left of the push that the cause gives the other classes' scores: at most. `tests/tests/case.rs` measures
-    /// repairs, which leave 6 to 47 %, and gags, which only keep the network from saying the class: 82 to 114 %.
-    pub const PUSH: f64 = 0.60;
+    /// What is left of the push that the cause gives the other classes' scores: at most. On three networks (two cases of
+    /// other seeds beside the shipped one; `solutions/lesson05/CASE.md`) mean differences leave 5 to 23 %, gags, which only
+    /// keep the network from saying the class, 44 to 140 %.
+    pub const PUSH: f64 = 0.40;
+    /// Beyond this the verdict says no number: on the shipped network it is the gags' alone.
+    pub const GAGGED: f64 = 0.60;
     /// Recall of the class in the test: at least.
     pub const FOUND: f64 = 0.90;
     /// The same without the cause: at most.
@@ -67,13 +70,19 @@ fn shows(finding: Finding) -> Result<Observed> {
         Ok::<_, candle_core::Error>(share(&predictions(&NETWORK.forward(&images(scenes)?)?)?, class))
     };
     let (found, still_found, turned) = (measure(&own)?, measure(&without)?, measure(&with)?);
-    let at_least = |value: f64, bound: f64| match value >= bound {
-        true => format!("at least {}", percent(bound)),
-        false => percent(value),
+    let at_least = |value: f64, bound: f64| {
+        if value >= bound {
+            format!("at least {}", percent(bound))
+        } else {
+            percent(value)
+        }
     };
-    let at_most = |value: f64, bound: f64| match value <= bound {
-        true => format!("at most {}", percent(bound)),
-        false => percent(value),
+    let at_most = |value: f64, bound: f64| {
+        if value <= bound {
+            format!("at most {}", percent(bound))
+        } else {
+            percent(value)
+        }
     };
     let mut turned_by_it = at_least(turned, bound::TURNS);
     // Only a finding that fails is asked whether its two functions have changed places.
@@ -158,24 +167,29 @@ fn leaves(site: &str, directions: &Tensor) -> Result<Observed> {
     Ok(Observed::fields([
         (
             "other scenes that the cause still turns",
-            match turned < bound::TURNED {
-                true => format!("below {}", percent(bound::TURNED)),
-                false => percent(turned),
+            if turned < bound::TURNED {
+                format!("below {}", percent(bound::TURNED))
+            } else {
+                percent(turned)
             },
         ),
         (
             "accuracy of the others lost",
-            match lost <= bound::LOST + 1e-9 {
-                true => format!("at most {:.0} points", 100.0 * bound::LOST),
-                false => format!("{:.1} points", 100.0 * lost),
+            if lost <= bound::LOST + 1e-9 {
+                format!("at most {:.0} points", 100.0 * bound::LOST)
+            } else {
+                format!("{:.1} points", 100.0 * lost)
             },
         ),
         (
             "the cause's push on other scores",
-            match push <= bound::PUSH {
-                true => format!("at most {} of before", percent(bound::PUSH)),
+            if push <= bound::PUSH {
+                format!("at most {} of before", percent(bound::PUSH))
+            } else if push <= bound::GAGGED {
+                format!("{} of before", percent(push))
+            } else {
                 // Without a number all gags are alike.
-                false => format!("above {} of before", percent(bound::PUSH)),
+                format!("above {} of before", percent(bound::GAGGED))
             },
         ),
     ]))
