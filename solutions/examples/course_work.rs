@@ -51,7 +51,6 @@ fn main() -> Result<()> {
         }
         "training" => {
             let stage = Stage {
-                draws: vec![],
                 epochs: 2, // the first twenty steps are those of the first epoch
                 scenes_per_epoch: 640,
                 batch: 32,
