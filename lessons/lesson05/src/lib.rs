@@ -36,7 +36,7 @@ mod weights;
 pub use backprop::{Guide, contributions, guided_backprop, saliency};
 pub use cam::class_activation_map;
 pub use case::{
-    Effect, Finding, Repair, case_sampler, difference, effect, finding, remove, repair, repaired, test_scenes,
+    Effect, Finding, Repair, case_sampler, difference, effect, finding, push, remove, repair, repaired, test_scenes,
 };
 pub use deletion::{area_under, exchange_curve, exchanged, pixel_order};
 pub use grad_cam::{class_score, grad_cam, weighted_map};

@@ -37,7 +37,7 @@ pub struct Finding {
     pub class: Shape,
     /// A scene with the cause put in; its class stays what it is.
     pub put_in: fn(&Scene) -> Scene,
-    /// A scene with the cause taken out.
+    /// A scene without the cause: another value in its place, or nothing.
     pub take_out: fn(&Scene) -> Scene,
 }
 
@@ -45,7 +45,7 @@ pub struct Finding {
 ///
 /// It is tried on the network: the class must be found in the test (at least 90 %), no longer be found once your cause is
 /// taken out (at most 30 %), and your cause must turn scenes of other classes into it (at least 50 %). The checks tell how
-/// far each is, and nothing else.
+/// far each of these is, and nothing else.
 pub fn finding() -> Finding {
     const CAUSE: Badge = Badge::Cross;
     Finding {
@@ -144,7 +144,8 @@ pub struct Effect {
 /// - `without`, `with`: the predicted class of each scene without the cause, and of the same scene with it
 ///
 /// **Errors** if the lengths differ, or a share has nothing to be a share of.
-/// **Trap** Each share has its own denominator: all scenes, the class's own scenes, the scenes of the other classes.
+/// **Trap** Each share has its own denominator: all scenes, the class's own scenes, the scenes of the other classes. And
+/// `without` comes first here, unlike in [`difference`]: before the cause, then after it.
 pub fn effect(class: u32, labels: &[u32], without: &[u32], with: &[u32]) -> Result<Effect> {
     if labels.len() != without.len() || labels.len() != with.len() {
         bail!(
@@ -178,6 +179,20 @@ pub struct Repair {
     pub directions: Tensor,
 }
 
+/// How far a cause moves the scores of the classes other than `class`, apart from what it does to all of them alike.
+///
+/// ```math
+/// m_c = mean_n(with_nc − without_nc)    push = ‖m − mean_c(m)‖    c: the other classes
+/// ```
+/// - `without`, `with`: the class scores of the same scenes without the cause and with it, `[scenes, classes]`
+pub fn push(class: u32, without: &Tensor, with: &Tensor) -> Result<f64> {
+    let others: Vec<u32> = (0..with.dim(1)? as u32).filter(|&other| other != class).collect();
+    let others = Tensor::new(others, with.device())?;
+    let moved = (with - without)?.mean(0)?.index_select(&others, 0)?;
+    let apart = moved.broadcast_sub(&moved.mean_keepdim(0)?)?;
+    Ok(f64::from(apart.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>()?))
+}
+
 /// The class scores of a repaired network, `[batch, classes]`: [`remove`] at the site of the repair.
 ///
 /// - `images`: normalized, `[batch, 3, height, width]`
@@ -201,8 +216,8 @@ pub fn repaired(network: &ResNet, repair: &Repair, images: &Tensor) -> Result<Te
 ///
 /// - `network`: `resnet::checkpoints::case()`
 /// - returns the repair. It passes if, on scenes that you have not seen, the cause turns less than 10 % of the other
-///   classes' scenes into the class, their accuracy without the cause has lost at most 2 points, and the cause moves the
-///   other nine scores by at most 40 % of what it did: a network that only cannot say the class is not repaired
+///   classes' scenes into the class, the accuracy on the other classes without the cause has lost at most 2 points, and
+///   the [`push`] is at most 40 % of what it was: a network that only cannot say the class is not repaired
 ///
 /// Counterfactual scenes are all you need: `Scene::sample(&case_sampler(), seed, index)?`, the same with your cause,
 /// and the same without it. `resnet::by_image` and `network.capture` give their features at a site.

@@ -203,8 +203,8 @@ const FAULTS: &[Fault<Case>] = &[
     ),
     fault(
         "something similar",
-        "You are close: without the cause the class is lost, but what you put in turns fewer scenes than it could. Look \
-         at the class's pictures again, and put in exactly what they show.",
+        "You are close: without the cause the class is lost, but what you put in turns too few scenes, or none. Look at \
+         the class's pictures again, and put in exactly what they show.",
         |f| {
             f.finding = || Finding {
                 put_in: |scene| scene.with_badge(Some(Badge::Dot)),
@@ -551,10 +551,10 @@ fn effects(seed: u64, exam: Exam<Case>) -> Exam<Case> {
 fn on_the_network(exam: Exam<Case>) -> Exam<Case> {
     exam.part("finding")
         .truth(
-            "your finding, tried on the network of the case",
+            "your finding, against the test",
             Observed::fields([
                 ("your class, found in the test", "at least 90 %"),
-                ("with your cause taken out", "at most 30 %"),
+                ("found without your cause", "at most 30 %"),
                 ("others that your cause turns into it", "at least 50 %"),
             ]),
             |f| observe_finding(f.finding),
@@ -566,7 +566,7 @@ fn on_the_network(exam: Exam<Case>) -> Exam<Case> {
         .holds(Wiring)
         .part("repair")
         .truth(
-            "your repair, tried on the network of the case",
+            "the repaired network, new scenes",
             Observed::fields([
                 ("other scenes that the cause still turns", "below 10 %"),
                 ("accuracy of the others lost", "at most 2 points"),
@@ -576,7 +576,8 @@ fn on_the_network(exam: Exam<Case>) -> Exam<Case> {
         )
         .because(
             "Tried on 100 scenes that you have not seen, each with the cause and without it. A repair also stops the \
-             cause from moving the scores of the other classes; a gag only keeps the network from saying the class.",
+             cause from moving the scores of the other classes; a gag only keeps the network from saying the class. \
+             Where much accuracy is lost, try a later layer: early ones carry nearly everything along few directions.",
         )
 }
 

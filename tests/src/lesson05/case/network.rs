@@ -92,7 +92,7 @@ fn shows(finding: Finding) -> Result<Observed> {
     }
     Ok(Observed::fields([
         ("your class, found in the test", at_least(found, bound::FOUND)),
-        ("with your cause taken out", at_most(still_found, bound::STILL_FOUND)),
+        ("found without your cause", at_most(still_found, bound::STILL_FOUND)),
         ("others that your cause turns into it", turned_by_it),
     ]))
 }
