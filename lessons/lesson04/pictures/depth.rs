@@ -10,7 +10,7 @@ use super::images::{IMAGES, SITES, first_weights, networks, scenes_of};
 use super::probes::{curve, line, over_depth, properties, sides};
 
 /// Draws of first weights; what an untrained network has depends on them.
-const UNTRAINED: std::ops::RangeInclusive<u64> = 1..=2;
+const UNTRAINED: std::ops::RangeInclusive<u64> = 1..=5;
 
 pub fn draw(material: &Material) -> Result<Figure> {
     material.needs_scenes("it reads the properties that the scenes were drawn with")?;
@@ -39,7 +39,11 @@ pub fn draw(material: &Material) -> Result<Figure> {
             let numbers = scores.iter().map(|score| score.accuracy).chain([scores[0].majority]);
             let cells = [task.name.clone(), title.to_string()].into_iter();
             let cells: Vec<String> = cells.chain(numbers.map(|number| format!("{number:.2}"))).collect();
-            material.remark(cells.join(" | "));
+            let ends = scores
+                .iter()
+                .map(|score| format!("{:.2} to {:.2}", score.low, score.high));
+            let ends: Vec<String> = ends.collect();
+            material.remark(format!("{}; {}", cells.join(" | "), ends.join(", ")));
             table = table.row(cells);
         }
     }

@@ -55,7 +55,8 @@ pub fn draw(material: &Material) -> Result<Figure> {
                 for factor in &tasks[..2] {
                     let knows = told(&factor.labels, factor.classes)?;
                     let (_, control) = at(&knows, &mut parts)?;
-                    chart = chart.level(format!("control from true {}", factor.name), mean(&control));
+                    let name = format!("from the true {} alone: {:.2}", factor.name, mean(&control));
+                    chart = chart.level(name, mean(&control));
                     material.remark(format!(
                         "control of {} from the true {}: {}",
                         task.name,
