@@ -74,14 +74,14 @@ pub const fn fault<P>(id: &'static str, sentence: &'static str, change: fn(&mut 
 }
 
 /// An answer that is right but for one hazard: a row of a table for [`Exam::proofs`].
-pub struct Slip<P> {
+pub struct Slip<F> {
     hazard: Hazard,
     name: &'static str,
-    change: fn(&mut P),
+    change: fn(&mut F),
 }
 
-/// A row of a table of slips: the hazard, what the answer does, and what changes in the parts of a right answer.
-pub const fn slip<P>(hazard: Hazard, name: &'static str, change: fn(&mut P)) -> Slip<P> {
+/// A row of a table of slips: the hazard, what the answer does, and what is replaced in a right one.
+pub const fn slip<F>(hazard: Hazard, name: &'static str, change: fn(&mut F)) -> Slip<F> {
     Slip { hazard, name, change }
 }
 
@@ -197,12 +197,22 @@ impl<F: Copy + 'static> Exam<F> {
         self
     }
 
-    /// A table of [attempts that are wrong in one hazard](Self::hazard): `answer`, made of `parts` of which one changed.
-    pub fn proofs<P: Clone>(self, parts: &P, answer: impl Fn(P) -> F, table: &[Slip<P>]) -> Self {
+    /// Wrong answers that are `right` with something replaced, a function of several or all of it; `right` itself is no part
+    /// of the exam by this. For parts inside of a function see [`faults`](Self::faults).
+    pub fn changes(self, right: F, table: &[Fault<F>]) -> Self {
         table.iter().fold(self, |exam, row| {
-            let mut parts = parts.clone();
-            (row.change)(&mut parts);
-            exam.hazard(row.hazard, row.name, answer(parts))
+            let mut attempt = right;
+            (row.change)(&mut attempt);
+            exam.mistake(row.id, row.sentence, attempt)
+        })
+    }
+
+    /// A table of [attempts that are wrong in one hazard](Self::hazard): `right` with something replaced.
+    pub fn proofs(self, right: F, table: &[Slip<F>]) -> Self {
+        table.iter().fold(self, |exam, row| {
+            let mut attempt = right;
+            (row.change)(&mut attempt);
+            exam.hazard(row.hazard, row.name, attempt)
         })
     }
 

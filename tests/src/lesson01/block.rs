@@ -2,7 +2,7 @@ use candle_core::{DType, Device, Error, Result, Tensor};
 use resnet::{Config, Parameters, ResNet, Window, ops};
 
 use crate::inputs::{Random, askew, delta, in_order, tensor};
-use crate::{Exam, Hazard::*};
+use crate::{Exam, Fault, Hazard::*, Slip, fault, slip};
 
 /// `solution01::batch_norm` and `solution01::basic_block`
 #[derive(Clone, Copy)]
@@ -37,7 +37,7 @@ enum Norm {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     ReluBeforeSum,
     NoLastRelu,
@@ -84,22 +84,22 @@ fn batch_norm(x: &Tensor, weights: &Parameters, name: &str, norm: Norm) -> Resul
     }
 }
 
-fn basic_block(x: &Tensor, weights: &Parameters, stride: usize, fault: Fault, norm: Norm) -> Result<Tensor> {
+fn basic_block(x: &Tensor, weights: &Parameters, stride: usize, fault: Flaw, norm: Norm) -> Result<Tensor> {
     let weight = |name: &str| weights.get(name).ok_or_else(|| Error::Msg(name.into()));
     let three = Window::new(3).padding(1);
-    let (first, second) = if fault == Fault::StrideInSecond {
+    let (first, second) = if fault == Flaw::StrideInSecond {
         (1, stride)
     } else {
         (stride, 1)
     };
     let y = ops::conv2d(x, weight("conv1.weight")?, three.stride(first))?;
     let y = batch_norm(&y, weights, "bn1", norm)?;
-    let y = if fault == Fault::NoInnerRelu { y } else { ops::relu(&y)? };
+    let y = if fault == Flaw::NoInnerRelu { y } else { ops::relu(&y)? };
     let y = ops::conv2d(&y, weight("conv2.weight")?, three.stride(second))?;
     let y = batch_norm(
         &y,
         weights,
-        if fault == Fault::SameNormTwice { "bn1" } else { "bn2" },
+        if fault == Flaw::SameNormTwice { "bn1" } else { "bn2" },
         norm,
     )?;
 
@@ -107,13 +107,13 @@ fn basic_block(x: &Tensor, weights: &Parameters, stride: usize, fault: Fault, no
         None => x.clone(),
         Some(projection) => {
             let (x, window) = match fault {
-                Fault::ProjectionWithoutStride => (x.clone(), Window::new(1)),
-                Fault::ProjectionPadded => (x.clone(), Window::new(1).stride(stride).padding(1)),
-                Fault::ProjectionOnOddPixels if stride == 2 => (shifted(x)?, Window::new(1).stride(stride)),
+                Flaw::ProjectionWithoutStride => (x.clone(), Window::new(1)),
+                Flaw::ProjectionPadded => (x.clone(), Window::new(1).stride(stride).padding(1)),
+                Flaw::ProjectionOnOddPixels if stride == 2 => (shifted(x)?, Window::new(1).stride(stride)),
                 _ => (x.clone(), Window::new(1).stride(stride)),
             };
             let z = ops::conv2d(&x, projection, window)?;
-            if fault == Fault::ProjectionWithoutNorm {
+            if fault == Flaw::ProjectionWithoutNorm {
                 z
             } else {
                 batch_norm(&z, weights, "downsample.1", norm)?
@@ -121,9 +121,9 @@ fn basic_block(x: &Tensor, weights: &Parameters, stride: usize, fault: Fault, no
         }
     };
     match fault {
-        Fault::ReluBeforeSum => ops::relu(&y)? + shortcut,
-        Fault::NoLastRelu => y + shortcut,
-        Fault::NoSum => ops::relu(&y),
+        Flaw::ReluBeforeSum => ops::relu(&y)? + shortcut,
+        Flaw::NoLastRelu => y + shortcut,
+        Flaw::NoSum => ops::relu(&y),
         _ => ops::relu(&(y + shortcut)?),
     }
 }
@@ -204,6 +204,154 @@ fn from_the_network(seed: u64) -> Result<(Tensor, Parameters, Tensor)> {
     ))
 }
 
+macro_rules! norm {
+    ($norm:expr) => {
+        Block {
+            batch_norm: |x, w, name| batch_norm(x, w, name, $norm),
+            basic_block: |x, w, stride| basic_block(x, w, stride, Flaw::None, $norm),
+        }
+    };
+}
+
+macro_rules! fault {
+    ($fault:expr) => {
+        Block {
+            basic_block: |x, w, stride| basic_block(x, w, stride, $fault, Norm::Right),
+            ..SOLUTION
+        }
+    };
+}
+
+const FAULTS: &[Fault<Block>] = &[
+    fault(
+        "batch norm in training mode",
+        "You normalized with the batch's own mean and variance. That is training; in evaluation mode the running \
+         statistics do it, and an image does not depend on its neighbours in the batch.",
+        |f| *f = norm!(Norm::Training),
+    ),
+    fault(
+        "divided by the variance",
+        "You divided by the variance. Divide by its square root, the standard deviation.",
+        |f| *f = norm!(Norm::Variance),
+    ),
+    fault(
+        "no epsilon",
+        "ε = 1e-5 is missing under the root. It keeps a channel that never varied from dividing by 0.",
+        |f| *f = norm!(Norm::NoEpsilon),
+    ),
+    fault(
+        "epsilon outside the root",
+        "ε stands under the root: √(running_var + ε), not √running_var + ε.",
+        |f| *f = norm!(Norm::EpsilonOutside),
+    ),
+    fault(
+        "no shift",
+        "The batch norm's bias is missing: the last step adds it.",
+        |f| *f = norm!(Norm::NoBias),
+    ),
+    fault(
+        "weights along the width",
+        "A [channels] tensor lines up with the last dimension, the width. Reshape it to (1, channels, 1, 1) before \
+         you broadcast. Where width and channels are equal this goes wrong without an error.",
+        |f| *f = norm!(Norm::Unshaped),
+    ),
+    fault(
+        "relu before the sum",
+        "The last ReLU comes before the addition, so the branch can only add. Add first, then ReLU: the branch must \
+         be able to take something away.",
+        |f| *f = fault!(Flaw::ReluBeforeSum),
+    ),
+    fault(
+        "no last relu",
+        "Your output has negative values: a ReLU follows the addition.",
+        |f| *f = fault!(Flaw::NoLastRelu),
+    ),
+    fault(
+        "no skip connection",
+        "x itself is missing: relu(F(x) + shortcut(x)).",
+        |f| *f = fault!(Flaw::NoSum),
+    ),
+    fault(
+        "no relu inside",
+        "There is no ReLU between bn1 and conv2. Two convolutions without one between them are one.",
+        |f| *f = fault!(Flaw::NoInnerRelu),
+    ),
+    fault(
+        "stride in the second convolution",
+        "You gave the stride to conv2. Both ways have the same shape, and other values: it belongs to conv1.",
+        |f| *f = fault!(Flaw::StrideInSecond),
+    ),
+    fault(
+        "projection of the odd pixels",
+        "The projection should take the pixels (0, 0), (0, 2), (2, 0), …: a pixel at (2i, 2j) must land at (i, j).",
+        |f| *f = fault!(Flaw::ProjectionOnOddPixels),
+    ),
+    fault(
+        "projection without its batch norm",
+        "downsample.1 is missing: the projection has a batch norm of its own.",
+        |f| *f = fault!(Flaw::ProjectionWithoutNorm),
+    ),
+    fault(
+        "bn1 twice",
+        "bn1 normalizes both convolutions. The second one has its own, bn2.",
+        |f| *f = fault!(Flaw::SameNormTwice),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Block>] = &[
+    slip(NotContiguous, "batch norm, only what lies in order", |f| {
+        *f = Block {
+            batch_norm: |x, w, name| {
+                in_order(&[x])?;
+                solution01::batch_norm(x, w, name)
+            },
+            basic_block: solution01::basic_block,
+        }
+    }),
+    slip(NotContiguous, "block, only what lies in order", |f| {
+        *f = Block {
+            batch_norm: solution01::batch_norm,
+            basic_block: |x, w, stride| {
+                in_order(&[x])?;
+                solution01::basic_block(x, w, stride)
+            },
+        }
+    }),
+    slip(Sizes, "no stride above 2", |f| {
+        *f = Block {
+            batch_norm: solution01::batch_norm,
+            basic_block: |x, w, stride| solution01::basic_block(x, w, stride.min(2)),
+        }
+    }),
+    slip(Batch, "two images at most", |f| {
+        *f = Block {
+            batch_norm: solution01::batch_norm,
+            basic_block: |x, w, stride| {
+                let two = solution01::basic_block(&x.narrow(0, 0, x.dim(0)?.min(2))?, w, stride)?;
+                match x.dim(0)? {
+                    3 => Tensor::cat(&[&two, &two.narrow(0, 0, 1)?], 0),
+                    _ => Ok(two),
+                }
+            },
+        }
+    }),
+    slip(Errors, "one number for all channels", |f| {
+        *f = Block {
+            batch_norm: |x, w, name| {
+                let channels = x.dims4()?.1;
+                let spread = |(name, weight): (&String, &Tensor)| match weight.dims() {
+                    [1] => Ok((name.clone(), weight.broadcast_as(channels)?.contiguous()?)),
+                    _ => Ok((name.clone(), weight.clone())),
+                };
+                let spread: Result<Parameters> = w.iter().map(spread).collect();
+                solution01::batch_norm(x, &spread?, name)
+            },
+            basic_block: solution01::basic_block,
+        }
+    }),
+];
+
 /// 1.5
 pub fn exam(seed: u64) -> Exam<Block> {
     hazards(seed, basics(seed))
@@ -211,22 +359,6 @@ pub fn exam(seed: u64) -> Exam<Block> {
 
 /// Inputs from small to large.
 fn basics(seed: u64) -> Exam<Block> {
-    macro_rules! norm {
-        ($norm:expr) => {
-            Block {
-                batch_norm: |x, w, name| batch_norm(x, w, name, $norm),
-                basic_block: |x, w, stride| basic_block(x, w, stride, Fault::None, $norm),
-            }
-        };
-    }
-    macro_rules! fault {
-        ($fault:expr) => {
-            Block {
-                basic_block: |x, w, stride| basic_block(x, w, stride, $fault, Norm::Right),
-                ..SOLUTION
-            }
-        };
-    }
     let mut random = Random::new(seed, 15);
 
     let two = Parameters::from(
@@ -279,81 +411,9 @@ fn basics(seed: u64) -> Exam<Block> {
     let wide_3 = wide.clone();
 
     Exam::new("1.5", SOLUTION)
-        .mistake(
-            "batch norm in training mode",
-            "You normalized with the batch's own mean and variance. That is training; in evaluation mode the running \
-             statistics do it, and an image does not depend on its neighbours in the batch.",
-            norm!(Norm::Training),
-        )
-        .mistake(
-            "divided by the variance",
-            "You divided by the variance. Divide by its square root, the standard deviation.",
-            norm!(Norm::Variance),
-        )
-        .mistake(
-            "no epsilon",
-            "ε = 1e-5 is missing under the root. It keeps a channel that never varied from dividing by 0.",
-            norm!(Norm::NoEpsilon),
-        )
-        .mistake(
-            "epsilon outside the root",
-            "ε stands under the root: √(running_var + ε), not √running_var + ε.",
-            norm!(Norm::EpsilonOutside),
-        )
-        .mistake(
-            "no shift",
-            "The batch norm's bias is missing: the last step adds it.",
-            norm!(Norm::NoBias),
-        )
-        .mistake(
-            "weights along the width",
-            "A [channels] tensor lines up with the last dimension, the width. Reshape it to (1, channels, 1, 1) before \
-             you broadcast. Where width and channels are equal this goes wrong without an error.",
-            norm!(Norm::Unshaped),
-        )
-        .mistake(
-            "relu before the sum",
-            "The last ReLU comes before the addition, so the branch can only add. Add first, then ReLU: the branch \
-             must be able to take something away.",
-            fault!(Fault::ReluBeforeSum),
-        )
-        .mistake(
-            "no last relu",
-            "Your output has negative values: a ReLU follows the addition.",
-            fault!(Fault::NoLastRelu),
-        )
-        .mistake(
-            "no skip connection",
-            "x itself is missing: relu(F(x) + shortcut(x)).",
-            fault!(Fault::NoSum),
-        )
-        .mistake(
-            "no relu inside",
-            "There is no ReLU between bn1 and conv2. Two convolutions without one between them are one.",
-            fault!(Fault::NoInnerRelu),
-        )
-        .mistake(
-            "stride in the second convolution",
-            "You gave the stride to conv2. Both ways have the same shape, and other values: it belongs to conv1.",
-            fault!(Fault::StrideInSecond),
-        )
-        .unnamed("projection without the stride", fault!(Fault::ProjectionWithoutStride))
-        .unnamed("padded projection", fault!(Fault::ProjectionPadded))
-        .mistake(
-            "projection of the odd pixels",
-            "The projection should take the pixels (0, 0), (0, 2), (2, 0), …: a pixel at (2i, 2j) must land at (i, j).",
-            fault!(Fault::ProjectionOnOddPixels),
-        )
-        .mistake(
-            "projection without its batch norm",
-            "downsample.1 is missing: the projection has a batch norm of its own.",
-            fault!(Fault::ProjectionWithoutNorm),
-        )
-        .mistake(
-            "bn1 twice",
-            "bn1 normalizes both convolutions. The second one has its own, bn2.",
-            fault!(Fault::SameNormTwice),
-        )
+        .changes(SOLUTION, FAULTS)
+        .unnamed("projection without the stride", fault!(Flaw::ProjectionWithoutStride))
+        .unnamed("padded projection", fault!(Flaw::ProjectionPadded))
         .alternative(
             "scale and shift in one step",
             Block {
@@ -366,7 +426,7 @@ fn basics(seed: u64) -> Exam<Block> {
                     let shift = (get("bias")? - (get("running_mean")? * &scale)?)?;
                     x.broadcast_mul(&scale)?.broadcast_add(&shift)
                 },
-                basic_block: |x, w, stride| basic_block(x, w, stride, Fault::None, Norm::Right),
+                basic_block: |x, w, stride| basic_block(x, w, stride, Flaw::None, Norm::Right),
             },
         )
         .truth(
@@ -467,72 +527,13 @@ fn hazards(seed: u64, exam: Exam<Block>) -> Exam<Block> {
         .holds(NotContiguous)
         .holds(Batch)
     });
-    exam.hazard(
-        NotContiguous,
-        "batch norm, only what lies in order",
-        Block {
-            batch_norm: |x, w, name| {
-                in_order(&[x])?;
-                solution01::batch_norm(x, w, name)
-            },
-            basic_block: solution01::basic_block,
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "block, only what lies in order",
-        Block {
-            batch_norm: solution01::batch_norm,
-            basic_block: |x, w, stride| {
-                in_order(&[x])?;
-                solution01::basic_block(x, w, stride)
-            },
-        },
-    )
-    .hazard(
-        Sizes,
-        "no stride above 2",
-        Block {
-            batch_norm: solution01::batch_norm,
-            basic_block: |x, w, stride| solution01::basic_block(x, w, stride.min(2)),
-        },
-    )
-    .hazard(
-        Batch,
-        "two images at most",
-        Block {
-            batch_norm: solution01::batch_norm,
-            basic_block: |x, w, stride| {
-                let two = solution01::basic_block(&x.narrow(0, 0, x.dim(0)?.min(2))?, w, stride)?;
-                match x.dim(0)? {
-                    3 => Tensor::cat(&[&two, &two.narrow(0, 0, 1)?], 0),
-                    _ => Ok(two),
-                }
-            },
-        },
-    )
-    .hazard(
-        Errors,
-        "one number for all channels",
-        Block {
-            batch_norm: |x, w, name| {
-                let channels = x.dims4()?.1;
-                let spread = |(name, weight): (&String, &Tensor)| match weight.dims() {
-                    [1] => Ok((name.clone(), weight.broadcast_as(channels)?.contiguous()?)),
-                    _ => Ok((name.clone(), weight.clone())),
-                };
-                let spread: Result<Parameters> = w.iter().map(spread).collect();
-                solution01::batch_norm(x, &spread?, name)
-            },
-            basic_block: solution01::basic_block,
-        },
-    )
-    .spared(
-        &[Combined, Wiring, Names],
-        "which weight goes where is tried as mistakes",
-    )
-    .spared(
-        &[Scale, Sign, Ties, NotFinite, Returned, Empty],
-        "sums and one ReLU, nothing is chosen",
-    )
+    exam.proofs(SOLUTION, PROOFS)
+        .spared(
+            &[Combined, Wiring, Names],
+            "which weight goes where is tried as mistakes",
+        )
+        .spared(
+            &[Scale, Sign, Ties, NotFinite, Returned, Empty],
+            "sums and one ReLU, nothing is chosen",
+        )
 }

@@ -2,7 +2,7 @@ use candle_core::{Device, Result, Tensor, bail};
 use resnet::{Window, ops};
 
 use crate::inputs::{Random, askew, delta, in_order, tensor};
-use crate::{Exam, Hazard::*};
+use crate::{Exam, Hazard::*, Slip, Wrong, slip, wrong};
 
 /// `solution01::convolve`
 pub type Convolve = fn(&Tensor, &Tensor, Option<&Tensor>, Window) -> Result<Tensor>;
@@ -110,6 +110,96 @@ fn loops(image: &Tensor, kernels: &Tensor, bias: Option<&Tensor>, window: Window
     Tensor::from_vec(output, (out_channels, out_height, out_width), &Device::Cpu)
 }
 
+const WRONG: &[Wrong<Convolve>] = &[
+    wrong(
+        "flipped",
+        "Your filter is turned by 180°. That is the mathematician's convolution; in deep learning weight [i, j] meets \
+         pixel [y + i, x + j], without a flip.",
+        |i, k, b, w| loops(i, k, b, w, Fault::Flipped),
+    ),
+    wrong(
+        "rows and columns swapped",
+        "Rows and columns have changed places. The first index of a plane is the row: y and i belong to it, x and j \
+         to the column.",
+        |i, k, b, w| loops(i, k, b, w, Fault::Transposed),
+    ),
+    wrong(
+        "last channel only",
+        "Only the last input channel counts: the sum starts again for each channel. Set it to the bias once, before \
+         the loop over channels.",
+        |i, k, b, w| loops(i, k, b, w, Fault::LastChannel),
+    ),
+    wrong(
+        "one plane of weights for all channels",
+        "You used the weights of channel 0 for every input channel. A filter has a plane of weights per input \
+         channel: kernels[o, c, i, j].",
+        |i, k, b, w| loops(i, k, b, w, Fault::FirstChannelKernel),
+    ),
+    wrong(
+        "bias per channel",
+        "The bias is in the sum once per input channel. It belongs to the output channel: add it once, outside the \
+         loop over channels.",
+        |i, k, b, w| loops(i, k, b, w, Fault::BiasPerChannel),
+    ),
+    wrong(
+        "no bias",
+        "The bias is missing. If it is `Some`, bias[o] is added to every place of output channel o.",
+        |i, k, b, w| loops(i, k, b, w, Fault::NoBias),
+    ),
+    wrong(
+        "stride only in the shape",
+        "Your output has the right size, but its neighbours look at neighbouring pixels. Place y looks at row \
+         y·stride + i.",
+        |i, k, b, w| loops(i, k, b, w, Fault::StrideIgnored),
+    ),
+    wrong(
+        "dilation only in the shape",
+        "Your output has the right size, but the weights lie on neighbouring pixels. Weight i lies i·dilation rows \
+         below the first.",
+        |i, k, b, w| loops(i, k, b, w, Fault::DilationIgnored),
+    ),
+    wrong(
+        "padding not subtracted",
+        "Your first window starts at pixel 0. With padding it starts p pixels before the image: row y·stride + \
+         i·dilation − p, and what lies outside counts 0.",
+        |i, k, b, w| loops(i, k, b, w, Fault::PaddingNotSubtracted),
+    ),
+    wrong(
+        "border repeated",
+        "Outside the image you took the nearest border pixel. The padding is zeros.",
+        |i, k, b, w| loops(i, k, b, w, Fault::BorderRepeated),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Convolve>] = &[
+    slip(NotContiguous, "only what lies in order", |f| {
+        *f = |i, k, b, w| {
+            in_order(&[i, k])?;
+            solution01::convolve(i, k, b, w)
+        }
+    }),
+    slip(Combined, "padding that is dilated too", |f| {
+        *f = |i, k, b, w| solution01::convolve(i, k, b, w.padding(w.padding * w.dilation))
+    }),
+    slip(Sizes, "no stride above 2", |f| {
+        *f = |i, k, b, w| solution01::convolve(i, k, b, w.stride(w.stride.min(2)))
+    }),
+    slip(Errors, "biases that are too many left out", |f| {
+        *f = |i, k, b, w| {
+            let filters = k.dims4()?.0;
+            let b = b.map(|b| b.narrow(0, 0, filters.min(b.elem_count()))).transpose()?;
+            solution01::convolve(i, k, b.as_ref(), w)
+        }
+    }),
+    slip(Errors, "channels without weights left out", |f| {
+        *f = |i, k, b, w| {
+            let channels = k.dims4()?.1.min(i.dims3()?.0);
+            solution01::convolve(&i.narrow(0, 0, channels)?, k, b, w)
+        }
+    }),
+];
+
 /// 1.2
 pub fn convolve(seed: u64) -> Exam<Convolve> {
     hazards(seed, basics(seed))
@@ -125,64 +215,7 @@ fn basics(seed: u64) -> Exam<Convolve> {
     let ones = tensor(&[1.0; 9], (1, 3, 3));
 
     let mut exam = Exam::new("1.2", SOLUTION)
-        .mistake(
-            "flipped",
-            "Your filter is turned by 180°. That is the mathematician's convolution; in deep learning weight [i, j] \
-             meets pixel [y + i, x + j], without a flip.",
-            |i, k, b, w| loops(i, k, b, w, Fault::Flipped),
-        )
-        .mistake(
-            "rows and columns swapped",
-            "Rows and columns have changed places. The first index of a plane is the row: y and i belong to it, x and \
-             j to the column.",
-            |i, k, b, w| loops(i, k, b, w, Fault::Transposed),
-        )
-        .mistake(
-            "last channel only",
-            "Only the last input channel counts: the sum starts again for each channel. Set it to the bias once, \
-             before the loop over channels.",
-            |i, k, b, w| loops(i, k, b, w, Fault::LastChannel),
-        )
-        .mistake(
-            "one plane of weights for all channels",
-            "You used the weights of channel 0 for every input channel. A filter has a plane of weights per input \
-             channel: kernels[o, c, i, j].",
-            |i, k, b, w| loops(i, k, b, w, Fault::FirstChannelKernel),
-        )
-        .mistake(
-            "bias per channel",
-            "The bias is in the sum once per input channel. It belongs to the output channel: add it once, outside \
-             the loop over channels.",
-            |i, k, b, w| loops(i, k, b, w, Fault::BiasPerChannel),
-        )
-        .mistake(
-            "no bias",
-            "The bias is missing. If it is `Some`, bias[o] is added to every place of output channel o.",
-            |i, k, b, w| loops(i, k, b, w, Fault::NoBias),
-        )
-        .mistake(
-            "stride only in the shape",
-            "Your output has the right size, but its neighbours look at neighbouring pixels. Place y looks at row \
-             y·stride + i.",
-            |i, k, b, w| loops(i, k, b, w, Fault::StrideIgnored),
-        )
-        .mistake(
-            "dilation only in the shape",
-            "Your output has the right size, but the weights lie on neighbouring pixels. Weight i lies i·dilation \
-             rows below the first.",
-            |i, k, b, w| loops(i, k, b, w, Fault::DilationIgnored),
-        )
-        .mistake(
-            "padding not subtracted",
-            "Your first window starts at pixel 0. With padding it starts p pixels before the image: row y·stride + \
-             i·dilation − p, and what lies outside counts 0.",
-            |i, k, b, w| loops(i, k, b, w, Fault::PaddingNotSubtracted),
-        )
-        .mistake(
-            "border repeated",
-            "Outside the image you took the nearest border pixel. The padding is zeros.",
-            |i, k, b, w| loops(i, k, b, w, Fault::BorderRepeated),
-        )
+        .mistakes(WRONG)
         .alternative("an index test instead of a padded copy", |i, k, b, w| {
             loops(i, k, b, w, Fault::None)
         })
@@ -366,29 +399,11 @@ fn hazards(seed: u64, exam: Exam<Convolve>) -> Exam<Convolve> {
             f(i, &k.narrow(1, 0, 2)?, None, window)
         })
     });
-    exam.hazard(NotContiguous, "only what lies in order", |i, k, b, w| {
-        in_order(&[i, k])?;
-        solution01::convolve(i, k, b, w)
-    })
-    .hazard(Combined, "padding that is dilated too", |i, k, b, w| {
-        solution01::convolve(i, k, b, w.padding(w.padding * w.dilation))
-    })
-    .hazard(Sizes, "no stride above 2", |i, k, b, w| {
-        solution01::convolve(i, k, b, w.stride(w.stride.min(2)))
-    })
-    .hazard(Errors, "biases that are too many left out", |i, k, b, w| {
-        let filters = k.dims4()?.0;
-        let b = b.map(|b| b.narrow(0, 0, filters.min(b.elem_count()))).transpose()?;
-        solution01::convolve(i, k, b.as_ref(), w)
-    })
-    .hazard(Errors, "channels without weights left out", |i, k, b, w| {
-        let channels = k.dims4()?.1.min(i.dims3()?.0);
-        solution01::convolve(&i.narrow(0, 0, channels)?, k, b, w)
-    })
-    .spared(
-        &[Batch, Ties, Names, Returned, Wiring],
-        "one image, one sum for each place",
-    )
-    .spared(&[Scale, Sign, NotFinite], "every number counts as it is")
-    .spared(&[Empty], "an image without pixels is an error of 1.1")
+    exam.proofs(SOLUTION, PROOFS)
+        .spared(
+            &[Batch, Ties, Names, Returned, Wiring],
+            "one image, one sum for each place",
+        )
+        .spared(&[Scale, Sign, NotFinite], "every number counts as it is")
+        .spared(&[Empty], "an image without pixels is an error of 1.1")
 }

@@ -2,7 +2,7 @@ use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use resnet::{Window, ops};
 
 use crate::inputs::{Random, askew, delta, in_order};
-use crate::{Exam, Hazard::*, Tolerance};
+use crate::{Exam, Hazard::*, Slip, Tolerance, Wrong, slip, wrong};
 
 /// `solution01::gradient_norms`
 pub type GradientNorms = fn(&Tensor, &Tensor, &[(Tensor, Tensor)], Design) -> Result<Vec<f64>>;
@@ -224,6 +224,100 @@ const DESIGNS: [(&str, Design); 4] = [
     ),
 ];
 
+const WRONG: &[Wrong<GradientNorms>] = &[
+    wrong(
+        "the network is cut",
+        "Only the last block has a gradient. Var::from_tensor(&x) starts a new graph, so nothing before it is \
+         connected to the loss. Add a Var of zeros to x instead: x + tap.",
+        |i, g, k, d| norms(i, g, k, d, Fault::Cut),
+    ),
+    wrong(
+        "measured before the relu",
+        "You measured at the sum, before the last ReLU. x_l is the block's output, after it.",
+        |i, g, k, d| norms(i, g, k, d, Fault::TapBeforeRelu),
+    ),
+    wrong(
+        "measured at the block's input",
+        "You measured at the input of each block. norms[l] belongs to its output; the last one is the norm of \
+         output_gradient.",
+        |i, g, k, d| norms(i, g, k, d, Fault::TapAtInput),
+    ),
+    wrong(
+        "relu before the sum",
+        "The last ReLU comes before the addition; it belongs after it, as in 1.5.",
+        |i, g, k, d| norms(i, g, k, d, Fault::ReluBeforeSum),
+    ),
+    wrong(
+        "a skip around every convolution",
+        "Your skip connections go around single convolutions. They go around the block, two of them.",
+        |i, g, k, d| norms(i, g, k, d, Fault::SkipAroundOneConvolution),
+    ),
+    wrong(
+        "one batch norm per block",
+        "Only the first convolution has a batch norm. Both have one.",
+        |i, g, k, d| norms(i, g, k, d, Fault::NormOnce),
+    ),
+    wrong(
+        "design.skip ignored",
+        "Your plain network has skip connections: design.skip is false there.",
+        |i, g, k, d| norms(i, g, k, Design { skip: true, ..d }, Fault::None),
+    ),
+    wrong(
+        "no skip connections",
+        "Your residual network has no skip connections: add x where design.skip is true.",
+        |i, g, k, d| norms(i, g, k, Design { skip: false, ..d }, Fault::None),
+    ),
+    wrong(
+        "no batch norm",
+        "design.batch_norm makes no difference. Where it is true, batch_normalize follows each convolution.",
+        |i, g, k, d| norms(i, g, k, Design { batch_norm: false, ..d }, Fault::None),
+    ),
+    wrong(
+        "output_gradient ignored",
+        "Your loss is the sum of the output. It is the sum of output · output_gradient.",
+        |i, g, k, d| norms(i, g, k, d, Fault::OutputGradientIgnored),
+    ),
+    wrong(
+        "squared norm",
+        "The square root is missing: your values are squares of norms.",
+        |i, g, k, d| norms(i, g, k, d, Fault::Squared),
+    ),
+    wrong(
+        "mean of squares",
+        "You took the mean of the squares. The norm is the root of their sum.",
+        |i, g, k, d| norms(i, g, k, d, Fault::MeanSquare),
+    ),
+    wrong(
+        "largest entry",
+        "You returned the largest entry of the gradient. The norm is the root of the sum of all squares.",
+        |i, g, k, d| norms(i, g, k, d, Fault::LargestEntry),
+    ),
+    wrong(
+        "last block first",
+        "Your list is in the order of the backward pass. The first block comes first.",
+        |i, g, k, d| norms(i, g, k, d, Fault::LastFirst),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<GradientNorms>] = &[
+    slip(NotContiguous, "only what lies in order", |f| {
+        *f = |i, g, k, d| {
+            in_order(&[i, g])?;
+            norms(i, g, k, d, Fault::None)
+        }
+    }),
+    slip(Errors, "an output_gradient of another shape cut", |f| {
+        *f = |i, g, k, d| {
+            if i.dims() == g.dims() {
+                norms(i, g, k, d, Fault::None)
+            } else {
+                Ok(vec![0.0; k.len()])
+            }
+        }
+    }),
+];
+
 /// 1.9
 pub fn gradient_norms(seed: u64) -> Exam<GradientNorms> {
     hazards(seed, basics(seed))
@@ -243,78 +337,7 @@ fn basics(seed: u64) -> Exam<GradientNorms> {
     let (positive_1, arriving_1, copy_1) = (positive.clone(), arriving.clone(), copy.clone());
 
     let exam = Exam::new("1.9", SOLUTION)
-        .mistake(
-            "the network is cut",
-            "Only the last block has a gradient. Var::from_tensor(&x) starts a new graph, so nothing before it is \
-         connected to the loss. Add a Var of zeros to x instead: x + tap.",
-            |i, g, k, d| norms(i, g, k, d, Fault::Cut),
-        )
-        .mistake(
-            "measured before the relu",
-            "You measured at the sum, before the last ReLU. x_l is the block's output, after it.",
-            |i, g, k, d| norms(i, g, k, d, Fault::TapBeforeRelu),
-        )
-        .mistake(
-            "measured at the block's input",
-            "You measured at the input of each block. norms[l] belongs to its output; the last one is the norm of \
-         output_gradient.",
-            |i, g, k, d| norms(i, g, k, d, Fault::TapAtInput),
-        )
-        .mistake(
-            "relu before the sum",
-            "The last ReLU comes before the addition; it belongs after it, as in 1.5.",
-            |i, g, k, d| norms(i, g, k, d, Fault::ReluBeforeSum),
-        )
-        .mistake(
-            "a skip around every convolution",
-            "Your skip connections go around single convolutions. They go around the block, two of them.",
-            |i, g, k, d| norms(i, g, k, d, Fault::SkipAroundOneConvolution),
-        )
-        .mistake(
-            "one batch norm per block",
-            "Only the first convolution has a batch norm. Both have one.",
-            |i, g, k, d| norms(i, g, k, d, Fault::NormOnce),
-        )
-        .mistake(
-            "design.skip ignored",
-            "Your plain network has skip connections: design.skip is false there.",
-            |i, g, k, d| norms(i, g, k, Design { skip: true, ..d }, Fault::None),
-        )
-        .mistake(
-            "no skip connections",
-            "Your residual network has no skip connections: add x where design.skip is true.",
-            |i, g, k, d| norms(i, g, k, Design { skip: false, ..d }, Fault::None),
-        )
-        .mistake(
-            "no batch norm",
-            "design.batch_norm makes no difference. Where it is true, batch_normalize follows each convolution.",
-            |i, g, k, d| norms(i, g, k, Design { batch_norm: false, ..d }, Fault::None),
-        )
-        .mistake(
-            "output_gradient ignored",
-            "Your loss is the sum of the output. It is the sum of output · output_gradient.",
-            |i, g, k, d| norms(i, g, k, d, Fault::OutputGradientIgnored),
-        )
-        .mistake(
-            "squared norm",
-            "The square root is missing: your values are squares of norms.",
-            |i, g, k, d| norms(i, g, k, d, Fault::Squared),
-        )
-        .mistake(
-            "mean of squares",
-            "You took the mean of the squares. The norm is the root of their sum.",
-            |i, g, k, d| norms(i, g, k, d, Fault::MeanSquare),
-        )
-        .mistake(
-            "largest entry",
-            "You returned the largest entry of the gradient. The norm is the root of the sum of all squares.",
-            |i, g, k, d| norms(i, g, k, d, Fault::LargestEntry),
-        )
-        .mistake(
-            "last block first",
-            "Your list is in the order of the backward pass. The first block comes first.",
-            |i, g, k, d| norms(i, g, k, d, Fault::LastFirst),
-        )
+        .mistakes(WRONG)
         .alternative("candle's operations for the batch norm", |i, g, k, d| {
             norms(i, g, k, d, Fault::None)
         })
@@ -422,24 +445,14 @@ fn hazards(seed: u64, exam: Exam<GradientNorms>) -> Exam<GradientNorms> {
             f(x, g, &[(kernel.clone(), kernel)], DESIGNS[0].1)
         })
     });
-    exam.hazard(NotContiguous, "only what lies in order", |i, g, k, d| {
-        in_order(&[i, g])?;
-        norms(i, g, k, d, Fault::None)
-    })
-    .hazard(Errors, "an output_gradient of another shape cut", |i, g, k, d| {
-        if i.dims() == g.dims() {
-            norms(i, g, k, d, Fault::None)
-        } else {
-            Ok(vec![0.0; k.len()])
-        }
-    })
-    .spared(
-        &[Batch, Sizes, Combined, Wiring],
-        "all four designs are asked, on batches",
-    )
-    .spared(
-        &[Scale, Sign, Ties, Names, NotFinite, Returned],
-        "one norm for each block, as numbers",
-    )
-    .spared(&[Empty], "no block has no gradient")
+    exam.proofs(SOLUTION, PROOFS)
+        .spared(
+            &[Batch, Sizes, Combined, Wiring],
+            "all four designs are asked, on batches",
+        )
+        .spared(
+            &[Scale, Sign, Ties, Names, NotFinite, Returned],
+            "one norm for each block, as numbers",
+        )
+        .spared(&[Empty], "no block has no gradient")
 }

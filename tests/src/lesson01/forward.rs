@@ -2,7 +2,7 @@ use candle_core::{Result, Tensor};
 use resnet::{Parameters, Window, ops};
 
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, slip};
 
 /// A function of one tensor, element by element or as a whole.
 pub type Map = fn(&Tensor) -> Result<Tensor>;
@@ -37,7 +37,7 @@ macro_rules! ex1_4 {
 const SOLUTION: Forward = ex1_4!(solution01);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     ConvAfterRelu,
     NoRelu,
@@ -51,47 +51,47 @@ enum Fault {
 }
 
 /// The forward pass with the shared operations, and with one fault.
-fn pass(image: &Tensor, weights: &Parameters, fault: Fault) -> Result<Vec<(&'static str, Tensor)>> {
+fn pass(image: &Tensor, weights: &Parameters, fault: Flaw) -> Result<Vec<(&'static str, Tensor)>> {
     let weight = |name: &str| weights.get(name).ok_or_else(|| candle_core::Error::Msg(name.into()));
-    let window = Window::new(3).padding(if fault == Fault::NoPadding { 0 } else { 1 });
+    let window = Window::new(3).padding(if fault == Flaw::NoPadding { 0 } else { 1 });
     let bias = weight("conv.bias")?.reshape((1, (), 1, 1))?;
     let mut conv = ops::conv2d(&image.unsqueeze(0)?, weight("conv.weight")?, window)?;
-    if fault != Fault::NoConvBias {
+    if fault != Flaw::NoConvBias {
         conv = conv.broadcast_add(&bias)?;
     }
-    let post = if fault == Fault::NoRelu {
+    let post = if fault == Flaw::NoRelu {
         conv.clone()
     } else {
         ops::relu(&conv)?
     };
     let half = Window::new(2).stride(2);
-    let pooled = if fault == Fault::AveragePool {
+    let pooled = if fault == Flaw::AveragePool {
         post.avg_pool2d(2)?
     } else {
         ops::max_pool2d(&post, half)?
     };
     let pooled = pooled.squeeze(0)?;
-    let features = if fault == Fault::ColumnsFirst {
+    let features = if fault == Flaw::ColumnsFirst {
         pooled.permute((1, 2, 0))?.flatten_all()?
     } else {
         pooled.flatten_all()?
     };
     let fc = weight("fc.weight")?;
     let (classes, count) = fc.dims2()?;
-    let fc = if fault == Fault::WeightReshaped {
+    let fc = if fault == Flaw::WeightReshaped {
         fc.reshape((count, classes))?
     } else {
         fc.t()?
     };
     let mut logits = features.unsqueeze(0)?.matmul(&fc)?.squeeze(0)?;
-    if fault != Fault::NoFcBias {
+    if fault != Flaw::NoFcBias {
         logits = (logits + weight("fc.bias")?)?;
     }
-    if fault == Fault::ReluOnLogits {
+    if fault == Flaw::ReluOnLogits {
         logits = logits.relu()?;
     }
     let probabilities = solution01::softmax(&logits)?;
-    let conv = if fault == Fault::ConvAfterRelu {
+    let conv = if fault == Flaw::ConvAfterRelu {
         post.clone()
     } else {
         conv
@@ -131,6 +131,146 @@ fn weights(random: &mut Random, channels: usize, filters: usize, features: usize
     ])
 }
 
+const FAULTS: &[Fault<Forward>] = &[
+    fault(
+        "relu returns a mask",
+        "Your relu says where x is positive: 0 and 1. It should keep x there.",
+        |f| f.relu = |x| x.gt(0f32)?.to_dtype(x.dtype()),
+    ),
+    fault(
+        "relu is the magnitude",
+        "Your relu returns |x|. Negative values become 0, not positive.",
+        |f| f.relu = |x| x.abs(),
+    ),
+    fault(
+        "sigmoid of minus x",
+        "Your sigmoid falls where it should rise: the exponent has the wrong sign. 1 / (1 + e^(−x)).",
+        |f| f.sigmoid = |x| (x.exp()? + 1.0)?.recip(),
+    ),
+    fault(
+        "sigmoid overflows",
+        "e^x / (1 + e^x) is infinity over infinity for x = 100: NaN. In 1 / (1 + e^(−x)) the exponential may \
+         overflow, and the result is still 0.",
+        |f| f.sigmoid = |x| x.exp()?.div(&(x.exp()? + 1.0)?),
+    ),
+    fault(
+        "tanh overflows",
+        "e^100 is infinite in f32, and infinity over infinity is NaN. 2·sigmoid(2x) − 1 is the same function and \
+         cannot overflow to NaN.",
+        |f| f.tanh = exponential_tanh,
+    ),
+    fault(
+        "tanh without the doubled argument",
+        "2·sigmoid(x) − 1 is too flat. tanh(x) = 2·sigmoid(2x) − 1.",
+        |f| f.tanh = |x| solution01::sigmoid(x)?.affine(2.0, -1.0),
+    ),
+    fault(
+        "softmax overflows",
+        "e^300 is infinite in f32, and infinity over infinity is NaN. Subtract the largest logit from all of them \
+         first: it cancels in the quotient.",
+        |f| {
+            f.softmax = |z| {
+                let exponentials = z.exp()?;
+                exponentials.broadcast_div(&exponentials.sum_all()?)
+            }
+        },
+    ),
+    fault(
+        "softmax without exponentials",
+        "You divided the logits by their sum. That can be negative; softmax divides their exponentials.",
+        |f| f.softmax = |z| z.broadcast_div(&z.sum_all()?),
+    ),
+    fault(
+        "divided by the largest",
+        "Your largest probability is 1: you divided by the largest exponential instead of their sum.",
+        |f| f.softmax = |z| z.broadcast_sub(&z.max(0)?)?.exp(),
+    ),
+    fault(
+        "post-activation under the name of the pre-activation",
+        "Your `conv` has no negative values: it already went through ReLU. Keep the pre-activation, and give the \
+         result of relu a name of its own.",
+        |f| f.forward = |i, w| pass(i, w, Flaw::ConvAfterRelu),
+    ),
+    fault(
+        "no relu",
+        "Your `relu` still has negative values: the non-linearity is missing between convolution and pool.",
+        |f| f.forward = |i, w| pass(i, w, Flaw::NoRelu),
+    ),
+    fault(
+        "no bias in the convolution",
+        "conv.bias is not used. Pass it to convolve as Some(bias).",
+        |f| f.forward = |i, w| pass(i, w, Flaw::NoConvBias),
+    ),
+    fault(
+        "average pool",
+        "You averaged the patches. This network takes their maximum.",
+        |f| f.forward = |i, w| pass(i, w, Flaw::AveragePool),
+    ),
+    fault(
+        "flattened channels last",
+        "Your features are ordered place by place. The weights of fc expect channel by channel, each row by row: \
+         flatten_all on [channels, height, width].",
+        |f| f.forward = |i, w| pass(i, w, Flaw::ColumnsFirst),
+    ),
+    fault(
+        "weight reshaped instead of transposed",
+        "Reshaping fc.weight to [features, classes] deals the same numbers out in another order. Its rows are the \
+         classes: transpose it with t(), or multiply it from the left.",
+        |f| f.forward = |i, w| pass(i, w, Flaw::WeightReshaped),
+    ),
+    fault(
+        "no bias in fc",
+        "fc.bias is not used. logits = fc.weight · features + fc.bias.",
+        |f| f.forward = |i, w| pass(i, w, Flaw::NoFcBias),
+    ),
+    fault(
+        "relu on the logits",
+        "Your logits went through ReLU. A class may have a negative score: nothing comes between fc and softmax.",
+        |f| f.forward = |i, w| pass(i, w, Flaw::ReluOnLogits),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Forward>] = &[
+    slip(NotContiguous, "forward, only what lies in order", |f| {
+        f.forward = |image, weights| {
+            in_order(&[image])?;
+            solution01::forward(image, weights)
+        }
+    }),
+    slip(Scale, "shifted by the mean", |f| {
+        f.softmax = |z| {
+            let exponentials = z.broadcast_sub(&z.mean_all()?)?.exp()?;
+            exponentials.broadcast_div(&exponentials.sum_all()?)
+        }
+    }),
+    slip(Sign, "shifted by the largest, at least 0", |f| {
+        f.softmax = |z| {
+            let exponentials = z.broadcast_sub(&z.max(0)?.maximum(0f32)?)?.exp()?;
+            exponentials.broadcast_div(&exponentials.sum_all()?)
+        }
+    }),
+    slip(Sizes, "only sides that 2 divides", |f| {
+        f.forward = |image, weights| {
+            let (_, height, width) = image.dims3()?;
+            match (height % 2, width % 2) {
+                (0, 0) => solution01::forward(image, weights),
+                _ => candle_core::bail!("an odd side"),
+            }
+        }
+    }),
+    slip(Errors, "no bias taken for 0", |f| {
+        f.forward = |image, weights| {
+            let mut weights = weights.clone();
+            if let (Some(kernels), false) = (weights.get("conv.weight"), weights.contains_key("conv.bias")) {
+                let zeros = Tensor::zeros(kernels.dim(0)?, kernels.dtype(), kernels.device())?;
+                weights.insert("conv.bias".into(), zeros);
+            }
+            solution01::forward(image, &weights)
+        }
+    }),
+];
+
 /// 1.4
 pub fn forward(seed: u64) -> Exam<Forward> {
     hazards(seed, basics(seed))
@@ -162,155 +302,11 @@ fn basics(seed: u64) -> Exam<Forward> {
     let step = tensor(&[1., 1., 0., 0.].repeat(4), (1, 4, 4));
 
     Exam::new("1.4", SOLUTION)
-        .mistake(
-            "relu returns a mask",
-            "Your relu says where x is positive: 0 and 1. It should keep x there.",
-            Forward {
-                relu: |x| x.gt(0f32)?.to_dtype(x.dtype()),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "relu is the magnitude",
-            "Your relu returns |x|. Negative values become 0, not positive.",
-            Forward {
-                relu: |x| x.abs(),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "sigmoid of minus x",
-            "Your sigmoid falls where it should rise: the exponent has the wrong sign. 1 / (1 + e^(−x)).",
-            Forward {
-                sigmoid: |x| (x.exp()? + 1.0)?.recip(),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "sigmoid overflows",
-            "e^x / (1 + e^x) is infinity over infinity for x = 100: NaN. In 1 / (1 + e^(−x)) the exponential may \
-             overflow, and the result is still 0.",
-            Forward {
-                sigmoid: |x| x.exp()?.div(&(x.exp()? + 1.0)?),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "tanh overflows",
-            "e^100 is infinite in f32, and infinity over infinity is NaN. 2·sigmoid(2x) − 1 is the same function and \
-             cannot overflow to NaN.",
-            Forward {
-                tanh: exponential_tanh,
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "tanh without the doubled argument",
-            "2·sigmoid(x) − 1 is too flat. tanh(x) = 2·sigmoid(2x) − 1.",
-            Forward {
-                tanh: |x| solution01::sigmoid(x)?.affine(2.0, -1.0),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "softmax overflows",
-            "e^300 is infinite in f32, and infinity over infinity is NaN. Subtract the largest logit from all of them \
-             first: it cancels in the quotient.",
-            Forward {
-                softmax: |z| {
-                    let exponentials = z.exp()?;
-                    exponentials.broadcast_div(&exponentials.sum_all()?)
-                },
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "softmax without exponentials",
-            "You divided the logits by their sum. That can be negative; softmax divides their exponentials.",
-            Forward {
-                softmax: |z| z.broadcast_div(&z.sum_all()?),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "divided by the largest",
-            "Your largest probability is 1: you divided by the largest exponential instead of their sum.",
-            Forward {
-                softmax: |z| z.broadcast_sub(&z.max(0)?)?.exp(),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "post-activation under the name of the pre-activation",
-            "Your `conv` has no negative values: it already went through ReLU. Keep the pre-activation, and give the \
-             result of relu a name of its own.",
-            Forward {
-                forward: |i, w| pass(i, w, Fault::ConvAfterRelu),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "no relu",
-            "Your `relu` still has negative values: the non-linearity is missing between convolution and pool.",
-            Forward {
-                forward: |i, w| pass(i, w, Fault::NoRelu),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "no bias in the convolution",
-            "conv.bias is not used. Pass it to convolve as Some(bias).",
-            Forward {
-                forward: |i, w| pass(i, w, Fault::NoConvBias),
-                ..SOLUTION
-            },
-        )
+        .changes(SOLUTION, FAULTS)
         .unnamed(
             "no padding in the convolution",
             Forward {
-                forward: |i, w| pass(i, w, Fault::NoPadding),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "average pool",
-            "You averaged the patches. This network takes their maximum.",
-            Forward {
-                forward: |i, w| pass(i, w, Fault::AveragePool),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "flattened channels last",
-            "Your features are ordered place by place. The weights of fc expect channel by channel, each row by row: \
-             flatten_all on [channels, height, width].",
-            Forward {
-                forward: |i, w| pass(i, w, Fault::ColumnsFirst),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "weight reshaped instead of transposed",
-            "Reshaping fc.weight to [features, classes] deals the same numbers out in another order. Its rows are the \
-             classes: transpose it with t(), or multiply it from the left.",
-            Forward {
-                forward: |i, w| pass(i, w, Fault::WeightReshaped),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "no bias in fc",
-            "fc.bias is not used. logits = fc.weight · features + fc.bias.",
-            Forward {
-                forward: |i, w| pass(i, w, Fault::NoFcBias),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "relu on the logits",
-            "Your logits went through ReLU. A class may have a negative score: nothing comes between fc and softmax.",
-            Forward {
-                forward: |i, w| pass(i, w, Fault::ReluOnLogits),
+                forward: |i, w| pass(i, w, Flaw::NoPadding),
                 ..SOLUTION
             },
         )
@@ -330,7 +326,7 @@ fn basics(seed: u64) -> Exam<Forward> {
                     )?
                     .exp()
                 },
-                forward: |i, w| pass(i, w, Fault::None),
+                forward: |i, w| pass(i, w, Flaw::None),
             },
         )
         .truth(
@@ -488,84 +484,23 @@ fn hazards(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
         };
     }
     ordered!(relu sigmoid tanh softmax);
-    exam.hazard(
-        NotContiguous,
-        "forward, only what lies in order",
-        Forward {
-            forward: |image, weights| {
-                in_order(&[image])?;
-                solution01::forward(image, weights)
+    exam.proofs(SOLUTION, PROOFS)
+        .unnamed(
+            "a matrix times a vector",
+            Forward {
+                forward: |_, weights| match weights.get("fc.weight") {
+                    Some(weight) => weight.matmul(&weight.get(0)?).map(|_| vec![]),
+                    None => Ok(vec![]),
+                },
+                ..SOLUTION
             },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Scale,
-        "shifted by the mean",
-        Forward {
-            softmax: |z| {
-                let exponentials = z.broadcast_sub(&z.mean_all()?)?.exp()?;
-                exponentials.broadcast_div(&exponentials.sum_all()?)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Sign,
-        "shifted by the largest, at least 0",
-        Forward {
-            softmax: |z| {
-                let exponentials = z.broadcast_sub(&z.max(0)?.maximum(0f32)?)?.exp()?;
-                exponentials.broadcast_div(&exponentials.sum_all()?)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Sizes,
-        "only sides that 2 divides",
-        Forward {
-            forward: |image, weights| {
-                let (_, height, width) = image.dims3()?;
-                match (height % 2, width % 2) {
-                    (0, 0) => solution01::forward(image, weights),
-                    _ => candle_core::bail!("an odd side"),
-                }
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Errors,
-        "no bias taken for 0",
-        Forward {
-            forward: |image, weights| {
-                let mut weights = weights.clone();
-                if let (Some(kernels), false) = (weights.get("conv.weight"), weights.contains_key("conv.bias")) {
-                    let zeros = Tensor::zeros(kernels.dim(0)?, kernels.dtype(), kernels.device())?;
-                    weights.insert("conv.bias".into(), zeros);
-                }
-                solution01::forward(image, &weights)
-            },
-            ..SOLUTION
-        },
-    )
-    .unnamed(
-        "a matrix times a vector",
-        Forward {
-            forward: |_, weights| match weights.get("fc.weight") {
-                Some(weight) => weight.matmul(&weight.get(0)?).map(|_| vec![]),
-                None => Ok(vec![]),
-            },
-            ..SOLUTION
-        },
-    )
-    .spared(
-        &[Batch, Ties, Names, NotFinite, Empty],
-        "one image, and nothing is chosen",
-    )
-    .spared(
-        &[Combined, Returned, Wiring],
-        "there are no options; every activation on the way is compared",
-    )
+        )
+        .spared(
+            &[Batch, Ties, Names, NotFinite, Empty],
+            "one image, and nothing is chosen",
+        )
+        .spared(
+            &[Combined, Returned, Wiring],
+            "there are no options; every activation on the way is compared",
+        )
 }

@@ -1,7 +1,7 @@
 use resnet::{Block, Config, Stem};
 
 use crate::inputs::Random;
-use crate::{Exam, Hazard::*};
+use crate::{Exam, Hazard::*, Slip, Wrong, slip, wrong};
 
 /// `solution01::parameter_count`
 pub type ParameterCount = fn(&Config) -> usize;
@@ -87,6 +87,69 @@ fn count(config: &Config, fault: Fault) -> usize {
     total + input * config.classes + bias
 }
 
+const WRONG: &[Wrong<ParameterCount>] = &[
+    wrong(
+        "biases on convolutions",
+        "You counted a bias for every convolution. The batch norm after it subtracts the mean, so a bias would do \
+         nothing, and there is none.",
+        |c| count(c, Fault::ConvolutionBiases),
+    ),
+    wrong(
+        "running statistics",
+        "You counted the running mean and variance. They are measured, not trained: a batch norm has two parameters \
+         per channel.",
+        |c| count(c, Fault::RunningStatistics),
+    ),
+    wrong(
+        "no batch norms",
+        "The batch norms are missing: two parameters per channel after every convolution.",
+        |c| count(c, Fault::NoBatchNorms),
+    ),
+    wrong(
+        "one number per channel",
+        "A batch norm has a scale and a shift: two parameters per channel.",
+        |c| count(c, Fault::OneNumberPerChannel),
+    ),
+    wrong(
+        "no projections",
+        "The projections are missing: the first block of a stage whose output has other channels than its input has a \
+         1×1 convolution and a batch norm in its shortcut.",
+        |c| count(c, Fault::NoProjections),
+    ),
+    wrong(
+        "projection in every stage",
+        "You gave every stage a projection. In ResNet-18 layer1 goes from 64 to 64 channels: its shortcut is x itself.",
+        |c| count(c, Fault::ProjectionInEveryStage),
+    ),
+    wrong(
+        "projection only with a stride",
+        "You projected only where the size is halved. In ResNet-50 layer1.0 goes from 64 to 256 channels at full \
+         size, and needs a projection too.",
+        |c| count(c, Fault::ProjectionOnlyWithStride),
+    ),
+    wrong(
+        "projection without its batch norm",
+        "The projection's own batch norm, downsample.1, is missing.",
+        |c| count(c, Fault::NoProjectionNorm),
+    ),
+    wrong(
+        "no bias in fc",
+        "fc has a bias, one per class: no batch norm follows it.",
+        |c| count(c, Fault::NoClassifierBias),
+    ),
+    wrong("k instead of k²", "A kernel is k by k: in · out · k².", |c| {
+        count(c, Fault::SquareKernelForgotten)
+    }),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<ParameterCount>] = &[slip(Combined, "bottlenecks always behind the ImageNet stem", |f| {
+    *f = |c| match c.block {
+        Block::Bottleneck => count(&c.clone().stem(Stem::ImageNet), Fault::None),
+        Block::Basic => count(c, Fault::None),
+    }
+})];
+
 /// 1.7
 pub fn parameter_count(seed: u64) -> Exam<ParameterCount> {
     hazards(seed, basics(seed))
@@ -114,59 +177,7 @@ fn basics(seed: u64) -> Exam<ParameterCount> {
     .classes(classes);
 
     Exam::new("1.7", SOLUTION)
-        .mistake(
-            "biases on convolutions",
-            "You counted a bias for every convolution. The batch norm after it subtracts the mean, so a bias would do \
-             nothing, and there is none.",
-            |c| count(c, Fault::ConvolutionBiases),
-        )
-        .mistake(
-            "running statistics",
-            "You counted the running mean and variance. They are measured, not trained: a batch norm has two \
-             parameters per channel.",
-            |c| count(c, Fault::RunningStatistics),
-        )
-        .mistake(
-            "no batch norms",
-            "The batch norms are missing: two parameters per channel after every convolution.",
-            |c| count(c, Fault::NoBatchNorms),
-        )
-        .mistake(
-            "one number per channel",
-            "A batch norm has a scale and a shift: two parameters per channel.",
-            |c| count(c, Fault::OneNumberPerChannel),
-        )
-        .mistake(
-            "no projections",
-            "The projections are missing: the first block of a stage whose output has other channels than its input \
-             has a 1×1 convolution and a batch norm in its shortcut.",
-            |c| count(c, Fault::NoProjections),
-        )
-        .mistake(
-            "projection in every stage",
-            "You gave every stage a projection. In ResNet-18 layer1 goes from 64 to 64 channels: its shortcut is x \
-             itself.",
-            |c| count(c, Fault::ProjectionInEveryStage),
-        )
-        .mistake(
-            "projection only with a stride",
-            "You projected only where the size is halved. In ResNet-50 layer1.0 goes from 64 to 256 channels at full \
-             size, and needs a projection too.",
-            |c| count(c, Fault::ProjectionOnlyWithStride),
-        )
-        .mistake(
-            "projection without its batch norm",
-            "The projection's own batch norm, downsample.1, is missing.",
-            |c| count(c, Fault::NoProjectionNorm),
-        )
-        .mistake(
-            "no bias in fc",
-            "fc has a bias, one per class: no batch norm follows it.",
-            |c| count(c, Fault::NoClassifierBias),
-        )
-        .mistake("k instead of k²", "A kernel is k by k: in · out · k².", |c| {
-            count(c, Fault::SquareKernelForgotten)
-        })
+        .mistakes(WRONG)
         .alternative("part by part", |c| count(c, Fault::None))
         .alternative("the shapes of a checkpoint", |c| {
             let learned = c.tensors().into_iter().filter(|(name, _)| !name.contains("running"));
@@ -241,12 +252,7 @@ fn hazards(seed: u64, exam: Exam<ParameterCount>) -> Exam<ParameterCount> {
         move |f| f(&basic),
     )
     .because("The expected count is that of a checkpoint's tensors.")
-    .hazard(Combined, "bottlenecks always behind the ImageNet stem", |c| {
-        match c.block {
-            Block::Bottleneck => count(&c.clone().stem(Stem::ImageNet), Fault::None),
-            Block::Basic => count(c, Fault::None),
-        }
-    })
+    .proofs(SOLUTION, PROOFS)
     .spared(
         &[
             NotContiguous,

@@ -2,7 +2,7 @@ use candle_core::{Device, Result, Tensor, bail};
 use resnet::{Window, ops};
 
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Hazard::*};
+use crate::{Exam, Fault, Hazard::*, Slip, fault, slip};
 
 /// One of the two pools: the image and the window.
 pub type Pool = fn(&Tensor, Window) -> Result<Tensor>;
@@ -83,6 +83,118 @@ fn side_as_stride(window: Window) -> Window {
     window.stride(window.kernel)
 }
 
+const FAULTS: &[Fault<Pooling>] = &[
+    fault(
+        "zero padding",
+        "Your padding is 0, and 0 wins against every negative pixel at the border. What lies outside the image must \
+         never win: −∞, or skip it.",
+        |f| f.max = |i, w| pool(i, w, |patch| largest(patch.iter().map(|v| v.unwrap_or(0.0)))),
+    ),
+    fault(
+        "maximum starts at 0",
+        "Your maximum starts at 0 (or at f32::MIN_POSITIVE, which is just above 0), so a patch of negative pixels \
+         gives 0. Start at f32::NEG_INFINITY.",
+        |f| f.max = |i, w| pool(i, w, |patch| largest(patch.iter().flatten().copied()).max(0.0)),
+    ),
+    fault(
+        "maximum of the magnitude",
+        "You kept the pixel with the largest magnitude. −3 is smaller than 1.",
+        |f| {
+            f.max = |i, w| {
+                pool(i, w, |patch| {
+                    let size = |a: &f32, b: &f32| a.abs().total_cmp(&b.abs());
+                    patch
+                        .iter()
+                        .flatten()
+                        .copied()
+                        .max_by(size)
+                        .unwrap_or(f32::NEG_INFINITY)
+                })
+            }
+        },
+    ),
+    fault(
+        "stride is the kernel",
+        "You moved the window by its own side. That is only the usual case; here the stride is window.stride, and \
+         windows may overlap.",
+        |f| {
+            *f = Pooling {
+                max: |i, w| solution01::max_pool(i, side_as_stride(w)),
+                average: |i, w| solution01::average_pool(i, side_as_stride(w)),
+            }
+        },
+    ),
+    fault(
+        "dilation ignored",
+        "Your patch is compact. Its pixels lie `dilation` apart.",
+        |f| {
+            *f = Pooling {
+                max: |i, w| crop(solution01::max_pool(i, w.dilation(1))?, i, w),
+                average: |i, w| crop(solution01::average_pool(i, w.dilation(1))?, i, w),
+            }
+        },
+    ),
+    fault(
+        "average without the padding",
+        "At the border you divided by the number of pixels inside the image. Here, as in PyTorch by default, the \
+         padding counts as zeros: divide by k² everywhere.",
+        |f| f.average = |i, w| pool(i, w, |patch| sum(patch) / patch.iter().flatten().count() as f32),
+    ),
+    fault(
+        "sum instead of average",
+        "Your average is k² times too large: it is the sum.",
+        |f| f.average = |i, w| pool(i, w, sum),
+    ),
+    fault(
+        "divided by k",
+        "You divided by the side of the window, k. There are k² pixels in it.",
+        |f| f.average = |i, w| pool(i, w, |patch| sum(patch) / (patch.len() as f32).sqrt()),
+    ),
+    fault(
+        "any padding allowed",
+        "With a padding of more than half the kernel a window could lie in the padding alone, and its maximum would \
+         be −∞. Refuse it.",
+        |f| {
+            *f = Pooling {
+                max: |i, w| any_padding(i, w, true),
+                average: |i, w| any_padding(i, w, false),
+            }
+        },
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Pooling>] = &[
+    slip(Combined, "max, padding that is dilated too", |f| {
+        f.max = |i, w| {
+            pool_from(w.padding * w.dilation, i, w, |patch| {
+                largest(patch.iter().flatten().copied())
+            })
+        }
+    }),
+    slip(Combined, "average, padding that is dilated too", |f| {
+        f.average = |i, w| pool_from(w.padding * w.dilation, i, w, |patch| sum(patch) / patch.len() as f32)
+    }),
+    slip(Sizes, "no stride above 2", |f| {
+        *f = Pooling {
+            max: |i, w| solution01::max_pool(i, w.stride(w.stride.min(2))),
+            average: |i, w| solution01::average_pool(i, w.stride(w.stride.min(2))),
+        }
+    }),
+    slip(NotContiguous, "max, only what lies in order", |f| {
+        f.max = |i, w| {
+            in_order(&[i])?;
+            solution01::max_pool(i, w)
+        }
+    }),
+    slip(NotContiguous, "average, only what lies in order", |f| {
+        f.average = |i, w| {
+            in_order(&[i])?;
+            solution01::average_pool(i, w)
+        }
+    }),
+];
+
 /// 1.3
 pub fn pooling(seed: u64) -> Exam<Pooling> {
     hazards(seed, basics(seed))
@@ -100,93 +212,7 @@ fn basics(seed: u64) -> Exam<Pooling> {
     let (negative_1, negative_2) = (negative.clone(), negative.clone());
 
     Exam::new("1.3", SOLUTION)
-        .mistake(
-            "zero padding",
-            "Your padding is 0, and 0 wins against every negative pixel at the border. What lies outside the image \
-             must never win: −∞, or skip it.",
-            Pooling {
-                max: |i, w| pool(i, w, |patch| largest(patch.iter().map(|v| v.unwrap_or(0.0)))),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "maximum starts at 0",
-            "Your maximum starts at 0 (or at f32::MIN_POSITIVE, which is just above 0), so a patch of negative pixels \
-             gives 0. Start at f32::NEG_INFINITY.",
-            Pooling {
-                max: |i, w| pool(i, w, |patch| largest(patch.iter().flatten().copied()).max(0.0)),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "maximum of the magnitude",
-            "You kept the pixel with the largest magnitude. −3 is smaller than 1.",
-            Pooling {
-                max: |i, w| {
-                    pool(i, w, |patch| {
-                        let size = |a: &f32, b: &f32| a.abs().total_cmp(&b.abs());
-                        patch
-                            .iter()
-                            .flatten()
-                            .copied()
-                            .max_by(size)
-                            .unwrap_or(f32::NEG_INFINITY)
-                    })
-                },
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "stride is the kernel",
-            "You moved the window by its own side. That is only the usual case; here the stride is window.stride, and \
-             windows may overlap.",
-            Pooling {
-                max: |i, w| solution01::max_pool(i, side_as_stride(w)),
-                average: |i, w| solution01::average_pool(i, side_as_stride(w)),
-            },
-        )
-        .mistake(
-            "dilation ignored",
-            "Your patch is compact. Its pixels lie `dilation` apart.",
-            Pooling {
-                max: |i, w| crop(solution01::max_pool(i, w.dilation(1))?, i, w),
-                average: |i, w| crop(solution01::average_pool(i, w.dilation(1))?, i, w),
-            },
-        )
-        .mistake(
-            "average without the padding",
-            "At the border you divided by the number of pixels inside the image. Here, as in PyTorch by default, the \
-             padding counts as zeros: divide by k² everywhere.",
-            Pooling {
-                average: |i, w| pool(i, w, |patch| sum(patch) / patch.iter().flatten().count() as f32),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "sum instead of average",
-            "Your average is k² times too large: it is the sum.",
-            Pooling {
-                average: |i, w| pool(i, w, sum),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "divided by k",
-            "You divided by the side of the window, k. There are k² pixels in it.",
-            Pooling {
-                average: |i, w| pool(i, w, |patch| sum(patch) / (patch.len() as f32).sqrt()),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "any padding allowed",
-            "With a padding of more than half the kernel a window could lie in the padding alone, and its maximum \
-             would be −∞. Refuse it.",
-            Pooling {
-                max: |i, w| any_padding(i, w, true),
-                average: |i, w| any_padding(i, w, false),
-            },
-        )
+        .changes(SOLUTION, FAULTS)
         .alternative(
             "listing each patch",
             Pooling {
@@ -328,64 +354,15 @@ fn hazards(seed: u64, exam: Exam<Pooling>) -> Exam<Pooling> {
             .refuses("average, rank 4", |f, x| (f.average)(&x.unsqueeze(0)?, Window::new(2)))
             .refuses("max, rank 4", |f, x| (f.max)(&x.unsqueeze(0)?, Window::new(2)))
     });
-    exam.hazard(
-        Combined,
-        "max, padding that is dilated too",
-        Pooling {
-            max: |i, w| {
-                pool_from(w.padding * w.dilation, i, w, |patch| {
-                    largest(patch.iter().flatten().copied())
-                })
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Combined,
-        "average, padding that is dilated too",
-        Pooling {
-            average: |i, w| pool_from(w.padding * w.dilation, i, w, |patch| sum(patch) / patch.len() as f32),
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Sizes,
-        "no stride above 2",
-        Pooling {
-            max: |i, w| solution01::max_pool(i, w.stride(w.stride.min(2))),
-            average: |i, w| solution01::average_pool(i, w.stride(w.stride.min(2))),
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "max, only what lies in order",
-        Pooling {
-            max: |i, w| {
-                in_order(&[i])?;
-                solution01::max_pool(i, w)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "average, only what lies in order",
-        Pooling {
-            average: |i, w| {
-                in_order(&[i])?;
-                solution01::average_pool(i, w)
-            },
-            ..SOLUTION
-        },
-    )
-    .spared(
-        &[Batch, Names, Returned, Wiring],
-        "one image, one number for each place",
-    )
-    .spared(
-        &[Scale, Sign, Ties],
-        "signs are tried as mistakes; equal pixels have the same maximum",
-    )
-    .spared(&[NotFinite], "the text does not say what becomes of NaN")
-    .spared(&[Empty], "an image without pixels is an error of 1.1")
+    exam.proofs(SOLUTION, PROOFS)
+        .spared(
+            &[Batch, Names, Returned, Wiring],
+            "one image, one number for each place",
+        )
+        .spared(
+            &[Scale, Sign, Ties],
+            "signs are tried as mistakes; equal pixels have the same maximum",
+        )
+        .spared(&[NotFinite], "the text does not say what becomes of NaN")
+        .spared(&[Empty], "an image without pixels is an error of 1.1")
 }

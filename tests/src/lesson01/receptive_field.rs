@@ -2,7 +2,7 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use resnet::{Block, Config, Window, ops};
 
 use crate::inputs::Random;
-use crate::{Exam, Hazard::*, Observed};
+use crate::{Exam, Hazard::*, Observed, Slip, Wrong, slip, wrong};
 
 /// `solution01::receptive_field`, with its result as (size, stride).
 pub type Receptive = fn(&[Window]) -> (usize, usize);
@@ -90,6 +90,117 @@ fn observe((size, stride): (usize, usize)) -> Observed {
     Observed::fields([("size", size), ("stride", stride)])
 }
 
+const WRONG: &[Wrong<Receptive>] = &[
+    wrong(
+        "the layer's own stride",
+        "You multiplied by the layer's own stride before you used it. The gaps of a window are as wide as the strides \
+         of the layers before it: first the size, then the stride.",
+        |windows| {
+            walk(windows, |size, stride, w| {
+                *stride *= w.stride;
+                *size += w.dilation * (w.kernel - 1) * *stride;
+            })
+        },
+    ),
+    wrong(
+        "strides ignored",
+        "Your size grows by k − 1 in every layer. After a stride of 2 neighbouring units lie 2 pixels apart, so a \
+         window spreads twice as far.",
+        |windows| {
+            walk(windows, |size, stride, w| {
+                *size += w.dilation * (w.kernel - 1);
+                *stride *= w.stride;
+            })
+        },
+    ),
+    wrong(
+        "only the stride before",
+        "You used the stride of the one layer before. The strides of all layers before multiply.",
+        |windows| {
+            let before = [1].into_iter().chain(windows.iter().map(|w| w.stride));
+            let size: usize = windows
+                .iter()
+                .zip(before)
+                .map(|(w, s)| w.dilation * (w.kernel - 1) * s)
+                .sum();
+            (1 + size, windows.iter().map(|w| w.stride).product())
+        },
+    ),
+    wrong(
+        "kernel instead of its gaps",
+        "You added k·stride. A window of k units has k − 1 gaps, and the unit it starts from is in the size already.",
+        |windows| {
+            walk(windows, |size, stride, w| {
+                *size += w.dilation * w.kernel * *stride;
+                *stride *= w.stride;
+            })
+        },
+    ),
+    wrong(
+        "dilation ignored",
+        "A dilated window reaches over d·(k − 1) gaps.",
+        |windows| {
+            walk(windows, |size, stride, w| {
+                *size += (w.kernel - 1) * *stride;
+                *stride *= w.stride;
+            })
+        },
+    ),
+    wrong(
+        "started at 0",
+        "Your size is one too small: before the first layer a unit is a pixel and sees itself, 1.",
+        |windows| {
+            let (size, stride) = backwards(windows);
+            (size - 1, stride)
+        },
+    ),
+    wrong(
+        "strides added",
+        "You added the strides. A step in layer 2 is stride 2 steps in layer 1, each of them stride 1 pixels: strides \
+         multiply.",
+        |windows| {
+            walk(windows, |size, stride, w| {
+                *size += w.dilation * (w.kernel - 1) * *stride;
+                *stride += w.stride - 1;
+            })
+        },
+    ),
+    wrong(
+        "padding counted",
+        "You took the padding off. It moves the field, and may hang it over the border; its size is the same.",
+        |windows| {
+            let (size, stride) = walk(windows, |size, stride, w| {
+                *size += (w.dilation * (w.kernel - 1)).saturating_sub(2 * w.padding) * *stride;
+                *stride *= w.stride;
+            });
+            (size, stride)
+        },
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Receptive>] = &[
+    slip(Combined, "dilation counts only without stride and padding", |f| {
+        *f = |windows| {
+            let combined = |w: &Window| w.dilation > 1 && w.padding > 0 && w.stride > 1;
+            if (3..=5).contains(&windows.len()) && windows.iter().all(combined) {
+                SOLUTION(&windows.iter().map(|w| w.dilation(1)).collect::<Vec<_>>())
+            } else {
+                SOLUTION(windows)
+            }
+        }
+    }),
+    slip(Sizes, "no stride above 2", |f| {
+        *f = |windows| {
+            if windows.len() <= 5 && windows.iter().any(|w| w.padding > 0) {
+                SOLUTION(&windows.iter().map(|w| w.stride(w.stride.min(2))).collect::<Vec<_>>())
+            } else {
+                SOLUTION(windows)
+            }
+        }
+    }),
+];
+
 /// 1.8
 pub fn receptive_field(seed: u64) -> Exam<Receptive> {
     hazards(seed, basics(seed))
@@ -115,92 +226,7 @@ fn basics(seed: u64) -> Exam<Receptive> {
     let shown: Vec<_> = planted.iter().map(|w| (w.kernel, w.stride, w.dilation)).collect();
 
     let mut exam = Exam::new("1.8", SOLUTION)
-        .mistake(
-            "the layer's own stride",
-            "You multiplied by the layer's own stride before you used it. The gaps of a window are as wide as the \
-             strides of the layers before it: first the size, then the stride.",
-            |windows| {
-                walk(windows, |size, stride, w| {
-                    *stride *= w.stride;
-                    *size += w.dilation * (w.kernel - 1) * *stride;
-                })
-            },
-        )
-        .mistake(
-            "strides ignored",
-            "Your size grows by k − 1 in every layer. After a stride of 2 neighbouring units lie 2 pixels apart, so a \
-             window spreads twice as far.",
-            |windows| {
-                walk(windows, |size, stride, w| {
-                    *size += w.dilation * (w.kernel - 1);
-                    *stride *= w.stride;
-                })
-            },
-        )
-        .mistake(
-            "only the stride before",
-            "You used the stride of the one layer before. The strides of all layers before multiply.",
-            |windows| {
-                let before = [1].into_iter().chain(windows.iter().map(|w| w.stride));
-                let size: usize = windows
-                    .iter()
-                    .zip(before)
-                    .map(|(w, s)| w.dilation * (w.kernel - 1) * s)
-                    .sum();
-                (1 + size, windows.iter().map(|w| w.stride).product())
-            },
-        )
-        .mistake(
-            "kernel instead of its gaps",
-            "You added k·stride. A window of k units has k − 1 gaps, and the unit it starts from is in the size \
-             already.",
-            |windows| {
-                walk(windows, |size, stride, w| {
-                    *size += w.dilation * w.kernel * *stride;
-                    *stride *= w.stride;
-                })
-            },
-        )
-        .mistake(
-            "dilation ignored",
-            "A dilated window reaches over d·(k − 1) gaps.",
-            |windows| {
-                walk(windows, |size, stride, w| {
-                    *size += (w.kernel - 1) * *stride;
-                    *stride *= w.stride;
-                })
-            },
-        )
-        .mistake(
-            "started at 0",
-            "Your size is one too small: before the first layer a unit is a pixel and sees itself, 1.",
-            |windows| {
-                let (size, stride) = backwards(windows);
-                (size - 1, stride)
-            },
-        )
-        .mistake(
-            "strides added",
-            "You added the strides. A step in layer 2 is stride 2 steps in layer 1, each of them stride 1 pixels: \
-             strides multiply.",
-            |windows| {
-                walk(windows, |size, stride, w| {
-                    *size += w.dilation * (w.kernel - 1) * *stride;
-                    *stride += w.stride - 1;
-                })
-            },
-        )
-        .mistake(
-            "padding counted",
-            "You took the padding off. It moves the field, and may hang it over the border; its size is the same.",
-            |windows| {
-                let (size, stride) = walk(windows, |size, stride, w| {
-                    *size += (w.dilation * (w.kernel - 1)).saturating_sub(2 * w.padding) * *stride;
-                    *stride *= w.stride;
-                });
-                (size, stride)
-            },
-        )
+        .mistakes(WRONG)
         .alternative("from the layer back to the image", backwards)
         .truth("no layer at all", observe((1, 1)), |f| observe(f(&[])))
         .because("A pixel sees itself.")
@@ -269,35 +295,21 @@ fn hazards(seed: u64, exam: Exam<Receptive>) -> Exam<Receptive> {
             .holds(Combined)
             .holds(Sizes);
     }
-    exam.hazard(Combined, "dilation counts only without stride and padding", |windows| {
-        let combined = |w: &Window| w.dilation > 1 && w.padding > 0 && w.stride > 1;
-        if (3..=5).contains(&windows.len()) && windows.iter().all(combined) {
-            SOLUTION(&windows.iter().map(|w| w.dilation(1)).collect::<Vec<_>>())
-        } else {
-            SOLUTION(windows)
-        }
-    })
-    .hazard(Sizes, "no stride above 2", |windows| {
-        if windows.len() <= 5 && windows.iter().any(|w| w.padding > 0) {
-            SOLUTION(&windows.iter().map(|w| w.stride(w.stride.min(2))).collect::<Vec<_>>())
-        } else {
-            SOLUTION(windows)
-        }
-    })
-    .spared(
-        &[
-            NotContiguous,
-            Batch,
-            Scale,
-            Sign,
-            Ties,
-            Names,
-            NotFinite,
-            Returned,
-            Wiring,
-            Errors,
-        ],
-        "a list of windows in, two whole numbers out",
-    )
-    .spared(&[Empty], "no layer at all is the first input")
+    exam.proofs(SOLUTION, PROOFS)
+        .spared(
+            &[
+                NotContiguous,
+                Batch,
+                Scale,
+                Sign,
+                Ties,
+                Names,
+                NotFinite,
+                Returned,
+                Wiring,
+                Errors,
+            ],
+            "a list of windows in, two whole numbers out",
+        )
+        .spared(&[Empty], "no layer at all is the first input")
 }

@@ -2,7 +2,7 @@ use candle_core::{Device, Result, Tensor, bail};
 use resnet::{Config, ResNet, Stem, Window};
 
 use crate::inputs::Random;
-use crate::{Exam, Hazard::*, Observed};
+use crate::{Exam, Hazard::*, Observed, Slip, Wrong, slip, wrong};
 
 /// `solution01::shape_table`
 pub type ShapeTable = fn(&Config, [usize; 4]) -> Result<Rows>;
@@ -121,6 +121,70 @@ fn measured(config: &Config, images: [usize; 4]) -> Result<Observed> {
     Ok(Observed::Fields(sites.iter().map(row).collect::<Result<_>>()?))
 }
 
+const WRONG: &[Wrong<ShapeTable>] = &[
+    wrong(
+        "rounded down",
+        "You halved by n / 2. Kernel 3, stride 2, padding 1 rounds up: 7 becomes 4. Let output_size count.",
+        |c, i| table(c, i, Fault::RoundedDown),
+    ),
+    wrong(
+        "no max pool",
+        "The ImageNet stem has a max pool after conv1 that halves once more; your table misses its row.",
+        |c, i| table(c, i, Fault::NoPool),
+    ),
+    wrong(
+        "stride in stage 1",
+        "layer1 keeps the size: the pool before it has already halved. Only layers 2, 3 and 4 begin with stride 2.",
+        |c, i| table(c, i, Fault::StrideInStageOne),
+    ),
+    wrong(
+        "stride in every block",
+        "Every block of your stage halves. Only its first does.",
+        |c, i| table(c, i, Fault::StrideInEveryBlock),
+    ),
+    wrong(
+        "never a stride",
+        "Your layers 2, 3 and 4 keep the size. The first block of each has stride 2.",
+        |c, i| table(c, i, Fault::StrideOneEverywhere),
+    ),
+    wrong(
+        "no expansion",
+        "A bottleneck ends with a 1×1 convolution to four times the channels: multiply by block.expansion().",
+        |c, i| table(c, i, Fault::NoExpansion),
+    ),
+    wrong(
+        "doubled in every block",
+        "Your channels double with every block. They double with every stage.",
+        |c, i| table(c, i, Fault::ChannelsPerBlock),
+    ),
+    wrong(
+        "batch of one",
+        "Your first dimension is always 1. It is the batch, as in `images`.",
+        |c, i| table(c, i, Fault::BatchOfOne),
+    ),
+    wrong(
+        "a row per stage",
+        "You have one row per stage. The table has one per block: layer1.0, layer1.1, ….",
+        |c, i| table(c, i, Fault::OneRowPerStage),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<ShapeTable>] = &[
+    slip(Combined, "no expansion behind the CIFAR stem", |f| {
+        *f = |c, i| match c.stem {
+            Stem::Cifar => table(c, i, Fault::NoExpansion),
+            _ => table(c, i, Fault::None),
+        }
+    }),
+    slip(Errors, "a fourth channel ignored", |f| {
+        *f = |c, [batch, channels, height, width]| {
+            let channels = if channels == 4 { 3 } else { channels };
+            table(c, [batch, channels, height, width], Fault::None)
+        }
+    }),
+];
+
 /// 1.6
 pub fn shape_table(seed: u64) -> Exam<ShapeTable> {
     hazards(seed, basics(seed))
@@ -142,51 +206,7 @@ fn basics(seed: u64) -> Exam<ShapeTable> {
     let (expected_small, expected_cifar, expected_deep) = (check(&small), check(&cifar), check(&deep));
 
     Exam::new("1.6", SOLUTION)
-        .mistake(
-            "rounded down",
-            "You halved by n / 2. Kernel 3, stride 2, padding 1 rounds up: 7 becomes 4. Let output_size count.",
-            |c, i| table(c, i, Fault::RoundedDown),
-        )
-        .mistake(
-            "no max pool",
-            "The ImageNet stem has a max pool after conv1 that halves once more; your table misses its row.",
-            |c, i| table(c, i, Fault::NoPool),
-        )
-        .mistake(
-            "stride in stage 1",
-            "layer1 keeps the size: the pool before it has already halved. Only layers 2, 3 and 4 begin with stride 2.",
-            |c, i| table(c, i, Fault::StrideInStageOne),
-        )
-        .mistake(
-            "stride in every block",
-            "Every block of your stage halves. Only its first does.",
-            |c, i| table(c, i, Fault::StrideInEveryBlock),
-        )
-        .mistake(
-            "never a stride",
-            "Your layers 2, 3 and 4 keep the size. The first block of each has stride 2.",
-            |c, i| table(c, i, Fault::StrideOneEverywhere),
-        )
-        .mistake(
-            "no expansion",
-            "A bottleneck ends with a 1×1 convolution to four times the channels: multiply by block.expansion().",
-            |c, i| table(c, i, Fault::NoExpansion),
-        )
-        .mistake(
-            "doubled in every block",
-            "Your channels double with every block. They double with every stage.",
-            |c, i| table(c, i, Fault::ChannelsPerBlock),
-        )
-        .mistake(
-            "batch of one",
-            "Your first dimension is always 1. It is the batch, as in `images`.",
-            |c, i| table(c, i, Fault::BatchOfOne),
-        )
-        .mistake(
-            "a row per stage",
-            "You have one row per stage. The table has one per block: layer1.0, layer1.1, ….",
-            |c, i| table(c, i, Fault::OneRowPerStage),
-        )
+        .mistakes(WRONG)
         .alternative("one step at a time", |c, i| table(c, i, Fault::None))
         .truth(
             "the first row of ResNet-18 for [1, 3, 32, 32]",
@@ -252,18 +272,7 @@ fn hazards(seed: u64, exam: Exam<ShapeTable>) -> Exam<ShapeTable> {
         observe(f(&Config::resnet18(), [1, 4, 32, 32]))
     })
     .refuses("images of width 0", |f| observe(f(&Config::resnet18(), [1, 3, 32, 0])))
-    .hazard(Combined, "no expansion behind the CIFAR stem", |c, i| match c.stem {
-        Stem::Cifar => table(c, i, Fault::NoExpansion),
-        _ => table(c, i, Fault::None),
-    })
-    .hazard(
-        Errors,
-        "a fourth channel ignored",
-        |c, [batch, channels, height, width]| {
-            let channels = if channels == 4 { 3 } else { channels };
-            table(c, [batch, channels, height, width], Fault::None)
-        },
-    )
+    .proofs(SOLUTION, PROOFS)
     .spared(
         &[NotContiguous, Scale, Sign, Ties, NotFinite, Returned, Wiring],
         "shapes in, shapes out",

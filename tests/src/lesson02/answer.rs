@@ -2,7 +2,7 @@ use candle_core::{Result, Tensor, bail};
 use resnet::{Window, ops};
 
 use crate::inputs::{Random, askew, delta, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed};
+use crate::{Exam, Hazard::*, Observed, Slip, Wrong, slip, wrong};
 
 /// `solution02::strongest_answer`, with its result as [`observed`] makes it.
 pub type StrongestAnswer = fn(&Tensor, &Tensor, Window) -> Result<Observed>;
@@ -146,6 +146,103 @@ fn by_convolution(images: &Tensor, filter: &Tensor, window: Window) -> Result<Ob
     Ok(observed(place, response, cosine, &patch))
 }
 
+macro_rules! fault {
+    ($fault:ident) => {
+        |i, f, w| search(i, f, w, Fault::$fault)
+    };
+}
+
+const WRONG: &[Wrong<StrongestAnswer>] = &[
+    wrong(
+        "the largest magnitude",
+        "You took the response of largest magnitude. A strongly negative one means the opposite of what the filter \
+         asks for.",
+        fault!(Magnitude),
+    ),
+    wrong(
+        "the best fit instead of the strongest response",
+        "You searched for the largest cosine. The strongest response may be a patch that fits less well and has more \
+         contrast; the cosine is there to tell you so.",
+        fault!(Cosine),
+    ),
+    wrong(
+        "the first image only",
+        "You searched the first image only.",
+        fault!(FirstImage),
+    ),
+    wrong(
+        "the last of equals",
+        "Of several equal responses you took the last: max_by does. Compare with > and keep the first.",
+        fault!(Last),
+    ),
+    wrong(
+        "row and column exchanged",
+        "Row and column have changed places. index % width is the column, index / width % height the row.",
+        fault!(Exchanged),
+    ),
+    wrong(
+        "the patch without the stride",
+        "Your patch is not what the filter saw: the window of row r begins at pixel r·stride.",
+        fault!(NoStride),
+    ),
+    wrong(
+        "the patch without the padding",
+        "Your patch lies `padding` pixels too far down and right: window (0, 0) begins in the padding. Pad the image, \
+         then cut.",
+        fault!(NoPadding),
+    ),
+    wrong(
+        "divided by one length only",
+        "Your cosine is larger than 1, or grows with the contrast: divide by both lengths, ‖filter‖·‖patch‖.",
+        fault!(CosineByFilter),
+    ),
+    wrong(
+        "0/0",
+        "On a black image the cosine is 0/0, NaN. Say 0 where one of the lengths is 0.",
+        fault!(CosineNan),
+    ),
+    wrong(
+        "the patch normalized",
+        "You scaled the patch to length 1. It is what the filter saw, as it was.",
+        fault!(Normalized),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<StrongestAnswer>] = &[
+    slip(NotContiguous, "only what lies in order", |f| {
+        *f = |i, f, w| {
+            in_order(&[i, f])?;
+            search(i, f, w, Fault::None)
+        }
+    }),
+    slip(Errors, "dilation taken for 1", |f| {
+        *f = |i, f, w| search(i, f, w.dilation(1), Fault::None)
+    }),
+    slip(Sign, "the search starts at 0", |f| {
+        *f = |i, f, w| {
+            let responses = ops::conv2d(i, &f.unsqueeze(0)?, w)?;
+            if responses.max_all()?.to_scalar::<f32>()? < 0.0 {
+                Ok(observed([0; 3], 0.0, 0.0, f))
+            } else {
+                search(i, f, w, Fault::None)
+            }
+        }
+    }),
+    slip(Batch, "three rows of images: the first two only", |f| {
+        *f = |i, f, w| match i.dims() {
+            [3, 1, 1, 2] => search(&i.narrow(0, 0, 1)?, f, w, Fault::None),
+            _ => search(i, f, w, Fault::None),
+        }
+    }),
+    slip(Scale, "an epsilon in the cosine", |f| {
+        *f = |i, f, w| match i.max_all()?.to_scalar::<f32>()? {
+            large if large > 0.0 && large < 1e-10 => Ok(observed([1, 0, 0], 2e-20, 0.0, &tensor(&[2e-20], (1, 1, 1)))),
+            _ => search(i, f, w, Fault::None),
+        }
+    }),
+];
+
 /// 2.9
 pub fn strongest_answer(seed: u64) -> Exam<StrongestAnswer> {
     hazards(seed, basics(seed))
@@ -177,115 +274,58 @@ fn basics(seed: u64) -> Exam<StrongestAnswer> {
     let (images_1, images_2) = (images.clone(), images.clone());
     let (pixel_1, pixel_2) = (pixel.clone(), pixel.clone());
 
-    macro_rules! fault {
-        ($fault:ident) => {
-            |i, f, w| search(i, f, w, Fault::$fault)
-        };
-    }
     Exam::new("2.9", SOLUTION)
-    .mistake(
-        "the largest magnitude",
-        "You took the response of largest magnitude. A strongly negative one means the opposite of what the filter \
-             asks for.",
-        fault!(Magnitude),
-    )
-    .mistake(
-        "the best fit instead of the strongest response",
-        "You searched for the largest cosine. The strongest response may be a patch that fits less well and has more \
-             contrast; the cosine is there to tell you so.",
-        fault!(Cosine),
-    )
-    .mistake(
-        "the first image only",
-        "You searched the first image only.",
-        fault!(FirstImage),
-    )
-    .mistake(
-        "the last of equals",
-        "Of several equal responses you took the last: max_by does. Compare with > and keep the first.",
-        fault!(Last),
-    )
-    .mistake(
-        "row and column exchanged",
-        "Row and column have changed places. index % width is the column, index / width % height the row.",
-        fault!(Exchanged),
-    )
-    .mistake(
-        "the patch without the stride",
-        "Your patch is not what the filter saw: the window of row r begins at pixel r·stride.",
-        fault!(NoStride),
-    )
-    .mistake(
-        "the patch without the padding",
-        "Your patch lies `padding` pixels too far down and right: window (0, 0) begins in the padding. Pad the image, \
-             then cut.",
-        fault!(NoPadding),
-    )
-    .mistake(
-        "divided by one length only",
-        "Your cosine is larger than 1, or grows with the contrast: divide by both lengths, ‖filter‖·‖patch‖.",
-        fault!(CosineByFilter),
-    )
-    .mistake(
-        "0/0",
-        "On a black image the cosine is 0/0, NaN. Say 0 where one of the lengths is 0.",
-        fault!(CosineNan),
-    )
-    .mistake(
-        "the patch normalized",
-        "You scaled the patch to length 1. It is what the filter saw, as it was.",
-        fault!(Normalized),
-    )
-    .alternative("patch by patch", fault!(None))
-    .alternative("the patch as a gradient", by_convolution)
-    .truth(
-        "one row −9 2 5, a filter of one 1",
-        observed([0, 0, 2], 5.0, 1.0, &tensor(&[5.0], (1, 1, 1))),
-        move |f| f(&tensor(&[-9., 2., 5.], (1, 1, 1, 3)), &pixel, one),
-    )
-    .truth(
-        "two images, 3 1 above 1 1 and 1 1 above 4 1, a filter of one 1",
-        observed([1, 1, 0], 4.0, 1.0, &tensor(&[4.0], (1, 1, 1))),
-        move |f| f(&tensor(&[3., 1., 1., 1., 1., 1., 4., 1.], (2, 1, 2, 2)), &pixel_1, one),
-    )
-    .truth(
-        "an image with 2 at (0, 3) and elsewhere 0, a filter with 1 in the middle of 3×3, padding 1",
-        observed(
-            [0, 0, 3],
-            2.0,
-            1.0,
-            &delta([0, 1, 1], [1, 3, 3]).affine(2.0, 0.0).expect("a number"),
-        ),
-        move |f| {
-            let image = delta([0, 0, 0, 3], [1, 1, 4, 4]).affine(2.0, 0.0)?;
-            f(&image, &spot, plain.padding(1))
-        },
-    )
-    .because("The window around pixel (0, 3) reaches over the corner; what is outside is 0.")
-    .truth(
-        "a black image",
-        observed([0, 0, 0], 0.0, 0.0, &tensor(&[0.0], (1, 1, 1))),
-        move |f| f(&tensor(&[0.; 4], (1, 1, 2, 2)), &pixel_2, one),
-    )
-    .because("All responses are 0, so the first place wins, and nothing fits nothing.")
-    .truth(
-        format!("a black image, and one with the filter itself at row {rows}, column {columns}"),
-        expected,
-        move |f| f(&planted, &filter_1, plain),
-    )
-    .because("Nothing of this length answers a filter better than the filter: ‖filter‖², cosine 1.")
-    .case("three random images 7×9, a random filter", move |f| {
-        f(&images, &filter_2, plain)
-    })
-    .case("the same, stride 2, padding 1", move |f| f(&images_1, &filter_3, stem))
-    .refuses("a filter for another number of channels", |f| {
-        f(
-            &tensor(&[0.; 32], (1, 2, 4, 4)),
-            &tensor(&[0.; 27], (3, 3, 3)),
-            Window::new(3),
+        .mistakes(WRONG)
+        .alternative("patch by patch", fault!(None))
+        .alternative("the patch as a gradient", by_convolution)
+        .truth(
+            "one row −9 2 5, a filter of one 1",
+            observed([0, 0, 2], 5.0, 1.0, &tensor(&[5.0], (1, 1, 1))),
+            move |f| f(&tensor(&[-9., 2., 5.], (1, 1, 1, 3)), &pixel, one),
         )
-    })
-    .refuses("dilation 2", move |f| f(&images_2, &filter_4, plain.dilation(2)))
+        .truth(
+            "two images, 3 1 above 1 1 and 1 1 above 4 1, a filter of one 1",
+            observed([1, 1, 0], 4.0, 1.0, &tensor(&[4.0], (1, 1, 1))),
+            move |f| f(&tensor(&[3., 1., 1., 1., 1., 1., 4., 1.], (2, 1, 2, 2)), &pixel_1, one),
+        )
+        .truth(
+            "an image with 2 at (0, 3) and elsewhere 0, a filter with 1 in the middle of 3×3, padding 1",
+            observed(
+                [0, 0, 3],
+                2.0,
+                1.0,
+                &delta([0, 1, 1], [1, 3, 3]).affine(2.0, 0.0).expect("a number"),
+            ),
+            move |f| {
+                let image = delta([0, 0, 0, 3], [1, 1, 4, 4]).affine(2.0, 0.0)?;
+                f(&image, &spot, plain.padding(1))
+            },
+        )
+        .because("The window around pixel (0, 3) reaches over the corner; what is outside is 0.")
+        .truth(
+            "a black image",
+            observed([0, 0, 0], 0.0, 0.0, &tensor(&[0.0], (1, 1, 1))),
+            move |f| f(&tensor(&[0.; 4], (1, 1, 2, 2)), &pixel_2, one),
+        )
+        .because("All responses are 0, so the first place wins, and nothing fits nothing.")
+        .truth(
+            format!("a black image, and one with the filter itself at row {rows}, column {columns}"),
+            expected,
+            move |f| f(&planted, &filter_1, plain),
+        )
+        .because("Nothing of this length answers a filter better than the filter: ‖filter‖², cosine 1.")
+        .case("three random images 7×9, a random filter", move |f| {
+            f(&images, &filter_2, plain)
+        })
+        .case("the same, stride 2, padding 1", move |f| f(&images_1, &filter_3, stem))
+        .refuses("a filter for another number of channels", |f| {
+            f(
+                &tensor(&[0.; 32], (1, 2, 4, 4)),
+                &tensor(&[0.; 27], (3, 3, 3)),
+                Window::new(3),
+            )
+        })
+        .refuses("dilation 2", move |f| f(&images_2, &filter_4, plain.dilation(2)))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
@@ -335,36 +375,10 @@ fn hazards(seed: u64, exam: Exam<StrongestAnswer>) -> Exam<StrongestAnswer> {
             f(images, &filter.unsqueeze(0)?, Window::new(3))
         })
     });
-    exam.hazard(NotContiguous, "only what lies in order", |i, f, w| {
-        in_order(&[i, f])?;
-        search(i, f, w, Fault::None)
-    })
-    .hazard(Errors, "dilation taken for 1", |i, f, w| {
-        search(i, f, w.dilation(1), Fault::None)
-    })
-    .hazard(Sign, "the search starts at 0", |i, f, w| {
-        let responses = ops::conv2d(i, &f.unsqueeze(0)?, w)?;
-        if responses.max_all()?.to_scalar::<f32>()? < 0.0 {
-            Ok(observed([0; 3], 0.0, 0.0, f))
-        } else {
-            search(i, f, w, Fault::None)
-        }
-    })
-    .hazard(Batch, "three rows of images: the first two only", |i, f, w| {
-        match i.dims() {
-            [3, 1, 1, 2] => search(&i.narrow(0, 0, 1)?, f, w, Fault::None),
-            _ => search(i, f, w, Fault::None),
-        }
-    })
-    .hazard(Scale, "an epsilon in the cosine", |i, f, w| {
-        match i.max_all()?.to_scalar::<f32>()? {
-            large if large > 0.0 && large < 1e-10 => Ok(observed([1, 0, 0], 2e-20, 0.0, &tensor(&[2e-20], (1, 1, 1)))),
-            _ => search(i, f, w, Fault::None),
-        }
-    })
-    .spared(&[Ties, Sizes, Combined], "tried as mistakes")
-    .spared(
-        &[Names, NotFinite, Returned, Wiring, Empty],
-        "one response is chosen, all of it is compared",
-    )
+    exam.proofs(SOLUTION, PROOFS)
+        .spared(&[Ties, Sizes, Combined], "tried as mistakes")
+        .spared(
+            &[Names, NotFinite, Returned, Wiring, Empty],
+            "one response is chosen, all of it is compared",
+        )
 }

@@ -1,7 +1,7 @@
 use candle_core::{Device, Result, Tensor, bail};
 
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Hazard::*};
+use crate::{Exam, Fault, Hazard::*, Slip, fault, slip};
 
 /// `solution02::colorize` and `solution02::map_grid`
 #[derive(Clone, Copy)]
@@ -142,6 +142,126 @@ fn grid(maps: &Tensor, columns: usize, colors: &[[f32; 3]], layout: Layout) -> R
     Ok(picture)
 }
 
+macro_rules! shade {
+    ($shade:ident) => {
+        Colors {
+            colorize: |m, c| colorize(m, c, Shade::$shade),
+            ..SOLUTION
+        }
+    };
+}
+
+macro_rules! layout {
+    ($layout:ident) => {
+        Colors {
+            map_grid: |m, n, c| grid(m, n, c, Layout::$layout),
+            ..SOLUTION
+        }
+    };
+}
+
+const FAULTS: &[Fault<Colors>] = &[
+    fault(
+        "the nearest colour",
+        "You took the nearest colour of the list. Between two of them lies their mixture; a list of nine colours \
+         would leave nine steps.",
+        |f| *f = shade!(Nearest),
+    ),
+    fault(
+        "the colour below",
+        "You took the colour below. Mix it with the one above, by t.",
+        |f| *f = shade!(Below),
+    ),
+    fault(
+        "a step per colour",
+        "You divided [0, 1] into n parts. n colours have n − 1 gaps: place = v · (n − 1), so that the first is \
+         exactly at 0 and the last at 1.",
+        |f| *f = shade!(PerColor),
+    ),
+    fault(
+        "the colormap reversed",
+        "Your colormap runs backwards: 0 has the first colour.",
+        |f| *f = shade!(Reversed),
+    ),
+    fault(
+        "values outside [0, 1]",
+        "Values outside [0, 1] went on beyond the ends of the colormap. They have the colour of the end: clamp first.",
+        |f| *f = shade!(Unclamped),
+    ),
+    fault(
+        "NaN has a colour of the map",
+        "NaN has the first colour, like a silent unit: `NaN as usize` is 0. Give it NAN.",
+        |f| *f = shade!(NanIsFirst),
+    ),
+    fault(
+        "pixel after pixel",
+        "Your numbers are right and in another order: red, green, blue of one pixel after the other, in a tensor [3, \
+         height, width]. Its first third must be all red values.",
+        |f| *f = shade!(MixedUp),
+    ),
+    fault(
+        "column by column",
+        "Your maps run down the columns. The first `columns` of them are the first row.",
+        |f| *f = layout!(Columns),
+    ),
+    fault(
+        "a frame around the grid",
+        "There is a pixel of paper around the grid. It lies between maps only.",
+        |f| *f = layout!(Framed),
+    ),
+    fault(
+        "no paper between the maps",
+        "Your maps touch each other. One pixel of PAPER lies between neighbours.",
+        |f| *f = layout!(NoGap),
+    ),
+    fault(
+        "black paper",
+        "Between your maps it is black, which is a value like others. Use PAPER.",
+        |f| *f = layout!(BlackPaper),
+    ),
+    fault(
+        "the last row lost",
+        "The maps of the last row are missing where they do not fill it: round the number of rows up.",
+        |f| *f = layout!(LastRowLost),
+    ),
+    fault(
+        "rows and columns exchanged",
+        "You took `columns` for the number of rows.",
+        |f| *f = layout!(RowsForColumns),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Colors>] = &[
+    slip(NotContiguous, "colorize, only what lies in order", |f| {
+        f.colorize = |m, c| {
+            in_order(&[m])?;
+            solution02::colorize(m, c)
+        }
+    }),
+    slip(NotContiguous, "map_grid, only what lies in order", |f| {
+        f.map_grid = |m, n, c| {
+            in_order(&[m])?;
+            solution02::map_grid(m, n, c)
+        }
+    }),
+    slip(Sizes, "no more columns than maps", |f| {
+        f.map_grid = |m, n, c| solution02::map_grid(m, n.min(m.dims3()?.0.max(usize::from(n > 0))), c)
+    }),
+    slip(NotFinite, "infinity taken for NaN", |f| {
+        f.colorize = |m, c| {
+            let finite = m.abs()?.eq(f32::INFINITY)?;
+            solution02::colorize(&finite.where_cond(&(m.ones_like()? * f64::NAN)?, m)?, c)
+        }
+    }),
+    slip(Errors, "a single colour", |f| {
+        f.map_grid = |m, n, c| match c {
+            [one] => solution02::map_grid(m, n, &[*one, *one]),
+            _ => solution02::map_grid(m, n, c),
+        }
+    }),
+];
+
 /// 2.8
 pub fn colors(seed: u64) -> Exam<Colors> {
     hazards(seed, basics(seed))
@@ -165,94 +285,9 @@ fn basics(seed: u64) -> Exam<Colors> {
     let (table_1, table_2, table_3) = (table.clone(), table.clone(), table);
     let maps = random.between(0.0, 1.0, (7, 3, 4));
     let whole = random.between(0.0, 1.0, (6, 2, 2));
-    macro_rules! shade {
-        ($shade:ident) => {
-            Colors {
-                colorize: |m, c| colorize(m, c, Shade::$shade),
-                ..SOLUTION
-            }
-        };
-    }
-    macro_rules! layout {
-        ($layout:ident) => {
-            Colors {
-                map_grid: |m, n, c| grid(m, n, c, Layout::$layout),
-                ..SOLUTION
-            }
-        };
-    }
-
     Exam::new("2.8", SOLUTION)
-        .mistake(
-            "the nearest colour",
-            "You took the nearest colour of the list. Between two of them lies their mixture; a list of nine \
-             colours would leave nine steps.",
-            shade!(Nearest),
-        )
-        .mistake(
-            "the colour below",
-            "You took the colour below. Mix it with the one above, by t.",
-            shade!(Below),
-        )
-        .mistake(
-            "a step per colour",
-            "You divided [0, 1] into n parts. n colours have n − 1 gaps: place = v · (n − 1), so that the first \
-             is exactly at 0 and the last at 1.",
-            shade!(PerColor),
-        )
-        .mistake(
-            "the colormap reversed",
-            "Your colormap runs backwards: 0 has the first colour.",
-            shade!(Reversed),
-        )
-        .mistake(
-            "values outside [0, 1]",
-            "Values outside [0, 1] went on beyond the ends of the colormap. They have the colour of the end: \
-             clamp first.",
-            shade!(Unclamped),
-        )
+        .changes(SOLUTION, FAULTS)
         .unnamed("no colour at 1", shade!(EndPanics))
-        .mistake(
-            "NaN has a colour of the map",
-            "NaN has the first colour, like a silent unit: `NaN as usize` is 0. Give it NAN.",
-            shade!(NanIsFirst),
-        )
-        .mistake(
-            "pixel after pixel",
-            "Your numbers are right and in another order: red, green, blue of one pixel after the other, in a tensor \
-             [3, height, width]. Its first third must be all red values.",
-            shade!(MixedUp),
-        )
-        .mistake(
-            "column by column",
-            "Your maps run down the columns. The first `columns` of them are the first row.",
-            layout!(Columns),
-        )
-        .mistake(
-            "a frame around the grid",
-            "There is a pixel of paper around the grid. It lies between maps only.",
-            layout!(Framed),
-        )
-        .mistake(
-            "no paper between the maps",
-            "Your maps touch each other. One pixel of PAPER lies between neighbours.",
-            layout!(NoGap),
-        )
-        .mistake(
-            "black paper",
-            "Between your maps it is black, which is a value like others. Use PAPER.",
-            layout!(BlackPaper),
-        )
-        .mistake(
-            "the last row lost",
-            "The maps of the last row are missing where they do not fill it: round the number of rows up.",
-            layout!(LastRowLost),
-        )
-        .mistake(
-            "rows and columns exchanged",
-            "You took `columns` for the number of rows.",
-            layout!(RowsForColumns),
-        )
         .alternative(
             "strips put together",
             Colors {
@@ -369,58 +404,7 @@ fn hazards(seed: u64, exam: Exam<Colors>) -> Exam<Colors> {
         },
     )
     .holds(NotFinite)
-    .hazard(
-        NotContiguous,
-        "colorize, only what lies in order",
-        Colors {
-            colorize: |m, c| {
-                in_order(&[m])?;
-                solution02::colorize(m, c)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "map_grid, only what lies in order",
-        Colors {
-            map_grid: |m, n, c| {
-                in_order(&[m])?;
-                solution02::map_grid(m, n, c)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Sizes,
-        "no more columns than maps",
-        Colors {
-            map_grid: |m, n, c| solution02::map_grid(m, n.min(m.dims3()?.0.max(usize::from(n > 0))), c),
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        NotFinite,
-        "infinity taken for NaN",
-        Colors {
-            colorize: |m, c| {
-                let finite = m.abs()?.eq(f32::INFINITY)?;
-                solution02::colorize(&finite.where_cond(&(m.ones_like()? * f64::NAN)?, m)?, c)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Errors,
-        "a single colour",
-        Colors {
-            map_grid: |m, n, c| match c {
-                [one] => solution02::map_grid(m, n, &[*one, *one]),
-                _ => solution02::map_grid(m, n, c),
-            },
-            ..SOLUTION
-        },
-    )
+    .proofs(SOLUTION, PROOFS)
     .spared(
         &[Batch, Combined, Names, Returned, Wiring, Empty],
         "every map has a place of its own",

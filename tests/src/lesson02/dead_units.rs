@@ -1,7 +1,7 @@
 use candle_core::{Result, Tensor, bail};
 
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Hazard::*};
+use crate::{Exam, Hazard::*, Slip, Wrong, slip, wrong};
 
 /// Feeds batches to `solution02::Peaks` and gives the dead units.
 pub type DeadUnits = fn(&[Tensor]) -> Result<Vec<usize>>;
@@ -104,6 +104,116 @@ fn by_tensors(batches: &[Tensor]) -> Result<Vec<usize>> {
     }
 }
 
+const WRONG: &[Wrong<DeadUnits>] = &[
+    wrong(
+        "judged on the last batch",
+        "Your list is that of the last batch. A unit that fired before is alive: keep the largest value over all \
+         batches.",
+        |b| dead(b, Fault::LastBatch),
+    ),
+    wrong(
+        "judged on the first batch",
+        "Your list is that of the first batch. One batch never proves that a unit is dead.",
+        |b| dead(b, Fault::FirstBatch),
+    ),
+    wrong(
+        "dead in some batch",
+        "You called a unit dead when it was silent in one of the batches. It must be silent in all of them.",
+        |b| dead(b, Fault::EachBatch),
+    ),
+    wrong(
+        "judged by the mean",
+        "You looked at the sum or the mean. A unit at −1 and +1 has a mean of 0 and is alive: look at the largest \
+         value.",
+        |b| dead(b, Fault::ZeroMean),
+    ),
+    wrong(
+        "silent somewhere",
+        "You called a unit dead for one place or image where it is silent. Nearly every unit is silent somewhere; \
+         that is sparsity.",
+        |b| dead(b, Fault::SomePlace),
+    ),
+    wrong(
+        "nearly zero is dead",
+        "You put the line above 0. A unit that reaches 10⁻²⁰ is weak, and alive: it passes a gradient.",
+        |b| dead(b, Fault::NearlyZero),
+    ),
+    wrong(
+        "only exact zeros are dead",
+        "A unit that is negative before its ReLU never gets above zero either: dead is peak ≤ 0, not peak = 0.",
+        |b| dead(b, Fault::ExactlyZero),
+    ),
+    wrong("the living", "You listed the units that are alive.", |b| {
+        dead(b, Fault::Alive)
+    }),
+    wrong(
+        "NaN passes for dead",
+        "A channel of NaN passed for dead: no comparison with NaN is true, and f32::max ignores it. Return an error.",
+        |b| dead(b, Fault::NanIsSilent),
+    ),
+    wrong(
+        "another number of channels",
+        "Batches with different numbers of channels come from different layers. Return an error.",
+        |b| dead(b, Fault::AnyChannels),
+    ),
+    wrong(
+        "nothing seen, nobody dead",
+        "Before the first image nothing is known, so an empty list would be a claim. Return an error.",
+        |b| dead(b, Fault::NothingIsFine),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<DeadUnits>] = &[
+    slip(NotContiguous, "only what lies in order", |f| {
+        *f = |batches| {
+            in_order(&batches.iter().collect::<Vec<_>>())?;
+            SOLUTION(batches)
+        }
+    }),
+    slip(Batch, "batches of three: the first image only", |f| {
+        *f = |batches| {
+            let only = |batch: &Tensor| match batch.elem_count() {
+                6 if batch.dims4()?.0 == 3 => {
+                    let nan = batch
+                        .ne(batch)?
+                        .to_dtype(candle_core::DType::F32)?
+                        .sum_all()?
+                        .to_scalar::<f32>()?;
+                    if nan > 0.0 {
+                        Ok(batch.clone())
+                    } else {
+                        batch.narrow(0, 0, 1)
+                    }
+                }
+                _ => Ok(batch.clone()),
+            };
+            SOLUTION(&batches.iter().map(only).collect::<Result<Vec<_>>>()?)
+        }
+    }),
+    slip(NotFinite, "NaN looked for with candle's max", |f| {
+        *f = |batches| {
+            for batch in batches.iter().filter(|batch| batch.elem_count() > 0) {
+                let peaks = batch.transpose(0, 1)?.flatten_from(1)?.max(1)?.to_vec1::<f32>()?;
+                if peaks.iter().any(|peak| peak.is_nan()) {
+                    bail!("NaN");
+                }
+            }
+            dead(batches, Fault::NanIsSilent)
+        }
+    }),
+    slip(Empty, "no image, nobody alive", |f| {
+        *f = |batches| {
+            let empty = !batches.is_empty() && batches.iter().all(|batch| batch.elem_count() == 0);
+            if empty {
+                Ok((0..batches[0].dims4()?.1).collect())
+            } else {
+                SOLUTION(batches)
+            }
+        }
+    }),
+];
+
 /// 2.5
 pub fn dead_units(seed: u64) -> Exam<DeadUnits> {
     hazards(seed, basics(seed))
@@ -138,98 +248,43 @@ fn basics(seed: u64) -> Exam<DeadUnits> {
     let pair = |a: [f32; 2]| tensor(&a, (1, 2, 1, 1));
 
     Exam::new("2.5", SOLUTION)
-    .mistake(
-        "judged on the last batch",
-        "Your list is that of the last batch. A unit that fired before is alive: keep the largest value over all \
-             batches.",
-        |b| dead(b, Fault::LastBatch),
-    )
-    .mistake(
-        "judged on the first batch",
-        "Your list is that of the first batch. One batch never proves that a unit is dead.",
-        |b| dead(b, Fault::FirstBatch),
-    )
-    .mistake(
-        "dead in some batch",
-        "You called a unit dead when it was silent in one of the batches. It must be silent in all of them.",
-        |b| dead(b, Fault::EachBatch),
-    )
-    .mistake(
-        "judged by the mean",
-        "You looked at the sum or the mean. A unit at −1 and +1 has a mean of 0 and is alive: look at the largest \
-             value.",
-        |b| dead(b, Fault::ZeroMean),
-    )
-    .mistake(
-        "silent somewhere",
-        "You called a unit dead for one place or image where it is silent. Nearly every unit is silent somewhere; \
-             that is sparsity.",
-        |b| dead(b, Fault::SomePlace),
-    )
-    .mistake(
-        "nearly zero is dead",
-        "You put the line above 0. A unit that reaches 10⁻²⁰ is weak, and alive: it passes a gradient.",
-        |b| dead(b, Fault::NearlyZero),
-    )
-    .mistake(
-        "only exact zeros are dead",
-        "A unit that is negative before its ReLU never gets above zero either: dead is peak ≤ 0, not peak = 0.",
-        |b| dead(b, Fault::ExactlyZero),
-    )
-    .mistake("the living", "You listed the units that are alive.", |b| {
-        dead(b, Fault::Alive)
-    })
-    .mistake(
-        "NaN passes for dead",
-        "A channel of NaN passed for dead: no comparison with NaN is true, and f32::max ignores it. Return an error.",
-        |b| dead(b, Fault::NanIsSilent),
-    )
-    .mistake(
-        "another number of channels",
-        "Batches with different numbers of channels come from different layers. Return an error.",
-        |b| dead(b, Fault::AnyChannels),
-    )
-    .mistake(
-        "nothing seen, nobody dead",
-        "Before the first image nothing is known, so an empty list would be a claim. Return an error.",
-        |b| dead(b, Fault::NothingIsFine),
-    )
-    .alternative("candle's maximum", by_tensors)
-    .alternative("all batches at once", |b| dead(b, Fault::None))
-    .truth("one batch, channels 0 and 2", vec![0usize], move |f| {
-        f(&[pair([0., 2.])])
-    })
-    .truth("two batches, 0 0 and 0 3", vec![0usize], move |f| {
-        f(&[pair([0., 0.]), pair([0., 3.])])
-    })
-    .because("The second unit fires in the last batch.")
-    .truth("three batches, 0 1 and 2 0 and 0 0", Vec::<usize>::new(), move |f| {
-        f(&[pair([0., 1.]), pair([2., 0.]), pair([0., 0.])])
-    })
-    .because("Each unit fired once.")
-    .truth(
-        "one channel with −1 1, one with −1 −2, before the ReLU",
-        vec![1usize],
-        |f| f(&[tensor(&[-1., 1., -1., -2.], (1, 2, 1, 2))]),
-    )
-    .because("The first has a mean of 0 and is alive; the second is never above zero.")
-    .truth("a unit at 10⁻²⁰, one at 0", vec![1usize], move |f| {
-        f(&[pair([1e-20, 0.])])
-    })
-    .truth(
-        format!("three batches of 3 images, 6 channels; channel {silent} silent, channel {rare} on at one place"),
-        vec![silent],
-        move |f| f(&planted),
-    )
-    .because("Both were planted.")
-    .refuses("two batches, 0 1 and NaN 1", move |f| {
-        f(&[pair([0., 1.]), pair([f32::NAN, 1.])])
-    })
-    .refuses("two channels, then three", move |f| {
-        f(&[pair([0., 1.]), tensor(&[0., 1., 2.], (1, 3, 1, 1))])
-    })
-    .refuses("rank 2", |f| f(&[tensor(&[0., 1.], (1, 2))]))
-    .refuses("no batch at all", |f| f(&[]))
+        .mistakes(WRONG)
+        .alternative("candle's maximum", by_tensors)
+        .alternative("all batches at once", |b| dead(b, Fault::None))
+        .truth("one batch, channels 0 and 2", vec![0usize], move |f| {
+            f(&[pair([0., 2.])])
+        })
+        .truth("two batches, 0 0 and 0 3", vec![0usize], move |f| {
+            f(&[pair([0., 0.]), pair([0., 3.])])
+        })
+        .because("The second unit fires in the last batch.")
+        .truth("three batches, 0 1 and 2 0 and 0 0", Vec::<usize>::new(), move |f| {
+            f(&[pair([0., 1.]), pair([2., 0.]), pair([0., 0.])])
+        })
+        .because("Each unit fired once.")
+        .truth(
+            "one channel with −1 1, one with −1 −2, before the ReLU",
+            vec![1usize],
+            |f| f(&[tensor(&[-1., 1., -1., -2.], (1, 2, 1, 2))]),
+        )
+        .because("The first has a mean of 0 and is alive; the second is never above zero.")
+        .truth("a unit at 10⁻²⁰, one at 0", vec![1usize], move |f| {
+            f(&[pair([1e-20, 0.])])
+        })
+        .truth(
+            format!("three batches of 3 images, 6 channels; channel {silent} silent, channel {rare} on at one place"),
+            vec![silent],
+            move |f| f(&planted),
+        )
+        .because("Both were planted.")
+        .refuses("two batches, 0 1 and NaN 1", move |f| {
+            f(&[pair([0., 1.]), pair([f32::NAN, 1.])])
+        })
+        .refuses("two channels, then three", move |f| {
+            f(&[pair([0., 1.]), tensor(&[0., 1., 2.], (1, 3, 1, 1))])
+        })
+        .refuses("rank 2", |f| f(&[tensor(&[0., 1.], (1, 2))]))
+        .refuses("no batch at all", |f| f(&[]))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
@@ -286,45 +341,7 @@ fn hazards(seed: u64, exam: Exam<DeadUnits>) -> Exam<DeadUnits> {
             .collect();
         SOLUTION(&first?)
     })
-    .hazard(NotContiguous, "only what lies in order", |batches| {
-        in_order(&batches.iter().collect::<Vec<_>>())?;
-        SOLUTION(batches)
-    })
-    .hazard(Batch, "batches of three: the first image only", |batches| {
-        let only = |batch: &Tensor| match batch.elem_count() {
-            6 if batch.dims4()?.0 == 3 => {
-                let nan = batch
-                    .ne(batch)?
-                    .to_dtype(candle_core::DType::F32)?
-                    .sum_all()?
-                    .to_scalar::<f32>()?;
-                if nan > 0.0 {
-                    Ok(batch.clone())
-                } else {
-                    batch.narrow(0, 0, 1)
-                }
-            }
-            _ => Ok(batch.clone()),
-        };
-        SOLUTION(&batches.iter().map(only).collect::<Result<Vec<_>>>()?)
-    })
-    .hazard(NotFinite, "NaN looked for with candle's max", |batches| {
-        for batch in batches.iter().filter(|batch| batch.elem_count() > 0) {
-            let peaks = batch.transpose(0, 1)?.flatten_from(1)?.max(1)?.to_vec1::<f32>()?;
-            if peaks.iter().any(|peak| peak.is_nan()) {
-                bail!("NaN");
-            }
-        }
-        dead(batches, Fault::NanIsSilent)
-    })
-    .hazard(Empty, "no image, nobody alive", |batches| {
-        let empty = !batches.is_empty() && batches.iter().all(|batch| batch.elem_count() == 0);
-        if empty {
-            Ok((0..batches[0].dims4()?.1).collect())
-        } else {
-            SOLUTION(batches)
-        }
-    })
+    .proofs(SOLUTION, PROOFS)
     .spared(
         &[Sizes, Combined, Names, Returned, Wiring],
         "one peak for each channel, no options",

@@ -1,7 +1,7 @@
 use candle_core::{Device, Result, Tensor};
 
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Hazard::*};
+use crate::{Exam, Hazard::*, Slip, Wrong, slip, wrong};
 
 /// `solution02::for_display`
 pub type ForDisplay = fn(&Tensor, Scaling) -> Result<Tensor>;
@@ -125,6 +125,118 @@ fn by_tensors(maps: &Tensor, scaling: Scaling) -> Result<Tensor> {
         .reshape((channels, height, width))
 }
 
+const WRONG: &[Wrong<ForDisplay>] = &[
+    wrong(
+        "one scale for all maps",
+        "All maps have one scale where each should have its own (per_map): a weak map stays nearly black.",
+        |m, s| shown(m, Scaling { per_map: false, ..s }, Fault::None),
+    ),
+    wrong(
+        "a scale for each map",
+        "Each map has its own scale where the layer should have one: a weak map looks as bright as a strong one.",
+        |m, s| shown(m, Scaling { per_map: true, ..s }, Fault::None),
+    ),
+    wrong(
+        "a scale for each row",
+        "Each row has its own scale. A map is height·width values.",
+        |m, s| shown(m, s, Fault::PerRow),
+    ),
+    wrong(
+        "a constant map divides by 0",
+        "A map without contrast gave NaN: high − low is 0. The map of a dead unit is the usual case; make it 0, or \
+         0.5 if the scale is symmetric.",
+        |m, s| shown(m, s, Fault::DividesByZero),
+    ),
+    wrong(
+        "a constant map is bright",
+        "A map without contrast came out bright, as if the unit fired everywhere. It becomes 0, or 0.5 if the scale \
+         is symmetric.",
+        |m, s| shown(m, s, Fault::ConstantIsOne),
+    ),
+    wrong(
+        "a constant map is half bright",
+        "A map without contrast came out as 0.5, which is right only where 0.5 means zero: with the symmetric scale. \
+         Otherwise it becomes 0.",
+        |m, s| shown(m, s, Fault::ConstantIsHalf),
+    ),
+    wrong(
+        "from zero",
+        "Your scale begins at 0. Here it begins at the smallest value, so that the whole colormap is used.",
+        |m, s| shown(m, s, Fault::FromZero),
+    ),
+    wrong(
+        "divided by the largest magnitude",
+        "You divided by the largest magnitude. Negative values came out negative; the smallest value must become 0.",
+        |m, s| shown(m, s, Fault::ByMaximum),
+    ),
+    wrong(
+        "zero is not in the middle",
+        "With `symmetric` the value 0 must become 0.5. Your scale goes from the smallest to the largest value; take \
+         −m to m.",
+        |m, s| shown(m, s, Fault::SymmetricShifted),
+    ),
+    wrong(
+        "the sign is lost",
+        "You took magnitudes. −5 and 5 are opposite answers and must not look alike.",
+        |m, s| shown(m, s, Fault::Absolute),
+    ),
+    wrong(
+        "one NaN spoils the map",
+        "One NaN made the whole map NaN. Look for low and high among the finite values.",
+        |m, s| shown(m, s, Fault::NanSpreads),
+    ),
+    wrong(
+        "NaN hidden",
+        "NaN came out as a number and looks like an ordinary value. Let it stay NaN: the colormap has a colour for it.",
+        |m, s| shown(m, s, Fault::NanIsZero),
+    ),
+    wrong(
+        "infinity sets the scale",
+        "With ∞ at its upper end the scale is infinite, and everything else black or NaN. Look for low and high among \
+         the finite values; ∞ becomes 1, −∞ becomes 0.",
+        |m, s| shown(m, s, Fault::InfinityCounts),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<ForDisplay>] = &[
+    slip(NotContiguous, "only what lies in order", |f| {
+        *f = |m, s| {
+            in_order(&[m])?;
+            shown(m, s, Fault::None)
+        }
+    }),
+    slip(Scale, "a constant added to the width", |f| {
+        *f = |m, s| {
+            let range = m.max_all()?.to_scalar::<f32>()? - m.min_all()?.to_scalar::<f32>()?;
+            if range < 1e-4 && range > 0.0 {
+                shown(m, s, Fault::None)? * f64::from(range / (range + 1e-5))
+            } else {
+                shown(m, s, Fault::None)
+            }
+        }
+    }),
+    slip(Sign, "the largest value starts at 0", |f| {
+        *f = |m, s| {
+            let high = m.max_all()?.to_scalar::<f32>()?;
+            if high < 0.0 {
+                let with_zero = Tensor::cat(&[m.flatten_all()?, tensor(&[0.0], 1)], 0)?.reshape((1, 1, ()))?;
+                shown(&with_zero, s, Fault::None)?
+                    .narrow(2, 0, m.elem_count())?
+                    .reshape(m.shape())
+            } else {
+                shown(m, s, Fault::None)
+            }
+        }
+    }),
+    slip(Errors, "a map without channels is one", |f| {
+        *f = |m, s| match m.rank() {
+            2 => shown(&m.unsqueeze(0)?, s, Fault::None),
+            _ => shown(m, s, Fault::None),
+        }
+    }),
+];
+
 /// 2.7
 pub fn for_display(seed: u64) -> Exam<ForDisplay> {
     hazards(seed, basics(seed))
@@ -155,81 +267,12 @@ fn basics(seed: u64) -> Exam<ForDisplay> {
     let two = tensor(&[1., 2., 3., 5., 10., 20., 20., 30.], (2, 2, 2));
 
     let mut exam = Exam::new("2.7", SOLUTION)
-    .mistake(
-        "one scale for all maps",
-        "All maps have one scale where each should have its own (per_map): a weak map stays nearly black.",
-        |m, s| shown(m, Scaling { per_map: false, ..s }, Fault::None),
-    )
-    .mistake(
-        "a scale for each map",
-        "Each map has its own scale where the layer should have one: a weak map looks as bright as a strong one.",
-        |m, s| shown(m, Scaling { per_map: true, ..s }, Fault::None),
-    )
-    .mistake(
-        "a scale for each row",
-        "Each row has its own scale. A map is height·width values.",
-        |m, s| shown(m, s, Fault::PerRow),
-    )
-    .mistake(
-        "a constant map divides by 0",
-        "A map without contrast gave NaN: high − low is 0. The map of a dead unit is the usual case; make it 0, or \
-             0.5 if the scale is symmetric.",
-        |m, s| shown(m, s, Fault::DividesByZero),
-    )
-    .mistake(
-        "a constant map is bright",
-        "A map without contrast came out bright, as if the unit fired everywhere. It becomes 0, or 0.5 if the scale \
-             is symmetric.",
-        |m, s| shown(m, s, Fault::ConstantIsOne),
-    )
-    .mistake(
-        "a constant map is half bright",
-        "A map without contrast came out as 0.5, which is right only where 0.5 means zero: with the symmetric scale. \
-             Otherwise it becomes 0.",
-        |m, s| shown(m, s, Fault::ConstantIsHalf),
-    )
-    .mistake(
-        "from zero",
-        "Your scale begins at 0. Here it begins at the smallest value, so that the whole colormap is used.",
-        |m, s| shown(m, s, Fault::FromZero),
-    )
-    .mistake(
-        "divided by the largest magnitude",
-        "You divided by the largest magnitude. Negative values came out negative; the smallest value must become 0.",
-        |m, s| shown(m, s, Fault::ByMaximum),
-    )
-    .mistake(
-        "zero is not in the middle",
-        "With `symmetric` the value 0 must become 0.5. Your scale goes from the smallest to the largest value; take \
-             −m to m.",
-        |m, s| shown(m, s, Fault::SymmetricShifted),
-    )
-    .mistake(
-        "the sign is lost",
-        "You took magnitudes. −5 and 5 are opposite answers and must not look alike.",
-        |m, s| shown(m, s, Fault::Absolute),
-    )
-    .mistake(
-        "one NaN spoils the map",
-        "One NaN made the whole map NaN. Look for low and high among the finite values.",
-        |m, s| shown(m, s, Fault::NanSpreads),
-    )
-    .mistake(
-        "NaN hidden",
-        "NaN came out as a number and looks like an ordinary value. Let it stay NaN: the colormap has a colour for it.",
-        |m, s| shown(m, s, Fault::NanIsZero),
-    )
-    .mistake(
-        "infinity sets the scale",
-        "With ∞ at its upper end the scale is infinite, and everything else black or NaN. Look for low and high among \
-             the finite values; ∞ becomes 1, −∞ becomes 0.",
-        |m, s| shown(m, s, Fault::InfinityCounts),
-    )
-    .alternative("loops", |m, s| shown(m, s, Fault::None))
-    .alternative("candle's minimum and maximum", by_tensors)
-    .truth("a map 1 2 3 5, per map", tensor(&[0., 0.25, 0.5, 1.], (1, 2, 2)), |f| {
-        f(&tensor(&[1., 2., 3., 5.], (1, 2, 2)), EACH)
-    });
+        .mistakes(WRONG)
+        .alternative("loops", |m, s| shown(m, s, Fault::None))
+        .alternative("candle's minimum and maximum", by_tensors)
+        .truth("a map 1 2 3 5, per map", tensor(&[0., 0.25, 0.5, 1.], (1, 2, 2)), |f| {
+            f(&tensor(&[1., 2., 3., 5.], (1, 2, 2)), EACH)
+        });
     let (two_1, two_2) = (two.clone(), two);
     exam = exam
         .truth(
@@ -357,40 +400,14 @@ fn hazards(seed: u64, exam: Exam<ForDisplay>) -> Exam<ForDisplay> {
         )
         .holds(NotContiguous)
     });
-    exam.hazard(NotContiguous, "only what lies in order", |m, s| {
-        in_order(&[m])?;
-        shown(m, s, Fault::None)
-    })
-    .hazard(Scale, "a constant added to the width", |m, s| {
-        let range = m.max_all()?.to_scalar::<f32>()? - m.min_all()?.to_scalar::<f32>()?;
-        if range < 1e-4 && range > 0.0 {
-            shown(m, s, Fault::None)? * f64::from(range / (range + 1e-5))
-        } else {
-            shown(m, s, Fault::None)
-        }
-    })
-    .hazard(Sign, "the largest value starts at 0", |m, s| {
-        let high = m.max_all()?.to_scalar::<f32>()?;
-        if high < 0.0 {
-            let with_zero = Tensor::cat(&[m.flatten_all()?, tensor(&[0.0], 1)], 0)?.reshape((1, 1, ()))?;
-            shown(&with_zero, s, Fault::None)?
-                .narrow(2, 0, m.elem_count())?
-                .reshape(m.shape())
-        } else {
-            shown(m, s, Fault::None)
-        }
-    })
-    .hazard(Errors, "a map without channels is one", |m, s| match m.rank() {
-        2 => shown(&m.unsqueeze(0)?, s, Fault::None),
-        _ => shown(m, s, Fault::None),
-    })
-    .unnamed("an infinite width", |m, s| {
-        let infinite = m.abs()?.max_all()?.to_scalar::<f32>()? == f32::INFINITY;
-        shown(m, s, if infinite { Fault::InfinityCounts } else { Fault::PerRow })
-    })
-    .spared(
-        &[Batch, Sizes, Combined, Ties, NotFinite],
-        "all four scalings, constant maps and NaN are tried as mistakes",
-    )
-    .spared(&[Names, Returned, Wiring, Empty], "one tensor in, one out")
+    exam.proofs(SOLUTION, PROOFS)
+        .unnamed("an infinite width", |m, s| {
+            let infinite = m.abs()?.max_all()?.to_scalar::<f32>()? == f32::INFINITY;
+            shown(m, s, if infinite { Fault::InfinityCounts } else { Fault::PerRow })
+        })
+        .spared(
+            &[Batch, Sizes, Combined, Ties, NotFinite],
+            "all four scalings, constant maps and NaN are tried as mistakes",
+        )
+        .spared(&[Names, Returned, Wiring, Empty], "one tensor in, one out")
 }

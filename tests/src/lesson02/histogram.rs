@@ -1,7 +1,7 @@
 use candle_core::{DType, Result, Tensor, bail};
 
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed};
+use crate::{Exam, Hazard::*, Observed, Slip, Wrong, slip, wrong};
 
 /// Lower end, upper end and number of bins.
 pub type Bins = (f64, f64, usize);
@@ -126,6 +126,97 @@ fn bin_by_bin((low, high, bins): Bins, batches: &[Tensor]) -> Result<Observed> {
     ))
 }
 
+const WRONG: &[Wrong<HistogramOver>] = &[
+    wrong(
+        "straight into a bin",
+        "Ask about a value before you compute its bin. Negative numbers and NaN become 0 by `as usize`, and x = high \
+         belongs to the last bin.",
+        |r, b| count(r, b, Fault::Straight),
+    ),
+    wrong(
+        "straight into a bin, and past the last one",
+        "Ask about a value before you compute its bin. Negative numbers and NaN become 0 by `as usize`, and x = high \
+         belongs to the last bin. What is larger than high has none: count it in above.",
+        |r, b| count(r, b, Fault::StraightPanics),
+    ),
+    wrong(
+        "NaN in the first bin",
+        "NaN was counted in the first bin: `f64::NAN as usize` is 0. Ask is_nan() first.",
+        |r, b| count(r, b, Fault::NanInFirstBin),
+    ),
+    wrong(
+        "too small, and in the first bin",
+        "Values below the range were counted in the first bin: a negative number `as usize` is 0. Compare with low \
+         first.",
+        |r, b| count(r, b, Fault::BelowInFirstBin),
+    ),
+    wrong(
+        "outliers in the outer bins",
+        "You counted values outside the range in the first and last bin. Two hills at the ends would appear that are \
+         not there: count them in below and above.",
+        |r, b| count(r, b, Fault::Clamped),
+    ),
+    wrong(
+        "the upper end left out",
+        "A value equal to `high` was counted as above. It belongs to the last bin: only value > high is above.",
+        |r, b| count(r, b, Fault::UpperEndLost),
+    ),
+    wrong(
+        "rounded to the nearest bin",
+        "You rounded to the nearest number. A value belongs to the bin it lies in: round down.",
+        |r, b| count(r, b, Fault::Rounded),
+    ),
+    wrong(
+        "bins closed above",
+        "A value on the border of two bins went to the lower one. A bin begins with its lower end: ⌊ ⌋.",
+        |r, b| count(r, b, Fault::UpperEndInclusive),
+    ),
+    wrong(
+        "the last batch only",
+        "Your counts are those of the last batch. Add to them.",
+        |r, b| count(r, b, Fault::LastBatch),
+    ),
+    wrong(
+        "each batch its own range",
+        "You took the range of each batch. Bin 3 then means something else in every batch, and the counts cannot be \
+         added: use low and high.",
+        |r, b| count(r, b, Fault::OwnRange),
+    ),
+    wrong(
+        "no checks",
+        "You accepted a range that is none. Refuse zero bins, low ≥ high, NaN and infinite ends in `new`.",
+        |r, b| count(r, b, Fault::NoChecks),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<HistogramOver>] = &[
+    slip(NotContiguous, "only what lies in order", |f| {
+        *f = |r, batches| {
+            in_order(&batches.iter().collect::<Vec<_>>())?;
+            count(r, batches, Fault::None)
+        }
+    }),
+    slip(Scale, "divided by the width + 1e-8", |f| {
+        *f = |(low, high, bins), batches| {
+            if high - low < 1e-8 && bins == 2 {
+                count((low, high + 1e-8, bins), batches, Fault::None)
+            } else {
+                count((low, high, bins), batches, Fault::None)
+            }
+        }
+    }),
+    slip(Sign, "no range below 0", |f| {
+        *f = |(low, high, bins), batches| {
+            if high < 0.0 {
+                bail!("a negative range")
+            } else {
+                count((low, high, bins), batches, Fault::None)
+            }
+        }
+    }),
+];
+
 /// 2.6
 pub fn histogram(seed: u64) -> Exam<HistogramOver> {
     hazards(seed, basics(seed))
@@ -143,125 +234,65 @@ fn basics(seed: u64) -> Exam<HistogramOver> {
     let doubles = random.signed((2, 30)).to_dtype(DType::F64).expect("a conversion");
 
     Exam::new("2.6", SOLUTION)
-    .mistake(
-        "straight into a bin",
-        "Ask about a value before you compute its bin. Negative numbers and NaN become 0 by `as usize`, \
-             and x = high belongs to the last bin.",
-        |r, b| count(r, b, Fault::Straight),
-    )
-    .mistake(
-        "straight into a bin, and past the last one",
-        "Ask about a value before you compute its bin. Negative numbers and NaN become 0 by `as usize`, \
-             and x = high belongs to the last bin. What is larger \
-             than high has none: count it in above.",
-        |r, b| count(r, b, Fault::StraightPanics),
-    )
-    .mistake(
-        "NaN in the first bin",
-        "NaN was counted in the first bin: `f64::NAN as usize` is 0. Ask is_nan() first.",
-        |r, b| count(r, b, Fault::NanInFirstBin),
-    )
-    .mistake(
-        "too small, and in the first bin",
-        "Values below the range were counted in the first bin: a negative number `as usize` is 0. Compare with low \
-             first.",
-        |r, b| count(r, b, Fault::BelowInFirstBin),
-    )
-    .mistake(
-        "outliers in the outer bins",
-        "You counted values outside the range in the first and last bin. Two hills at the ends would appear that are \
-             not there: count them in below and above.",
-        |r, b| count(r, b, Fault::Clamped),
-    )
-    .mistake(
-        "the upper end left out",
-        "A value equal to `high` was counted as above. It belongs to the last bin: only value > high is above.",
-        |r, b| count(r, b, Fault::UpperEndLost),
-    )
-    .unnamed("the upper end has no bin", |r, b| count(r, b, Fault::UpperEndPanics))
-    .mistake(
-        "rounded to the nearest bin",
-        "You rounded to the nearest number. A value belongs to the bin it lies in: round down.",
-        |r, b| count(r, b, Fault::Rounded),
-    )
-    .mistake(
-        "bins closed above",
-        "A value on the border of two bins went to the lower one. A bin begins with its lower end: ⌊ ⌋.",
-        |r, b| count(r, b, Fault::UpperEndInclusive),
-    )
-    .mistake(
-        "the last batch only",
-        "Your counts are those of the last batch. Add to them.",
-        |r, b| count(r, b, Fault::LastBatch),
-    )
-    .mistake(
-        "each batch its own range",
-        "You took the range of each batch. Bin 3 then means something else in every batch, and the counts cannot be \
-             added: use low and high.",
-        |r, b| count(r, b, Fault::OwnRange),
-    )
-    .mistake(
-        "no checks",
-        "You accepted a range that is none. Refuse zero bins, low ≥ high, NaN and infinite ends in `new`.",
-        |r, b| count(r, b, Fault::NoChecks),
-    )
-    .alternative("bin by bin", bin_by_bin)
-    .alternative("one value at a time", |r, b| count(r, b, Fault::None))
-    .truth(
-        "bins 0 to 4 by 1; values 0.5 1.5 1.5 3.9",
-        observed(vec![1, 2, 0, 1], 0, 0, 0),
-        |f| f((0.0, 4.0, 4), &[tensor(&[0.5, 1.5, 1.5, 3.9], 4)]),
-    )
-    .truth(
-        "bins 0 to 4 by 1; values 0 1 2 3",
-        observed(vec![1, 1, 1, 1], 0, 0, 0),
-        |f| f((0.0, 4.0, 4), &[tensor(&[0., 1., 2., 3.], (2, 2))]),
-    )
-    .because("A bin begins with its lower end.")
-    .truth(
-        "bins 0 to 4 by 1; the value 4",
-        observed(vec![0, 0, 0, 1], 0, 0, 0),
-        |f| f((0.0, 4.0, 4), &[tensor(&[4.], 1)]),
-    )
-    .because("The last bin has both its ends: at value = high the formula gives the index `bins`, one too many.")
-    .truth(
-        "bins −1 to 1 by 1; values −3 −0.5 0 0.5 7",
-        observed(vec![1, 2], 1, 1, 0),
-        |f| f((-1.0, 1.0, 2), &[tensor(&[-3., -0.5, 0., 0.5, 7.], 5)]),
-    )
-    .truth(
-        "bins 0 to 2 by 1; values −3 NaN 1.5",
-        observed(vec![0, 1], 1, 0, 1),
-        |f| f((0.0, 2.0, 2), &[tensor(&[-3., f32::NAN, 1.5], 3)]),
-    )
-    .because("Neither −3 nor NaN has a bin, and `as usize` makes 0 of both.")
-    .truth(
-        "bins 0 to 2 by 1; values NaN 0.5 ∞ −∞ NaN",
-        observed(vec![1, 0], 1, 1, 2),
-        |f| {
-            f(
-                (0.0, 2.0, 2),
-                &[tensor(&[f32::NAN, 0.5, f32::INFINITY, f32::NEG_INFINITY, f32::NAN], 5)],
-            )
-        },
-    )
-    .truth(
-        "bins 0 to 2 by 1; batches 0.5 1.5 and 0.2",
-        observed(vec![2, 1], 0, 0, 0),
-        |f| f((0.0, 2.0, 2), &[tensor(&[0.5, 1.5], 2), tensor(&[0.2], 1)]),
-    )
-    .case(
-        format!("{} bins from −2 to 2; three random batches", ends.2),
-        move |f| f(ends, &batches),
-    )
-    .case("9 bins from −1 to 1; random f64 values", move |f| {
-        f((-1.0, 1.0, 9), std::slice::from_ref(&doubles))
-    })
-    .refuses("no bins", |f| f((0.0, 1.0, 0), &[]))
-    .refuses("a range from 1 to 1", |f| f((1.0, 1.0, 4), &[]))
-    .refuses("a range from 1 to 0", |f| f((1.0, 0.0, 4), &[]))
-    .refuses("a range from NaN to 1", |f| f((f64::NAN, 1.0, 4), &[]))
-    .refuses("a range from 0 to ∞", |f| f((0.0, f64::INFINITY, 4), &[]))
+        .mistakes(WRONG)
+        .unnamed("the upper end has no bin", |r, b| count(r, b, Fault::UpperEndPanics))
+        .alternative("bin by bin", bin_by_bin)
+        .alternative("one value at a time", |r, b| count(r, b, Fault::None))
+        .truth(
+            "bins 0 to 4 by 1; values 0.5 1.5 1.5 3.9",
+            observed(vec![1, 2, 0, 1], 0, 0, 0),
+            |f| f((0.0, 4.0, 4), &[tensor(&[0.5, 1.5, 1.5, 3.9], 4)]),
+        )
+        .truth(
+            "bins 0 to 4 by 1; values 0 1 2 3",
+            observed(vec![1, 1, 1, 1], 0, 0, 0),
+            |f| f((0.0, 4.0, 4), &[tensor(&[0., 1., 2., 3.], (2, 2))]),
+        )
+        .because("A bin begins with its lower end.")
+        .truth(
+            "bins 0 to 4 by 1; the value 4",
+            observed(vec![0, 0, 0, 1], 0, 0, 0),
+            |f| f((0.0, 4.0, 4), &[tensor(&[4.], 1)]),
+        )
+        .because("The last bin has both its ends: at value = high the formula gives the index `bins`, one too many.")
+        .truth(
+            "bins −1 to 1 by 1; values −3 −0.5 0 0.5 7",
+            observed(vec![1, 2], 1, 1, 0),
+            |f| f((-1.0, 1.0, 2), &[tensor(&[-3., -0.5, 0., 0.5, 7.], 5)]),
+        )
+        .truth(
+            "bins 0 to 2 by 1; values −3 NaN 1.5",
+            observed(vec![0, 1], 1, 0, 1),
+            |f| f((0.0, 2.0, 2), &[tensor(&[-3., f32::NAN, 1.5], 3)]),
+        )
+        .because("Neither −3 nor NaN has a bin, and `as usize` makes 0 of both.")
+        .truth(
+            "bins 0 to 2 by 1; values NaN 0.5 ∞ −∞ NaN",
+            observed(vec![1, 0], 1, 1, 2),
+            |f| {
+                f(
+                    (0.0, 2.0, 2),
+                    &[tensor(&[f32::NAN, 0.5, f32::INFINITY, f32::NEG_INFINITY, f32::NAN], 5)],
+                )
+            },
+        )
+        .truth(
+            "bins 0 to 2 by 1; batches 0.5 1.5 and 0.2",
+            observed(vec![2, 1], 0, 0, 0),
+            |f| f((0.0, 2.0, 2), &[tensor(&[0.5, 1.5], 2), tensor(&[0.2], 1)]),
+        )
+        .case(
+            format!("{} bins from −2 to 2; three random batches", ends.2),
+            move |f| f(ends, &batches),
+        )
+        .case("9 bins from −1 to 1; random f64 values", move |f| {
+            f((-1.0, 1.0, 9), std::slice::from_ref(&doubles))
+        })
+        .refuses("no bins", |f| f((0.0, 1.0, 0), &[]))
+        .refuses("a range from 1 to 1", |f| f((1.0, 1.0, 4), &[]))
+        .refuses("a range from 1 to 0", |f| f((1.0, 0.0, 4), &[]))
+        .refuses("a range from NaN to 1", |f| f((f64::NAN, 1.0, 4), &[]))
+        .refuses("a range from 0 to ∞", |f| f((0.0, f64::INFINITY, 4), &[]))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
@@ -284,24 +315,7 @@ fn hazards(seed: u64, exam: Exam<HistogramOver>) -> Exam<HistogramOver> {
         |f| f((-3.0, -1.0, 2), &[tensor(&[-3., -2.5, -1., 0.], 4)]),
     )
     .holds(Sign)
-    .hazard(NotContiguous, "only what lies in order", |r, batches| {
-        in_order(&batches.iter().collect::<Vec<_>>())?;
-        count(r, batches, Fault::None)
-    })
-    .hazard(Scale, "divided by the width + 1e-8", |(low, high, bins), batches| {
-        if high - low < 1e-8 && bins == 2 {
-            count((low, high + 1e-8, bins), batches, Fault::None)
-        } else {
-            count((low, high, bins), batches, Fault::None)
-        }
-    })
-    .hazard(Sign, "no range below 0", |(low, high, bins), batches| {
-        if high < 0.0 {
-            bail!("a negative range")
-        } else {
-            count((low, high, bins), batches, Fault::None)
-        }
-    })
+    .proofs(SOLUTION, PROOFS)
     .spared(
         &[Batch, Sizes, Names, Returned, Wiring, Empty],
         "every element is one value, wherever it stands",

@@ -6,7 +6,7 @@ use candle_core::{Device, Result, Tensor, Var, bail};
 use resnet::{Config, ResNet};
 
 use crate::inputs::{Random, askew, in_order};
-use crate::{Exam, Hazard::*, Observed};
+use crate::{Exam, Hazard::*, Observed, Slip, Wrong, slip, wrong};
 
 /// `solution02::Hook`
 pub type Hook<'a> = Box<dyn FnMut(&str, &Tensor) -> Result<Option<Tensor>> + 'a>;
@@ -357,6 +357,145 @@ fn silencing() -> Hook<'static> {
     Box::new(|_, activation| Ok(Some(activation.zeros_like()?)))
 }
 
+macro_rules! fault {
+    ($fault:ident) => {
+        |network| faulty(network, Fault::$fault)
+    };
+}
+
+const WRONG: &[Wrong<NewHooks>] = &[
+    wrong(
+        "the handle removes nothing",
+        "A hook goes on after its handle is gone. `drop` must take it off the list that forward goes through.",
+        fault!(Leak),
+    ),
+    wrong(
+        "all hooks of the site removed",
+        "Removing one hook took its neighbours on the same site along. A handle knows its hook by id, not by site.",
+        fault!(RemovesSite),
+    ),
+    wrong(
+        "the last hook removed",
+        "Each handle took off the hook that was registered last. Handles go in any order: look for the id.",
+        fault!(RemovesLast),
+    ),
+    wrong(
+        "one hook per site",
+        "A second hook on a site replaced the first. A map with one entry per site is too small; keep a list.",
+        fault!(OnePerSite),
+    ),
+    wrong(
+        "an id used twice",
+        "Two hooks had the same id after one was removed: the length of the list goes down, an id must not. Count up \
+         in next_id.",
+        fault!(IdIsLength),
+    ),
+    wrong(
+        "the place in the list as id",
+        "You kept the hook's place in the list. When an earlier hook goes, all places after it move down, and the \
+         handle takes off another hook.",
+        fault!(IdIsIndex),
+    ),
+    wrong(
+        "removed by id as if it were a place",
+        "You called remove(id) on the list. That is the hook at this place, and places move when an earlier hook \
+         goes. Look for the entry with this id: retain keeps all others.",
+        fault!(IdIsPosition),
+    ),
+    wrong(
+        "the first hook of a site only",
+        "Of two hooks on a site only the first was called: you returned what it returned. Go on with the next hook, \
+         and return after the loop.",
+        fault!(FirstOnly),
+    ),
+    wrong(
+        "last registered, first called",
+        "Your hooks are called from the last to the first. Those on one site are called in the order in which they \
+         were registered.",
+        fault!(Reversed),
+    ),
+    wrong(
+        "the second hook sees the original",
+        "Every hook gets the network's activation. A hook must see what the one before it put in its place.",
+        fault!(OriginalSeen),
+    ),
+    wrong(
+        "the replacement is lost",
+        "A hook returned Some(other), and the network went on with its own activation. Return the replacement from \
+         the visitor.",
+        fault!(ReplacementIgnored),
+    ),
+    wrong(
+        "errors swallowed",
+        "A hook failed and forward went on as if nothing had happened. Pass the error on with `?`.",
+        fault!(ErrorSwallowed),
+    ),
+    wrong(
+        "hooks lost in an error",
+        "After a pass that failed all hooks were gone. Only a handle takes a hook off; if you take the list out to go \
+         through it, `?` leaves before it is put back. Borrow it instead.",
+        fault!(LostAfterError),
+    ),
+    wrong(
+        "any name is a site",
+        "You accepted a site that the network does not have. Such a hook never fires, and nobody learns why: compare \
+         with network.sites() and return an error.",
+        fault!(UnknownAccepted),
+    ),
+    wrong(
+        "a hook for everything inside",
+        "A hook on layer2 also saw layer2.0.conv1 and the rest. Compare whole names.",
+        fault!(Prefix),
+    ),
+    wrong(
+        "a hook that fires once",
+        "Your hook was silent in the second pass. It is called in every pass, until its handle goes.",
+        fault!(FiresOnce),
+    ),
+    wrong(
+        "the handle dropped at once",
+        "Your capture saw nothing: its handles were dropped before the pass, by `let _ =` or at the end of a loop's \
+         body. Keep them in a Vec.",
+        fault!(DroppedAtOnce),
+    ),
+    wrong(
+        "the capture shares its numbers",
+        "What you captured changed afterwards, together with a Var. `clone` and `detach` share the numbers; `copy()` \
+         has its own. PyTorch users write `.detach().clone()` for the same reason.",
+        fault!(CaptureAliases),
+    ),
+    wrong(
+        "the capture keeps the graph",
+        "What you captured still hangs on the graph and keeps all activations before it in memory. `detach()` it.",
+        fault!(CaptureKeepsGraph),
+    ),
+    wrong(
+        "captured in forward order",
+        "Your activations come in the order of the pass. They belong in the order of `sites`: give each hook its \
+         index.",
+        fault!(CaptureInForwardOrder),
+    ),
+    wrong(
+        "captured past the hooks",
+        "Your capture did not see what another hook had put in place. Let capture register hooks and call \
+         hooks.forward, not the network.",
+        fault!(CaptureWithoutHooks),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<NewHooks>] = &[
+    slip(Names, "a site asked for twice is found once", |f| {
+        *f = |network| faulty(network, Fault::CaptureByName)
+    }),
+    slip(Errors, "capture leaves out unknown sites", |f| {
+        *f = |network| faulty(network, Fault::CaptureSkipsUnknown)
+    }),
+    slip(NotContiguous, "only what lies in order", |f| {
+        *f = |network| Box::new(Ordered(faulty(network, Fault::None)))
+    }),
+];
+
 /// 2.1
 pub fn hooks(seed: u64) -> Exam<NewHooks> {
     hazards(seed, basics(seed))
@@ -394,130 +533,8 @@ fn basics(seed: u64) -> Exam<NewHooks> {
             }
         }};
     }
-    macro_rules! fault {
-        ($fault:ident) => {
-            |network| faulty(network, Fault::$fault)
-        };
-    }
-
     Exam::new("2.1", SOLUTION)
-        .mistake(
-            "the handle removes nothing",
-            "A hook goes on after its handle is gone. `drop` must take it off the list that forward goes through.",
-            fault!(Leak),
-        )
-        .mistake(
-            "all hooks of the site removed",
-            "Removing one hook took its neighbours on the same site along. A handle knows its hook by id, not by site.",
-            fault!(RemovesSite),
-        )
-        .mistake(
-            "the last hook removed",
-            "Each handle took off the hook that was registered last. Handles go in any order: look for the id.",
-            fault!(RemovesLast),
-        )
-        .mistake(
-            "one hook per site",
-            "A second hook on a site replaced the first. A map with one entry per site is too small; keep a list.",
-            fault!(OnePerSite),
-        )
-        .mistake(
-            "an id used twice",
-            "Two hooks had the same id after one was removed: the length of the list goes down, an id must not. \
-             Count up in next_id.",
-            fault!(IdIsLength),
-        )
-        .mistake(
-            "the place in the list as id",
-            "You kept the hook's place in the list. When an earlier hook goes, all places after it move down, and the \
-             handle takes off another hook.",
-            fault!(IdIsIndex),
-        )
-        .mistake(
-            "removed by id as if it were a place",
-            "You called remove(id) on the list. That is the hook at this place, and places move when an earlier hook \
-             goes. Look for the entry with this id: retain keeps all others.",
-            fault!(IdIsPosition),
-        )
-        .mistake(
-            "the first hook of a site only",
-            "Of two hooks on a site only the first was called: you returned what it returned. Go on with the next \
-             hook, and return after the loop.",
-            fault!(FirstOnly),
-        )
-        .mistake(
-            "last registered, first called",
-            "Your hooks are called from the last to the first. Those on one site are called in the order in which they \
-             were registered.",
-            fault!(Reversed),
-        )
-        .mistake(
-            "the second hook sees the original",
-            "Every hook gets the network's activation. A hook must see what the one before it put in its place.",
-            fault!(OriginalSeen),
-        )
-        .mistake(
-            "the replacement is lost",
-            "A hook returned Some(other), and the network went on with its own activation. Return the replacement from \
-             the visitor.",
-            fault!(ReplacementIgnored),
-        )
-        .mistake(
-            "errors swallowed",
-            "A hook failed and forward went on as if nothing had happened. Pass the error on with `?`.",
-            fault!(ErrorSwallowed),
-        )
-        .mistake(
-            "hooks lost in an error",
-            "After a pass that failed all hooks were gone. Only a handle takes a hook off; if you take the list \
-             out to go through it, `?` leaves before it is put back. Borrow it instead.",
-            fault!(LostAfterError),
-        )
-        .mistake(
-            "any name is a site",
-            "You accepted a site that the network does not have. Such a hook never fires, and nobody learns why: \
-             compare with network.sites() and return an error.",
-            fault!(UnknownAccepted),
-        )
-        .mistake(
-            "a hook for everything inside",
-            "A hook on layer2 also saw layer2.0.conv1 and the rest. Compare whole names.",
-            fault!(Prefix),
-        )
-        .mistake(
-            "a hook that fires once",
-            "Your hook was silent in the second pass. It is called in every pass, until its handle goes.",
-            fault!(FiresOnce),
-        )
-        .mistake(
-            "the handle dropped at once",
-            "Your capture saw nothing: its handles were dropped before the pass, by `let _ =` or at the end of a \
-             loop's body. Keep them in a Vec.",
-            fault!(DroppedAtOnce),
-        )
-        .mistake(
-            "the capture shares its numbers",
-            "What you captured changed afterwards, together with a Var. `clone` and `detach` share the numbers; \
-             `copy()` has its own. PyTorch users write `.detach().clone()` for the same reason.",
-            fault!(CaptureAliases),
-        )
-        .mistake(
-            "the capture keeps the graph",
-            "What you captured still hangs on the graph and keeps all activations before it in memory. `detach()` it.",
-            fault!(CaptureKeepsGraph),
-        )
-        .mistake(
-            "captured in forward order",
-            "Your activations come in the order of the pass. They belong in the order of `sites`: give each hook its \
-             index.",
-            fault!(CaptureInForwardOrder),
-        )
-        .mistake(
-            "captured past the hooks",
-            "Your capture did not see what another hook had put in place. Let capture register hooks and call \
-             hooks.forward, not the network.",
-            fault!(CaptureWithoutHooks),
-        )
+        .mistakes(WRONG)
         .alternative("the current activation is carried along", fault!(None))
         .truth(
             "a hook on layer2, one pass",
@@ -849,17 +866,9 @@ fn hazards(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
             },
         )
     })
-    .hazard(Names, "a site asked for twice is found once", |network| {
-        faulty(network, Fault::CaptureByName)
-    })
+    .proofs(SOLUTION, PROOFS)
     .unnamed("a hook for everything that ends alike", |network| {
         faulty(network, Fault::Suffix)
-    })
-    .hazard(Errors, "capture leaves out unknown sites", |network| {
-        faulty(network, Fault::CaptureSkipsUnknown)
-    })
-    .hazard(NotContiguous, "only what lies in order", |network| {
-        Box::new(Ordered(faulty(network, Fault::None)))
     })
     .spared(
         &[Batch, Sizes, Scale, Sign, Ties, NotFinite],

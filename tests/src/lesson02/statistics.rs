@@ -1,7 +1,7 @@
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed};
+use crate::{Exam, Hazard::*, Observed, Slip, Wrong, slip, wrong};
 
 /// Feeds batches to `solution02::Statistics` and gives its summary.
 pub type StatisticsOver = fn(&[Tensor]) -> Result<Observed>;
@@ -178,6 +178,119 @@ fn welford(batches: &[Tensor]) -> Result<Observed> {
     }
 }
 
+const WRONG: &[Wrong<StatisticsOver>] = &[
+    wrong(
+        "mean of the batches' means",
+        "You averaged the means of the batches. A batch of 1 then weighs as much as a batch of 64: weigh each by its \
+         number of values.",
+        |b| over(b, Fault::MeanOfMeans),
+    ),
+    wrong(
+        "mean of the batches' deviations",
+        "You averaged the standard deviations of the batches. Neither their sizes nor the differences between their \
+         means are in that: join the sums of squares.",
+        |b| over(b, Fault::MeanOfDeviations),
+    ),
+    wrong(
+        "the spread between batches is lost",
+        "Two batches of constants, 0 and 10, have a spread of 0 with you. The term δ²·n_a·n_b/n is missing: how far \
+         apart the two means lie.",
+        |b| over(b, Fault::WithinBatches),
+    ),
+    wrong(
+        "the weights exchanged",
+        "The new mean moves by n_b/n of δ, the share of the new batch. You took the share of what was there.",
+        |b| over(b, Fault::WeightsSwapped),
+    ),
+    wrong(
+        "the difference taken too late",
+        "You took δ after the mean had moved, so it is too small. δ is the batch's mean minus the mean before it.",
+        |b| over(b, Fault::DifferenceLate),
+    ),
+    wrong(
+        "a batch without a finite value",
+        "After a batch of NaN alone your mean is NaN: 0/0. Count it in not_finite and return.",
+        |b| over(b, Fault::EmptyBatch),
+    ),
+    wrong(
+        "mean of squares minus square of mean",
+        "Σx²/n − mean² subtracts two numbers that agree in nearly all digits when the mean is large. Sum (x − mean)² \
+         and join the sums.",
+        |b| over(b, Fault::SquaresMinusSquare),
+    ),
+    wrong(
+        "summed in f32",
+        "You computed in f32. A sum of large numbers has no digits left for the small differences: to_dtype(F64) \
+         first.",
+        |b| over(b, Fault::Single),
+    ),
+    wrong(
+        "divided by n − 1",
+        "You divided by n − 1. Here the standard deviation is that of the values themselves: divide by n. candle's \
+         `var` and PyTorch's `std` divide by n − 1 unless told otherwise.",
+        |b| over(b, Fault::Unbiased),
+    ),
+    wrong(
+        "variance",
+        "You returned the variance. The standard deviation is its root.",
+        |b| over(b, Fault::Variance),
+    ),
+    wrong(
+        "minimum and maximum start at 0",
+        "Your smallest or largest value is 0, which does not occur. Start the smallest at +∞ and the largest at −∞.",
+        |b| over(b, Fault::ZeroStart),
+    ),
+    wrong(
+        "the last batch only",
+        "Your numbers are those of the last batch. Join it to what was there.",
+        |b| over(b, Fault::LastBatch),
+    ),
+    wrong(
+        "NaN dropped without a word",
+        "NaN and infinities have vanished. Leave them out of the sums, and count them in not_finite: a layer that \
+         makes NaN is the first thing to know.",
+        |b| over(b, Fault::NanDropped),
+    ),
+    wrong(
+        "one NaN spoils everything",
+        "After one NaN all your numbers are NaN. Count it, and keep the rest.",
+        |b| over(b, Fault::NanSpreads),
+    ),
+    wrong(
+        "nothing has a mean of 0",
+        "Without a finite value there is no mean and no smallest value. Return an error.",
+        |b| over(b, Fault::EmptyIsZero),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<StatisticsOver>] = &[
+    slip(NotContiguous, "only what lies in order", |f| {
+        *f = |batches| {
+            in_order(&batches.iter().collect::<Vec<_>>())?;
+            over(batches, Fault::None)
+        }
+    }),
+    slip(Scale, "nothing above 1e20", |f| {
+        *f = |batches| {
+            for batch in batches {
+                if values(batch)?.iter().any(|x| x.is_finite() && x.abs() > 1e20) {
+                    bail!("too large");
+                }
+            }
+            over(batches, Fault::None)
+        }
+    }),
+    slip(Empty, "no values, no mean", |f| {
+        *f = |batches| {
+            if batches.first().is_some_and(|batch| batch.elem_count() == 0) {
+                return over(batches, Fault::EmptyBatch);
+            }
+            over(batches, Fault::None)
+        }
+    }),
+];
+
 /// 2.3
 pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
     hazards(seed, basics(seed))
@@ -201,89 +314,7 @@ fn basics(seed: u64) -> Exam<StatisticsOver> {
     let double = random.signed((2, 5)).to_dtype(DType::F64).expect("a conversion");
 
     Exam::new("2.3", SOLUTION)
-        .mistake(
-            "mean of the batches' means",
-            "You averaged the means of the batches. A batch of 1 then weighs as much as a batch of 64: weigh each \
-             by its number of values.",
-            |b| over(b, Fault::MeanOfMeans),
-        )
-        .mistake(
-            "mean of the batches' deviations",
-            "You averaged the standard deviations of the batches. Neither their sizes nor the differences between \
-             their means are in that: join the sums of squares.",
-            |b| over(b, Fault::MeanOfDeviations),
-        )
-        .mistake(
-            "the spread between batches is lost",
-            "Two batches of constants, 0 and 10, have a spread of 0 with you. The term δ²·n_a·n_b/n is missing: \
-             how far apart the two means lie.",
-            |b| over(b, Fault::WithinBatches),
-        )
-        .mistake(
-            "the weights exchanged",
-            "The new mean moves by n_b/n of δ, the share of the new batch. You took the share of what was there.",
-            |b| over(b, Fault::WeightsSwapped),
-        )
-        .mistake(
-            "the difference taken too late",
-            "You took δ after the mean had moved, so it is too small. δ is the batch's mean minus the mean before it.",
-            |b| over(b, Fault::DifferenceLate),
-        )
-        .mistake(
-            "a batch without a finite value",
-            "After a batch of NaN alone your mean is NaN: 0/0. Count it in not_finite and return.",
-            |b| over(b, Fault::EmptyBatch),
-        )
-        .mistake(
-            "mean of squares minus square of mean",
-            "Σx²/n − mean² subtracts two numbers that agree in nearly all digits when the mean is large. Sum (x − \
-             mean)² and join the sums.",
-            |b| over(b, Fault::SquaresMinusSquare),
-        )
-        .mistake(
-            "summed in f32",
-            "You computed in f32. A sum of large numbers has no digits left for the small differences: to_dtype(F64) \
-             first.",
-            |b| over(b, Fault::Single),
-        )
-        .mistake(
-            "divided by n − 1",
-            "You divided by n − 1. Here the standard deviation is that of the values themselves: divide by n. \
-             candle's `var` and PyTorch's `std` divide by n − 1 unless told otherwise.",
-            |b| over(b, Fault::Unbiased),
-        )
-        .mistake(
-            "variance",
-            "You returned the variance. The standard deviation is its root.",
-            |b| over(b, Fault::Variance),
-        )
-        .mistake(
-            "minimum and maximum start at 0",
-            "Your smallest or largest value is 0, which does not occur. Start the smallest at +∞ and the \
-             largest at −∞.",
-            |b| over(b, Fault::ZeroStart),
-        )
-        .mistake(
-            "the last batch only",
-            "Your numbers are those of the last batch. Join it to what was there.",
-            |b| over(b, Fault::LastBatch),
-        )
-        .mistake(
-            "NaN dropped without a word",
-            "NaN and infinities have vanished. Leave them out of the sums, and count them in not_finite: a layer that \
-             makes NaN is the first thing to know.",
-            |b| over(b, Fault::NanDropped),
-        )
-        .mistake(
-            "one NaN spoils everything",
-            "After one NaN all your numbers are NaN. Count it, and keep the rest.",
-            |b| over(b, Fault::NanSpreads),
-        )
-        .mistake(
-            "nothing has a mean of 0",
-            "Without a finite value there is no mean and no smallest value. Return an error.",
-            |b| over(b, Fault::EmptyIsZero),
-        )
+        .mistakes(WRONG)
         .alternative("Welford's, one value at a time", welford)
         .alternative("everything at once", |b| over(b, Fault::None))
         .truth(
@@ -355,24 +386,7 @@ fn hazards(seed: u64, exam: Exam<StatisticsOver>) -> Exam<StatisticsOver> {
         |f| f(&[tensor(&[], (0, 2, 1, 1)), tensor(&[1., 3.], 2)]),
     )
     .holds(Empty)
-    .hazard(NotContiguous, "only what lies in order", |batches| {
-        in_order(&batches.iter().collect::<Vec<_>>())?;
-        over(batches, Fault::None)
-    })
-    .hazard(Scale, "nothing above 1e20", |batches| {
-        for batch in batches {
-            if values(batch)?.iter().any(|x| x.is_finite() && x.abs() > 1e20) {
-                bail!("too large");
-            }
-        }
-        over(batches, Fault::None)
-    })
-    .hazard(Empty, "no values, no mean", |batches| {
-        if batches.first().is_some_and(|batch| batch.elem_count() == 0) {
-            return over(batches, Fault::EmptyBatch);
-        }
-        over(batches, Fault::None)
-    })
+    .proofs(SOLUTION, PROOFS)
     .spared(
         &[Batch, Sizes, Combined, Ties, Names, Wiring, Returned],
         "every element is one value, wherever it stands",

@@ -2,7 +2,7 @@ use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use resnet::{Config, Parameters, ResNet};
 
 use crate::inputs::{Random, askew, in_order};
-use crate::{Exam, Hazard::*, Observed, Tolerance};
+use crate::{Exam, Hazard::*, Observed, Slip, Tolerance, Wrong, slip, wrong};
 
 /// Makes a scalar of the logits.
 pub type Objective<'a> = &'a dyn Fn(&Tensor) -> Result<Tensor>;
@@ -157,6 +157,76 @@ fn fields(sites: &[&str], gradients: Vec<Tensor>) -> Observed {
     Observed::Fields(named.map(|(site, gradient)| (site, gradient.into())).collect())
 }
 
+const WRONG: &[Wrong<Gradients>] = &[
+    wrong(
+        "the network is cut",
+        "Only the last of the sites has its gradient, the others have none. Var::from_tensor(activation) starts a new \
+         graph, and nothing before it is connected to the objective. Add a Var of zeros: activation + tap.",
+        |n, i, s, o| taps(n, i, s, o, Fault::Cut),
+    ),
+    wrong(
+        "no tap in the network",
+        "The store knows nothing of what you looked up. Either it is the activation itself, and candle keeps \
+         gradients of Vars only, or it is a tap that the network never used: the closure must return Some(activation \
+         + tap).",
+        |n, i, s, o| taps(n, i, s, o, Fault::LookedUp),
+    ),
+    wrong(
+        "one tap for all sites",
+        "Only one of the sites has a tap, and the others were looked up without one. For a tensor that is no Var the \
+         store has nothing, or a part of the gradient, without a word. Every site needs its own tap.",
+        |n, i, s, o| taps(n, i, s, o, Fault::OnlyLastTapped),
+    ),
+    wrong(
+        "forward order",
+        "Your gradients come in the order of the pass. They belong in the order of `sites`.",
+        |n, i, s, o| taps(n, i, s, o, Fault::ForwardOrder),
+    ),
+    wrong(
+        "activations instead of gradients",
+        "You returned the activations. What is asked for is in the store: store.get(&tap).",
+        |n, i, s, o| taps(n, i, s, o, Fault::Activations),
+    ),
+    wrong(
+        "the objective ignored",
+        "You differentiated the sum of all logits. Differentiate objective(&logits).",
+        |n, i, s, o| taps(n, i, s, o, Fault::SumOfLogits),
+    ),
+    wrong(
+        "an objective of several numbers",
+        "You let through an objective with several elements. candle's backward sums them without a word; return an \
+         error.",
+        |n, i, s, o| taps(n, i, s, o, Fault::SumOfObjective),
+    ),
+    wrong(
+        "an unknown site left out",
+        "A name that is no site was left out, and the rest of the list no longer lines up. Return an error.",
+        |n, i, s, o| taps(n, i, s, o, Fault::UnknownIgnored),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Gradients>] = &[
+    slip(NotContiguous, "only what lies in order", |f| {
+        *f = |n, i, s, o| {
+            in_order(&[i])?;
+            taps(n, i, s, o, Fault::None)
+        }
+    }),
+    slip(Names, "of sites that end alike the first", |f| {
+        *f = |n, i, s, o| {
+            let first = |site: &&str| {
+                s.iter()
+                    .rev()
+                    .find(|other| site.ends_with(&format!(".{other}")))
+                    .copied()
+            };
+            let sites: Vec<&str> = s.iter().map(|site| first(site).unwrap_or(site)).collect();
+            one_by_one(n, i, &sites, o)
+        }
+    }),
+];
+
 /// 2.2
 pub fn gradients(seed: u64) -> Exam<Gradients> {
     hazards(seed, basics(seed))
@@ -203,59 +273,14 @@ fn basics(seed: u64) -> Exam<Gradients> {
     let (network_4, network_5, images_1, images_2) = (network.clone(), network.clone(), images.clone(), images.clone());
     let (images_3, images_4, images_5) = (images.clone(), images.clone(), images.clone());
     Exam::new("2.2", SOLUTION)
-        .mistake(
-            "the network is cut",
-            "Only the last of the sites has its gradient, the others have none. Var::from_tensor(activation) \
-             starts a new graph, and nothing before it is connected to the objective. Add a Var of zeros: \
-             activation + tap.",
-            |n, i, s, o| taps(n, i, s, o, Fault::Cut),
-        )
-        .mistake(
-            "no tap in the network",
-            "The store knows nothing of what you looked up. Either it is the activation itself, and candle keeps \
-             gradients of Vars only, or it is a tap that the network never used: the closure must return \
-             Some(activation + tap).",
-            |n, i, s, o| taps(n, i, s, o, Fault::LookedUp),
-        )
+        .mistakes(WRONG)
         .unnamed("no tap in the network, and unwrapped", |n, i, s, o| {
             taps(n, i, s, o, Fault::UnknownIgnored)?;
             Ok(vec![Vec::new().pop().unwrap()])
         })
-        .mistake(
-            "one tap for all sites",
-            "Only one of the sites has a tap, and the others were looked up without one. For a tensor that is no \
-             Var the store has nothing, or a part of the gradient, without a word. Every site needs its own tap.",
-            |n, i, s, o| taps(n, i, s, o, Fault::OnlyLastTapped),
-        )
-        .mistake(
-            "forward order",
-            "Your gradients come in the order of the pass. They belong in the order of `sites`.",
-            |n, i, s, o| taps(n, i, s, o, Fault::ForwardOrder),
-        )
-        .mistake(
-            "activations instead of gradients",
-            "You returned the activations. What is asked for is in the store: store.get(&tap).",
-            |n, i, s, o| taps(n, i, s, o, Fault::Activations),
-        )
-        .mistake(
-            "the objective ignored",
-            "You differentiated the sum of all logits. Differentiate objective(&logits).",
-            |n, i, s, o| taps(n, i, s, o, Fault::SumOfLogits),
-        )
-        .mistake(
-            "an objective of several numbers",
-            "You let through an objective with several elements. candle's backward sums them without a word; return an \
-             error.",
-            |n, i, s, o| taps(n, i, s, o, Fault::SumOfObjective),
-        )
         .unnamed("a tap of another dtype", |n, i, s, o| {
             taps(n, i, s, o, Fault::AlwaysSingle)
         })
-        .mistake(
-            "an unknown site left out",
-            "A name that is no site was left out, and the rest of the list no longer lines up. Return an error.",
-            |n, i, s, o| taps(n, i, s, o, Fault::UnknownIgnored),
-        )
         .alternative("a map of taps", |n, i, s, o| taps(n, i, s, o, Fault::None))
         .alternative("a pass per site", |n, i, s, o| match o(&n.forward(i)?)?.elem_count() {
             1 => one_by_one(n, i, s, o),
@@ -342,20 +367,7 @@ fn hazards(seed: u64, exam: Exam<Gradients>) -> Exam<Gradients> {
     .because("The expected gradients are those of resnet's own taps.")
     .holds(NotContiguous)
     .holds(Names)
-    .hazard(NotContiguous, "only what lies in order", |n, i, s, o| {
-        in_order(&[i])?;
-        taps(n, i, s, o, Fault::None)
-    })
-    .hazard(Names, "of sites that end alike the first", |n, i, s, o| {
-        let first = |site: &&str| {
-            s.iter()
-                .rev()
-                .find(|other| site.ends_with(&format!(".{other}")))
-                .copied()
-        };
-        let sites: Vec<&str> = s.iter().map(|site| first(site).unwrap_or(site)).collect();
-        one_by_one(n, i, &sites, o)
-    })
+    .proofs(SOLUTION, PROOFS)
     .spared(
         &[Batch, Returned, Wiring],
         "two images, and the order of the sites, are tried as mistakes",

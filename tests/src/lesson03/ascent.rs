@@ -2,7 +2,7 @@ use candle_core::{Result, Tensor, Var, bail};
 
 use super::{Function, dot, linear, per_image};
 use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed, Tolerance};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, slip};
 
 /// The four functions of exercise 3.2.
 #[derive(Clone, Copy)]
@@ -33,7 +33,7 @@ macro_rules! ex3_2 {
 const SOLUTION: Ascent = ex3_2!(solution03);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     MeanOverBatch,
     AnyShape,
@@ -52,14 +52,14 @@ enum Fault {
     AnyRadius,
 }
 
-fn value_and_gradient(x: &Tensor, f: &Function, fault: Fault) -> Result<(Tensor, Tensor)> {
+fn value_and_gradient(x: &Tensor, f: &Function, fault: Flaw) -> Result<(Tensor, Tensor)> {
     let variable = Var::from_tensor(&x.detach())?;
     let values = f(&variable)?;
-    if fault != Fault::AnyShape && values.dims() != [x.dim(0)?] {
+    if fault != Flaw::AnyShape && values.dims() != [x.dim(0)?] {
         bail!("shape {:?}", values.dims());
     }
     let total = match fault {
-        Fault::MeanOverBatch => values.mean_all()?,
+        Flaw::MeanOverBatch => values.mean_all()?,
         _ => values.sum_all()?,
     };
     let store = total.backward()?;
@@ -68,50 +68,50 @@ fn value_and_gradient(x: &Tensor, f: &Function, fault: Fault) -> Result<(Tensor,
         None => variable.as_tensor().zeros_like()?.detach(),
     };
     match fault {
-        Fault::StillConnected => Ok((values, gradient)),
+        Flaw::StillConnected => Ok((values, gradient)),
         _ => Ok((values.detach(), gradient.detach())),
     }
 }
 
-fn direction(gradient: &Tensor, fault: Fault) -> Result<Tensor> {
+fn direction(gradient: &Tensor, fault: Flaw) -> Result<Tensor> {
     let squares = gradient.sqr()?;
     let size = match fault {
-        Fault::NotNormalized => return Ok(gradient.clone()),
-        Fault::Sign => return gradient.sign(),
-        Fault::BatchRms => squares.mean_all()?.sqrt()?.broadcast_as(gradient.dim(0)?)?,
-        Fault::UnitNorm => squares.flatten_from(1)?.sum(1)?.sqrt()?,
-        Fault::LargestOne => gradient.abs()?.flatten_from(1)?.max(1)?,
+        Flaw::NotNormalized => return Ok(gradient.clone()),
+        Flaw::Sign => return gradient.sign(),
+        Flaw::BatchRms => squares.mean_all()?.sqrt()?.broadcast_as(gradient.dim(0)?)?,
+        Flaw::UnitNorm => squares.flatten_from(1)?.sum(1)?.sqrt()?,
+        Flaw::LargestOne => gradient.abs()?.flatten_from(1)?.max(1)?,
         _ => squares.flatten_from(1)?.mean(1)?.sqrt()?,
     };
-    let epsilon = if fault == Fault::NoEpsilon { 0.0 } else { 1e-8 };
+    let epsilon = if fault == Flaw::NoEpsilon { 0.0 } else { 1e-8 };
     per_image(&(size + epsilon)?.recip()?, gradient)
 }
 
-fn ascent_step(x: &Tensor, f: &Function, step_size: f64, fault: Fault) -> Result<Tensor> {
+fn ascent_step(x: &Tensor, f: &Function, step_size: f64, fault: Flaw) -> Result<Tensor> {
     let (_, gradient) = value_and_gradient(x, f, fault)?;
     let step = (direction(&gradient, fault)? * step_size)?;
     match fault {
-        Fault::Descends => x.detach() - step,
-        Fault::ForgetsTheImage => Ok(step),
-        Fault::StillConnected => Var::from_tensor(&x.detach())?.as_tensor() + step,
+        Flaw::Descends => x.detach() - step,
+        Flaw::ForgetsTheImage => Ok(step),
+        Flaw::StillConnected => Var::from_tensor(&x.detach())?.as_tensor() + step,
         _ => x.detach() + step,
     }
 }
 
-fn into_ball(x: &Tensor, radius: f64, fault: Fault) -> Result<Tensor> {
-    if fault != Fault::AnyRadius && (radius.is_nan() || radius <= 0.0) {
+fn into_ball(x: &Tensor, radius: f64, fault: Flaw) -> Result<Tensor> {
+    if fault != Flaw::AnyRadius && (radius.is_nan() || radius <= 0.0) {
         bail!("radius {radius}");
     }
-    if fault == Fault::BallByPixel {
+    if fault == Flaw::BallByPixel {
         return x.clamp(-radius, radius);
     }
     let norms = match fault {
-        Fault::BallOfBatch => x.sqr()?.sum_all()?.sqrt()?.broadcast_as(x.dim(0)?)?,
+        Flaw::BallOfBatch => x.sqr()?.sum_all()?.sqrt()?.broadcast_as(x.dim(0)?)?,
         _ => dot(x, x)?.sqrt()?,
     };
     let factors = (norms.recip()? * radius)?;
     match fault {
-        Fault::BallAlways => per_image(&factors, x),
+        Flaw::BallAlways => per_image(&factors, x),
         _ => per_image(&factors.minimum(1.0)?, x),
     }
 }
@@ -119,10 +119,10 @@ fn into_ball(x: &Tensor, radius: f64, fault: Fault) -> Result<Tensor> {
 macro_rules! with {
     ($fault:ident) => {
         Ascent {
-            value_and_gradient: |x, f| value_and_gradient(x, f, Fault::$fault),
-            direction: |gradient| direction(gradient, Fault::$fault),
-            ascent_step: |x, f, step_size| ascent_step(x, f, step_size, Fault::$fault),
-            into_ball: |x, radius| into_ball(x, radius, Fault::$fault),
+            value_and_gradient: |x, f| value_and_gradient(x, f, Flaw::$fault),
+            direction: |gradient| direction(gradient, Flaw::$fault),
+            ascent_step: |x, f, step_size| ascent_step(x, f, step_size, Flaw::$fault),
+            into_ball: |x, radius| into_ball(x, radius, Flaw::$fault),
         }
     };
 }
@@ -161,6 +161,154 @@ fn cosine(a: &Tensor, b: &Tensor) -> Result<f32> {
     Ok(product(a, b)? / (product(a, a)? * product(b, b)?).sqrt())
 }
 
+/// Written independently of the solution.
+const RIGHT: Ascent = with!(None);
+
+const FAULTS: &[Fault<Ascent>] = &[
+    fault(
+        "mean over the batch",
+        "Your gradient is smaller by the number of images: you took the mean of the values where their sum is asked \
+         for.",
+        |f| *f = with!(MeanOverBatch),
+    ),
+    fault(
+        "any shape",
+        "An objective that gives something other than one number per image is an error. Compare values.dims() with \
+         [batch].",
+        |f| *f = with!(AnyShape),
+    ),
+    fault(
+        "still connected",
+        "The numbers are right, and the graph still hangs on them. In a loop it would grow with each step until \
+         backward overflows the stack: detach().",
+        |f| *f = with!(StillConnected),
+    ),
+    fault(
+        "division by zero",
+        "A gradient of zeros gives NaN. Add 1e-8 to the rms before you divide.",
+        |f| *f = with!(NoEpsilon),
+    ),
+    fault(
+        "one rms for the batch",
+        "All images are divided by the same number. An image with small slopes beside one with large ones would \
+         hardly move; each has its own rms.",
+        |f| *f = with!(BatchRms),
+    ),
+    fault(
+        "norm instead of rms",
+        "You divided by the norm. Then a pixel of a larger image moves less; divide by the rms, the root of the \
+         *mean* of squares.",
+        |f| *f = with!(UnitNorm),
+    ),
+    fault(
+        "sign of the gradient",
+        "You kept only the sign, so that all pixels move alike. Divide the gradient by its rms.",
+        |f| *f = with!(Sign),
+    ),
+    fault(
+        "largest entry",
+        "You divided by the largest entry, so that one outlier slows down all other pixels. Divide by the rms.",
+        |f| *f = with!(LargestOne),
+    ),
+    fault(
+        "not normalized",
+        "You used the gradient as it is. Its size differs by orders of magnitude between layers; divide it by its rms.",
+        |f| *f = with!(NotNormalized),
+    ),
+    fault(
+        "descends",
+        "Your step goes down: it subtracts, as an optimizer for a loss does. Ascent adds.",
+        |f| *f = with!(Descends),
+    ),
+    fault(
+        "the step alone",
+        "You returned the step. The new image is the old one plus the step.",
+        |f| *f = with!(ForgetsTheImage),
+    ),
+    fault(
+        "always on the surface",
+        "Images inside the ball stay as they are. Yours are blown up to its surface: the factor is at most 1.",
+        |f| *f = with!(BallAlways),
+    ),
+    fault(
+        "clamped pixels",
+        "You limited each pixel. The ball limits the norm of the whole image and keeps its direction: multiply all \
+         its pixels by one number.",
+        |f| *f = with!(BallByPixel),
+    ),
+    fault(
+        "one ball for the batch",
+        "You took the norm of the batch. Each image has its own.",
+        |f| *f = with!(BallOfBatch),
+    ),
+    fault(
+        "any radius",
+        "A radius of 0 or less makes no sense and is an error.",
+        |f| *f = with!(AnyRadius),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Ascent>] = &[
+    slip(Returned, "the image not detached", |f| {
+        f.ascent_step = |x, f, step_size| {
+            let (_, gradient) = value_and_gradient(x, f, Flaw::None)?;
+            x + (direction(&gradient, Flaw::None)? * step_size)?
+        }
+    }),
+    slip(Scale, "a radius of 1e-3 at least", |f| {
+        f.into_ball = |x, radius| into_ball(x, if radius > 0.0 { radius.max(1e-3) } else { radius }, Flaw::None)
+    }),
+    slip(NotContiguous, "value_and_gradient, only what lies in order", |f| {
+        f.value_and_gradient = |x, f| {
+            in_order(&[x])?;
+            value_and_gradient(x, f, Flaw::None)
+        }
+    }),
+    slip(NotContiguous, "direction, only what lies in order", |f| {
+        f.direction = |gradient| {
+            in_order(&[gradient])?;
+            direction(gradient, Flaw::None)
+        }
+    }),
+    slip(NotContiguous, "a step, only from what lies in order", |f| {
+        f.ascent_step = |x, f, step_size| {
+            in_order(&[x])?;
+            ascent_step(x, f, step_size, Flaw::None)
+        }
+    }),
+    slip(NotContiguous, "into_ball, only what lies in order", |f| {
+        f.into_ball = |x, radius| {
+            in_order(&[x])?;
+            into_ball(x, radius, Flaw::None)
+        }
+    }),
+    slip(Batch, "gradients of four images at most", |f| {
+        f.value_and_gradient = |x, f| {
+            let (values, gradient) = value_and_gradient(x, f, Flaw::None)?;
+            Ok((values, first_of(&gradient, 4)?))
+        }
+    }),
+    slip(Batch, "directions of four images at most", |f| {
+        f.direction = |g| direction(&first_of(g, 4)?, Flaw::None)
+    }),
+    slip(Batch, "a ball for four images at most", |f| {
+        f.into_ball = |x, radius| into_ball(&first_of(x, 4)?, radius, Flaw::None)
+    }),
+    slip(Sizes, "a step for images of rank 4 only", |f| {
+        f.ascent_step = |x, f, step_size| {
+            x.dims4()?;
+            ascent_step(x, f, step_size, Flaw::None)
+        }
+    }),
+    slip(Sizes, "a ball for images of rank 4 only", |f| {
+        f.into_ball = |x, radius| {
+            x.dims4()?;
+            into_ball(x, radius, Flaw::None)
+        }
+    }),
+];
+
 /// 3.2
 pub fn ascent(seed: u64) -> Exam<Ascent> {
     further_hazards(seed, hazards(seed, basics(seed)))
@@ -182,88 +330,8 @@ fn basics(seed: u64) -> Exam<Ascent> {
     let start = (start * 0.01).expect("numbers");
 
     let exam = Exam::new("3.2", SOLUTION)
-    .mistake(
-        "mean over the batch",
-        "Your gradient is smaller by the number of images: you took the mean of the values where their sum is \
-         asked for.",
-        with!(MeanOverBatch),
-    )
-    .mistake(
-        "any shape",
-        "An objective that gives something other than one number per image is an error. Compare values.dims() \
-         with [batch].",
-        with!(AnyShape),
-    )
-    .mistake(
-        "still connected",
-        "The numbers are right, and the graph still hangs on them. In a loop it would grow with each step until \
-         backward overflows the stack: detach().",
-        with!(StillConnected),
-    )
-    .mistake(
-        "division by zero",
-        "A gradient of zeros gives NaN. Add 1e-8 to the rms before you divide.",
-        with!(NoEpsilon),
-    )
-    .mistake(
-        "one rms for the batch",
-        "All images are divided by the same number. An image with small slopes beside one with large ones would hardly \
-         move; each has its own rms.",
-        with!(BatchRms),
-    )
-    .mistake(
-        "norm instead of rms",
-        "You divided by the norm. Then a pixel of a larger image moves less; divide by the rms, the root of the \
-         *mean* of squares.",
-        with!(UnitNorm),
-    )
-    .mistake(
-        "sign of the gradient",
-        "You kept only the sign, so that all pixels move alike. Divide the gradient by its rms.",
-        with!(Sign),
-    )
-    .mistake(
-        "largest entry",
-        "You divided by the largest entry, so that one outlier slows down all other pixels. Divide by the rms.",
-        with!(LargestOne),
-    )
-    .mistake(
-        "not normalized",
-        "You used the gradient as it is. Its size differs by orders of magnitude between layers; divide it by its rms.",
-        with!(NotNormalized),
-    )
-    .mistake(
-        "descends",
-        "Your step goes down: it subtracts, as an optimizer for a loss does. Ascent adds.",
-        with!(Descends),
-    )
-    .mistake(
-        "the step alone",
-        "You returned the step. The new image is the old one plus the step.",
-        with!(ForgetsTheImage),
-    )
-    .mistake(
-        "always on the surface",
-        "Images inside the ball stay as they are. Yours are blown up to its surface: the factor is at most 1.",
-        with!(BallAlways),
-    )
-    .mistake(
-        "clamped pixels",
-        "You limited each pixel. The ball limits the norm of the whole image and keeps its direction: multiply all its \
-         pixels by one number.",
-        with!(BallByPixel),
-    )
-    .mistake(
-        "one ball for the batch",
-        "You took the norm of the batch. Each image has its own.",
-        with!(BallOfBatch),
-    )
-    .mistake(
-        "any radius",
-        "A radius of 0 or less makes no sense and is an error.",
-        with!(AnyRadius),
-    )
-    .alternative("another order of the operations", with!(None));
+        .changes(RIGHT, FAULTS)
+        .alternative("another order of the operations", RIGHT);
 
     let f = linear(&slopes);
     let exam = exam
@@ -441,69 +509,7 @@ fn hazards(seed: u64, exam: Exam<Ascent>) -> Exam<Ascent> {
             both((a.value_and_gradient)(x, &|x: &Tensor| x.sum_all()))
         })
     });
-    exam.hazard(
-        Returned,
-        "the image not detached",
-        Ascent {
-            ascent_step: |x, f, step_size| {
-                let (_, gradient) = value_and_gradient(x, f, Fault::None)?;
-                x + (direction(&gradient, Fault::None)? * step_size)?
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Scale,
-        "a radius of 1e-3 at least",
-        Ascent {
-            into_ball: |x, radius| into_ball(x, if radius > 0.0 { radius.max(1e-3) } else { radius }, Fault::None),
-            ..with!(None)
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "value_and_gradient, only what lies in order",
-        Ascent {
-            value_and_gradient: |x, f| {
-                in_order(&[x])?;
-                value_and_gradient(x, f, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "direction, only what lies in order",
-        Ascent {
-            direction: |gradient| {
-                in_order(&[gradient])?;
-                direction(gradient, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "a step, only from what lies in order",
-        Ascent {
-            ascent_step: |x, f, step_size| {
-                in_order(&[x])?;
-                ascent_step(x, f, step_size, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "into_ball, only what lies in order",
-        Ascent {
-            into_ball: |x, radius| {
-                in_order(&[x])?;
-                into_ball(x, radius, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
+    exam.proofs(RIGHT, PROOFS)
 }
 
 /// Many images, and what images are made from.
@@ -536,55 +542,6 @@ fn further_hazards(seed: u64, exam: Exam<Ascent>) -> Exam<Ascent> {
         })
         .holds(Sizes)
     })
-    .hazard(
-        Batch,
-        "gradients of four images at most",
-        Ascent {
-            value_and_gradient: |x, f| {
-                let (values, gradient) = value_and_gradient(x, f, Fault::None)?;
-                Ok((values, first_of(&gradient, 4)?))
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Batch,
-        "directions of four images at most",
-        Ascent {
-            direction: |g| direction(&first_of(g, 4)?, Fault::None),
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Batch,
-        "a ball for four images at most",
-        Ascent {
-            into_ball: |x, radius| into_ball(&first_of(x, 4)?, radius, Fault::None),
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Sizes,
-        "a step for images of rank 4 only",
-        Ascent {
-            ascent_step: |x, f, step_size| {
-                x.dims4()?;
-                ascent_step(x, f, step_size, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Sizes,
-        "a ball for images of rank 4 only",
-        Ascent {
-            into_ball: |x, radius| {
-                x.dims4()?;
-                into_ball(x, radius, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
     .spared(&[Wiring], "a step is tried with the mistakes of its parts")
     .spared(&[Sign], "the values of every input have both signs")
     .spared(&[Combined, Ties, Names], "no options, no names, nothing is chosen")

@@ -3,7 +3,7 @@ use resnet::{Window, ops};
 
 use super::{Function, linear, per_image};
 use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed, Tolerance};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, slip};
 
 /// `solution03::Dream`
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,7 +57,7 @@ macro_rules! ex3_7 {
 const SOLUTION: Dreaming = ex3_7!(solution03);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     LargestFirst,
     RoundedDown,
@@ -74,8 +74,8 @@ enum Fault {
     ClampBeforeStep,
 }
 
-fn octave_sizes(height: usize, width: usize, octaves: usize, ratio: f64, fault: Fault) -> Result<Vec<(usize, usize)>> {
-    if fault != Fault::AnyOctaves && (octaves == 0 || ratio.is_nan() || ratio <= 1.0) {
+fn octave_sizes(height: usize, width: usize, octaves: usize, ratio: f64, fault: Flaw) -> Result<Vec<(usize, usize)>> {
+    if fault != Flaw::AnyOctaves && (octaves == 0 || ratio.is_nan() || ratio <= 1.0) {
         bail!("{octaves} octaves, ratio {ratio}");
     }
     let sides = |side: usize| -> Vec<usize> {
@@ -83,11 +83,11 @@ fn octave_sizes(height: usize, width: usize, octaves: usize, ratio: f64, fault: 
         let mut last = side as f64;
         for back in 0..octaves {
             let exact = match fault {
-                Fault::RoundedTwice => last,
-                Fault::OneTooSmall => side as f64 / ratio.powi(back as i32 + 1),
+                Flaw::RoundedTwice => last,
+                Flaw::OneTooSmall => side as f64 / ratio.powi(back as i32 + 1),
                 _ => side as f64 / ratio.powi(back as i32),
             };
-            let whole = if fault == Fault::RoundedDown {
+            let whole = if fault == Flaw::RoundedDown {
                 exact.floor()
             } else {
                 exact.round()
@@ -95,7 +95,7 @@ fn octave_sizes(height: usize, width: usize, octaves: usize, ratio: f64, fault: 
             last = whole / ratio;
             sides.push(whole as usize);
         }
-        if fault != Fault::LargestFirst {
+        if fault != Flaw::LargestFirst {
             sides.reverse();
         }
         sides
@@ -113,27 +113,23 @@ fn dream(
     objective: &Function,
     settings: &Dream,
     shift: &mut dyn FnMut() -> (i32, i32),
-    fault: Fault,
+    fault: Flaw,
 ) -> Result<Tensor> {
     let (_, _, height, width) = picture.dims4()?;
-    let order = if fault == Fault::LargestFirst {
-        Fault::None
-    } else {
-        fault
-    };
+    let order = if fault == Flaw::LargestFirst { Flaw::None } else { fault };
     let mut sizes = octave_sizes(height, width, settings.octaves, settings.ratio, order)?;
-    if fault == Fault::OneTooSmall {
-        sizes = octave_sizes(height, width, settings.octaves, settings.ratio, Fault::None)?;
+    if fault == Flaw::OneTooSmall {
+        sizes = octave_sizes(height, width, settings.octaves, settings.ratio, Flaw::None)?;
     }
-    if fault == Fault::OneSize {
+    if fault == Flaw::OneSize {
         sizes = vec![(height, width)];
     }
     let mut dreamt: Option<Tensor> = None;
     for (height, width) in sizes {
         let base = solution03::resize(picture, height, width)?;
         let mut x = match (&dreamt, fault) {
-            (None, _) | (_, Fault::DetailLost) => base.clone(),
-            (Some(before), Fault::DreamOnly) => solution03::resize(before, height, width)?,
+            (None, _) | (_, Flaw::DetailLost) => base.clone(),
+            (Some(before), Flaw::DreamOnly) => solution03::resize(before, height, width)?,
             (Some(before), _) => {
                 let (_, _, rows, columns) = before.dims4()?;
                 let detail = (before - solution03::resize(picture, rows, columns)?)?;
@@ -144,7 +140,7 @@ fn dream(
         for _ in 0..settings.steps {
             let (down, right) = once.unwrap_or_else(&mut *shift);
             let shown = x.roll(down, 2)?.roll(right, 3)?;
-            let shown = if fault == Fault::ClampBeforeStep {
+            let shown = if fault == Flaw::ClampBeforeStep {
                 shown.clamp(0.0, 1.0)?
             } else {
                 shown
@@ -155,14 +151,14 @@ fn dream(
                 .get(&variable)
                 .map_or_else(|| shown.zeros_like(), |g| Ok(g.clone()))?;
             let rms = (g.sqr()?.flatten_from(1)?.mean(1)?.sqrt()? + 1e-8)?;
-            let sign = if fault == Fault::Descends { -1.0 } else { 1.0 };
+            let sign = if fault == Flaw::Descends { -1.0 } else { 1.0 };
             let step = (per_image(&rms.recip()?, &g)? * (sign * settings.step_size))?;
             let moved = (shown + step)?;
             x = match fault {
-                Fault::RollNotUndone => moved,
+                Flaw::RollNotUndone => moved,
                 _ => moved.roll(-down, 2)?.roll(-right, 3)?,
             };
-            if !matches!(fault, Fault::NoClamp | Fault::ClampBeforeStep) {
+            if !matches!(fault, Flaw::NoClamp | Flaw::ClampBeforeStep) {
                 x = x.clamp(0.0, 1.0)?;
             }
         }
@@ -172,15 +168,15 @@ fn dream(
 }
 
 /// The one roll of an octave, for who rolls only once.
-fn shift_of(fault: Fault, shift: &mut dyn FnMut() -> (i32, i32)) -> Option<(i32, i32)> {
-    (fault == Fault::RolledOnce).then(shift)
+fn shift_of(fault: Flaw, shift: &mut dyn FnMut() -> (i32, i32)) -> Option<(i32, i32)> {
+    (fault == Flaw::RolledOnce).then(shift)
 }
 
 macro_rules! with {
     ($fault:ident) => {
         Dreaming {
-            octave_sizes: |height, width, octaves, ratio| octave_sizes(height, width, octaves, ratio, Fault::$fault),
-            dream: |picture, objective, settings, shift| dream(picture, objective, settings, shift, Fault::$fault),
+            octave_sizes: |height, width, octaves, ratio| octave_sizes(height, width, octaves, ratio, Flaw::$fault),
+            dream: |picture, objective, settings, shift| dream(picture, objective, settings, shift, Flaw::$fault),
         }
     };
 }
@@ -215,6 +211,104 @@ fn flat(sizes: Result<Vec<(usize, usize)>>) -> Result<Vec<usize>> {
     Ok(sizes?.into_iter().flat_map(|(height, width)| [height, width]).collect())
 }
 
+/// Written independently of the solution.
+const RIGHT: Dreaming = with!(None);
+
+const FAULTS: &[Fault<Dreaming>] = &[
+    fault(
+        "largest first",
+        "Your octaves start with the largest. The smallest comes first: what it finds is refined in the larger ones.",
+        |f| *f = with!(LargestFirst),
+    ),
+    fault(
+        "rounded down",
+        "You rounded down. Round to the nearest whole number.",
+        |f| *f = with!(RoundedDown),
+    ),
+    fault(
+        "rounded twice",
+        "You divide the rounded size of the octave before. The error grows: take each size from the picture's own.",
+        |f| *f = with!(RoundedTwice),
+    ),
+    fault(
+        "one octave too small",
+        "Your largest octave is smaller than the picture. The exponent of the last one, octaves − 1 − o, is 0.",
+        |f| *f = with!(OneTooSmall),
+    ),
+    fault(
+        "any octaves",
+        "No octave at all, or a ratio of 1 or less, makes no sense and is an error.",
+        |f| *f = with!(AnyOctaves),
+    ),
+    fault(
+        "the dream alone",
+        "You enlarge the dream from octave to octave, and the picture blurs. Only the detail, x − base, is enlarged; \
+         the base comes from the picture each time.",
+        |f| *f = with!(DreamOnly),
+    ),
+    fault(
+        "detail lost",
+        "Each octave starts from the picture alone, so what the smaller ones found is lost. Add the enlarged detail.",
+        |f| *f = with!(DetailLost),
+    ),
+    fault("one size only", "You dream at the picture's own size only.", |f| {
+        *f = with!(OneSize)
+    }),
+    fault(
+        "roll not undone",
+        "The picture wanders: after the step it has to be rolled back, by (−down, −right).",
+        |f| *f = with!(RollNotUndone),
+    ),
+    fault(
+        "one roll per octave",
+        "You ask for a shift once per octave. It is another one in each step.",
+        |f| *f = with!(RolledOnce),
+    ),
+    fault(
+        "no clamp",
+        "Your picture leaves [0, 1]. Clamp it after each step.",
+        |f| *f = with!(NoClamp),
+    ),
+    fault(
+        "clamped before the step",
+        "You clamp before the step, so the last step can leave [0, 1]. Clamp after it.",
+        |f| *f = with!(ClampBeforeStep),
+    ),
+    fault(
+        "descends",
+        "Your dream goes down: what the layer finds gets weaker.",
+        |f| *f = with!(Descends),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Dreaming>] = &[
+    slip(NotContiguous, "only what lies in order", |f| {
+        f.dream = |picture, objective, settings, shift| {
+            in_order(&[picture])?;
+            dream(picture, objective, settings, shift, Flaw::None)
+        }
+    }),
+    slip(Batch, "four pictures at most", |f| {
+        f.dream =
+            |picture, objective, settings, shift| dream(&first_of(picture, 4)?, objective, settings, shift, Flaw::None)
+    }),
+    slip(Sizes, "no side below 4", |f| {
+        f.dream = |picture, objective, settings, shift| {
+            let (_, _, height, width) = picture.dims4()?;
+            let narrow = height > 10 && width < 5;
+            let octaves = if narrow { 1 } else { settings.octaves };
+            dream(picture, objective, &Dream { octaves, ..*settings }, shift, Flaw::None)
+        }
+    }),
+    slip(Empty, "one step at least", |f| {
+        f.dream = |picture, objective, settings, shift| {
+            let steps = settings.steps.max(1);
+            dream(picture, objective, &Dream { steps, ..*settings }, shift, Flaw::None)
+        }
+    }),
+];
+
 /// 3.7
 pub fn exam(seed: u64) -> Exam<Dreaming> {
     further_hazards(seed, hazards(seed, basics(seed)))
@@ -241,119 +335,54 @@ fn basics(seed: u64) -> Exam<Dreaming> {
     let up = 0.1 / 5f32.sqrt();
 
     let exam = Exam::new("3.7", SOLUTION)
-    .mistake(
-        "largest first",
-        "Your octaves start with the largest. The smallest comes first: what it finds is refined in the larger ones.",
-        with!(LargestFirst),
-    )
-    .mistake(
-        "rounded down",
-        "You rounded down. Round to the nearest whole number.",
-        with!(RoundedDown),
-    )
-    .mistake(
-        "rounded twice",
-        "You divide the rounded size of the octave before. The error grows: take each size from the picture's own.",
-        with!(RoundedTwice),
-    )
-    .mistake(
-        "one octave too small",
-        "Your largest octave is smaller than the picture. The exponent of the last one, octaves − 1 − o, is 0.",
-        with!(OneTooSmall),
-    )
-    .mistake(
-        "any octaves",
-        "No octave at all, or a ratio of 1 or less, makes no sense and is an error.",
-        with!(AnyOctaves),
-    )
-    .mistake(
-        "the dream alone",
-        "You enlarge the dream from octave to octave, and the picture blurs. Only the detail, x − base, is \
-         enlarged; the base comes from the picture each time.",
-        with!(DreamOnly),
-    )
-    .mistake(
-        "detail lost",
-        "Each octave starts from the picture alone, so what the smaller ones found is lost. Add the enlarged detail.",
-        with!(DetailLost),
-    )
-    .mistake(
-        "one size only",
-        "You dream at the picture's own size only.",
-        with!(OneSize),
-    )
-    .mistake(
-        "roll not undone",
-        "The picture wanders: after the step it has to be rolled back, by (−down, −right).",
-        with!(RollNotUndone),
-    )
-    .mistake(
-        "one roll per octave",
-        "You ask for a shift once per octave. It is another one in each step.",
-        with!(RolledOnce),
-    )
-    .mistake(
-        "no clamp",
-        "Your picture leaves [0, 1]. Clamp it after each step.",
-        with!(NoClamp),
-    )
-    .mistake(
-        "clamped before the step",
-        "You clamp before the step, so the last step can leave [0, 1]. Clamp after it.",
-        with!(ClampBeforeStep),
-    )
-    .mistake(
-        "descends",
-        "Your dream goes down: what the layer finds gets weaker.",
-        with!(Descends),
-    )
-    .alternative("from the picture of the octave before", with!(None))
-    .truth(
-        "sizes of 100×60 in 3 octaves of 2",
-        vec![25usize, 15, 50, 30, 100, 60],
-        |f| flat((f.octave_sizes)(100, 60, 3, 2.0)),
-    )
-    .truth("sizes of 7×9 in 3 octaves of 2", vec![2usize, 2, 4, 5, 7, 9], |f| {
-        flat((f.octave_sizes)(7, 9, 3, 2.0))
-    })
-    .because("7/4 = 1.75 and 9/4 = 2.25 give 2, 7/2 = 3.5 gives 4, 9/2 = 4.5 gives 5.")
-    .snapshot("sizes of four pictures", "lesson03_octaves", |f| table(f.octave_sizes))
-    .case(format!("sizes of {height}×{width} in 5 octaves of 1.37"), move |f| {
-        flat((f.octave_sizes)(height, width, 5, 1.37))
-    })
-    .refuses("no octaves", |f| flat((f.octave_sizes)(64, 64, 0, 1.4)))
-    .refuses("a ratio of 1", |f| flat((f.octave_sizes)(64, 64, 3, 1.0)))
-    .refuses("8 pixels in 6 octaves of 2", |f| flat((f.octave_sizes)(8, 8, 6, 2.0)))
-    .refuses("100×8 in 6 octaves of 2", |f| flat((f.octave_sizes)(100, 8, 6, 2.0)))
-    .truth(
-        "one octave, one step of 0.1 up 3·a − b from (½, ½), no roll",
-        tensor(&[0.5 + 3.0 * up, 0.5 - up], (1, 1, 1, 2)),
-        {
-            let (pair, slopes) = (pair.clone(), slopes.clone());
-            move |f| (f.dream)(&pair, &linear(&slopes), &one, &mut || (0, 0))
-        },
-    )
-    .truth(
-        "the same, rolled (0, 1)",
-        tensor(&[0.5 - up, 0.5 + 3.0 * up], (1, 1, 1, 2)),
-        {
-            let (pair, slopes) = (pair.clone(), slopes.clone());
-            move |f| (f.dream)(&pair, &linear(&slopes), &one, &mut || (0, 1))
-        },
-    )
-    .because("The step is taken on (b, a), and the result rolled back.")
-    .truth(
-        "the same with a step of 1, no roll",
-        tensor(&[1.0, 0.5 - 1.0 / 5f32.sqrt()], (1, 1, 1, 2)),
-        {
-            move |f| {
-                (f.dream)(&pair, &linear(&slopes), &Dream { step_size: 1.0, ..one }, &mut || {
-                    (0, 0)
-                })
-            }
-        },
-    )
-    .because("a would leave [0, 1] and is held at 1.");
+        .changes(RIGHT, FAULTS)
+        .alternative("from the picture of the octave before", RIGHT)
+        .truth(
+            "sizes of 100×60 in 3 octaves of 2",
+            vec![25usize, 15, 50, 30, 100, 60],
+            |f| flat((f.octave_sizes)(100, 60, 3, 2.0)),
+        )
+        .truth("sizes of 7×9 in 3 octaves of 2", vec![2usize, 2, 4, 5, 7, 9], |f| {
+            flat((f.octave_sizes)(7, 9, 3, 2.0))
+        })
+        .because("7/4 = 1.75 and 9/4 = 2.25 give 2, 7/2 = 3.5 gives 4, 9/2 = 4.5 gives 5.")
+        .snapshot("sizes of four pictures", "lesson03_octaves", |f| table(f.octave_sizes))
+        .case(format!("sizes of {height}×{width} in 5 octaves of 1.37"), move |f| {
+            flat((f.octave_sizes)(height, width, 5, 1.37))
+        })
+        .refuses("no octaves", |f| flat((f.octave_sizes)(64, 64, 0, 1.4)))
+        .refuses("a ratio of 1", |f| flat((f.octave_sizes)(64, 64, 3, 1.0)))
+        .refuses("8 pixels in 6 octaves of 2", |f| flat((f.octave_sizes)(8, 8, 6, 2.0)))
+        .refuses("100×8 in 6 octaves of 2", |f| flat((f.octave_sizes)(100, 8, 6, 2.0)))
+        .truth(
+            "one octave, one step of 0.1 up 3·a − b from (½, ½), no roll",
+            tensor(&[0.5 + 3.0 * up, 0.5 - up], (1, 1, 1, 2)),
+            {
+                let (pair, slopes) = (pair.clone(), slopes.clone());
+                move |f| (f.dream)(&pair, &linear(&slopes), &one, &mut || (0, 0))
+            },
+        )
+        .truth(
+            "the same, rolled (0, 1)",
+            tensor(&[0.5 - up, 0.5 + 3.0 * up], (1, 1, 1, 2)),
+            {
+                let (pair, slopes) = (pair.clone(), slopes.clone());
+                move |f| (f.dream)(&pair, &linear(&slopes), &one, &mut || (0, 1))
+            },
+        )
+        .because("The step is taken on (b, a), and the result rolled back.")
+        .truth(
+            "the same with a step of 1, no roll",
+            tensor(&[1.0, 0.5 - 1.0 / 5f32.sqrt()], (1, 1, 1, 2)),
+            {
+                move |f| {
+                    (f.dream)(&pair, &linear(&slopes), &Dream { step_size: 1.0, ..one }, &mut || {
+                        (0, 0)
+                    })
+                }
+            },
+        )
+        .because("a would leave [0, 1] and is held at 1.");
     let (same, one_octave) = (picture.clone(), picture.clone());
     let (layer_1, layer_2) = (layer.clone(), layer.clone());
     let gentle = Dream {
@@ -448,22 +477,12 @@ fn hazards(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
         },
     )
     .because("(½, ½) goes to (1.5, −0.5), held at (1, 0); the way back ends at (0, 1).")
-    .hazard(
-        NotContiguous,
-        "only what lies in order",
-        Dreaming {
-            dream: |picture, objective, settings, shift| {
-                in_order(&[picture])?;
-                dream(picture, objective, settings, shift, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
+    .proofs(RIGHT, PROOFS)
     .unnamed(
         "held in [0, 1] once per octave",
         Dreaming {
             dream: |picture, objective, settings, shift| {
-                dream(picture, objective, settings, shift, Fault::NoClamp)?.clamp(0.0, 1.0)
+                dream(picture, objective, settings, shift, Flaw::NoClamp)?.clamp(0.0, 1.0)
             },
             ..with!(None)
         },
@@ -510,40 +529,6 @@ fn further_hazards(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
         })
         .holds(Empty)
     })
-    .hazard(
-        Batch,
-        "four pictures at most",
-        Dreaming {
-            dream: |picture, objective, settings, shift| {
-                dream(&first_of(picture, 4)?, objective, settings, shift, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Sizes,
-        "no side below 4",
-        Dreaming {
-            dream: |picture, objective, settings, shift| {
-                let (_, _, height, width) = picture.dims4()?;
-                let narrow = height > 10 && width < 5;
-                let octaves = if narrow { 1 } else { settings.octaves };
-                dream(picture, objective, &Dream { octaves, ..*settings }, shift, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Empty,
-        "one step at least",
-        Dreaming {
-            dream: |picture, objective, settings, shift| {
-                let steps = settings.steps.max(1);
-                dream(picture, objective, &Dream { steps, ..*settings }, shift, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
     .spared(&[Combined], "octaves, steps and rolls come together in the inputs")
     .spared(&[Scale, Sign], "pictures lie in [0, 1]")
     .spared(

@@ -2,7 +2,7 @@ use candle_core::{Result, Tensor, bail};
 
 use super::{dot, slope};
 use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed, Tolerance};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, slip};
 
 /// The two functions of exercise 3.8.
 #[derive(Clone, Copy)]
@@ -27,7 +27,7 @@ macro_rules! ex3_8 {
 const SOLUTION: Facets = ex3_8!(solution03);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     WithItself,
     SumOfPairs,
@@ -47,12 +47,12 @@ enum Fault {
 }
 
 /// Pair by pair.
-fn similarity(activations: &Tensor, fault: Fault) -> Result<Tensor> {
+fn similarity(activations: &Tensor, fault: Flaw) -> Result<Tensor> {
     let (batch, _, _, _) = activations.dims4()?;
-    if batch < 2 && fault != Fault::OneImage {
+    if batch < 2 && fault != Flaw::OneImage {
         bail!("{batch} images");
     }
-    let activations = if fault == Fault::Cut {
+    let activations = if fault == Flaw::Cut {
         activations.detach()
     } else {
         activations.clone()
@@ -60,8 +60,8 @@ fn similarity(activations: &Tensor, fault: Fault) -> Result<Tensor> {
     let code = |n: usize| -> Result<Tensor> {
         let maps = activations.get(n)?.flatten_from(1)?; // [channels, places]
         match fault {
-            Fault::OfActivations => maps.flatten_all(),
-            Fault::OfMeans => maps.mean(1),
+            Flaw::OfActivations => maps.flatten_all(),
+            Flaw::OfMeans => maps.mean(1),
             _ => maps.matmul(&maps.t()?)?.flatten_all(),
         }
     };
@@ -70,44 +70,44 @@ fn similarity(activations: &Tensor, fault: Fault) -> Result<Tensor> {
     let mut pairs = 0;
     for n in 0..batch {
         for m in 0..batch {
-            if n == m && fault != Fault::WithItself {
+            if n == m && fault != Flaw::WithItself {
                 continue;
             }
             let (a, b) = (code(n)?, code(m)?);
             let norms = (product(&a, &a)?.sqrt()? * product(&b, &b)?.sqrt()?)?;
             let cosine = match fault {
-                Fault::NotNormalized => product(&a, &b)?,
-                Fault::DividesByZero => (product(&a, &b)? / norms)?,
+                Flaw::NotNormalized => product(&a, &b)?,
+                Flaw::DividesByZero => (product(&a, &b)? / norms)?,
                 _ => (product(&a, &b)? / (norms + 1e-8)?)?,
             };
             sum = (sum + cosine)?;
             pairs += 1;
         }
     }
-    if fault == Fault::SumOfPairs {
+    if fault == Flaw::SumOfPairs {
         Ok(sum)
     } else {
         sum / f64::from(pairs.max(1))
     }
 }
 
-fn top_examples(scores: &[f32], count: usize, fault: Fault) -> Vec<usize> {
+fn top_examples(scores: &[f32], count: usize, fault: Flaw) -> Vec<usize> {
     let key = |i: usize| {
-        if fault == Fault::BySize {
+        if fault == Flaw::BySize {
             scores[i].abs()
         } else {
             scores[i]
         }
     };
     let mut left: Vec<usize> = (0..scores.len())
-        .filter(|&i| fault == Fault::NanFirst || !scores[i].is_nan())
+        .filter(|&i| fault == Flaw::NanFirst || !scores[i].is_nan())
         .collect();
     let mut chosen = vec![];
-    while !left.is_empty() && (chosen.len() < count || fault == Fault::AllOfThem) {
+    while !left.is_empty() && (chosen.len() < count || fault == Flaw::AllOfThem) {
         let better = |a: usize, b: usize| match fault {
-            Fault::Lowest => key(a) < key(b),
-            Fault::LaterFirst => key(a) >= key(b),
-            Fault::NanFirst => key(a).total_cmp(&key(b)).is_gt(),
+            Flaw::Lowest => key(a) < key(b),
+            Flaw::LaterFirst => key(a) >= key(b),
+            Flaw::NanFirst => key(a).total_cmp(&key(b)).is_gt(),
             _ => key(a) > key(b),
         };
         let mut best = 0;
@@ -119,8 +119,8 @@ fn top_examples(scores: &[f32], count: usize, fault: Fault) -> Vec<usize> {
         chosen.push(left.remove(best));
     }
     match fault {
-        Fault::InDataOrder => chosen.sort_unstable(),
-        Fault::Best => chosen.truncate(1),
+        Flaw::InDataOrder => chosen.sort_unstable(),
+        Flaw::Best => chosen.truncate(1),
         _ => {}
     }
     chosen
@@ -129,8 +129,8 @@ fn top_examples(scores: &[f32], count: usize, fault: Fault) -> Vec<usize> {
 macro_rules! with {
     ($fault:ident) => {
         Facets {
-            similarity: |activations| similarity(activations, Fault::$fault),
-            top_examples: |scores, count| top_examples(scores, count, Fault::$fault),
+            similarity: |activations| similarity(activations, Flaw::$fault),
+            top_examples: |scores, count| top_examples(scores, count, Flaw::$fault),
         }
     };
 }
@@ -163,6 +163,134 @@ fn decoy_scores() -> Result<Vec<f32>> {
     (board + (resnet::ops::relu(&dot(&world, &blue)?)? * 0.4)?)?.to_vec1()
 }
 
+/// Written independently of the solution.
+const RIGHT: Facets = with!(None);
+
+const FAULTS: &[Fault<Facets>] = &[
+    fault(
+        "pairs with itself",
+        "You counted each image's likeness to itself, which is 1 whatever you do. Only pairs n ≠ m count.",
+        |f| *f = with!(WithItself),
+    ),
+    fault(
+        "sum of pairs",
+        "You added the pairs up. Take their mean, so that 1 means: all alike.",
+        |f| *f = with!(SumOfPairs),
+    ),
+    fault(
+        "place by place",
+        "You compared the activations place by place, so an image and the same image moved by a pixel look different. \
+         The Gram matrix forgets where.",
+        |f| *f = with!(OfActivations),
+    ),
+    fault(
+        "means of channels",
+        "You compared the channels' means. The Gram matrix holds which channels are active *together*, channel by \
+         channel.",
+        |f| *f = with!(OfMeans),
+    ),
+    fault(
+        "not normalized",
+        "You did not divide by the norms. Then the easiest way to become less alike is to become weak.",
+        |f| *f = with!(NotNormalized),
+    ),
+    fault(
+        "division by zero",
+        "An image to which the layer does not respond has a Gram matrix of zeros, and yours gives NaN. Add 1e-8 to \
+         the product of the norms.",
+        |f| *f = with!(DividesByZero),
+    ),
+    fault(
+        "cut off from the images",
+        "The number is right, and its gradient is 0. Only operations on tensors stay connected.",
+        |f| *f = with!(Cut),
+    ),
+    fault(
+        "one image",
+        "One image cannot be like another: fewer than two are an error.",
+        |f| *f = with!(OneImage),
+    ),
+    fault(
+        "lowest first",
+        "You named the images with the lowest scores. The highest come first.",
+        |f| *f = with!(Lowest),
+    ),
+    fault(
+        "by size",
+        "You sorted by the score without its sign: a unit that is strongly inhibited by an image does not like it.",
+        |f| *f = with!(BySize),
+    ),
+    fault(
+        "NaN on top",
+        "An image whose score is NaN is at the top of your list: total_cmp puts NaN above everything. Leave it out.",
+        |f| *f = with!(NanFirst),
+    ),
+    fault(
+        "minus zero below zero",
+        "0.0 and −0.0 are equal, so the earlier one comes first; total_cmp puts 0.0 above −0.0. Leave NaN out and \
+         compare with partial_cmp.",
+        |f| {
+            f.top_examples = |scores, count| {
+                let mut order: Vec<usize> = (0..scores.len()).filter(|&i| !scores[i].is_nan()).collect();
+                order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+                order.truncate(count);
+                order
+            }
+        },
+    ),
+    fault(
+        "later first",
+        "Of images with equal scores the earlier one comes first.",
+        |f| *f = with!(LaterFirst),
+    ),
+    fault(
+        "in the order of the data",
+        "You found the right images and lost their order: the best comes first.",
+        |f| *f = with!(InDataOrder),
+    ),
+    fault(
+        "all of them",
+        "You named all images. Only the first `count` are asked for.",
+        |f| *f = with!(AllOfThem),
+    ),
+    fault(
+        "the best alone",
+        "You named one image. `count` of them are asked for.",
+        |f| *f = with!(Best),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Facets>] = &[
+    slip(NotContiguous, "only what lies in order", |f| {
+        f.similarity = |a| {
+            in_order(&[a])?;
+            similarity(a, Flaw::None)
+        }
+    }),
+    slip(NotFinite, "NaN looked for at the ends only", |f| {
+        f.top_examples = |scores, count| match scores {
+            [first, .., last] if !first.is_nan() && last.is_nan() => top_examples(scores, count, Flaw::NanFirst),
+            _ => top_examples(scores, count, Flaw::None),
+        }
+    }),
+    slip(Batch, "four images at most", |f| {
+        f.similarity = |a| similarity(&first_of(a, 4)?, Flaw::None)
+    }),
+    slip(Scale, "scores that differ by 1e-6 or less taken for equal", |f| {
+        f.top_examples = |scores, count| {
+            let coarse: Vec<f32> = scores.iter().map(|score| (score * 1e6).round()).collect();
+            match scores.iter().all(|score| score.abs() < 1e-20) {
+                true => top_examples(&coarse, count, Flaw::None),
+                false => top_examples(scores, count, Flaw::None),
+            }
+        }
+    }),
+    slip(Empty, "one example at least", |f| {
+        f.top_examples = |scores, count| top_examples(scores, count.max(1), Flaw::None)
+    }),
+];
+
 /// 3.8
 pub fn facets(seed: u64) -> Exam<Facets> {
     further_hazards(seed, hazards(seed, basics(seed)))
@@ -181,155 +309,64 @@ fn basics(seed: u64) -> Exam<Facets> {
     let scores: Vec<f32> = random.between(-1.0, 1.0, 30).to_vec1().expect("a list");
 
     Exam::new("3.8", SOLUTION)
-    .mistake(
-        "pairs with itself",
-        "You counted each image's likeness to itself, which is 1 whatever you do. Only pairs n ≠ m count.",
-        with!(WithItself),
-    )
-    .mistake(
-        "sum of pairs",
-        "You added the pairs up. Take their mean, so that 1 means: all alike.",
-        with!(SumOfPairs),
-    )
-    .mistake(
-        "place by place",
-        "You compared the activations place by place, so an image and the same image moved by a pixel look \
-             different. The Gram matrix forgets where.",
-        with!(OfActivations),
-    )
-    .mistake(
-        "means of channels",
-        "You compared the channels' means. The Gram matrix holds which channels are active *together*, \
-             channel by channel.",
-        with!(OfMeans),
-    )
-    .mistake(
-        "not normalized",
-        "You did not divide by the norms. Then the easiest way to become less alike is to become weak.",
-        with!(NotNormalized),
-    )
-    .mistake(
-        "division by zero",
-        "An image to which the layer does not respond has a Gram matrix of zeros, and yours gives NaN. Add \
-             1e-8 to the product of the norms.",
-        with!(DividesByZero),
-    )
-    .mistake(
-        "cut off from the images",
-        "The number is right, and its gradient is 0. Only operations on tensors stay connected.",
-        with!(Cut),
-    )
-    .mistake(
-        "one image",
-        "One image cannot be like another: fewer than two are an error.",
-        with!(OneImage),
-    )
-    .mistake(
-        "lowest first",
-        "You named the images with the lowest scores. The highest come first.",
-        with!(Lowest),
-    )
-    .mistake(
-        "by size",
-        "You sorted by the score without its sign: a unit that is strongly inhibited by an image does not like it.",
-        with!(BySize),
-    )
-    .mistake(
-        "NaN on top",
-        "An image whose score is NaN is at the top of your list: total_cmp puts NaN above everything. Leave it out.",
-        with!(NanFirst),
-    )
-    .mistake(
-        "minus zero below zero",
-        "0.0 and −0.0 are equal, so the earlier one comes first; total_cmp puts 0.0 above −0.0. Leave NaN out and \
-             compare with partial_cmp.",
-        Facets {
-            top_examples: |scores, count| {
-                let mut order: Vec<usize> = (0..scores.len()).filter(|&i| !scores[i].is_nan()).collect();
-                order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-                order.truncate(count);
-                order
-            },
-            ..with!(None)
-        },
-    )
-    .mistake(
-        "later first",
-        "Of images with equal scores the earlier one comes first.",
-        with!(LaterFirst),
-    )
-    .mistake(
-        "in the order of the data",
-        "You found the right images and lost their order: the best comes first.",
-        with!(InDataOrder),
-    )
-    .mistake(
-        "all of them",
-        "You named all images. Only the first `count` are asked for.",
-        with!(AllOfThem),
-    )
-    .mistake(
-        "the best alone",
-        "You named one image. `count` of them are asked for.",
-        with!(Best),
-    )
-    .alternative("pair by pair, and by choosing the best that is left", with!(None))
-    .truth(
-        "similarity of an image and the same image rolled by a pixel",
-        1f32,
-        move |f| scalar((f.similarity)(&alike)),
-    )
-    .because("The same channels are active together, only elsewhere.")
-    .truth(
-        "similarity of two images, one with channel 0 active, one with channel 1",
-        0f32,
-        move |f| scalar((f.similarity)(&apart)),
-    )
-    .because("They have nothing in common.")
-    .truth(
-        "channels (1, 0) and (0, 1) here, (1, 0) and (1, 0) there",
-        2f32.sqrt() / 2.0,
-        move |f| scalar((f.similarity)(&hand)),
-    )
-    .because("G₁ = [1 0; 0 1], G₂ = [1 1; 1 1]: ⟨G₁, G₂⟩ = 2, ‖G₁‖ = √2, ‖G₂‖ = 2.")
-    .truth("similarity to an image without any response", 0f32, move |f| {
-        scalar((f.similarity)(&dead))
-    })
-    .because("⟨G, 0⟩ = 0, divided by 1e-8.")
-    .truth(
-        "similarity of two images of one pixel, 0.02 and 0.02",
-        16f32 / 17.0,
-        |f| scalar((f.similarity)(&tensor(&[0.02, 0.02], (2, 1, 1, 1)))),
-    )
-    .because("G = 4e-4 for both, so 16e-8 / (16e-8 + 1e-8).")
-    .case("similarity of three random images, and its gradient", move |f| {
-        with_gradient(&three, f.similarity)
-    })
-    .within(Tolerance {
-        max_relative: 1e-3,
-        epsilon: 1e-4,
-    })
-    .refuses("similarity of one image", move |f| scalar((f.similarity)(&one)))
-    .truth("the best 2 of 0.5, 3, −4, 1", vec![1usize, 3], |f| {
-        (f.top_examples)(&[0.5, 3.0, -4.0, 1.0], 2)
-    })
-    .truth("the best 3 of 2, 5, 2, 5, 1", vec![1usize, 3, 0], |f| {
-        (f.top_examples)(&[2.0, 5.0, 2.0, 5.0, 1.0], 3)
-    })
-    .because("Of equal scores the earlier one comes first.")
-    .truth("the best 2 of NaN, 1, 2", vec![2usize, 1], |f| {
-        (f.top_examples)(&[f32::NAN, 1.0, 2.0], 2)
-    })
-    .truth("the best 5 of −2, −1", vec![1usize, 0], |f| {
-        (f.top_examples)(&[-2.0, -1.0], 5)
-    })
-    .case("the best 9 of 30 random scores", move |f| (f.top_examples)(&scores, 9))
-    .truth(
-        "the decoy of 3.5 in a world of six plain colours, blue at 1, 3 and 5",
-        vec![1usize, 5, 3],
-        |f| (f.top_examples)(&decoy_scores().expect("six images"), 3),
-    )
-    .because("Its optimum is a checkerboard; in this world there is none, and it is a detector of blue.")
+        .changes(RIGHT, FAULTS)
+        .alternative("pair by pair, and by choosing the best that is left", RIGHT)
+        .truth(
+            "similarity of an image and the same image rolled by a pixel",
+            1f32,
+            move |f| scalar((f.similarity)(&alike)),
+        )
+        .because("The same channels are active together, only elsewhere.")
+        .truth(
+            "similarity of two images, one with channel 0 active, one with channel 1",
+            0f32,
+            move |f| scalar((f.similarity)(&apart)),
+        )
+        .because("They have nothing in common.")
+        .truth(
+            "channels (1, 0) and (0, 1) here, (1, 0) and (1, 0) there",
+            2f32.sqrt() / 2.0,
+            move |f| scalar((f.similarity)(&hand)),
+        )
+        .because("G₁ = [1 0; 0 1], G₂ = [1 1; 1 1]: ⟨G₁, G₂⟩ = 2, ‖G₁‖ = √2, ‖G₂‖ = 2.")
+        .truth("similarity to an image without any response", 0f32, move |f| {
+            scalar((f.similarity)(&dead))
+        })
+        .because("⟨G, 0⟩ = 0, divided by 1e-8.")
+        .truth(
+            "similarity of two images of one pixel, 0.02 and 0.02",
+            16f32 / 17.0,
+            |f| scalar((f.similarity)(&tensor(&[0.02, 0.02], (2, 1, 1, 1)))),
+        )
+        .because("G = 4e-4 for both, so 16e-8 / (16e-8 + 1e-8).")
+        .case("similarity of three random images, and its gradient", move |f| {
+            with_gradient(&three, f.similarity)
+        })
+        .within(Tolerance {
+            max_relative: 1e-3,
+            epsilon: 1e-4,
+        })
+        .refuses("similarity of one image", move |f| scalar((f.similarity)(&one)))
+        .truth("the best 2 of 0.5, 3, −4, 1", vec![1usize, 3], |f| {
+            (f.top_examples)(&[0.5, 3.0, -4.0, 1.0], 2)
+        })
+        .truth("the best 3 of 2, 5, 2, 5, 1", vec![1usize, 3, 0], |f| {
+            (f.top_examples)(&[2.0, 5.0, 2.0, 5.0, 1.0], 3)
+        })
+        .because("Of equal scores the earlier one comes first.")
+        .truth("the best 2 of NaN, 1, 2", vec![2usize, 1], |f| {
+            (f.top_examples)(&[f32::NAN, 1.0, 2.0], 2)
+        })
+        .truth("the best 5 of −2, −1", vec![1usize, 0], |f| {
+            (f.top_examples)(&[-2.0, -1.0], 5)
+        })
+        .case("the best 9 of 30 random scores", move |f| (f.top_examples)(&scores, 9))
+        .truth(
+            "the decoy of 3.5 in a world of six plain colours, blue at 1, 3 and 5",
+            vec![1usize, 5, 3],
+            |f| (f.top_examples)(&decoy_scores().expect("six images"), 3),
+        )
+        .because("Its optimum is a checkerboard; in this world there is none, and it is a detector of blue.")
 }
 
 fn scalar(value: Result<Tensor>) -> Result<f32> {
@@ -366,28 +403,7 @@ fn hazards(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
     .refuses("similarity of rank 3", |f| {
         scalar((f.similarity)(&tensor(&[1.0; 4], (2, 1, 2))))
     })
-    .hazard(
-        NotContiguous,
-        "only what lies in order",
-        Facets {
-            similarity: |a| {
-                in_order(&[a])?;
-                similarity(a, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        NotFinite,
-        "NaN looked for at the ends only",
-        Facets {
-            top_examples: |scores, count| match scores {
-                [first, .., last] if !first.is_nan() && last.is_nan() => top_examples(scores, count, Fault::NanFirst),
-                _ => top_examples(scores, count, Fault::None),
-            },
-            ..with!(None)
-        },
-    )
+    .proofs(RIGHT, PROOFS)
 }
 
 /// Many images, of very different contrast.
@@ -417,36 +433,6 @@ fn further_hazards(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
             })
             .holds(Empty)
     })
-    .hazard(
-        Batch,
-        "four images at most",
-        Facets {
-            similarity: |a| similarity(&first_of(a, 4)?, Fault::None),
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Scale,
-        "scores that differ by 1e-6 or less taken for equal",
-        Facets {
-            top_examples: |scores, count| {
-                let coarse: Vec<f32> = scores.iter().map(|score| (score * 1e6).round()).collect();
-                match scores.iter().all(|score| score.abs() < 1e-20) {
-                    true => top_examples(&coarse, count, Fault::None),
-                    false => top_examples(scores, count, Fault::None),
-                }
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Empty,
-        "one example at least",
-        Facets {
-            top_examples: |scores, count| top_examples(scores, count.max(1), Fault::None),
-            ..with!(None)
-        },
-    )
     .spared(&[Sizes], "height and width differ in most inputs")
     .spared(&[Sign], "the values of most inputs have both signs")
     .spared(&[Returned], "tried as a mistake: cut off from the graph")

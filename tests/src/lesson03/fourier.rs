@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor, bail};
 
 use super::slope;
 use crate::inputs::{Random, askew, delta, first_of, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed, Tolerance};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, slip};
 
 /// The three functions of exercise 3.6.
 #[derive(Clone, Copy)]
@@ -32,7 +32,7 @@ macro_rules! ex3_6 {
 const SOLUTION: Fourier = ex3_6!(solution03);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     NoScale,
     DividesByZero,
@@ -52,11 +52,11 @@ enum Fault {
 }
 
 /// By one large matrix: what each coefficient does to each pixel.
-fn from_spectrum(spectrum: &Tensor, width: usize, fault: Fault) -> Result<Tensor> {
+fn from_spectrum(spectrum: &Tensor, width: usize, fault: Flaw) -> Result<Tensor> {
     let [batch, channels, height, waves, 2] = *spectrum.dims() else {
         bail!("{:?}", spectrum.dims());
     };
-    if waves != width / 2 + 1 && fault != Fault::AnyWidth {
+    if waves != width / 2 + 1 && fault != Flaw::AnyWidth {
         bail!("{waves} waves for width {width}");
     }
     let lowest = 1.0 / height.max(width) as f64;
@@ -64,27 +64,27 @@ fn from_spectrum(spectrum: &Tensor, width: usize, fault: Fault) -> Result<Tensor
     for u in 0..height {
         for v in 0..waves {
             let (mut along_height, mut along_width) = (u.min(height - u) as f64, v as f64);
-            if fault == Fault::HighRowsNotMirrored {
+            if fault == Flaw::HighRowsNotMirrored {
                 along_height = u as f64;
             }
-            if fault != Fault::WholeFrequencies {
+            if fault != Flaw::WholeFrequencies {
                 (along_height, along_width) = (along_height / height as f64, along_width / width as f64);
             }
             let f = along_height.hypot(along_width);
             let scale = match fault {
-                Fault::NoScale => 1.0,
-                Fault::DividesByZero => 1.0 / f,
+                Flaw::NoScale => 1.0,
+                Flaw::DividesByZero => 1.0 / f,
                 _ => 1.0 / f.max(lowest),
             };
             let own_mirror = match fault {
-                Fault::OncePerWave => true,
-                Fault::TwicePerWave => false,
-                Fault::LastIsOwnMirror => v == 0 || v + 1 == waves,
+                Flaw::OncePerWave => true,
+                Flaw::TwicePerWave => false,
+                Flaw::LastIsOwnMirror => v == 0 || v + 1 == waves,
                 _ => v == 0 || 2 * v == width,
             };
             let norm = match fault {
-                Fault::NoNorm => 1.0,
-                Fault::FullNorm => (height * width) as f64,
+                Flaw::NoNorm => 1.0,
+                Flaw::FullNorm => (height * width) as f64,
                 _ => ((height * width) as f64).sqrt(),
             };
             let weight = scale * if own_mirror { 1.0 } else { 2.0 } / norm;
@@ -94,7 +94,7 @@ fn from_spectrum(spectrum: &Tensor, width: usize, fault: Fault) -> Result<Tensor
                     let phase = TAU * ((u * i) as f64 / height as f64 + (v * j) as f64 / width as f64);
                     let wave = match imaginary {
                         false => phase.cos(),
-                        true if fault == Fault::SignOfImaginary => phase.sin(),
+                        true if fault == Flaw::SignOfImaginary => phase.sin(),
                         true => -phase.sin(),
                     };
                     matrix.push(weight * wave);
@@ -109,15 +109,15 @@ fn from_spectrum(spectrum: &Tensor, width: usize, fault: Fault) -> Result<Tensor
         .reshape((batch, channels, height, width))
 }
 
-fn mix_colours(image: &Tensor, axes: &Tensor, fault: Fault) -> Result<Tensor> {
+fn mix_colours(image: &Tensor, axes: &Tensor, fault: Flaw) -> Result<Tensor> {
     let (_, channels, _, _) = image.dims4()?;
     if channels != 3 || axes.dims() != [3, 3] {
         bail!("{channels} channels, axes {:?}", axes.dims());
     }
-    if fault == Fault::NoColours {
+    if fault == Flaw::NoColours {
         return Ok(image.clone());
     }
-    let axes = if fault == Fault::AxesTransposed {
+    let axes = if fault == Flaw::AxesTransposed {
         axes.t()?
     } else {
         axes.clone()
@@ -130,12 +130,12 @@ fn mix_colours(image: &Tensor, axes: &Tensor, fault: Fault) -> Result<Tensor> {
     Ok(sum)
 }
 
-fn paint(spectrum: &Tensor, width: usize, axes: &Tensor, fault: Fault) -> Result<Tensor> {
+fn paint(spectrum: &Tensor, width: usize, axes: &Tensor, fault: Flaw) -> Result<Tensor> {
     let sigmoid = |x: Tensor| (x.neg()?.exp()? + 1.0)?.recip();
     let waves = from_spectrum(spectrum, width, fault)?;
     match fault {
-        Fault::NoSigmoid => mix_colours(&waves, axes, fault),
-        Fault::SigmoidFirst => mix_colours(&sigmoid(waves)?, axes, fault),
+        Flaw::NoSigmoid => mix_colours(&waves, axes, fault),
+        Flaw::SigmoidFirst => mix_colours(&sigmoid(waves)?, axes, fault),
         _ => sigmoid(mix_colours(&waves, axes, fault)?),
     }
 }
@@ -143,9 +143,9 @@ fn paint(spectrum: &Tensor, width: usize, axes: &Tensor, fault: Fault) -> Result
 macro_rules! with {
     ($fault:ident) => {
         Fourier {
-            from_spectrum: |spectrum, width| from_spectrum(spectrum, width, Fault::$fault),
-            mix_colours: |image, axes| mix_colours(image, axes, Fault::$fault),
-            paint: |spectrum, width, axes| paint(spectrum, width, axes, Fault::$fault),
+            from_spectrum: |spectrum, width| from_spectrum(spectrum, width, Flaw::$fault),
+            mix_colours: |image, axes| mix_colours(image, axes, Flaw::$fault),
+            paint: |spectrum, width, axes| paint(spectrum, width, axes, Flaw::$fault),
         }
     };
 }
@@ -154,6 +154,133 @@ const TOLERANCE: Tolerance = Tolerance {
     max_relative: 1e-3,
     epsilon: 1e-4,
 };
+
+/// Written independently of the solution.
+const RIGHT: Fourier = with!(None);
+
+const FAULTS: &[Fault<Fourier>] = &[
+    fault(
+        "no scale",
+        "All frequencies are equally strong in yours. Divide each wave by its frequency: that is what makes smooth \
+         images come first.",
+        |f| *f = with!(NoScale),
+    ),
+    fault(
+        "divides by zero",
+        "The wave of frequency 0 is divided by 0. The divisor is at least 1/max(H, W).",
+        |f| *f = with!(DividesByZero),
+    ),
+    fault(
+        "each wave once",
+        "The spectrum holds only half of the waves. Those with 0 < v < W/2 stand for their mirror images too, so they \
+         count twice.",
+        |f| *f = with!(OncePerWave),
+    ),
+    fault(
+        "each wave twice",
+        "The wave v = 0, and for even W the wave v = W/2, are their own mirror images and count once.",
+        |f| *f = with!(TwicePerWave),
+    ),
+    fault(
+        "the last wave of an odd width",
+        "For an odd width no v equals W/2: the last wave has a mirror image and counts twice.",
+        |f| *f = with!(LastIsOwnMirror),
+    ),
+    fault(
+        "no norm",
+        "The factor 1/√(H·W) is missing: the image gets brighter with its size.",
+        |f| *f = with!(NoNorm),
+    ),
+    fault(
+        "divided by H·W",
+        "You divided by H·W; the factor is 1/√(H·W).",
+        |f| *f = with!(FullNorm),
+    ),
+    fault(
+        "the sign of the imaginary part",
+        "Re((a + ib)·e^(iφ)) = a·cos φ − b·sin φ; yours adds. The image comes out mirrored.",
+        |f| *f = with!(SignOfImaginary),
+    ),
+    fault(
+        "rows beyond the half",
+        "The wave u = H − 1 is as slow as u = 1, only in the other direction: its frequency along the height is \
+         min(u, H − u)/H.",
+        |f| *f = with!(HighRowsNotMirrored),
+    ),
+    fault(
+        "frequencies in whole waves",
+        "You took u and v themselves. A frequency is in waves per pixel, u/H and v/W; otherwise high and wide images \
+         are scaled differently along their sides.",
+        |f| *f = with!(WholeFrequencies),
+    ),
+    fault(
+        "any width",
+        "A spectrum that does not fit the width is an error: it needs ⌊W/2⌋ + 1 waves.",
+        |f| *f = with!(AnyWidth),
+    ),
+    fault(
+        "axes transposed",
+        "Your colours come from the transposed matrix: rgb[c] = Σ_k axes[c, k]·image[k], a matrix times a column.",
+        |f| *f = with!(AxesTransposed),
+    ),
+    fault("no sigmoid", "Your image leaves [0, 1]. The sigmoid comes last.", |f| {
+        *f = with!(NoSigmoid)
+    }),
+    fault(
+        "sigmoid before the colours",
+        "You mixed the colours after the sigmoid, so they leave [0, 1] again. The sigmoid comes last.",
+        |f| *f = with!(SigmoidFirst),
+    ),
+    fault(
+        "colours not mixed",
+        "Your image is still in decorrelated colours: multiply by the axes.",
+        |f| *f = with!(NoColours),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Fourier>] = &[
+    slip(NotContiguous, "spectrum, only what lies in order", |f| {
+        f.from_spectrum = |z, width| {
+            in_order(&[z])?;
+            from_spectrum(z, width, Flaw::None)
+        }
+    }),
+    slip(NotContiguous, "colours, only what lies in order", |f| {
+        f.mix_colours = |image, axes| {
+            in_order(&[image])?;
+            mix_colours(image, axes, Flaw::None)
+        }
+    }),
+    slip(NotContiguous, "paint, only what lies in order", |f| {
+        f.paint = |z, width, axes| {
+            in_order(&[z])?;
+            paint(z, width, axes, Flaw::None)
+        }
+    }),
+    slip(Sizes, "1/W for the lowest frequency", |f| {
+        f.from_spectrum = |z, width| {
+            let height = z.dims().get(2).copied().unwrap_or(1);
+            let image = from_spectrum(z, width, Flaw::None)?;
+            // The frequency 0 alone has another factor.
+            let excess = 1.0 - width as f64 / height.max(width) as f64;
+            image.broadcast_sub(&(image.mean_keepdim((2, 3))? * excess)?)
+        }
+    }),
+    slip(Batch, "four images at most", |f| {
+        *f = Fourier {
+            from_spectrum: |z, width| from_spectrum(&first_of(z, 4)?, width, Flaw::None),
+            mix_colours: |x, axes| mix_colours(&first_of(x, 4)?, axes, Flaw::None),
+            paint: |z, width, axes| paint(&first_of(z, 4)?, width, axes, Flaw::None),
+        }
+    }),
+    slip(Scale, "a sigmoid that overflows", |f| {
+        f.paint = |z, width, axes| {
+            let up = mix_colours(&from_spectrum(z, width, Flaw::None)?, axes, Flaw::None)?.exp()?;
+            &up / (&up + 1.0)?
+        }
+    }),
+];
 
 /// 3.6
 pub fn fourier(seed: u64) -> Exam<Fourier> {
@@ -172,86 +299,8 @@ fn basics(seed: u64) -> Exam<Fourier> {
     let colours = tensor(&[1.0, 10.0, 100.0], (1, 3, 1, 1));
 
     let mut exam = Exam::new("3.6", SOLUTION)
-        .mistake(
-            "no scale",
-            "All frequencies are equally strong in yours. Divide each wave by its frequency: that is what makes \
-         smooth images come first.",
-            with!(NoScale),
-        )
-        .mistake(
-            "divides by zero",
-            "The wave of frequency 0 is divided by 0. The divisor is at least 1/max(H, W).",
-            with!(DividesByZero),
-        )
-        .mistake(
-            "each wave once",
-            "The spectrum holds only half of the waves. Those with 0 < v < W/2 stand for their mirror images too, so \
-         they count twice.",
-            with!(OncePerWave),
-        )
-        .mistake(
-            "each wave twice",
-            "The wave v = 0, and for even W the wave v = W/2, are their own mirror images and count once.",
-            with!(TwicePerWave),
-        )
-        .mistake(
-            "the last wave of an odd width",
-            "For an odd width no v equals W/2: the last wave has a mirror image and counts twice.",
-            with!(LastIsOwnMirror),
-        )
-        .mistake(
-            "no norm",
-            "The factor 1/√(H·W) is missing: the image gets brighter with its size.",
-            with!(NoNorm),
-        )
-        .mistake(
-            "divided by H·W",
-            "You divided by H·W; the factor is 1/√(H·W).",
-            with!(FullNorm),
-        )
-        .mistake(
-            "the sign of the imaginary part",
-            "Re((a + ib)·e^(iφ)) = a·cos φ − b·sin φ; yours adds. The image comes out mirrored.",
-            with!(SignOfImaginary),
-        )
-        .mistake(
-            "rows beyond the half",
-            "The wave u = H − 1 is as slow as u = 1, only in the other direction: its frequency along the height is \
-         min(u, H − u)/H.",
-            with!(HighRowsNotMirrored),
-        )
-        .mistake(
-            "frequencies in whole waves",
-            "You took u and v themselves. A frequency is in waves per pixel, u/H and v/W; otherwise high and wide \
-         images are scaled differently along their sides.",
-            with!(WholeFrequencies),
-        )
-        .mistake(
-            "any width",
-            "A spectrum that does not fit the width is an error: it needs ⌊W/2⌋ + 1 waves.",
-            with!(AnyWidth),
-        )
-        .mistake(
-            "axes transposed",
-            "Your colours come from the transposed matrix: rgb[c] = Σ_k axes[c, k]·image[k], a matrix times a column.",
-            with!(AxesTransposed),
-        )
-        .mistake(
-            "no sigmoid",
-            "Your image leaves [0, 1]. The sigmoid comes last.",
-            with!(NoSigmoid),
-        )
-        .mistake(
-            "sigmoid before the colours",
-            "You mixed the colours after the sigmoid, so they leave [0, 1] again. The sigmoid comes last.",
-            with!(SigmoidFirst),
-        )
-        .mistake(
-            "colours not mixed",
-            "Your image is still in decorrelated colours: multiply by the axes.",
-            with!(NoColours),
-        )
-        .alternative("by one large matrix, colour by colour", with!(None))
+        .changes(RIGHT, FAULTS)
+        .alternative("by one large matrix, colour by colour", RIGHT)
         .truth(
             "one wave: v = 1 along 4 pixels, amplitude 1",
             tensor(&[4.0, 0.0, -4.0, 0.0], (1, 1, 1, 4)),
@@ -373,46 +422,14 @@ fn hazards(seed: u64, exam: Exam<Fourier>) -> Exam<Fourier> {
             (f.paint)(z, 6, &axes.narrow(1, 0, 2)?)
         })
     })
-    .hazard(
-        NotContiguous,
-        "spectrum, only what lies in order",
-        Fourier {
-            from_spectrum: |z, width| {
-                in_order(&[z])?;
-                from_spectrum(z, width, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "colours, only what lies in order",
-        Fourier {
-            mix_colours: |image, axes| {
-                in_order(&[image])?;
-                mix_colours(image, axes, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "paint, only what lies in order",
-        Fourier {
-            paint: |z, width, axes| {
-                in_order(&[z])?;
-                paint(z, width, axes, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
+    .proofs(RIGHT, PROOFS)
     .unnamed(
         "1/min(H, W) for the lowest frequency",
         Fourier {
             from_spectrum: |z, width| {
                 let height = z.dims().get(2).copied().unwrap_or(1);
                 let (lowest, right) = (1.0 / height.min(width) as f64, 1.0 / height.max(width) as f64);
-                let image = from_spectrum(z, width, Fault::None)?;
+                let image = from_spectrum(z, width, Flaw::None)?;
                 // The frequency 0 alone has another factor.
                 let mean = image.mean_keepdim((2, 3))?;
                 image.broadcast_sub(&(mean * (1.0 - right / lowest))?)
@@ -464,40 +481,6 @@ fn further_hazards(seed: u64, exam: Exam<Fourier>) -> Exam<Fourier> {
             .because("Far below 0 the sigmoid is 0, far above it is 1, and nowhere NaN.")
             .holds(Scale)
     })
-    .hazard(
-        Sizes,
-        "1/W for the lowest frequency",
-        Fourier {
-            from_spectrum: |z, width| {
-                let height = z.dims().get(2).copied().unwrap_or(1);
-                let image = from_spectrum(z, width, Fault::None)?;
-                // The frequency 0 alone has another factor.
-                let excess = 1.0 - width as f64 / height.max(width) as f64;
-                image.broadcast_sub(&(image.mean_keepdim((2, 3))? * excess)?)
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Batch,
-        "four images at most",
-        Fourier {
-            from_spectrum: |z, width| from_spectrum(&first_of(z, 4)?, width, Fault::None),
-            mix_colours: |x, axes| mix_colours(&first_of(x, 4)?, axes, Fault::None),
-            paint: |z, width, axes| paint(&first_of(z, 4)?, width, axes, Fault::None),
-        },
-    )
-    .hazard(
-        Scale,
-        "a sigmoid that overflows",
-        Fourier {
-            paint: |z, width, axes| {
-                let up = mix_colours(&from_spectrum(z, width, Fault::None)?, axes, Fault::None)?.exp()?;
-                &up / (&up + 1.0)?
-            },
-            ..with!(None)
-        },
-    )
     .spared(&[Combined], "no options but the width, even and odd")
     .spared(&[Sign], "the values of every input have both signs")
     .spared(&[Returned], "the gradients are among the inputs")

@@ -3,7 +3,7 @@ use resnet::{Config, ResNet, Stem, Window, ops};
 
 use super::{Function, dot, linear, per_image};
 use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed, Tolerance};
+use crate::{Exam, Hazard::*, Observed, Slip, Tolerance, Wrong, slip, wrong};
 
 /// `solution03::Problem`
 #[allow(missing_docs, reason = "said there")]
@@ -326,6 +326,188 @@ fn decoy(checkerboard: &Tensor, blue: &Tensor) -> impl Fn(&Tensor) -> Result<Ten
     move |x| ops::relu(&dot(x, &checkerboard)?)? + (ops::relu(&dot(x, &blue)?)? * 0.4)?
 }
 
+/// Written independently of the solution.
+const RIGHT: Maximize = with!(None);
+
+const WRONG: &[Wrong<Maximize>] = &[
+    wrong(
+        "descends",
+        "The objective falls. Ascent adds the step; optimizers for a loss subtract it.",
+        with!(Descends),
+    ),
+    wrong(
+        "penalty added",
+        "Your penalty rewards what it should punish: it is taken off the objective.",
+        with!(AddsPenalty),
+    ),
+    wrong(
+        "no penalty",
+        "problem.penalty makes no difference in yours. Subtract it from the objective.",
+        with!(NoPenalty),
+    ),
+    wrong(
+        "penalty on the moved image",
+        "You took the penalty of the transformed image. It belongs to the image itself; the transformation is only \
+         how the network looks at it.",
+        with!(PenaltyOnTransformed),
+    ),
+    wrong(
+        "no transformation",
+        "problem.transform makes no difference in yours. The objective is that of transform(image(p)).",
+        with!(NoTransform),
+    ),
+    wrong(
+        "the transformation stays",
+        "Your image itself is moved in each step, and drifts. The transformation is part of the function that is \
+         differentiated; the step is added to what was there before.",
+        with!(TransformKept),
+    ),
+    wrong(
+        "returns the moved image",
+        "You return the image transformed. The result is image(p), as it is without.",
+        with!(ReturnsTransformed),
+    ),
+    wrong(
+        "returns the parameters",
+        "You return p. What is asked for is the image made of it, image(p); with pixels the two are the same.",
+        with!(ReturnsParameters),
+    ),
+    wrong(
+        "projection inside",
+        "You project inside of what is differentiated. A pixel beyond the range has gradient 0 there and never comes \
+         back; project after the step.",
+        with!(ProjectInside),
+    ),
+    wrong(
+        "projection inside as well",
+        "You project after the step, which is right, and once more inside of what is differentiated. There a pixel \
+         beyond the range has gradient 0; leave it out of f.",
+        with!(ProjectTwice),
+    ),
+    wrong(
+        "no projection",
+        "Your image leaves its limits. Apply problem.project after each step.",
+        with!(NoProject),
+    ),
+    wrong(
+        "gradient not normalized",
+        "With Optimizer::Ascent the step is direction(g), the gradient divided by its rms. Yours is the gradient as \
+         it is.",
+        with!(RawGradient),
+    ),
+    wrong(
+        "running means not corrected",
+        "Both running means start at 0 and are too small at first. Divide them by 1 − 0.9ᵗ and 1 − 0.999ᵗ.",
+        with!(BiasKept),
+    ),
+    wrong(
+        "no root in Adam",
+        "Adam divides by the root of v̂, the size of the gradient; you divided by its square.",
+        with!(NoRoot),
+    ),
+    wrong(
+        "1e-8 under the root",
+        "The 1e-8 belongs outside of the root: √v̂ + 1e-8. Under it, it counts like a gradient of 1e-4, and numbers \
+         with a smaller gradient hardly move.",
+        with!(EpsilonUnderTheRoot),
+    ),
+    wrong(
+        "betas swapped",
+        "The mean of the gradient forgets with 0.9, that of its square with 0.999. Yours are the other way round.",
+        with!(BetasSwapped),
+    ),
+    wrong(
+        "Adam of the direction",
+        "Adam gets the gradient as it is: it has its own normalization, number by number.",
+        with!(AdamOfDirection),
+    ),
+    wrong(
+        "optimizer ignored",
+        "settings.optimizer makes no difference in yours. Adam is asked for, and you take the normalized gradient.",
+        with!(AdamIgnored),
+    ),
+    wrong(
+        "dead start accepted",
+        "The first gradient is 0 everywhere, and so are all that follow. Say so with an error instead of returning \
+         the start.",
+        with!(DeadAccepted),
+    ),
+    wrong(
+        "one dead image accepted",
+        "One image of the batch has gradient 0 and will never move. The check is for each image, not for the batch.",
+        with!(OneDeadAccepted),
+    ),
+    wrong(
+        "one step too few",
+        "You take a step less than settings.steps.",
+        with!(OneStepLess),
+    ),
+    wrong(
+        "the first gradient, again and again",
+        "You differentiate once. The gradient changes with the image, so it is taken anew before each step.",
+        with!(FirstGradientKept),
+    ),
+    wrong(
+        "still connected",
+        "The image is right, and the graph still hangs on it. Keep p as a plain tensor: detach().",
+        with!(StillConnected),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Maximize>] = &[
+    slip(Returned, "the start not detached", |f| {
+        *f = |start, problem, settings| {
+            let end = maximize(start, problem, settings, Fault::None)?;
+            if start.track_op() {
+                end + (start * 0.0)?
+            } else {
+                Ok(end)
+            }
+        }
+    }),
+    slip(NotContiguous, "only what lies in order", |f| {
+        *f = |start, problem, settings| {
+            in_order(&[start])?;
+            maximize(start, problem, settings, Fault::None)
+        }
+    }),
+    slip(Batch, "four images at most", |f| {
+        *f = |start, problem, settings| first_of(&maximize(start, problem, settings, Fault::None)?, 4)
+    }),
+    slip(
+        Combined,
+        "no transformation where the image is made of parameters",
+        |f| {
+            *f = |start, problem, settings| {
+                let made = (problem.image)(start)?;
+                let other = made.dims() == start.dims() && (&made - start)?.abs()?.max_all()?.to_scalar::<f32>()? > 0.0;
+                let fault = match other && settings.steps > 2 {
+                    true => Fault::NoTransform,
+                    false => Fault::None,
+                };
+                maximize(start, problem, settings, fault)
+            }
+        },
+    ),
+    slip(Sizes, "parameters of rank 4 only", |f| {
+        *f = |start, problem, settings| {
+            start.dims4()?;
+            maximize(start, problem, settings, Fault::None)
+        }
+    }),
+    slip(Scale, "gradients held within a million", |f| {
+        *f = |start, problem, settings| {
+            let objective = |x: &Tensor| (problem.objective)(x)?.clamp(-1e6, 1e6);
+            let problem = Problem {
+                objective: &objective,
+                ..*problem
+            };
+            maximize(start, &problem, settings, Fault::None)
+        }
+    }),
+];
+
 /// 3.5
 pub fn exam(seed: u64) -> Exam<Maximize> {
     further_hazards(seed, hazards(seed, basics(seed)))
@@ -342,132 +524,9 @@ fn basics(seed: u64) -> Exam<Maximize> {
     let rms = 5f32.sqrt();
 
     let mut exam = Exam::new("3.5", SOLUTION)
-        .mistake(
-            "descends",
-            "The objective falls. Ascent adds the step; optimizers for a loss subtract it.",
-            with!(Descends),
-        )
-        .mistake(
-            "penalty added",
-            "Your penalty rewards what it should punish: it is taken off the objective.",
-            with!(AddsPenalty),
-        )
-        .mistake(
-            "no penalty",
-            "problem.penalty makes no difference in yours. Subtract it from the objective.",
-            with!(NoPenalty),
-        )
-        .mistake(
-            "penalty on the moved image",
-            "You took the penalty of the transformed image. It belongs to the image itself; the transformation is \
-             only how the network looks at it.",
-            with!(PenaltyOnTransformed),
-        )
-        .mistake(
-            "no transformation",
-            "problem.transform makes no difference in yours. The objective is that of transform(image(p)).",
-            with!(NoTransform),
-        )
-        .mistake(
-            "the transformation stays",
-            "Your image itself is moved in each step, and drifts. The transformation is part of the function that is \
-             differentiated; the step is added to what was there before.",
-            with!(TransformKept),
-        )
-        .mistake(
-            "returns the moved image",
-            "You return the image transformed. The result is image(p), as it is without.",
-            with!(ReturnsTransformed),
-        )
-        .mistake(
-            "returns the parameters",
-            "You return p. What is asked for is the image made of it, image(p); with pixels the two are the same.",
-            with!(ReturnsParameters),
-        )
-        .mistake(
-            "projection inside",
-            "You project inside of what is differentiated. A pixel beyond the range has gradient 0 there and \
-             never comes back; project after the step.",
-            with!(ProjectInside),
-        )
-        .mistake(
-            "projection inside as well",
-            "You project after the step, which is right, and once more inside of what is differentiated. There a \
-             pixel beyond the range has gradient 0; leave it out of f.",
-            with!(ProjectTwice),
-        )
-        .mistake(
-            "no projection",
-            "Your image leaves its limits. Apply problem.project after each step.",
-            with!(NoProject),
-        )
-        .mistake(
-            "gradient not normalized",
-            "With Optimizer::Ascent the step is direction(g), the gradient divided by its rms. Yours is the \
-             gradient as it is.",
-            with!(RawGradient),
-        )
-        .mistake(
-            "running means not corrected",
-            "Both running means start at 0 and are too small at first. Divide them by 1 − 0.9ᵗ and 1 − 0.999ᵗ.",
-            with!(BiasKept),
-        )
-        .mistake(
-            "no root in Adam",
-            "Adam divides by the root of v̂, the size of the gradient; you divided by its square.",
-            with!(NoRoot),
-        )
-        .mistake(
-            "1e-8 under the root",
-            "The 1e-8 belongs outside of the root: √v̂ + 1e-8. Under it, it counts like a gradient of 1e-4, and \
-             numbers with a smaller gradient hardly move.",
-            with!(EpsilonUnderTheRoot),
-        )
-        .mistake(
-            "betas swapped",
-            "The mean of the gradient forgets with 0.9, that of its square with 0.999. Yours are the other way round.",
-            with!(BetasSwapped),
-        )
-        .mistake(
-            "Adam of the direction",
-            "Adam gets the gradient as it is: it has its own normalization, number by number.",
-            with!(AdamOfDirection),
-        )
-        .mistake(
-            "optimizer ignored",
-            "settings.optimizer makes no difference in yours. Adam is asked for, and you take the normalized \
-             gradient.",
-            with!(AdamIgnored),
-        )
-        .mistake(
-            "dead start accepted",
-            "The first gradient is 0 everywhere, and so are all that follow. Say so with an error instead of \
-             returning the start.",
-            with!(DeadAccepted),
-        )
-        .mistake(
-            "one dead image accepted",
-            "One image of the batch has gradient 0 and will never move. The check is for each image, not for \
-             the batch.",
-            with!(OneDeadAccepted),
-        )
+        .mistakes(WRONG)
         .unnamed("a summit refused", with!(SummitRefused))
-        .mistake(
-            "one step too few",
-            "You take a step less than settings.steps.",
-            with!(OneStepLess),
-        )
-        .mistake(
-            "the first gradient, again and again",
-            "You differentiate once. The gradient changes with the image, so it is taken anew before each step.",
-            with!(FirstGradientKept),
-        )
-        .mistake(
-            "still connected",
-            "The image is right, and the graph still hangs on it. Keep p as a plain tensor: detach().",
-            with!(StillConnected),
-        )
-        .alternative("everything in one loop", with!(None));
+        .alternative("everything in one loop", RIGHT);
 
     // One step at a time, by hand.
     let up = 0.1 / rms;
@@ -893,18 +952,7 @@ fn hazards(seed: u64, exam: Exam<Maximize>) -> Exam<Maximize> {
         }
         Ok(best.1)
     })
-    .hazard(Returned, "the start not detached", |start, problem, settings| {
-        let end = maximize(start, problem, settings, Fault::None)?;
-        if start.track_op() {
-            end + (start * 0.0)?
-        } else {
-            Ok(end)
-        }
-    })
-    .hazard(NotContiguous, "only what lies in order", |start, problem, settings| {
-        in_order(&[start])?;
-        maximize(start, problem, settings, Fault::None)
-    })
+    .proofs(RIGHT, PROOFS)
 }
 
 /// Many images, what images are made from, and everything at once.
@@ -965,34 +1013,6 @@ fn further_hazards(seed: u64, exam: Exam<Maximize>) -> Exam<Maximize> {
         })
         .within(close)
         .holds(Scale)
-    })
-    .hazard(Batch, "four images at most", |start, problem, settings| {
-        first_of(&maximize(start, problem, settings, Fault::None)?, 4)
-    })
-    .hazard(
-        Combined,
-        "no transformation where the image is made of parameters",
-        |start, problem, settings| {
-            let made = (problem.image)(start)?;
-            let other = made.dims() == start.dims() && (&made - start)?.abs()?.max_all()?.to_scalar::<f32>()? > 0.0;
-            let fault = match other && settings.steps > 2 {
-                true => Fault::NoTransform,
-                false => Fault::None,
-            };
-            maximize(start, problem, settings, fault)
-        },
-    )
-    .hazard(Sizes, "parameters of rank 4 only", |start, problem, settings| {
-        start.dims4()?;
-        maximize(start, problem, settings, Fault::None)
-    })
-    .hazard(Scale, "gradients held within a million", |start, problem, settings| {
-        let objective = |x: &Tensor| (problem.objective)(x)?.clamp(-1e6, 1e6);
-        let problem = Problem {
-            objective: &objective,
-            ..*problem
-        };
-        maximize(start, &problem, settings, Fault::None)
     })
     .spared(
         &[Wiring],

@@ -3,7 +3,7 @@ use resnet::{Config, ResNet, Stem, parameters};
 
 use super::slope;
 use crate::inputs::{Random, askew, delta, first_of, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, slip};
 
 /// `solution03::Target`
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,7 +44,7 @@ macro_rules! ex3_1 {
 const SOLUTION: Objectives = ex3_1!(solution03);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     CornerUnit,
     UpperMiddle,
@@ -60,9 +60,9 @@ enum Fault {
     Detached,
 }
 
-fn objective(activation: &Tensor, target: Target, fault: Fault) -> Result<Tensor> {
+fn objective(activation: &Tensor, target: Target, fault: Flaw) -> Result<Tensor> {
     let maps = match activation.dims() {
-        [batch, classes] if fault == Fault::Probability => {
+        [batch, classes] if fault == Flaw::Probability => {
             let shape = (*batch, *classes, 1, 1);
             candle_nn::ops::softmax(activation, D::Minus1)?.reshape(shape)?
         }
@@ -72,36 +72,36 @@ fn objective(activation: &Tensor, target: Target, fault: Fault) -> Result<Tensor
     };
     let (batch, channels, height, width) = maps.dims4()?;
     let (row, column) = match fault {
-        Fault::CornerUnit => (0, 0),
-        Fault::UpperMiddle => ((height - 1) / 2, (width - 1) / 2),
-        Fault::RowAndColumnSwapped => ((width / 2).min(height - 1), (height / 2).min(width - 1)),
+        Flaw::CornerUnit => (0, 0),
+        Flaw::UpperMiddle => ((height - 1) / 2, (width - 1) / 2),
+        Flaw::RowAndColumnSwapped => ((width / 2).min(height - 1), (height / 2).min(width - 1)),
         _ => (height / 2, width / 2),
     };
     let flat = maps.reshape((batch, channels, height * width))?;
     let channel = |k: usize| match fault {
-        Fault::OutOfRange => flat.narrow(1, k.min(channels - 1), 1)?.squeeze(1),
+        Flaw::OutOfRange => flat.narrow(1, k.min(channels - 1), 1)?.squeeze(1),
         _ => flat.narrow(1, k, 1)?.squeeze(1),
     };
     let values = match (target, fault) {
         (Target::Neuron(k), _) => channel(k)?.narrow(1, row * width + column, 1)?.squeeze(1),
-        (Target::Channel(k), Fault::SumOfMap) => channel(k)?.sum(1),
-        (Target::Channel(k), Fault::LargestOfMap) => channel(k)?.max(1),
+        (Target::Channel(k), Flaw::SumOfMap) => channel(k)?.sum(1),
+        (Target::Channel(k), Flaw::LargestOfMap) => channel(k)?.max(1),
         (Target::Channel(k), _) => channel(k)?.mean(1),
-        (Target::Layer, Fault::MeanOfLayer) => flat.mean((1, 2)),
-        (Target::Layer, Fault::SumOfSquares) => flat.sqr()?.sum((1, 2)),
+        (Target::Layer, Flaw::MeanOfLayer) => flat.mean((1, 2)),
+        (Target::Layer, Flaw::SumOfSquares) => flat.sqr()?.sum((1, 2)),
         (Target::Layer, _) => flat.sqr()?.mean((1, 2)),
     }?;
-    if fault == Fault::MeanOverBatch {
+    if fault == Flaw::MeanOverBatch {
         values.mean_keepdim(0)
     } else {
         Ok(values)
     }
 }
 
-fn score(network: &ResNet, images: &Tensor, site: &str, target: Target, fault: Fault) -> Result<Tensor> {
+fn score(network: &ResNet, images: &Tensor, site: &str, target: Target, fault: Flaw) -> Result<Tensor> {
     let images = match fault {
-        Fault::NotNormalized => images.clone(),
-        Fault::Detached => resnet::normalize(&images.detach())?,
+        Flaw::NotNormalized => images.clone(),
+        Flaw::Detached => resnet::normalize(&images.detach())?,
         _ => resnet::normalize(images)?,
     };
     let mut kept = None;
@@ -120,8 +120,8 @@ fn score(network: &ResNet, images: &Tensor, site: &str, target: Target, fault: F
 macro_rules! with {
     ($fault:ident) => {
         Objectives {
-            objective: |activation, target| objective(activation, target, Fault::$fault),
-            score: |network, images, site, target| score(network, images, site, target, Fault::$fault),
+            objective: |activation, target| objective(activation, target, Flaw::$fault),
+            score: |network, images, site, target| score(network, images, site, target, Flaw::$fault),
         }
     };
 }
@@ -135,6 +135,117 @@ fn planted() -> Result<ResNet> {
     weights.insert("fc.bias".into(), tensor(&[1.0, 2.0, 3.0], 3));
     ResNet::new(&config, &weights)
 }
+
+/// Written independently of the solution.
+const RIGHT: Objectives = with!(None);
+
+const FAULTS: &[Fault<Objectives>] = &[
+    fault(
+        "the corner unit",
+        "You took the unit in the upper left corner, whose window hangs over the border. The neuron is the one in the \
+         middle, at height / 2 and width / 2.",
+        |f| *f = with!(CornerUnit),
+    ),
+    fault(
+        "rounded up to the left",
+        "On a map of even size you took the unit left of or above the middle. The place is height / 2 and width / 2, \
+         rounded down: of 4 places (0 to 3) the one numbered 2.",
+        |f| *f = with!(UpperMiddle),
+    ),
+    fault(
+        "row and column swapped",
+        "The row comes from the height and the column from the width. On a square map nobody notices the exchange.",
+        |f| *f = with!(RowAndColumnSwapped),
+    ),
+    fault(
+        "sum over the map",
+        "You added the map up. The objective is its mean, so that it does not grow with the image.",
+        |f| *f = with!(SumOfMap),
+    ),
+    fault(
+        "largest of the map",
+        "You took the map's largest value. A channel's objective is the mean over all places; one place is a neuron.",
+        |f| *f = with!(LargestOfMap),
+    ),
+    fault(
+        "one number for the batch",
+        "You averaged over the images too. Each image has its own number; the result has the shape [batch].",
+        |f| *f = with!(MeanOverBatch),
+    ),
+    fault(
+        "mean of the layer",
+        "For the layer you took the mean of the activations. It is the mean of their squares: strong responses count \
+         more, and before a ReLU also the negative ones count.",
+        |f| *f = with!(MeanOfLayer),
+    ),
+    fault(
+        "sum of squares",
+        "For the layer you added the squares up. Take their mean, so that it does not grow with the image.",
+        |f| *f = with!(SumOfSquares),
+    ),
+    fault(
+        "another channel",
+        "A channel that the activation does not have is an error, not the last channel.",
+        |f| *f = with!(OutOfRange),
+    ),
+    fault(
+        "probability",
+        "You took the softmax. A probability also rises when the other classes sink; the objective is the class score \
+         itself.",
+        |f| *f = with!(Probability),
+    ),
+    fault(
+        "not normalized",
+        "The network got the image as it is shown. It was trained on normalized images: resnet::normalize comes first.",
+        |f| *f = with!(NotNormalized),
+    ),
+    fault(
+        "cut off from the image",
+        "The number is right, and its gradient with respect to the image is 0: somewhere you detach, or make new \
+         tensors from numbers. Only operations on tensors stay connected.",
+        |f| *f = with!(Detached),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Objectives>] = &[
+    slip(NotContiguous, "objective, only what lies in order", |f| {
+        f.objective = |a, t| {
+            in_order(&[a])?;
+            objective(a, t, Flaw::None)
+        }
+    }),
+    slip(NotContiguous, "score, only what lies in order", |f| {
+        f.score = |n, i, s, t| {
+            in_order(&[i])?;
+            score(n, i, s, t, Flaw::None)
+        }
+    }),
+    slip(Names, "relu looked for by the end of the name", |f| {
+        f.score = |n, i, s, t| score(n, i, if s == "relu" { "layer1.0.relu" } else { s }, t, Flaw::None)
+    }),
+    slip(Batch, "four images at most", |f| {
+        f.objective = |a, t| objective(&first_of(a, 4)?, t, Flaw::None)
+    }),
+    slip(Batch, "score, four images at most", |f| {
+        f.score = |n, i, s, t| score(n, &first_of(i, 4)?, s, t, Flaw::None)
+    }),
+    slip(Wiring, "a channel where a neuron of layer1 is asked for", |f| {
+        f.score = |n, i, s, t| match (s, t) {
+            ("layer1", Target::Neuron(k)) => score(n, i, s, Target::Channel(k), Flaw::None),
+            _ => score(n, i, s, t, Flaw::None),
+        }
+    }),
+    slip(Scale, "held within a million", |f| {
+        f.objective = |a, t| objective(&a.clamp(-1e6, 1e6)?, t, Flaw::None)
+    }),
+    slip(Scale, "an eps added", |f| {
+        f.objective = |a, t| match a.abs()?.max_all()?.to_scalar::<f32>()? < 1e-6 {
+            true => objective(a, t, Flaw::None)? + 1e-8,
+            false => objective(a, t, Flaw::None),
+        }
+    }),
+];
 
 /// 3.1
 pub fn objectives(seed: u64) -> Exam<Objectives> {
@@ -168,85 +279,21 @@ fn basics(seed: u64) -> Exam<Objectives> {
         ("the layer", Target::Layer),
     ];
     let mut exam = Exam::new("3.1", SOLUTION)
-    .mistake(
-        "the corner unit",
-        "You took the unit in the upper left corner, whose window hangs over the border. The neuron is the one in the \
-         middle, at height / 2 and width / 2.",
-        with!(CornerUnit),
-    )
-    .mistake(
-        "rounded up to the left",
-        "On a map of even size you took the unit left of or above the middle. The place is height / 2 and width / 2, \
-         rounded down: of 4 places (0 to 3) the one numbered 2.",
-        with!(UpperMiddle),
-    )
-    .mistake(
-        "row and column swapped",
-        "The row comes from the height and the column from the width. On a square map nobody notices the exchange.",
-        with!(RowAndColumnSwapped),
-    )
-    .mistake(
-        "sum over the map",
-        "You added the map up. The objective is its mean, so that it does not grow with the image.",
-        with!(SumOfMap),
-    )
-    .mistake(
-        "largest of the map",
-        "You took the map's largest value. A channel's objective is the mean over all places; one place is a neuron.",
-        with!(LargestOfMap),
-    )
-    .mistake(
-        "one number for the batch",
-        "You averaged over the images too. Each image has its own number; the result has the shape [batch].",
-        with!(MeanOverBatch),
-    )
-    .mistake(
-        "mean of the layer",
-        "For the layer you took the mean of the activations. It is the mean of their squares: strong responses \
-         count more, and before a ReLU also the negative ones count.",
-        with!(MeanOfLayer),
-    )
-    .mistake(
-        "sum of squares",
-        "For the layer you added the squares up. Take their mean, so that it does not grow with the image.",
-        with!(SumOfSquares),
-    )
-    .mistake(
-        "another channel",
-        "A channel that the activation does not have is an error, not the last channel.",
-        with!(OutOfRange),
-    )
-    .mistake(
-        "probability",
-        "You took the softmax. A probability also rises when the other classes sink; the objective is the class score \
-         itself.",
-        with!(Probability),
-    )
-    .mistake(
-        "not normalized",
-        "The network got the image as it is shown. It was trained on normalized images: resnet::normalize comes first.",
-        with!(NotNormalized),
-    )
-    .mistake(
-        "cut off from the image",
-        "The number is right, and its gradient with respect to the image is 0: somewhere you detach, or make new \
-         tensors from numbers. Only operations on tensors stay connected.",
-        with!(Detached),
-    )
-    .alternative("by a visitor, on flattened maps", with!(None))
-    .truth(
-        "the neuron of channel 1 of [1, 2, 3, 4], which counts 0, 1, 2, …",
-        vec![18f32],
-        {
-            let counted = counted.clone();
-            move |f| (f.objective)(&counted, Target::Neuron(1))
-        },
-    )
-    .because("Channel 1 starts at 12; row 3 / 2 = 1, column 4 / 2 = 2: 12 + 1·4 + 2.")
-    .truth("channel 0 of the same", vec![5.5f32], move |f| {
-        (f.objective)(&counted, Target::Channel(0))
-    })
-    .because("The mean of 0 to 11.");
+        .changes(RIGHT, FAULTS)
+        .alternative("by a visitor, on flattened maps", RIGHT)
+        .truth(
+            "the neuron of channel 1 of [1, 2, 3, 4], which counts 0, 1, 2, …",
+            vec![18f32],
+            {
+                let counted = counted.clone();
+                move |f| (f.objective)(&counted, Target::Neuron(1))
+            },
+        )
+        .because("Channel 1 starts at 12; row 3 / 2 = 1, column 4 / 2 = 2: 12 + 1·4 + 2.")
+        .truth("channel 0 of the same", vec![5.5f32], move |f| {
+            (f.objective)(&counted, Target::Channel(0))
+        })
+        .because("The mean of 0 to 11.");
     for (what, target, values) in [
         (
             "channel 0 of two images, [3, −1 | 2, 0] and [1, −2 | 1, 1]",
@@ -354,36 +401,7 @@ fn hazards(seed: u64, exam: Exam<Objectives>) -> Exam<Objectives> {
             (f.score)(network, images, "conv1", Target::Channel(2))
         })
     })
-    .hazard(
-        NotContiguous,
-        "objective, only what lies in order",
-        Objectives {
-            objective: |a, t| {
-                in_order(&[a])?;
-                objective(a, t, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "score, only what lies in order",
-        Objectives {
-            score: |n, i, s, t| {
-                in_order(&[i])?;
-                score(n, i, s, t, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Names,
-        "relu looked for by the end of the name",
-        Objectives {
-            score: |n, i, s, t| score(n, i, if s == "relu" { "layer1.0.relu" } else { s }, t, Fault::None),
-            ..with!(None)
-        },
-    )
+    .proofs(RIGHT, PROOFS)
 }
 
 /// Many images, and values of any size.
@@ -418,52 +436,6 @@ fn further_hazards(seed: u64, exam: Exam<Objectives>) -> Exam<Objectives> {
         })
         .holds(Scale)
     })
-    .hazard(
-        Batch,
-        "four images at most",
-        Objectives {
-            objective: |a, t| objective(&first_of(a, 4)?, t, Fault::None),
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Batch,
-        "score, four images at most",
-        Objectives {
-            score: |n, i, s, t| score(n, &first_of(i, 4)?, s, t, Fault::None),
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Wiring,
-        "a channel where a neuron of layer1 is asked for",
-        Objectives {
-            score: |n, i, s, t| match (s, t) {
-                ("layer1", Target::Neuron(k)) => score(n, i, s, Target::Channel(k), Fault::None),
-                _ => score(n, i, s, t, Fault::None),
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Scale,
-        "held within a million",
-        Objectives {
-            objective: |a, t| objective(&a.clamp(-1e6, 1e6)?, t, Fault::None),
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Scale,
-        "an eps added",
-        Objectives {
-            objective: |a, t| match a.abs()?.max_all()?.to_scalar::<f32>()? < 1e-6 {
-                true => objective(a, t, Fault::None)? + 1e-8,
-                false => objective(a, t, Fault::None),
-            },
-            ..with!(None)
-        },
-    )
     .spared(&[Sizes, Returned], "tried as mistakes")
     .spared(&[Sign], "the values of every input have both signs")
     .spared(&[Combined, Ties], "one target at a time; nothing is compared")

@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor, bail};
 
 use super::slope;
 use crate::inputs::{Random, askew, delta, first_of, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed, Tolerance};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, slip};
 
 /// The two functions of exercise 3.4.
 #[derive(Clone, Copy)]
@@ -29,7 +29,7 @@ macro_rules! ex3_4 {
 const SOLUTION: Transformations = ex3_4!(solution03);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     Zeros,
     OtherWay,
@@ -45,17 +45,17 @@ enum Fault {
     AnyScale,
 }
 
-fn roll(images: &Tensor, down: i32, right: i32, fault: Fault) -> Result<Tensor> {
+fn roll(images: &Tensor, down: i32, right: i32, fault: Flaw) -> Result<Tensor> {
     images.dims4()?;
     let (down, right) = match fault {
-        Fault::OtherWay => (-down, -right),
-        Fault::DownAndRightSwapped => (right, down),
+        Flaw::OtherWay => (-down, -right),
+        Flaw::DownAndRightSwapped => (right, down),
         _ => (down, right),
     };
     let mut moved = images.clone();
     for (dim, by) in [(2, down), (3, right)] {
         let side = moved.dim(dim)?;
-        if fault == Fault::Zeros {
+        if fault == Flaw::Zeros {
             let by = by.clamp(-(side as i32), side as i32);
             let kept = side - by.unsigned_abs() as usize;
             moved = if by < 0 {
@@ -71,7 +71,7 @@ fn roll(images: &Tensor, down: i32, right: i32, fault: Fault) -> Result<Tensor> 
         let places = Tensor::from_iter(places, &Device::Cpu)?;
         moved = moved.index_select(&places, dim)?;
     }
-    if fault == Fault::Cut {
+    if fault == Flaw::Cut {
         Ok(moved.detach())
     } else {
         Ok(moved)
@@ -79,21 +79,21 @@ fn roll(images: &Tensor, down: i32, right: i32, fault: Fault) -> Result<Tensor> 
 }
 
 /// By a matrix with four entries per pixel of the result.
-fn turn(images: &Tensor, angle: f64, scale: f64, fault: Fault) -> Result<Tensor> {
+fn turn(images: &Tensor, angle: f64, scale: f64, fault: Flaw) -> Result<Tensor> {
     let (batch, channels, height, width) = images.dims4()?;
-    if fault != Fault::AnyScale && (scale.is_nan() || scale <= 0.0) {
+    if fault != Flaw::AnyScale && (scale.is_nan() || scale <= 0.0) {
         bail!("scale {scale}");
     }
-    let scale = if fault == Fault::Shrinks { 1.0 / scale } else { scale };
-    let angle = if fault == Fault::Clockwise { -angle } else { angle };
+    let scale = if fault == Flaw::Shrinks { 1.0 / scale } else { scale };
+    let angle = if fault == Flaw::Clockwise { -angle } else { angle };
     let (sin, cos) = (angle.sin() / scale, angle.cos() / scale);
     let centre = |side: usize| match fault {
-        Fault::AroundTheCorner => 0.0,
-        Fault::CentreHalfAPixelOff => side as f64 / 2.0,
+        Flaw::AroundTheCorner => 0.0,
+        Flaw::CentreHalfAPixelOff => side as f64 / 2.0,
         _ => (side as f64 - 1.0) / 2.0,
     };
     let (middle_row, middle_column) = match fault {
-        Fault::SizesSwapped => (centre(width), centre(height)),
+        Flaw::SizesSwapped => (centre(width), centre(height)),
         _ => (centre(height), centre(width)),
     };
     let places = height * width;
@@ -103,10 +103,10 @@ fn turn(images: &Tensor, angle: f64, scale: f64, fault: Fault) -> Result<Tensor>
         let mut row = sin * u + cos * v + middle_row;
         let mut column = cos * u - sin * v + middle_column;
         let (last_row, last_column) = (height as f64 - 1.0, width as f64 - 1.0);
-        if fault != Fault::DarkBorder {
+        if fault != Flaw::DarkBorder {
             (row, column) = (row.clamp(0.0, last_row), column.clamp(0.0, last_column));
         }
-        if fault == Fault::Nearest {
+        if fault == Flaw::Nearest {
             (row, column) = (row.round(), column.round());
         }
         for (r, a) in [(row.floor(), 1.0 - row.fract()), (row.floor() + 1.0, row - row.floor())] {
@@ -125,7 +125,7 @@ fn turn(images: &Tensor, angle: f64, scale: f64, fault: Fault) -> Result<Tensor>
         .reshape((batch * channels, places))?
         .matmul(&matrix)?
         .reshape(images.shape())?;
-    if fault == Fault::Cut {
+    if fault == Flaw::Cut {
         Ok(turned.detach())
     } else {
         Ok(turned)
@@ -135,8 +135,8 @@ fn turn(images: &Tensor, angle: f64, scale: f64, fault: Fault) -> Result<Tensor>
 macro_rules! with {
     ($fault:ident) => {
         Transformations {
-            roll: |images, down, right| roll(images, down, right, Fault::$fault),
-            turn: |images, angle, scale| turn(images, angle, scale, Fault::$fault),
+            roll: |images, down, right| roll(images, down, right, Flaw::$fault),
+            turn: |images, angle, scale| turn(images, angle, scale, Flaw::$fault),
         }
     };
 }
@@ -173,6 +173,107 @@ fn of_torch() -> Vec<Turned> {
         .collect()
 }
 
+/// Written independently of the solution.
+const RIGHT: Transformations = with!(None);
+
+const FAULTS: &[Fault<Transformations>] = &[
+    fault(
+        "zeros for what left",
+        "What leaves at one side must come back at the other. With zeros instead, a dark frame grows inwards.",
+        |f| *f = with!(Zeros),
+    ),
+    fault(
+        "rolled the other way",
+        "Your image moves up and to the left. roll(1, 0) moves it down: the new row 1 is the old row 0.",
+        |f| *f = with!(OtherWay),
+    ),
+    fault(
+        "down and right swapped",
+        "The first shift is along the height, dimension 2; the second along the width, dimension 3.",
+        |f| *f = with!(DownAndRightSwapped),
+    ),
+    fault(
+        "clockwise",
+        "Yours turns clockwise. Rows count downwards, which turns the signs of the textbook's matrix around.",
+        |f| *f = with!(Clockwise),
+    ),
+    fault(
+        "scaled the other way",
+        "A scale above 1 enlarges: divide by it, because you compute where a pixel comes *from*.",
+        |f| *f = with!(Shrinks),
+    ),
+    fault(
+        "around the corner",
+        "Yours turns around the upper left corner. Take (side − 1)/2 off first and add it again afterwards.",
+        |f| *f = with!(AroundTheCorner),
+    ),
+    fault(
+        "middle at side / 2",
+        "Your middle is half a pixel off: the pixels are numbered 0 to side − 1, so the middle is at (side − 1)/2.",
+        |f| *f = with!(CentreHalfAPixelOff),
+    ),
+    fault(
+        "nearest pixel",
+        "You took the nearest pixel. Then most angles change nothing at all; weigh the four around the place.",
+        |f| *f = with!(Nearest),
+    ),
+    fault(
+        "dark beyond the border",
+        "Beyond the border yours is 0. Clamp the place to the image, so that the border's colour goes on.",
+        |f| *f = with!(DarkBorder),
+    ),
+    fault(
+        "height and width swapped",
+        "Rows have their middle at (height − 1)/2 and columns at (width − 1)/2; on a square image nobody notices.",
+        |f| *f = with!(SizesSwapped),
+    ),
+    fault(
+        "cut off from the image",
+        "The picture is right, and no gradient comes through. Only operations on tensors stay connected.",
+        |f| *f = with!(Cut),
+    ),
+    fault("any scale", "A scale of 0 or less is an error.", |f| {
+        *f = with!(AnyScale)
+    }),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Transformations>] = &[
+    slip(NotContiguous, "turn, only what lies in order", |f| {
+        f.turn = |x, angle, scale| {
+            in_order(&[x])?;
+            turn(x, angle, scale, Flaw::None)
+        }
+    }),
+    slip(Sizes, "no shift by more than one turn", |f| {
+        f.roll = |x, down, right| {
+            if right > 7 {
+                roll(x, down, 7, Flaw::None)
+            } else {
+                roll(x, down, right, Flaw::None)
+            }
+        }
+    }),
+    slip(Errors, "the scale by its size", |f| {
+        f.turn = |x, angle, scale| turn(x, angle, if scale < 0.0 { -scale } else { scale }, Flaw::None)
+    }),
+    slip(Batch, "four images at most", |f| {
+        *f = Transformations {
+            roll: |x, down, right| roll(&first_of(x, 4)?, down, right, Flaw::None),
+            turn: |x, angle, scale| turn(&first_of(x, 4)?, angle, scale, Flaw::None),
+        }
+    }),
+    slip(Sign, "rolled pixels held in [0, 1]", |f| {
+        f.roll = |x, down, right| roll(x, down, right, Flaw::None)?.relu()
+    }),
+    slip(Sign, "turned pixels held in [0, 1]", |f| {
+        f.turn = |x, angle, scale| turn(x, angle, scale, Flaw::None)?.relu()
+    }),
+    slip(Scale, "no turn by more than 2π", |f| {
+        f.turn = |x, angle, scale| turn(x, angle.min(std::f64::consts::TAU), scale, Flaw::None)
+    }),
+];
+
 /// 3.4
 pub fn transformations(seed: u64) -> Exam<Transformations> {
     further_hazards(seed, hazards(seed, basics(seed)))
@@ -191,63 +292,8 @@ fn basics(seed: u64) -> Exam<Transformations> {
     let angle = f64::from(random.between(0.2, 1.0, 1).to_vec1::<f32>().expect("a number")[0]);
 
     let mut exam = Exam::new("3.4", SOLUTION)
-        .mistake(
-            "zeros for what left",
-            "What leaves at one side must come back at the other. With zeros instead, a dark frame grows inwards.",
-            with!(Zeros),
-        )
-        .mistake(
-            "rolled the other way",
-            "Your image moves up and to the left. roll(1, 0) moves it down: the new row 1 is the old row 0.",
-            with!(OtherWay),
-        )
-        .mistake(
-            "down and right swapped",
-            "The first shift is along the height, dimension 2; the second along the width, dimension 3.",
-            with!(DownAndRightSwapped),
-        )
-        .mistake(
-            "clockwise",
-            "Yours turns clockwise. Rows count downwards, which turns the signs of the textbook's matrix around.",
-            with!(Clockwise),
-        )
-        .mistake(
-            "scaled the other way",
-            "A scale above 1 enlarges: divide by it, because you compute where a pixel comes *from*.",
-            with!(Shrinks),
-        )
-        .mistake(
-            "around the corner",
-            "Yours turns around the upper left corner. Take (side − 1)/2 off first and add it again afterwards.",
-            with!(AroundTheCorner),
-        )
-        .mistake(
-            "middle at side / 2",
-            "Your middle is half a pixel off: the pixels are numbered 0 to side − 1, so the middle is at (side − 1)/2.",
-            with!(CentreHalfAPixelOff),
-        )
-        .mistake(
-            "nearest pixel",
-            "You took the nearest pixel. Then most angles change nothing at all; weigh the four around the place.",
-            with!(Nearest),
-        )
-        .mistake(
-            "dark beyond the border",
-            "Beyond the border yours is 0. Clamp the place to the image, so that the border's colour goes on.",
-            with!(DarkBorder),
-        )
-        .mistake(
-            "height and width swapped",
-            "Rows have their middle at (height − 1)/2 and columns at (width − 1)/2; on a square image nobody notices.",
-            with!(SizesSwapped),
-        )
-        .mistake(
-            "cut off from the image",
-            "The picture is right, and no gradient comes through. Only operations on tensors stay connected.",
-            with!(Cut),
-        )
-        .mistake("any scale", "A scale of 0 or less is an error.", with!(AnyScale))
-        .alternative("by index, and by one large matrix", with!(None))
+        .changes(RIGHT, FAULTS)
+        .alternative("by index, and by one large matrix", RIGHT)
         .truth(
             "[1, 2, 3 | 4, 5, 6] rolled (0, 1)",
             tensor(&[3., 1., 2., 6., 4., 5.], (1, 1, 2, 3)),
@@ -389,39 +435,7 @@ fn hazards(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
             .refuses("scale NaN", |f, x| (f.turn)(x, 0.1, f64::NAN))
             .refuses("turning a tensor of rank 3", |f, x| (f.turn)(&x.get(0)?, 0.1, 1.0))
     })
-    .hazard(
-        NotContiguous,
-        "turn, only what lies in order",
-        Transformations {
-            turn: |x, angle, scale| {
-                in_order(&[x])?;
-                turn(x, angle, scale, Fault::None)
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Sizes,
-        "no shift by more than one turn",
-        Transformations {
-            roll: |x, down, right| {
-                if right > 7 {
-                    roll(x, down, 7, Fault::None)
-                } else {
-                    roll(x, down, right, Fault::None)
-                }
-            },
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Errors,
-        "the scale by its size",
-        Transformations {
-            turn: |x, angle, scale| turn(x, angle, if scale < 0.0 { -scale } else { scale }, Fault::None),
-            ..with!(None)
-        },
-    )
+    .proofs(RIGHT, PROOFS)
 }
 
 /// Many images, and values beyond those of a picture.
@@ -450,38 +464,6 @@ fn further_hazards(seed: u64, exam: Exam<Transformations>) -> Exam<Transformatio
             .holds(Scale)
             .holds(Sign)
     })
-    .hazard(
-        Batch,
-        "four images at most",
-        Transformations {
-            roll: |x, down, right| roll(&first_of(x, 4)?, down, right, Fault::None),
-            turn: |x, angle, scale| turn(&first_of(x, 4)?, angle, scale, Fault::None),
-        },
-    )
-    .hazard(
-        Sign,
-        "rolled pixels held in [0, 1]",
-        Transformations {
-            roll: |x, down, right| roll(x, down, right, Fault::None)?.relu(),
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Sign,
-        "turned pixels held in [0, 1]",
-        Transformations {
-            turn: |x, angle, scale| turn(x, angle, scale, Fault::None)?.relu(),
-            ..with!(None)
-        },
-    )
-    .hazard(
-        Scale,
-        "no turn by more than 2π",
-        Transformations {
-            turn: |x, angle, scale| turn(x, angle.min(std::f64::consts::TAU), scale, Fault::None),
-            ..with!(None)
-        },
-    )
     .spared(&[Combined], "angle, scale and odd sides come together in the inputs")
     .spared(&[Returned], "tried as a mistake: cut off from the image")
     .spared(

@@ -2,7 +2,7 @@ use candle_core::{D, DType, Device, Result, Tensor, bail};
 use resnet::{Config, Parameters, ResNet, parameters};
 
 use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Hazard::*, Tolerance};
+use crate::{Exam, Fault, Hazard::*, Slip, Tolerance, fault, slip};
 
 /// `solution04::without_units`, `solution04::without_direction`, and `solution04::effect` as its two numbers
 #[derive(Clone, Copy)]
@@ -31,7 +31,7 @@ macro_rules! ex4_9 {
 const SOLUTION: Ablation = ex4_9!(solution04);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     OnlyThese,
     TooLate,
@@ -51,42 +51,42 @@ enum Fault {
 }
 
 /// The activation without the units, through a diagonal matrix.
-fn masked(activation: &Tensor, units: &[usize], fault: Fault) -> Result<Tensor> {
+fn masked(activation: &Tensor, units: &[usize], fault: Flaw) -> Result<Tensor> {
     let channels = activation.dim(1)?;
-    if fault != Fault::UnitsUnchecked && units.iter().any(|&unit| unit >= channels) {
+    if fault != Flaw::UnitsUnchecked && units.iter().any(|&unit| unit >= channels) {
         bail!("units")
     }
     let units = match fault {
-        Fault::FirstUnitOnly => &units[..1.min(units.len())],
+        Flaw::FirstUnitOnly => &units[..1.min(units.len())],
         _ => units,
     };
     let mut values = vec![0f32; channels * channels];
     for c in 0..channels {
-        let keep = units.contains(&c) == (fault == Fault::OnlyThese);
+        let keep = units.contains(&c) == (fault == Flaw::OnlyThese);
         values[c * channels + c] = f32::from(u8::from(keep));
     }
     times(&tensor(&values, (channels, channels)), activation)
 }
 
 /// The activation without what lies along the direction, through the matrix 1 − d·dᵀ/‖d‖².
-fn projected(activation: &Tensor, direction: &Tensor, fault: Fault) -> Result<Tensor> {
+fn projected(activation: &Tensor, direction: &Tensor, fault: Flaw) -> Result<Tensor> {
     let channels = activation.dim(1)?;
     let d = direction.to_vec1::<f32>()?;
     let size: f32 = d.iter().map(|x| x * x).sum();
     if d.len() != channels || size == 0.0 {
         bail!("direction")
     }
-    let size = if fault == Fault::LengthIgnored { 1.0 } else { size };
+    let size = if fault == Flaw::LengthIgnored { 1.0 } else { size };
     let along: Vec<f32> = (0..channels * channels)
         .map(|i| d[i / channels] * d[i % channels] / size)
         .collect();
     let along = tensor(&along, (channels, channels));
     let identity = Tensor::eye(channels, DType::F32, &Device::Cpu)?;
-    if fault == Fault::MeanOverPlaces && activation.rank() == 4 {
+    if fault == Flaw::MeanOverPlaces && activation.rank() == 4 {
         let mean = activation.mean_keepdim((2, 3))?;
         return activation.broadcast_sub(&times(&along, &mean)?);
     }
-    if fault == Fault::ImageAsWhole {
+    if fault == Flaw::ImageAsWhole {
         // One coefficient for the whole image, as if it were one long vector.
         let d = direction.reshape(if activation.rank() == 4 {
             vec![1, channels, 1, 1]
@@ -99,8 +99,8 @@ fn projected(activation: &Tensor, direction: &Tensor, fault: Fault) -> Result<Te
         return activation.broadcast_sub(&(whole.reshape(shape)?.broadcast_mul(&d)? / f64::from(size))?);
     }
     let matrix = match fault {
-        Fault::Reflected => (identity - (along * 2.0)?)?,
-        Fault::OnlyDirection => along,
+        Flaw::Reflected => (identity - (along * 2.0)?)?,
+        Flaw::OnlyDirection => along,
         _ => (identity - along)?,
     };
     times(&matrix, activation)
@@ -120,16 +120,16 @@ fn replace(
     network: &ResNet,
     images: &Tensor,
     site: &str,
-    fault: Fault,
+    fault: Flaw,
     change: &dyn Fn(&Tensor) -> Result<Tensor>,
 ) -> Result<Tensor> {
-    if fault != Fault::SiteUnchecked && !network.sites().contains(&site.to_string()) {
+    if fault != Flaw::SiteUnchecked && !network.sites().contains(&site.to_string()) {
         bail!("site")
     }
     network.forward_visit(images, &mut |name, activation| {
-        if name == site || (fault == Fault::EverySite && name != "fc" && activation.dim(1)? == width(network, site)?) {
+        if name == site || (fault == Flaw::EverySite && name != "fc" && activation.dim(1)? == width(network, site)?) {
             let changed = change(activation)?;
-            return Ok((fault != Fault::TooLate).then_some(changed));
+            return Ok((fault != Flaw::TooLate).then_some(changed));
         }
         Ok(None)
     })
@@ -141,7 +141,7 @@ fn width(network: &ResNet, site: &str) -> Result<usize> {
     network.capture(&image, &[site])?.activation(site)?.dim(1)
 }
 
-fn effect(before: &Tensor, after: &Tensor, fault: Fault) -> Result<(f64, f64)> {
+fn effect(before: &Tensor, after: &Tensor, fault: Flaw) -> Result<(f64, f64)> {
     let (before, after) = (before.to_vec2::<f32>()?, after.to_vec2::<f32>()?);
     if before.len() != after.len() || before[0].len() != after[0].len() {
         bail!("shapes")
@@ -151,25 +151,25 @@ fn effect(before: &Tensor, after: &Tensor, fault: Fault) -> Result<(f64, f64)> {
     for (a, b) in before.iter().zip(&after) {
         for (a, b) in a.iter().zip(b) {
             let difference = f64::from(b - a);
-            change += if fault == Fault::SignedChange {
+            change += if fault == Flaw::SignedChange {
                 difference
             } else {
                 difference.abs()
             };
         }
         let other = match fault {
-            Fault::LogitsCompared => a != b,
+            Flaw::LogitsCompared => a != b,
             _ => largest(a) != largest(b),
         };
         flipped += f64::from(u8::from(other));
     }
     let images = before.len() as f64;
-    let numbers = if fault == Fault::SummedChange {
+    let numbers = if fault == Flaw::SummedChange {
         1.0
     } else {
         images * before[0].len() as f64
     };
-    let flipped = if fault == Fault::Share {
+    let flipped = if fault == Flaw::Share {
         images - flipped
     } else {
         flipped
@@ -188,6 +188,184 @@ fn network(seed: u64) -> Result<ResNet> {
     ResNet::new(&config, &weights)
 }
 
+macro_rules! fault {
+    ($fault:expr) => {
+        Ablation {
+            units: |network, images, site, units| replace(network, images, site, $fault, &|a| masked(a, units, $fault)),
+            direction: |network, images, site, direction| {
+                replace(network, images, site, $fault, &|a| projected(a, direction, $fault))
+            },
+            effect: |before, after| effect(before, after, $fault),
+        }
+    };
+}
+
+/// Written independently of the solution.
+const RIGHT: Ablation = fault!(Flaw::None);
+
+const FAULTS: &[Fault<Ablation>] = &[
+    fault(
+        "everything else removed",
+        "You kept the units and removed the others. It is the units that go.",
+        |f| *f = fault!(Flaw::OnlyThese),
+    ),
+    fault(
+        "removed after the fact",
+        "The logits are those of the intact network: you changed a copy of the activation, and the network went on \
+         with its own. Return the changed one from the closure, as Ok(Some(…)).",
+        |f| *f = fault!(Flaw::TooLate),
+    ),
+    fault("the first unit only", "Only the first of the units is removed.", |f| {
+        *f = fault!(Flaw::FirstUnitOnly)
+    }),
+    fault(
+        "units not checked",
+        "There is no such unit, and nothing was removed. Return an error, or \"it makes no difference\" is what you \
+         will conclude.",
+        |f| *f = fault!(Flaw::UnitsUnchecked),
+    ),
+    fault(
+        "site not checked",
+        "There is no such site: your closure never met it and nothing was removed. Compare with `network.sites()` \
+         first, or \"it makes no difference\" is what you will conclude.",
+        |f| *f = fault!(Flaw::SiteUnchecked),
+    ),
+    fault(
+        "at every site of that width",
+        "You changed other sites too. Compare the name that the closure gets with `site`.",
+        |f| *f = fault!(Flaw::EverySite),
+    ),
+    fault(
+        "length of d ignored",
+        "You took (a·d)·d off. Unless d has length 1, divide by ‖d‖², or too little or too much goes.",
+        |f| *f = fault!(Flaw::LengthIgnored),
+    ),
+    fault(
+        "reflected",
+        "You took the direction off twice: what pointed along d now points against it. Once makes it 0.",
+        |f| *f = fault!(Flaw::Reflected),
+    ),
+    fault(
+        "only the direction kept",
+        "You returned what lies along d. That is what goes: subtract it from a.",
+        |f| *f = fault!(Flaw::OnlyDirection),
+    ),
+    fault(
+        "mean over the places",
+        "You took the same amount off everywhere, the mean over the map. Each place has an amount of its own.",
+        |f| *f = fault!(Flaw::MeanOverPlaces),
+    ),
+    fault(
+        "all places as one vector",
+        "You summed a·d over all places. The vector is that of all units at *one* place: sum over the channels, \
+         dimension 1, only.",
+        |f| *f = fault!(Flaw::ImageAsWhole),
+    ),
+    fault(
+        "changes cancel",
+        "Your change has a sign, so that a class that gains hides one that loses. Take absolute values before the \
+         mean.",
+        |f| *f = fault!(Flaw::SignedChange),
+    ),
+    fault(
+        "summed change",
+        "You summed the changes. It is their mean over images and classes.",
+        |f| *f = fault!(Flaw::SummedChange),
+    ),
+    fault(
+        "any other logit counts as flipped",
+        "You counted images whose logits differ. Flipped are those whose *predicted class* differs.",
+        |f| *f = fault!(Flaw::LogitsCompared),
+    ),
+    fault(
+        "share that kept their class",
+        "You counted the images that kept their class. `flipped` counts the others.",
+        |f| *f = fault!(Flaw::Share),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Ablation>] = &[
+    slip(Names, "units: sites that end alike too", |f| {
+        f.units = |network, images, site, units| {
+            if !network.sites().contains(&site.to_string()) {
+                bail!("site")
+            }
+            let ending = format!(".{site}");
+            network.forward_visit(images, &mut |name, activation| {
+                let here = name == site || name.ends_with(&ending);
+                here.then(|| masked(activation, units, Flaw::None)).transpose()
+            })
+        }
+    }),
+    slip(Names, "direction: the first site that ends so", |f| {
+        f.direction = |network, images, site, direction| {
+            let site = if site == "relu" { "layer1.0.relu" } else { site };
+            replace(network, images, site, Flaw::None, &|a| {
+                projected(a, direction, Flaw::None)
+            })
+        }
+    }),
+    slip(NotContiguous, "units, only what lies in order", |f| {
+        f.units = |n, i, s, units| {
+            in_order(&[i])?;
+            replace(n, i, s, Flaw::None, &|a| masked(a, units, Flaw::None))
+        }
+    }),
+    slip(NotContiguous, "direction, only what lies in order", |f| {
+        f.direction = |n, i, s, d| {
+            in_order(&[i])?;
+            replace(n, i, s, Flaw::None, &|a| projected(a, d, Flaw::None))
+        }
+    }),
+    slip(NotContiguous, "effect, only what lies in order", |f| {
+        f.effect = |before, after| {
+            in_order(&[before, after])?;
+            effect(before, after, Flaw::None)
+        }
+    }),
+    slip(Ties, "a unit named twice comes back", |f| {
+        f.units = |n, i, s, units| {
+            let once: Vec<usize> = units
+                .iter()
+                .copied()
+                .filter(|unit| units.iter().filter(|u| *u == unit).count() == 1)
+                .collect();
+            replace(n, i, s, Flaw::None, &|a| masked(a, &once, Flaw::None))
+        }
+    }),
+    slip(Empty, "no units, all units", |f| {
+        f.units = |n, i, s, units| {
+            let all: Vec<usize> = if units.is_empty() { vec![0, 1] } else { units.to_vec() };
+            replace(n, i, s, Flaw::None, &|a| masked(a, &all, Flaw::None))
+        }
+    }),
+    slip(Errors, "effect cuts to the shorter", |f| {
+        f.effect = |before, after| {
+            let rows = before.dim(0)?.min(after.dim(0)?);
+            effect(&before.narrow(0, 0, rows)?, &after.narrow(0, 0, rows)?, Flaw::None)
+        }
+    }),
+    slip(Batch, "four images at most", |f| {
+        f.units = |n, i, s, units| replace(n, &first_of(i, 4)?, s, Flaw::None, &|a| masked(a, units, Flaw::None));
+        f.direction = |n, i, s, d| replace(n, &first_of(i, 4)?, s, Flaw::None, &|a| projected(a, d, Flaw::None));
+    }),
+    slip(Scale, "an eps added to ‖d‖²", |f| {
+        f.direction = |n, i, s, d| {
+            let along = d.sqr()?.sum_all()?.to_scalar::<f32>()?;
+            let lost = if along > 0.0 && along < 1e-6 {
+                along / (along + 1e-8)
+            } else {
+                1.0
+            };
+            replace(n, i, s, Flaw::None, &|a| {
+                let gone = (a - projected(a, d, Flaw::None)?)?;
+                a - (gone * f64::from(lost))?
+            })
+        }
+    }),
+];
+
 /// 4.9
 pub fn ablation(seed: u64) -> Exam<Ablation> {
     further_hazards(seed, hazards(seed, basics(seed)))
@@ -195,21 +373,6 @@ pub fn ablation(seed: u64) -> Exam<Ablation> {
 
 /// Inputs from small to large.
 fn basics(seed: u64) -> Exam<Ablation> {
-    macro_rules! fault {
-        ($fault:expr) => {
-            Ablation {
-                units: |network, images, site, units| {
-                    replace(network, images, site, $fault, &|a| masked(a, units, $fault))
-                },
-                direction: |network, images, site, direction| {
-                    replace(network, images, site, $fault, &|a| {
-                        projected(a, direction, $fault)
-                    })
-                },
-                effect: |before, after| effect(before, after, $fault),
-            }
-        };
-    }
     let mut random = Random::new(seed, 49);
     let images = random.signed((3, 3, 40, 36));
     let network = network(seed).expect("a small network");
@@ -227,87 +390,8 @@ fn basics(seed: u64) -> Exam<Ablation> {
     let (direction_1, direction_2, direction_3) = (direction.clone(), direction.clone(), direction.clone());
 
     Exam::new("4.9", SOLUTION)
-        .mistake(
-            "everything else removed",
-            "You kept the units and removed the others. It is the units that go.",
-            fault!(Fault::OnlyThese),
-        )
-        .mistake(
-            "removed after the fact",
-            "The logits are those of the intact network: you changed a copy of the activation, and the network went on \
-             with its own. Return the changed one from the closure, as Ok(Some(…)).",
-            fault!(Fault::TooLate),
-        )
-        .mistake(
-            "the first unit only",
-            "Only the first of the units is removed.",
-            fault!(Fault::FirstUnitOnly),
-        )
-        .mistake(
-            "units not checked",
-            "There is no such unit, and nothing was removed. Return an error, or \"it makes no difference\" is \
-             what you will conclude.",
-            fault!(Fault::UnitsUnchecked),
-        )
-        .mistake(
-            "site not checked",
-            "There is no such site: your closure never met it and nothing was removed. Compare with `network.sites()` \
-             first, or \"it makes no difference\" is what you will conclude.",
-            fault!(Fault::SiteUnchecked),
-        )
-        .mistake(
-            "at every site of that width",
-            "You changed other sites too. Compare the name that the closure gets with `site`.",
-            fault!(Fault::EverySite),
-        )
-        .mistake(
-            "length of d ignored",
-            "You took (a·d)·d off. Unless d has length 1, divide by ‖d‖², or too little or too much goes.",
-            fault!(Fault::LengthIgnored),
-        )
-        .mistake(
-            "reflected",
-            "You took the direction off twice: what pointed along d now points against it. Once makes it 0.",
-            fault!(Fault::Reflected),
-        )
-        .mistake(
-            "only the direction kept",
-            "You returned what lies along d. That is what goes: subtract it from a.",
-            fault!(Fault::OnlyDirection),
-        )
-        .mistake(
-            "mean over the places",
-            "You took the same amount off everywhere, the mean over the map. Each place has an amount of its own.",
-            fault!(Fault::MeanOverPlaces),
-        )
-        .mistake(
-            "all places as one vector",
-            "You summed a·d over all places. The vector is that of all units at *one* place: sum over the channels, \
-             dimension 1, only.",
-            fault!(Fault::ImageAsWhole),
-        )
-        .mistake(
-            "changes cancel",
-            "Your change has a sign, so that a class that gains hides one that loses. Take absolute values before the \
-             mean.",
-            fault!(Fault::SignedChange),
-        )
-        .mistake(
-            "summed change",
-            "You summed the changes. It is their mean over images and classes.",
-            fault!(Fault::SummedChange),
-        )
-        .mistake(
-            "any other logit counts as flipped",
-            "You counted images whose logits differ. Flipped are those whose *predicted class* differs.",
-            fault!(Fault::LogitsCompared),
-        )
-        .mistake(
-            "share that kept their class",
-            "You counted the images that kept their class. `flipped` counts the others.",
-            fault!(Fault::Share),
-        )
-        .alternative("with matrices, in one batch", fault!(Fault::None))
+        .changes(RIGHT, FAULTS)
+        .alternative("with matrices, in one batch", RIGHT)
         .alternative(
             "with where_cond",
             Ablation {
@@ -339,7 +423,7 @@ fn basics(seed: u64) -> Exam<Ablation> {
                     let flipped = a.iter().zip(&b).filter(|(a, b)| a != b).count();
                     Ok((f64::from(change), flipped as f64 / a.len() as f64))
                 },
-                ..fault!(Fault::None)
+                ..fault!(Flaw::None)
             },
         )
         .truth(
@@ -441,11 +525,6 @@ fn largest_change(network: &ResNet, images: &Tensor, after: Result<Tensor>) -> R
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
 fn hazards(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
-    let right = Ablation {
-        units: |n, i, s, units| replace(n, i, s, Fault::None, &|a| masked(a, units, Fault::None)),
-        direction: |n, i, s, d| replace(n, i, s, Fault::None, &|a| projected(a, d, Fault::None)),
-        effect: |before, after| effect(before, after, Fault::None),
-    };
     let mut random = Random::new(seed, 149);
     let images = random.signed((3, 3, 40, 36));
     let direction = random.signed(2);
@@ -502,134 +581,30 @@ fn hazards(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
             (f.effect)(a, &b.narrow(1, 0, 3)?)
         })
     })
-    .hazard(
-        Names,
-        "units: sites that end alike too",
-        Ablation {
-            units: |network, images, site, units| {
-                if !network.sites().contains(&site.to_string()) {
-                    bail!("site")
-                }
-                let ending = format!(".{site}");
-                network.forward_visit(images, &mut |name, activation| {
-                    let here = name == site || name.ends_with(&ending);
-                    here.then(|| masked(activation, units, Fault::None)).transpose()
-                })
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Names,
-        "direction: the first site that ends so",
-        Ablation {
-            direction: |network, images, site, direction| {
-                let site = if site == "relu" { "layer1.0.relu" } else { site };
-                replace(network, images, site, Fault::None, &|a| {
-                    projected(a, direction, Fault::None)
-                })
-            },
-            ..right
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "units, only what lies in order",
-        Ablation {
-            units: |n, i, s, units| {
-                in_order(&[i])?;
-                replace(n, i, s, Fault::None, &|a| masked(a, units, Fault::None))
-            },
-            ..right
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "direction, only what lies in order",
-        Ablation {
-            direction: |n, i, s, d| {
-                in_order(&[i])?;
-                replace(n, i, s, Fault::None, &|a| projected(a, d, Fault::None))
-            },
-            ..right
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "effect, only what lies in order",
-        Ablation {
-            effect: |before, after| {
-                in_order(&[before, after])?;
-                effect(before, after, Fault::None)
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Ties,
-        "a unit named twice comes back",
-        Ablation {
-            units: |n, i, s, units| {
-                let once: Vec<usize> = units
-                    .iter()
-                    .copied()
-                    .filter(|unit| units.iter().filter(|u| *u == unit).count() == 1)
-                    .collect();
-                replace(n, i, s, Fault::None, &|a| masked(a, &once, Fault::None))
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Empty,
-        "no units, all units",
-        Ablation {
-            units: |n, i, s, units| {
-                let all: Vec<usize> = if units.is_empty() { vec![0, 1] } else { units.to_vec() };
-                replace(n, i, s, Fault::None, &|a| masked(a, &all, Fault::None))
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Errors,
-        "effect cuts to the shorter",
-        Ablation {
-            effect: |before, after| {
-                let rows = before.dim(0)?.min(after.dim(0)?);
-                effect(&before.narrow(0, 0, rows)?, &after.narrow(0, 0, rows)?, Fault::None)
-            },
-            ..right
-        },
-    )
+    .proofs(RIGHT, PROOFS)
     .unnamed(
         "units set to their mean",
         Ablation {
             units: |n, i, s, units| {
-                replace(n, i, s, Fault::None, &|a| {
+                replace(n, i, s, Flaw::None, &|a| {
                     let mean = a.mean_keepdim(0)?;
                     let mean = if a.rank() == 4 {
                         mean.mean_keepdim((2, 3))?
                     } else {
                         mean
                     };
-                    let gone = (a - masked(a, units, Fault::None)?)?;
-                    let mask = a.ones_like()? - masked(&a.ones_like()?, units, Fault::None)?;
+                    let gone = (a - masked(a, units, Flaw::None)?)?;
+                    let mask = a.ones_like()? - masked(&a.ones_like()?, units, Flaw::None)?;
                     (a - gone)? + mask?.broadcast_mul(&mean)?
                 })
             },
-            ..right
+            ..RIGHT
         },
     )
 }
 
 /// Many images, and directions of any length.
 fn further_hazards(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
-    let right = Ablation {
-        units: |n, i, s, units| replace(n, i, s, Fault::None, &|a| masked(a, units, Fault::None)),
-        direction: |n, i, s, d| replace(n, i, s, Fault::None, &|a| projected(a, d, Fault::None)),
-        effect: |before, after| effect(before, after, Fault::None),
-    };
     let mut random = Random::new(seed, 249);
     let fixture = (
         network(seed).expect("a small network"),
@@ -652,34 +627,6 @@ fn further_hazards(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
         .within(Tolerance::relative(1e-3))
         .holds(Scale)
     })
-    .hazard(
-        Batch,
-        "four images at most",
-        Ablation {
-            units: |n, i, s, units| replace(n, &first_of(i, 4)?, s, Fault::None, &|a| masked(a, units, Fault::None)),
-            direction: |n, i, s, d| replace(n, &first_of(i, 4)?, s, Fault::None, &|a| projected(a, d, Fault::None)),
-            ..right
-        },
-    )
-    .hazard(
-        Scale,
-        "an eps added to ‖d‖²",
-        Ablation {
-            direction: |n, i, s, d| {
-                let along = d.sqr()?.sum_all()?.to_scalar::<f32>()?;
-                let lost = if along > 0.0 && along < 1e-6 {
-                    along / (along + 1e-8)
-                } else {
-                    1.0
-                };
-                replace(n, i, s, Fault::None, &|a| {
-                    let gone = (a - projected(a, d, Fault::None)?)?;
-                    a - (gone * f64::from(lost))?
-                })
-            },
-            ..right
-        },
-    )
     .spared(&[Sizes], "odd and unequal sides; maps and, at avgpool, single numbers")
     .spared(&[Combined], "one site and one list of units at a time")
     .spared(&[Sign], "tried as a mistake: changes cancel")

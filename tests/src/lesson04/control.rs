@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::score::roughly;
 use crate::inputs::{Random, tensor};
-use crate::{Exam, Hazard::*, Observed};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, slip};
 
 /// `solution04::control_labels`, and the two accuracies of `solution04::selectivity` with its value
 #[derive(Clone, Copy)]
@@ -34,7 +34,7 @@ macro_rules! ex4_6 {
 const SOLUTION: Control = ex4_6!(solution04);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     PerRow,
     ByAppearance,
@@ -48,21 +48,21 @@ enum Fault {
     NoChecks,
 }
 
-fn labels(types: &[usize], classes: usize, seed: u64, fault: Fault) -> Result<Vec<usize>> {
+fn labels(types: &[usize], classes: usize, seed: u64, fault: Flaw) -> Result<Vec<usize>> {
     if classes == 0 {
-        if fault == Fault::NoChecks {
+        if fault == Flaw::NoChecks {
             return Ok(vec![0; types.len()]);
         }
         bail!("no classes")
     }
-    let seed = if fault == Fault::SeedIgnored { 1 } else { seed };
+    let seed = if fault == Flaw::SeedIgnored { 1 } else { seed };
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut known = BTreeMap::new();
     let mut label = |&kind: &usize| match fault {
-        Fault::PerRow => random.random_range(0..classes),
-        Fault::ByAppearance => *known.entry(kind).or_insert_with(|| random.random_range(0..classes)),
-        Fault::Modulo => (kind + seed as usize) % classes,
-        Fault::OneClassMissing => {
+        Flaw::PerRow => random.random_range(0..classes),
+        Flaw::ByAppearance => *known.entry(kind).or_insert_with(|| random.random_range(0..classes)),
+        Flaw::Modulo => (kind + seed as usize) % classes,
+        Flaw::OneClassMissing => {
             let mut random = ChaCha8Rng::seed_from_u64(seed);
             random.set_stream(kind as u64);
             random.random_range(0..(classes - 1).max(1))
@@ -83,16 +83,16 @@ fn selectivity(
     classes: usize,
     [train, test]: [&[usize]; 2],
     seed: u64,
-    fault: Fault,
+    fault: Flaw,
 ) -> Result<[f64; 3]> {
-    let kinds = if fault == Fault::ControlOfLabels { real } else { types };
+    let kinds = if fault == Flaw::ControlOfLabels { real } else { types };
     let control = labels(kinds, classes, seed, fault)?;
-    let tested = if fault == Fault::ControlOnTrain { train } else { test };
+    let tested = if fault == Flaw::ControlOnTrain { train } else { test };
     let task = roughly(features, real, classes, train, test)?[0];
     let control = roughly(features, &control, classes, train, tested)?[0];
     let value = match fault {
-        Fault::Ratio => task / control,
-        Fault::Reversed => control - task,
+        Flaw::Ratio => task / control,
+        Flaw::Reversed => control - task,
         _ => task - control,
     };
     Ok([task, control, value])
@@ -139,6 +139,96 @@ fn named_types(types: &[usize], count: usize) -> Tensor {
     tensor(&values, (types.len(), count))
 }
 
+macro_rules! fault {
+    ($fault:expr) => {
+        Control {
+            labels: |types, classes, seed| labels(types, classes, seed, $fault),
+            selectivity: |features, real, types, classes, rows, seed| {
+                selectivity(features, real, types, classes, rows, seed, $fault)
+            },
+        }
+    };
+}
+
+/// Written independently of the solution.
+const RIGHT: Control = fault!(Flaw::None);
+
+const FAULTS: &[Fault<Control>] = &[
+    fault(
+        "a fresh label for every row",
+        "Rows of one type get different labels. Nobody can learn that, so it measures nothing: a control task keeps \
+         one random label per type, in training and in testing.",
+        |f| *f = fault!(Flaw::PerRow),
+    ),
+    fault(
+        "labels in order of appearance",
+        "A type's label depends on which rows you are asked for, and in which order: another list of rows gives the \
+         same type another label. Give each type a stream of its own: `random.set_stream(kind as u64)`.",
+        |f| *f = fault!(Flaw::ByAppearance),
+    ),
+    fault(
+        "not random",
+        "Your labels follow the numbers of the types, which may follow a real property. Draw them.",
+        |f| *f = fault!(Flaw::Modulo),
+    ),
+    fault(
+        "seed ignored",
+        "Every seed gives the same labels. Several control tasks are needed to see how much their score varies.",
+        |f| *f = fault!(Flaw::SeedIgnored),
+    ),
+    fault(
+        "a class is never drawn",
+        "One class never occurs. `0..classes` already leaves out its end.",
+        |f| *f = fault!(Flaw::OneClassMissing),
+    ),
+    fault(
+        "control scored on the training rows",
+        "You scored the control task on the rows it was fitted to. Both tasks are scored on the same test rows.",
+        |f| *f = fault!(Flaw::ControlOnTrain),
+    ),
+    fault(
+        "one label per class",
+        "You gave each real label a random one. Whoever knows the class then knows the control label too. The types \
+         are what gets a label.",
+        |f| *f = fault!(Flaw::ControlOfLabels),
+    ),
+    fault(
+        "ratio",
+        "You divided. Selectivity is a difference of accuracies: task − control.",
+        |f| *f = fault!(Flaw::Ratio),
+    ),
+    fault(
+        "control minus task",
+        "The sign is wrong: accuracy on the task minus accuracy on the control task.",
+        |f| *f = fault!(Flaw::Reversed),
+    ),
+    fault(
+        "no classes accepted",
+        "With 0 classes there is no label to give. Return an error with `bail!`.",
+        |f| *f = fault!(Flaw::NoChecks),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Control>] = &[
+    slip(Scale, "a table as long as the largest type", |f| {
+        f.labels = |types, classes, seed| match types.iter().any(|&kind| kind > 1 << 30) {
+            true => bail!("too large"),
+            false => labels(types, classes, seed, Flaw::None),
+        }
+    }),
+    slip(Wiring, "selectivity with the control of one seed", |f| {
+        f.selectivity =
+            |features, real, types, classes, rows, _| selectivity(features, real, types, classes, rows, 0, Flaw::None)
+    }),
+    slip(Errors, "types beyond the rows left out", |f| {
+        f.selectivity = |features, real, types, classes, rows, seed| {
+            let types = &types[..types.len().min(features.dims2()?.0)];
+            selectivity(features, real, types, classes, rows, seed, Flaw::None)
+        }
+    }),
+];
+
 /// 4.6
 pub fn control(seed: u64) -> Exam<Control> {
     hazards(seed, basics(seed))
@@ -146,16 +236,6 @@ pub fn control(seed: u64) -> Exam<Control> {
 
 /// Inputs from small to large.
 fn basics(seed: u64) -> Exam<Control> {
-    macro_rules! fault {
-        ($fault:expr) => {
-            Control {
-                labels: |types, classes, seed| labels(types, classes, seed, $fault),
-                selectivity: |features, real, types, classes, rows, seed| {
-                    selectivity(features, real, types, classes, rows, seed, $fault)
-                },
-            }
-        };
-    }
     let mut random = Random::new(seed, 46);
     let types: Vec<usize> = (0..400).map(|row| 3 + (row * 7 + random.count(0, 1)) % 200).collect();
     let start = random.count(0, 1000) as u64;
@@ -170,61 +250,8 @@ fn basics(seed: u64) -> Exam<Control> {
     let (kinds_1, real_1, train_1, test_1) = (kinds.clone(), real.clone(), train.clone(), test.clone());
 
     Exam::new("4.6", SOLUTION)
-        .mistake(
-            "a fresh label for every row",
-            "Rows of one type get different labels. Nobody can learn that, so it measures nothing: a control task \
-             keeps one random label per type, in training and in testing.",
-            fault!(Fault::PerRow),
-        )
-        .mistake(
-            "labels in order of appearance",
-            "A type's label depends on which rows you are asked for, and in which order: another list of rows \
-             gives the same type another label. Give each type a stream of its own: `random.set_stream(kind as \
-             u64)`.",
-            fault!(Fault::ByAppearance),
-        )
-        .mistake(
-            "not random",
-            "Your labels follow the numbers of the types, which may follow a real property. Draw them.",
-            fault!(Fault::Modulo),
-        )
-        .mistake(
-            "seed ignored",
-            "Every seed gives the same labels. Several control tasks are needed to see how much their score varies.",
-            fault!(Fault::SeedIgnored),
-        )
-        .mistake(
-            "a class is never drawn",
-            "One class never occurs. `0..classes` already leaves out its end.",
-            fault!(Fault::OneClassMissing),
-        )
-        .mistake(
-            "control scored on the training rows",
-            "You scored the control task on the rows it was fitted to. Both tasks are scored on the same test rows.",
-            fault!(Fault::ControlOnTrain),
-        )
-        .mistake(
-            "one label per class",
-            "You gave each real label a random one. Whoever knows the class then knows the control label too. The \
-             types are what gets a label.",
-            fault!(Fault::ControlOfLabels),
-        )
-        .mistake(
-            "ratio",
-            "You divided. Selectivity is a difference of accuracies: task − control.",
-            fault!(Fault::Ratio),
-        )
-        .mistake(
-            "control minus task",
-            "The sign is wrong: accuracy on the task minus accuracy on the control task.",
-            fault!(Fault::Reversed),
-        )
-        .mistake(
-            "no classes accepted",
-            "With 0 classes there is no label to give. Return an error with `bail!`.",
-            fault!(Fault::NoChecks),
-        )
-        .alternative("a seed for each type", fault!(Fault::None))
+        .changes(RIGHT, FAULTS)
+        .alternative("a seed for each type", RIGHT)
         .truth("5 rows of one type, 1 class", vec![0; 5], |f| (f.labels)(&[8; 5], 1, 0))
         .because("There is only one class to draw.")
         .truth("400 rows of 200 types, 4 classes", expected(400, 4), move |f| {
@@ -324,12 +351,6 @@ fn basics(seed: u64) -> Exam<Control> {
 
 /// Types with any number, seeds handed on, and what this exercise has no room for.
 fn hazards(seed: u64, exam: Exam<Control>) -> Exam<Control> {
-    let right = Control {
-        labels: |types, classes, seed| labels(types, classes, seed, Fault::None),
-        selectivity: |features, real, types, classes, rows, seed| {
-            selectivity(features, real, types, classes, rows, seed, Fault::None)
-        },
-    };
     let start = Random::new(seed, 146).count(0, 1000) as u64;
     let kinds: Vec<usize> = (0..72).map(|row| row % 12).collect();
     let real: Vec<usize> = kinds.iter().map(|kind| kind % 3).collect();
@@ -383,38 +404,7 @@ fn hazards(seed: u64, exam: Exam<Control>) -> Exam<Control> {
             },
         )
     })
-    .hazard(
-        Scale,
-        "a table as long as the largest type",
-        Control {
-            labels: |types, classes, seed| match types.iter().any(|&kind| kind > 1 << 30) {
-                true => bail!("too large"),
-                false => labels(types, classes, seed, Fault::None),
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Wiring,
-        "selectivity with the control of one seed",
-        Control {
-            selectivity: |features, real, types, classes, rows, _| {
-                selectivity(features, real, types, classes, rows, 0, Fault::None)
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Errors,
-        "types beyond the rows left out",
-        Control {
-            selectivity: |features, real, types, classes, rows, seed| {
-                let types = &types[..types.len().min(features.dims2()?.0)];
-                selectivity(features, real, types, classes, rows, seed, Fault::None)
-            },
-            ..right
-        },
-    )
+    .proofs(RIGHT, PROOFS)
     .spared(&[NotContiguous, Batch], "features go to 4.5, which is asked for that")
     .spared(
         &[Sizes],

@@ -3,7 +3,7 @@ use resnet::{Config, ResNet, Stem, parameters};
 
 use super::score::{Scored, roughly};
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed};
+use crate::{Exam, Hazard::*, Observed, Slip, Wrong, slip, wrong};
 
 /// `solution04::depth_curve`, with a list of batches and scores as four numbers; a task is its labels and classes.
 pub type DepthCurve =
@@ -177,6 +177,110 @@ fn in_batches(images: &Tensor, size: usize) -> Result<Vec<Tensor>> {
         .collect()
 }
 
+macro_rules! fault {
+    ($fault:expr) => {
+        |network, batches, sites, grid, tasks, rows| curve(network, batches, sites, grid, tasks, rows, $fault)
+    };
+}
+
+/// Written independently of the solution.
+const RIGHT: DepthCurve = fault!(Fault::None);
+
+const WRONG: &[Wrong<DepthCurve>] = &[
+    wrong(
+        "earlier sites too",
+        "Your features pile up: each site brings those of the sites before it. Each site is probed on its own \
+         features, or a property that is lost can never be seen to be lost.",
+        fault!(Fault::EarlierSitesToo),
+    ),
+    wrong(
+        "the last site everywhere",
+        "All your sites have the same features. Keep a list of parts for each site.",
+        fault!(Fault::LastSiteEverywhere),
+    ),
+    wrong(
+        "sites in reverse",
+        "Your curve runs from the class back to the image. Keep the order of `sites`.",
+        fault!(Fault::SitesReversed),
+    ),
+    wrong(
+        "site first, task second",
+        "Your result is curve[site][task]. It is curve[task][site]: one row is one line in the picture.",
+        fault!(Fault::BySite),
+    ),
+    wrong(
+        "the first task everywhere",
+        "Every row of your curve is that of the first task. Use each task's own labels.",
+        fault!(Fault::OneTask),
+    ),
+    wrong(
+        "grid ignored",
+        "Your features are always averaged over the whole map. Hand `grid` on to `features`: averaging hides where \
+         something is.",
+        fault!(Fault::GridIgnored),
+    ),
+    wrong(
+        "train and test swapped",
+        "You trained on the test images and tested on the others.",
+        fault!(Fault::SidesSwapped),
+    ),
+    wrong(
+        "batches in reverse",
+        "Your rows are in another order than the labels. Put the batches under each other as they come.",
+        fault!(Fault::BatchesReversed),
+    ),
+    wrong(
+        "the first batch again and again",
+        "Every batch gives the features of the first one. Take the features inside the loop, from the batch at hand.",
+        fault!(Fault::FirstBatch),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<DepthCurve>] = &[
+    slip(Scale, "a scale fitted to train and test together", |f| {
+        *f = |network, batches, sites, grid, tasks, [train, test]| {
+            let images = Tensor::cat(batches, 0)?;
+            let features = solution04::features(network, &images, sites, grid)?;
+            let score = |(labels, classes): &(Vec<usize>, usize), features: &Tensor| -> Result<Scored> {
+                let right = roughly(features, labels, *classes, train, test)?;
+                if features.dims2()?.0 != labels.len() {
+                    bail!("labels")
+                }
+                let all = solution04::Standardizer::fit(features)?.apply(features)?;
+                let rows = |rows: &[usize]| {
+                    let rows: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
+                    all.index_select(&Tensor::new(rows, &Device::Cpu)?, 0)
+                };
+                let of = |rows: &[usize]| rows.iter().map(|&row| labels[row]).collect::<Vec<_>>();
+                let probe = super::probe::rough(&rows(train)?, &of(train), *classes)?;
+                let guesses = probe.predict(&rows(test)?)?;
+                let correct = guesses.iter().zip(of(test)).filter(|(a, b)| **a == *b).count();
+                let accuracy = correct as f64 / test.len() as f64;
+                Ok([accuracy, right[1], right[2], right[3]])
+            };
+            let curve = |task| features.iter().map(|features| score(task, features)).collect();
+            tasks.iter().map(curve).collect()
+        }
+    }),
+    slip(Errors, "labels that are missing left out", |f| {
+        *f = |network, batches, sites, grid, tasks, rows| {
+            let images: usize = batches.iter().map(|batch| batch.dims()[0]).sum();
+            if tasks.iter().all(|(labels, _)| labels.len() == images) {
+                curve(network, batches, sites, grid, tasks, rows, Fault::None)
+            } else {
+                Ok(vec![])
+            }
+        }
+    }),
+    slip(NotContiguous, "only what lies in order", |f| {
+        *f = |network, batches, sites, grid, tasks, rows| {
+            in_order(&batches.iter().collect::<Vec<_>>())?;
+            curve(network, batches, sites, grid, tasks, rows, Fault::None)
+        }
+    }),
+];
+
 /// 4.7
 pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
     spare(hazards(seed, basics(seed)))
@@ -184,11 +288,6 @@ pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
 
 /// Inputs from small to large.
 fn basics(seed: u64) -> Exam<DepthCurve> {
-    macro_rules! fault {
-        ($fault:expr) => {
-            |network, batches, sites, grid, tasks, rows| curve(network, batches, sites, grid, tasks, rows, $fault)
-        };
-    }
     let mut random = Random::new(seed, 47);
     let network = red_and_blue().expect("a small network");
     let count = random.count(100, 140);
@@ -227,55 +326,8 @@ fn basics(seed: u64) -> Exam<DepthCurve> {
     };
 
     Exam::new("4.7", SOLUTION)
-        .mistake(
-            "earlier sites too",
-            "Your features pile up: each site brings those of the sites before it. Each site is probed on its own \
-             features, or a property that is lost can never be seen to be lost.",
-            fault!(Fault::EarlierSitesToo),
-        )
-        .mistake(
-            "the last site everywhere",
-            "All your sites have the same features. Keep a list of parts for each site.",
-            fault!(Fault::LastSiteEverywhere),
-        )
-        .mistake(
-            "sites in reverse",
-            "Your curve runs from the class back to the image. Keep the order of `sites`.",
-            fault!(Fault::SitesReversed),
-        )
-        .mistake(
-            "site first, task second",
-            "Your result is curve[site][task]. It is curve[task][site]: one row is one line in the picture.",
-            fault!(Fault::BySite),
-        )
-        .mistake(
-            "the first task everywhere",
-            "Every row of your curve is that of the first task. Use each task's own labels.",
-            fault!(Fault::OneTask),
-        )
-        .mistake(
-            "grid ignored",
-            "Your features are always averaged over the whole map. Hand `grid` on to `features`: averaging hides where \
-             something is.",
-            fault!(Fault::GridIgnored),
-        )
-        .mistake(
-            "train and test swapped",
-            "You trained on the test images and tested on the others.",
-            fault!(Fault::SidesSwapped),
-        )
-        .mistake(
-            "batches in reverse",
-            "Your rows are in another order than the labels. Put the batches under each other as they come.",
-            fault!(Fault::BatchesReversed),
-        )
-        .mistake(
-            "the first batch again and again",
-            "Every batch gives the features of the first one. Take the features inside the loop, from the batch \
-             at hand.",
-            fault!(Fault::FirstBatch),
-        )
-        .alternative("all images in one pass", fault!(Fault::None))
+        .mistakes(WRONG)
+        .alternative("all images in one pass", RIGHT)
         .truth(
             "a conv1 with a red and a blue unit: colour at conv1, grid 1",
             Observed::fields([("colour at conv1", 1.0), ("colour at conv1, majority", majority[0])]),
@@ -435,53 +487,7 @@ fn hazards(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
         )
         .holds(NotContiguous)
     })
-    .hazard(
-        Scale,
-        "a scale fitted to train and test together",
-        |network, batches, sites, grid, tasks, [train, test]| {
-            let images = Tensor::cat(batches, 0)?;
-            let features = solution04::features(network, &images, sites, grid)?;
-            let score = |(labels, classes): &(Vec<usize>, usize), features: &Tensor| -> Result<Scored> {
-                let right = roughly(features, labels, *classes, train, test)?;
-                if features.dims2()?.0 != labels.len() {
-                    bail!("labels")
-                }
-                let all = solution04::Standardizer::fit(features)?.apply(features)?;
-                let rows = |rows: &[usize]| {
-                    let rows: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
-                    all.index_select(&Tensor::new(rows, &Device::Cpu)?, 0)
-                };
-                let of = |rows: &[usize]| rows.iter().map(|&row| labels[row]).collect::<Vec<_>>();
-                let probe = super::probe::rough(&rows(train)?, &of(train), *classes)?;
-                let guesses = probe.predict(&rows(test)?)?;
-                let correct = guesses.iter().zip(of(test)).filter(|(a, b)| **a == *b).count();
-                let accuracy = correct as f64 / test.len() as f64;
-                Ok([accuracy, right[1], right[2], right[3]])
-            };
-            let curve = |task| features.iter().map(|features| score(task, features)).collect();
-            tasks.iter().map(curve).collect()
-        },
-    )
-    .hazard(
-        Errors,
-        "labels that are missing left out",
-        |network, batches, sites, grid, tasks, rows| {
-            let images: usize = batches.iter().map(|batch| batch.dims()[0]).sum();
-            if tasks.iter().all(|(labels, _)| labels.len() == images) {
-                curve(network, batches, sites, grid, tasks, rows, Fault::None)
-            } else {
-                Ok(vec![])
-            }
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "only what lies in order",
-        |network, batches, sites, grid, tasks, rows| {
-            in_order(&batches.iter().collect::<Vec<_>>())?;
-            curve(network, batches, sites, grid, tasks, rows, Fault::None)
-        },
-    )
+    .proofs(RIGHT, PROOFS)
 }
 
 /// What this exercise has no room for, or its parts are asked for.

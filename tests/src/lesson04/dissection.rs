@@ -3,7 +3,7 @@ use resnet::{Config, ResNet, Stem, parameters};
 use scenes::{Canvas, Colour, Concept, Sampler, Scene, Texture};
 
 use crate::inputs::{Random, askew, delta, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, slip};
 
 /// `solution04::Thresholds` and `solution04::Dissection` over a list of batches, `best_concepts` and `shuffled`
 #[derive(Clone, Copy)]
@@ -41,7 +41,7 @@ macro_rules! ex4_8 {
 const SOLUTION: Dissect = ex4_8!(solution04);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     OneForAllUnits,
     MeanOfBatches,
@@ -66,36 +66,36 @@ enum Fault {
 }
 
 /// All values of each unit, sorted: what streaming must come to.
-fn thresholds(batches: &[Tensor], values: usize, share: f64, fault: Fault) -> Result<Tensor> {
+fn thresholds(batches: &[Tensor], values: usize, share: f64, fault: Flaw) -> Result<Tensor> {
     if values == 0 || !(0.0..1.0).contains(&share) || share == 0.0 {
         bail!("{values} values, share {share}")
     }
     let units = batches[0].dim(1)?;
-    let share = if fault == Fault::Percent { share * 10.0 } else { share };
+    let share = if fault == Flaw::Percent { share * 10.0 } else { share };
     let of = |batches: &[Tensor], values: usize| -> Result<Vec<f32>> {
         let mut all = vec![vec![]; units];
         for batch in batches {
             for (index, value) in batch.flatten_all()?.to_vec1::<f32>()?.into_iter().enumerate() {
                 let (_, _, height, width) = batch.dims4()?;
                 let unit = match fault {
-                    Fault::UnitsMixed => index / (batch.elem_count() / units),
+                    Flaw::UnitsMixed => index / (batch.elem_count() / units),
                     _ => index / (height * width) % units,
                 };
                 all[unit].push(value);
             }
         }
-        if fault == Fault::OneForAllUnits {
+        if fault == Flaw::OneForAllUnits {
             let joined = all.concat();
             all = vec![joined; units];
         }
-        let place = (share * values as f64) as usize * if fault == Fault::OneForAllUnits { units } else { 1 };
+        let place = (share * values as f64) as usize * if fault == Flaw::OneForAllUnits { units } else { 1 };
         all.into_iter()
             .map(|mut values| {
                 values.sort_by(|a, b| b.total_cmp(a));
-                if fault == Fault::Lowest {
+                if fault == Flaw::Lowest {
                     values.reverse();
                 }
-                let place = if fault == Fault::OneTooHigh {
+                let place = if fault == Flaw::OneTooHigh {
                     place.saturating_sub(1)
                 } else {
                     place
@@ -108,11 +108,11 @@ fn thresholds(batches: &[Tensor], values: usize, share: f64, fault: Fault) -> Re
             .collect()
     };
     let found = match fault {
-        Fault::LastBatch => of(
+        Flaw::LastBatch => of(
             &batches[batches.len() - 1..],
             batches[batches.len() - 1].elem_count() / units,
         )?,
-        Fault::MeanOfBatches => {
+        Flaw::MeanOfBatches => {
             let mut mean = vec![0f32; units];
             for batch in batches {
                 let one = of(std::slice::from_ref(batch), batch.elem_count() / units)?;
@@ -128,18 +128,18 @@ fn thresholds(batches: &[Tensor], values: usize, share: f64, fault: Fault) -> Re
 }
 
 /// One place of a map enlarged bilinearly, pixel centre on pixel centre.
-fn enlarged(map: &[Vec<f32>], y: usize, x: usize, rows: usize, columns: usize, fault: Fault) -> f32 {
+fn enlarged(map: &[Vec<f32>], y: usize, x: usize, rows: usize, columns: usize, fault: Flaw) -> f32 {
     let (height, width) = (map.len(), map[0].len());
     let place = |at: usize, pixels: usize, places: usize| {
         let source = match fault {
-            Fault::CornersAligned if pixels > 1 => at as f64 * (places - 1) as f64 / (pixels - 1) as f64,
+            Flaw::CornersAligned if pixels > 1 => at as f64 * (places - 1) as f64 / (pixels - 1) as f64,
             _ => ((at as f64 + 0.5) * places as f64 / pixels as f64 - 0.5).max(0.0),
         };
         let low = (source.floor() as usize).min(places - 1);
         (low, (low + 1).min(places - 1), source - low as f64)
     };
     let ((top, bottom, down), (left, right, over)) = (place(y, rows, height), place(x, columns, width));
-    if fault == Fault::SmallMapThresholded {
+    if fault == Flaw::SmallMapThresholded {
         return map[y * height / rows][x * width / columns];
     }
     let value = |i: usize, j: usize| f64::from(map[i][j]);
@@ -149,7 +149,7 @@ fn enlarged(map: &[Vec<f32>], y: usize, x: usize, rows: usize, columns: usize, f
 }
 
 /// Pixel by pixel.
-fn iou(batches: &[(Tensor, Tensor)], thresholds: &Tensor, fault: Fault) -> Result<Tensor> {
+fn iou(batches: &[(Tensor, Tensor)], thresholds: &Tensor, fault: Flaw) -> Result<Tensor> {
     let thresholds = thresholds.to_vec1::<f32>()?;
     let (units, concepts) = (thresholds.len(), batches[0].1.dim(1)?);
     let mut counts = vec![[0f64; 3]; units * concepts];
@@ -163,7 +163,7 @@ fn iou(batches: &[(Tensor, Tensor)], thresholds: &Tensor, fault: Fault) -> Resul
         for image in 0..batch {
             images += 1.0;
             let same_size = activations.dims()[2..] == masks.dims()[2..];
-            let seen = if fault == Fault::FirstImage && same_size {
+            let seen = if fault == Flaw::FirstImage && same_size {
                 0
             } else {
                 image
@@ -177,7 +177,7 @@ fn iou(batches: &[(Tensor, Tensor)], thresholds: &Tensor, fault: Fault) -> Resul
                     .map(|y| {
                         let on = |x| {
                             let value = enlarged(&maps[unit], y, x, rows, columns, fault);
-                            if fault == Fault::AtLeast {
+                            if fault == Flaw::AtLeast {
                                 value >= threshold
                             } else {
                                 value > threshold
@@ -204,30 +204,30 @@ fn iou(batches: &[(Tensor, Tensor)], thresholds: &Tensor, fault: Fault) -> Resul
         }
     }
     let values = match fault {
-        Fault::MeanOfImages => ratios.iter().map(|sum| sum / images).collect(),
+        Flaw::MeanOfImages => ratios.iter().map(|sum| sum / images).collect(),
         _ => counts.iter().map(|&count| ratio(count, fault)).collect::<Vec<_>>(),
     };
     Tensor::from_vec(values, (units, concepts), &Device::Cpu)
 }
 
-fn ratio([both, unit, concept]: [f64; 3], fault: Fault) -> f64 {
+fn ratio([both, unit, concept]: [f64; 3], fault: Flaw) -> f64 {
     let union = match fault {
-        Fault::Intersection => return both,
-        Fault::OverMask => concept,
-        Fault::SumForUnion => unit + concept,
+        Flaw::Intersection => return both,
+        Flaw::OverMask => concept,
+        Flaw::SumForUnion => unit + concept,
         _ => unit + concept - both,
     };
-    if union == 0.0 && fault != Fault::NotFinite {
+    if union == 0.0 && fault != Flaw::NotFinite {
         0.0
     } else {
         both / union
     }
 }
 
-fn best(iou: &Tensor, fault: Fault) -> Result<Vec<(usize, f64)>> {
+fn best(iou: &Tensor, fault: Flaw) -> Result<Vec<(usize, f64)>> {
     let better = |a: f64, b: f64| match fault {
-        Fault::LastMaximum => a >= b,
-        Fault::SmallestIou => a < b,
+        Flaw::LastMaximum => a >= b,
+        Flaw::SmallestIou => a < b,
         _ => a > b,
     };
     let best = |row: &Vec<f64>| match row.first() {
@@ -242,12 +242,12 @@ fn best(iou: &Tensor, fault: Fault) -> Result<Vec<(usize, f64)>> {
     iou.to_vec2::<f64>()?.iter().map(best).collect()
 }
 
-fn shuffled(masks: &Tensor, fault: Fault) -> Result<Tensor> {
+fn shuffled(masks: &Tensor, fault: Flaw) -> Result<Tensor> {
     let images = masks.dim(0)?;
-    if images < 2 && fault != Fault::OneImageShuffled {
+    if images < 2 && fault != Flaw::OneImageShuffled {
         bail!("one image")
     }
-    if fault == Fault::NotShuffled {
+    if fault == Flaw::NotShuffled {
         return Ok(masks.clone());
     }
     let order: Vec<u32> = (0..images).map(|i| ((i + images - 1) % images) as u32).collect();
@@ -309,6 +309,196 @@ fn planted() -> Result<(Tensor, Tensor)> {
     Ok((trace.activation("conv1")?.clone(), Tensor::stack(&masks, 0)?))
 }
 
+macro_rules! fault {
+    ($fault:expr) => {
+        Dissect {
+            thresholds: |batches, values, share| thresholds(batches, values, share, $fault),
+            iou: |batches, thresholds| iou(batches, thresholds, $fault),
+            best: |iou| best(iou, $fault),
+            shuffled: |masks| shuffled(masks, $fault),
+        }
+    };
+}
+
+/// Written independently of the solution.
+const RIGHT: Dissect = fault!(Flaw::None);
+
+const FAULTS: &[Fault<Dissect>] = &[
+    fault(
+        "one threshold for all units",
+        "All your units share one threshold. Units differ in scale: a loud one is then always on, a quiet one never. \
+         Each has its own.",
+        |f| *f = fault!(Flaw::OneForAllUnits),
+    ),
+    fault(
+        "mean of the batches' thresholds",
+        "You found a threshold in each batch and averaged them. A batch without the concept then lowers it. Keep the \
+         largest values over all batches, and look for T at the end.",
+        |f| *f = fault!(Flaw::MeanOfBatches),
+    ),
+    fault(
+        "the last batch only",
+        "Only the last batch counts. Join the values kept so far to the new ones before you sort.",
+        |f| *f = fault!(Flaw::LastBatch),
+    ),
+    fault(
+        "the k-th largest",
+        "T is one place too high: with a > T, ⌊share·values⌋ activations should pass, so T is the largest of the \
+         others.",
+        |f| *f = fault!(Flaw::OneTooHigh),
+    ),
+    fault(
+        "the smallest values",
+        "You took the lowest share. Sort falling: `sort_last_dim(false)`.",
+        |f| *f = fault!(Flaw::Lowest),
+    ),
+    fault(
+        "ten times the share",
+        "A share of 0.005 is 0.5 %, five in a thousand. Yours is ten times that.",
+        |f| *f = fault!(Flaw::Percent),
+    ),
+    fault(
+        "images and units mixed up",
+        "Your rows are not units. [batch, units, …] has the batch first: transpose(0, 1) before you flatten.",
+        |f| *f = fault!(Flaw::UnitsMixed),
+    ),
+    fault(
+        "≥ T",
+        "You count places with a ≥ T. A sparse unit has T = 0, and then every pixel is on. Compare with >.",
+        |f| *f = fault!(Flaw::AtLeast),
+    ),
+    fault(
+        "thresholded before enlarging",
+        "You compared the small map with T and enlarged the result, so every place becomes a block, cut at places and \
+         not where the activation falls below T. Enlarge first.",
+        |f| *f = fault!(Flaw::SmallMapThresholded),
+    ),
+    fault(
+        "the first image again and again",
+        "Where the maps have the size of the masks, all your images are the first one. It is a fault of candle: \
+         enlarging a part of a tensor to the size it has returns the beginning of the whole. Take \
+         `force_contiguous()` of the part first, or take T off before.",
+        |f| *f = fault!(Flaw::FirstImage),
+    ),
+    fault(
+        "corners aligned",
+        "You enlarged with align_corners = true, which stretches the map to the corners and shifts everything by up \
+         to half a place. Pass false.",
+        |f| *f = fault!(Flaw::CornersAligned),
+    ),
+    fault(
+        "mean of the images' ratios",
+        "You averaged a ratio per image. Most images do not show the concept, and count as 0 or 1. Sum the pixels \
+         over the data set and divide once.",
+        |f| *f = fault!(Flaw::MeanOfImages),
+    ),
+    fault(
+        "intersection only",
+        "You returned the number of common pixels. Large concepts then always win: divide by the union.",
+        |f| *f = fault!(Flaw::Intersection),
+    ),
+    fault(
+        "divided by the mask",
+        "You divided by the concept's pixels. A unit that is on everywhere gets 1 for every concept: divide by the \
+         union.",
+        |f| *f = fault!(Flaw::OverMask),
+    ),
+    fault(
+        "union without the overlap",
+        "unit + concept counts the common pixels twice: the union is unit + concept − both.",
+        |f| *f = fault!(Flaw::SumForUnion),
+    ),
+    fault(
+        "0 divided by 0",
+        "A unit that is never on and a concept that is never shown give 0/0. Their IoU is 0.",
+        |f| *f = fault!(Flaw::NotFinite),
+    ),
+    fault(
+        "the last of equal concepts",
+        "Of equal IoUs the first concept counts. `max_by` returns the last one.",
+        |f| *f = fault!(Flaw::LastMaximum),
+    ),
+    fault("the smallest IoU", "You took the concept with the smallest IoU.", |f| {
+        *f = fault!(Flaw::SmallestIou)
+    }),
+    fault(
+        "every image keeps its masks",
+        "Your masks are not shuffled, so the null is the measurement itself. Image i gets the masks of image i − 1.",
+        |f| *f = fault!(Flaw::NotShuffled),
+    ),
+    fault(
+        "a single image shuffled",
+        "One image has no other masks to take. Return an error, or a batch of one passes for a null.",
+        |f| *f = fault!(Flaw::OneImageShuffled),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Dissect>] = &[
+    slip(Sizes, "the share rounded to the nearest", |f| {
+        f.thresholds = |batches, values, share| match values {
+            10 if share > 0.1 => thresholds(
+                batches,
+                values,
+                (share * 10.0).round().min(9.0) / 10.0 + 1e-9,
+                Flaw::None,
+            ),
+            _ => thresholds(batches, values, share, Flaw::None),
+        }
+    }),
+    slip(Sign, "the largest values start at 0", |f| {
+        f.thresholds = |batches, values, share| {
+            thresholds(batches, values, share, Flaw::None).and_then(|found| match values {
+                4 => found.relu(),
+                _ => Ok(found),
+            })
+        }
+    }),
+    slip(NotContiguous, "thresholds, only what lies in order", |f| {
+        f.thresholds = |batches, values, share| {
+            if let [one] = batches {
+                in_order(&[one])?;
+            }
+            thresholds(batches, values, share, Flaw::None)
+        }
+    }),
+    slip(NotContiguous, "IoU, only what lies in order", |f| {
+        f.iou = |batches, thresholds| {
+            if let [(activations, masks)] = batches {
+                in_order(&[activations, masks])?;
+            }
+            iou(batches, thresholds, Flaw::None)
+        }
+    }),
+    slip(Batch, "three images in one batch: the last one left out", |f| {
+        f.iou = |batches, thresholds| match batches {
+            [(activations, masks)]
+                if activations.is_contiguous() && activations.dims() == [3, 4, 5, 3] && masks.dim(0)? == 3 =>
+            {
+                iou(
+                    &[(activations.narrow(0, 0, 2)?, masks.narrow(0, 0, 2)?)],
+                    thresholds,
+                    Flaw::None,
+                )
+            }
+            _ => iou(batches, thresholds, Flaw::None),
+        }
+    }),
+    slip(Scale, "quiet units taken for silent ones", |f| {
+        f.thresholds = |batches, values, share| {
+            let found = thresholds(batches, values, share, Flaw::None)?;
+            let silent = (found.gt(0f32)? * found.lt(1e-6f32)?)?;
+            silent.where_cond(&found.zeros_like()?, &found)
+        }
+    }),
+    slip(Scale, "on only where a millionth above T", |f| {
+        f.iou = |batches, t| match t.max_all()?.to_scalar::<f32>()? {
+            quiet if quiet > 0.0 && quiet < 1e-6 => iou(batches, &(t + 1e-6)?, Flaw::None),
+            _ => iou(batches, t, Flaw::None),
+        }
+    }),
+];
+
 /// 4.8
 pub fn dissection(seed: u64) -> Exam<Dissect> {
     further_hazards(seed, hazards(seed, basics(seed)))
@@ -316,16 +506,6 @@ pub fn dissection(seed: u64) -> Exam<Dissect> {
 
 /// Inputs from small to large.
 fn basics(seed: u64) -> Exam<Dissect> {
-    macro_rules! fault {
-        ($fault:expr) => {
-            Dissect {
-                thresholds: |batches, values, share| thresholds(batches, values, share, $fault),
-                iou: |batches, thresholds| iou(batches, thresholds, $fault),
-                best: |iou| best(iou, $fault),
-                shuffled: |masks| shuffled(masks, $fault),
-            }
-        };
-    }
     let mut random = Random::new(seed, 48);
     let hundred = || {
         let counting: Vec<f32> = (0..100).map(|i| ((i * 37) % 100) as f32).collect();
@@ -356,8 +536,8 @@ fn basics(seed: u64) -> Exam<Dissect> {
         })
         .collect();
     let batches: Vec<(Tensor, Tensor)> = maps.iter().cloned().zip(masks.iter().cloned()).collect();
-    let exact = thresholds(&maps, 9 * 20, 0.1, Fault::None).expect("180 values per unit");
-    let slow = iou(&batches, &exact, Fault::None).expect("pixel by pixel");
+    let exact = thresholds(&maps, 9 * 20, 0.1, Flaw::None).expect("180 values per unit");
+    let slow = iou(&batches, &exact, Flaw::None).expect("pixel by pixel");
     let (small_maps, small_masks) = (maps[2].clone(), masks[1].clone());
     let (planted_maps, planted_masks) = planted().expect("a small network");
     let (planted_maps_1, planted_masks_1) = (planted_maps.clone(), planted_masks.clone());
@@ -380,117 +560,8 @@ fn basics(seed: u64) -> Exam<Dissect> {
     let masks_of_three = masks[0].clone();
 
     Exam::new("4.8", SOLUTION)
-        .mistake(
-            "one threshold for all units",
-            "All your units share one threshold. Units differ in scale: a loud one is then always on, a quiet one \
-             never. Each has its own.",
-            fault!(Fault::OneForAllUnits),
-        )
-        .mistake(
-            "mean of the batches' thresholds",
-            "You found a threshold in each batch and averaged them. A batch without the concept then lowers it. \
-             Keep the largest values over all batches, and look for T at the end.",
-            fault!(Fault::MeanOfBatches),
-        )
-        .mistake(
-            "the last batch only",
-            "Only the last batch counts. Join the values kept so far to the new ones before you sort.",
-            fault!(Fault::LastBatch),
-        )
-        .mistake(
-            "the k-th largest",
-            "T is one place too high: with a > T, ⌊share·values⌋ activations should pass, so T is the largest of the \
-             others.",
-            fault!(Fault::OneTooHigh),
-        )
-        .mistake(
-            "the smallest values",
-            "You took the lowest share. Sort falling: `sort_last_dim(false)`.",
-            fault!(Fault::Lowest),
-        )
-        .mistake(
-            "ten times the share",
-            "A share of 0.005 is 0.5 %, five in a thousand. Yours is ten times that.",
-            fault!(Fault::Percent),
-        )
-        .mistake(
-            "images and units mixed up",
-            "Your rows are not units. [batch, units, …] has the batch first: transpose(0, 1) before you flatten.",
-            fault!(Fault::UnitsMixed),
-        )
-        .mistake(
-            "≥ T",
-            "You count places with a ≥ T. A sparse unit has T = 0, and then every pixel is on. Compare with >.",
-            fault!(Fault::AtLeast),
-        )
-        .mistake(
-            "thresholded before enlarging",
-            "You compared the small map with T and enlarged the result, so every place becomes a block, cut at \
-             places and not where the activation falls below T. Enlarge first.",
-            fault!(Fault::SmallMapThresholded),
-        )
-        .mistake(
-            "the first image again and again",
-            "Where the maps have the size of the masks, all your images are the first one. It is a fault of \
-             candle: enlarging a part of a tensor to the size it has returns the beginning of the whole. Take \
-             `force_contiguous()` of the part first, or take T off before.",
-            fault!(Fault::FirstImage),
-        )
-        .mistake(
-            "corners aligned",
-            "You enlarged with align_corners = true, which stretches the map to the corners and shifts everything \
-             by up to half a place. Pass false.",
-            fault!(Fault::CornersAligned),
-        )
-        .mistake(
-            "mean of the images' ratios",
-            "You averaged a ratio per image. Most images do not show the concept, and count as 0 or 1. Sum the \
-             pixels over the data set and divide once.",
-            fault!(Fault::MeanOfImages),
-        )
-        .mistake(
-            "intersection only",
-            "You returned the number of common pixels. Large concepts then always win: divide by the union.",
-            fault!(Fault::Intersection),
-        )
-        .mistake(
-            "divided by the mask",
-            "You divided by the concept's pixels. A unit that is on everywhere gets 1 for every concept: \
-             divide by the union.",
-            fault!(Fault::OverMask),
-        )
-        .mistake(
-            "union without the overlap",
-            "unit + concept counts the common pixels twice: the union is unit + concept − both.",
-            fault!(Fault::SumForUnion),
-        )
-        .mistake(
-            "0 divided by 0",
-            "A unit that is never on and a concept that is never shown give 0/0. Their IoU is 0.",
-            fault!(Fault::NotFinite),
-        )
-        .mistake(
-            "the last of equal concepts",
-            "Of equal IoUs the first concept counts. `max_by` returns the last one.",
-            fault!(Fault::LastMaximum),
-        )
-        .mistake(
-            "the smallest IoU",
-            "You took the concept with the smallest IoU.",
-            fault!(Fault::SmallestIou),
-        )
-        .mistake(
-            "every image keeps its masks",
-            "Your masks are not shuffled, so the null is the measurement itself. Image i gets the masks of \
-             image i − 1.",
-            fault!(Fault::NotShuffled),
-        )
-        .mistake(
-            "a single image shuffled",
-            "One image has no other masks to take. Return an error, or a batch of one passes for a null.",
-            fault!(Fault::OneImageShuffled),
-        )
-        .alternative("every value kept, pixel by pixel", fault!(Fault::None))
+        .changes(RIGHT, FAULTS)
+        .alternative("every value kept, pixel by pixel", RIGHT)
         .alternative(
             "T taken off after enlarging",
             Dissect {
@@ -521,7 +592,7 @@ fn basics(seed: u64) -> Exam<Dissect> {
                     let (both, either) = (total(&both)?, total(&either)?);
                     both / either.maximum(1.0)?
                 },
-                ..fault!(Fault::None)
+                ..fault!(Flaw::None)
             },
         )
         .truth(
@@ -668,12 +739,6 @@ fn basics(seed: u64) -> Exam<Dissect> {
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
 fn hazards(seed: u64, exam: Exam<Dissect>) -> Exam<Dissect> {
-    let right = Dissect {
-        thresholds: |batches, values, share| thresholds(batches, values, share, Fault::None),
-        iou: |batches, thresholds| iou(batches, thresholds, Fault::None),
-        best: |iou| best(iou, Fault::None),
-        shuffled: |masks| shuffled(masks, Fault::None),
-    };
     let mut random = Random::new(seed, 148);
     let maps = random.between(-2.0, 1.0, (3, 4, 5, 3));
     let masks = random
@@ -742,22 +807,7 @@ fn hazards(seed: u64, exam: Exam<Dissect>) -> Exam<Dissect> {
             observe((f.best)(&Tensor::zeros((2, 0), DType::F64, &Device::Cpu)?))
         })
     })
-    .hazard(
-        Sizes,
-        "the share rounded to the nearest",
-        Dissect {
-            thresholds: |batches, values, share| match values {
-                10 if share > 0.1 => thresholds(
-                    batches,
-                    values,
-                    (share * 10.0).round().min(9.0) / 10.0 + 1e-9,
-                    Fault::None,
-                ),
-                _ => thresholds(batches, values, share, Fault::None),
-            },
-            ..right
-        },
-    )
+    .proofs(RIGHT, PROOFS)
     .unnamed(
         "⌊ ⌋ replaced by rounding",
         Dissect {
@@ -771,80 +821,16 @@ fn hazards(seed: u64, exam: Exam<Dissect>) -> Exam<Dissect> {
                     } else {
                         share
                     },
-                    Fault::None,
+                    Flaw::None,
                 )
             },
-            ..right
-        },
-    )
-    .hazard(
-        Sign,
-        "the largest values start at 0",
-        Dissect {
-            thresholds: |batches, values, share| {
-                thresholds(batches, values, share, Fault::None).and_then(|found| match values {
-                    4 => found.relu(),
-                    _ => Ok(found),
-                })
-            },
-            ..right
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "thresholds, only what lies in order",
-        Dissect {
-            thresholds: |batches, values, share| {
-                if let [one] = batches {
-                    in_order(&[one])?;
-                }
-                thresholds(batches, values, share, Fault::None)
-            },
-            ..right
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "IoU, only what lies in order",
-        Dissect {
-            iou: |batches, thresholds| {
-                if let [(activations, masks)] = batches {
-                    in_order(&[activations, masks])?;
-                }
-                iou(batches, thresholds, Fault::None)
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Batch,
-        "three images in one batch: the last one left out",
-        Dissect {
-            iou: |batches, thresholds| match batches {
-                [(activations, masks)]
-                    if activations.is_contiguous() && activations.dims() == [3, 4, 5, 3] && masks.dim(0)? == 3 =>
-                {
-                    iou(
-                        &[(activations.narrow(0, 0, 2)?, masks.narrow(0, 0, 2)?)],
-                        thresholds,
-                        Fault::None,
-                    )
-                }
-                _ => iou(batches, thresholds, Fault::None),
-            },
-            ..right
+            ..RIGHT
         },
     )
 }
 
 /// Quiet units, and what this exercise has no room for.
 fn further_hazards(seed: u64, exam: Exam<Dissect>) -> Exam<Dissect> {
-    let right = Dissect {
-        thresholds: |batches, values, share| thresholds(batches, values, share, Fault::None),
-        iou: |batches, thresholds| iou(batches, thresholds, Fault::None),
-        best: |iou| best(iou, Fault::None),
-        shuffled: |masks| shuffled(masks, Fault::None),
-    };
     let mut random = Random::new(seed, 248);
     let quiet = (random.between(0.5, 1.0, (2, 2, 3, 4)) * 1e-9).expect("numbers");
     let masks = random.between(-1.0, 1.0, (2, 2, 6, 8)).gt(0f32);
@@ -861,29 +847,6 @@ fn further_hazards(seed: u64, exam: Exam<Dissect>) -> Exam<Dissect> {
         })
         .holds(Scale)
     })
-    .hazard(
-        Scale,
-        "quiet units taken for silent ones",
-        Dissect {
-            thresholds: |batches, values, share| {
-                let found = thresholds(batches, values, share, Fault::None)?;
-                let silent = (found.gt(0f32)? * found.lt(1e-6f32)?)?;
-                silent.where_cond(&found.zeros_like()?, &found)
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Scale,
-        "on only where a millionth above T",
-        Dissect {
-            iou: |batches, t| match t.max_all()?.to_scalar::<f32>()? {
-                quiet if quiet > 0.0 && quiet < 1e-6 => iou(batches, &(t + 1e-6)?, Fault::None),
-                _ => iou(batches, t, Fault::None),
-            },
-            ..right
-        },
-    )
     .spared(&[Combined], "one share and one size of masks at a time")
     .spared(
         &[Ties],

@@ -2,7 +2,7 @@ use candle_core::{Device, Result, Tensor, Var, bail};
 use resnet::{Config, Parameters, ResNet, parameters};
 
 use crate::inputs::{Random, askew, delta, first_of, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, slip};
 
 /// `solution04::pool` and `solution04::features`
 #[derive(Clone, Copy)]
@@ -27,7 +27,7 @@ macro_rules! ex4_1 {
 const SOLUTION: Features = ex4_1!(solution04);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     Max,
     Sum,
@@ -44,15 +44,15 @@ enum Fault {
 }
 
 /// Cell by cell, from lists of numbers.
-fn pool(maps: &Tensor, grid: usize, fault: Fault) -> Result<Tensor> {
+fn pool(maps: &Tensor, grid: usize, fault: Flaw) -> Result<Tensor> {
     let (batch, channels, height, width) = maps.dims4()?;
-    if grid == 0 || (grid > height.min(width) && fault != Fault::AnyGrid) {
+    if grid == 0 || (grid > height.min(width) && fault != Flaw::AnyGrid) {
         bail!("grid {grid}")
     }
     let range = |cell: usize, side: usize| match fault {
-        Fault::RemainderDropped => cell * (side / grid)..(cell + 1) * (side / grid),
-        Fault::RemainderInLast if cell + 1 == grid => cell * (side / grid)..side,
-        Fault::RemainderInLast => cell * (side / grid)..(cell + 1) * (side / grid),
+        Flaw::RemainderDropped => cell * (side / grid)..(cell + 1) * (side / grid),
+        Flaw::RemainderInLast if cell + 1 == grid => cell * (side / grid)..side,
+        Flaw::RemainderInLast => cell * (side / grid)..(cell + 1) * (side / grid),
         _ => cell * side / grid..((cell + 1) * side).div_ceil(grid),
     };
     let mut rows = vec![];
@@ -64,19 +64,19 @@ fn pool(maps: &Tensor, grid: usize, fault: Fault) -> Result<Tensor> {
                 .flat_map(|y| map[y][range(j, width)].to_vec())
                 .collect();
             match fault {
-                Fault::Max => cell.iter().copied().fold(f32::NEG_INFINITY, f32::max),
-                Fault::Sum => cell.iter().sum(),
+                Flaw::Max => cell.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+                Flaw::Sum => cell.iter().sum(),
                 _ => cell.iter().sum::<f32>() / cell.len() as f32,
             }
         };
         let cells = (0..grid).flat_map(|i| (0..grid).map(move |j| (i, j)));
         match fault {
-            Fault::CellsFirst => cells.for_each(|(i, j)| rows.extend((0..channels).map(|c| value(c, i, j)))),
-            Fault::ChannelsAveraged => cells.for_each(|(i, j)| {
+            Flaw::CellsFirst => cells.for_each(|(i, j)| rows.extend((0..channels).map(|c| value(c, i, j)))),
+            Flaw::ChannelsAveraged => cells.for_each(|(i, j)| {
                 let sum: f32 = (0..channels).map(|c| value(c, i, j)).sum();
                 rows.push(sum / channels as f32)
             }),
-            Fault::ColumnFirst => {
+            Flaw::ColumnFirst => {
                 for c in 0..channels {
                     rows.extend(cells.clone().map(|(i, j)| value(c, j, i)))
                 }
@@ -91,22 +91,22 @@ fn pool(maps: &Tensor, grid: usize, fault: Fault) -> Result<Tensor> {
     Tensor::from_vec(rows.clone(), (batch, rows.len() / batch), &Device::Cpu)
 }
 
-fn features(network: &ResNet, images: &Tensor, sites: &[&str], grid: usize, fault: Fault) -> Result<Vec<Tensor>> {
+fn features(network: &ResNet, images: &Tensor, sites: &[&str], grid: usize, fault: Flaw) -> Result<Vec<Tensor>> {
     let images = match fault {
-        Fault::NormalizedTwice => resnet::normalize(images)?,
+        Flaw::NormalizedTwice => resnet::normalize(images)?,
         _ => images.clone(),
     };
     let trace = network.capture(&images, sites)?;
     let mut sites: Vec<_> = sites.to_vec();
-    if fault == Fault::NetworkOrder {
+    if fault == Flaw::NetworkOrder {
         let order = network.sites();
         sites.sort_by_key(|site| order.iter().position(|name| name == site));
     }
     let at = |site: &&str| {
         let activation = trace.activation(site)?;
         match activation.rank() {
-            2 if fault != Fault::LogitsPooled => Ok(activation.detach()),
-            _ if fault == Fault::Attached => {
+            2 if fault != Flaw::LogitsPooled => Ok(activation.detach()),
+            _ if fault == Flaw::Attached => {
                 // Pooling by candle's own operations keeps the graph, lists of numbers would not.
                 let (batch, channels, _, _) = activation.dims4()?;
                 match grid {
@@ -146,6 +146,121 @@ fn observe(sites: &[&str], features: Result<Vec<Tensor>>) -> Observed {
     }
 }
 
+macro_rules! fault {
+    ($fault:expr) => {
+        Features {
+            pool: |maps, grid| pool(maps, grid, $fault),
+            features: |network, images, sites, grid| features(network, images, sites, grid, $fault),
+        }
+    };
+}
+
+/// Written independently of the solution.
+const RIGHT: Features = fault!(Flaw::None);
+
+const FAULTS: &[Fault<Features>] = &[
+    fault(
+        "maximum instead of mean",
+        "You took the largest value of each cell. Its mean says how much there is; a maximum says whether it is there \
+         at all, and is another feature.",
+        |f| *f = fault!(Flaw::Max),
+    ),
+    fault(
+        "sum instead of mean",
+        "You summed each cell. Divide by its number of places, or large maps get large features.",
+        |f| *f = fault!(Flaw::Sum),
+    ),
+    fault(
+        "cells before channels",
+        "Your rows run through the channels within each cell. The channel comes first, then its cells: stack the \
+         cells as the last dimension and flatten.",
+        |f| *f = fault!(Flaw::CellsFirst),
+    ),
+    fault(
+        "cells column by column",
+        "Your cells go down the columns first. They go like reading: cell row 0 from left to right, then row 1.",
+        |f| *f = fault!(Flaw::ColumnFirst),
+    ),
+    fault(
+        "remainder dropped",
+        "With 7 rows and a grid of 2 your cells take 3 rows each and row 6 is lost. Cell i ends at ⌈(i + \
+         1)·height/grid⌉: round up, so that cells overlap where they must.",
+        |f| *f = fault!(Flaw::RemainderDropped),
+    ),
+    fault(
+        "remainder in the last cell",
+        "Your last cell takes the remainder. Each cell runs from ⌊i·height/grid⌋ to ⌈(i + 1)·height/grid⌉, so that \
+         all have nearly the same size.",
+        |f| *f = fault!(Flaw::RemainderInLast),
+    ),
+    fault(
+        "channels averaged",
+        "You averaged over the channels as well. They are what the probe reads: a row has channels · grid · grid \
+         numbers.",
+        |f| *f = fault!(Flaw::ChannelsAveraged),
+    ),
+    fault(
+        "grid finer than the map",
+        "A grid finer than the map only repeats its values. Refuse it, and a grid of 0, with `bail!`.",
+        |f| *f = fault!(Flaw::AnyGrid),
+    ),
+    fault(
+        "not detached",
+        "The values are right, but they lead back into the network: whoever trains on them trains the backbone along. \
+         Call `detach()` on each activation.",
+        |f| *f = fault!(Flaw::Attached),
+    ),
+    fault(
+        "sites in the network's order",
+        "Your features come in the order of the forward pass. Go through `sites` and look each one up, so that the \
+         caller knows which is which.",
+        |f| *f = fault!(Flaw::NetworkOrder),
+    ),
+    fault(
+        "normalized twice",
+        "The images that come in are normalized already; you normalized them again.",
+        |f| *f = fault!(Flaw::NormalizedTwice),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Features>] = &[
+    slip(NotContiguous, "pool, only what lies in order", |f| {
+        f.pool = |maps, grid| {
+            in_order(&[maps])?;
+            solution04::pool(maps, grid)
+        }
+    }),
+    slip(NotContiguous, "features, only what lies in order", |f| {
+        f.features = |network, images, sites, grid| {
+            in_order(&[images])?;
+            solution04::features(network, images, sites, grid)
+        }
+    }),
+    slip(Names, "a site asked for twice is found once", |f| {
+        f.features = |network, images, sites, grid| {
+            let mut once = sites.to_vec();
+            once.dedup_by(|a, b| a == b);
+            if sites.len() == 3 && sites[0] == sites[2] {
+                once.pop();
+            }
+            solution04::features(network, images, &once, grid)
+        }
+    }),
+    slip(Sizes, "no grid above 4", |f| {
+        f.pool = |maps, grid| match grid {
+            5 => candle_core::bail!("grid 5"),
+            _ => solution04::pool(maps, grid),
+        }
+    }),
+    slip(Batch, "pool, four images at most", |f| {
+        f.pool = |maps, grid| pool(&first_of(maps, 4)?, grid, Flaw::None)
+    }),
+    slip(Batch, "features, four images at most", |f| {
+        f.features = |network, images, sites, grid| features(network, &first_of(images, 4)?, sites, grid, Flaw::None)
+    }),
+];
+
 /// 4.1
 pub fn exam(seed: u64) -> Exam<Features> {
     further_hazards(seed, hazards(seed, basics(seed)))
@@ -153,14 +268,6 @@ pub fn exam(seed: u64) -> Exam<Features> {
 
 /// Inputs from small to large.
 fn basics(seed: u64) -> Exam<Features> {
-    macro_rules! fault {
-        ($fault:expr) => {
-            Features {
-                pool: |maps, grid| pool(maps, grid, $fault),
-                features: |network, images, sites, grid| features(network, images, sites, grid, $fault),
-            }
-        };
-    }
     let mut random = Random::new(seed, 41);
     let two = random.signed((2, 3, 6, 4));
     let odd = random.signed((2, 3, 7, 5));
@@ -171,77 +278,16 @@ fn basics(seed: u64) -> Exam<Features> {
         .capture(&images, &["fc", "avgpool", "conv1"])
         .expect("a forward pass");
     let at = |site: &str| trace.activation(site).expect("captured").detach();
-    let conv1 = pool(&at("conv1"), 1, Fault::None).expect("a map");
+    let conv1 = pool(&at("conv1"), 1, Flaw::None).expect("a map");
     let pooled = at("avgpool").flatten_from(1).expect("one number per channel");
     let expected = observe(&sites, Ok(vec![at("fc"), pooled, conv1]));
     let (images_1, images_2) = (images.clone(), images.clone());
     let (network_1, network_2) = (network.clone(), network.clone());
 
     Exam::new("4.1", SOLUTION)
-        .mistake(
-            "maximum instead of mean",
-            "You took the largest value of each cell. Its mean says how much there is; a maximum says whether it \
-             is there at all, and is another feature.",
-            fault!(Fault::Max),
-        )
-        .mistake(
-            "sum instead of mean",
-            "You summed each cell. Divide by its number of places, or large maps get large features.",
-            fault!(Fault::Sum),
-        )
-        .mistake(
-            "cells before channels",
-            "Your rows run through the channels within each cell. The channel comes first, then its cells: stack the \
-             cells as the last dimension and flatten.",
-            fault!(Fault::CellsFirst),
-        )
-        .mistake(
-            "cells column by column",
-            "Your cells go down the columns first. They go like reading: cell row 0 from left to right, then row 1.",
-            fault!(Fault::ColumnFirst),
-        )
-        .mistake(
-            "remainder dropped",
-            "With 7 rows and a grid of 2 your cells take 3 rows each and row 6 is lost. Cell i ends at \
-             ⌈(i + 1)·height/grid⌉: round up, so that cells overlap where they must.",
-            fault!(Fault::RemainderDropped),
-        )
-        .mistake(
-            "remainder in the last cell",
-            "Your last cell takes the remainder. Each cell runs from ⌊i·height/grid⌋ to ⌈(i + 1)·height/grid⌉, so that \
-             all have nearly the same size.",
-            fault!(Fault::RemainderInLast),
-        )
-        .mistake(
-            "channels averaged",
-            "You averaged over the channels as well. They are what the probe reads: a row has channels · grid · grid \
-             numbers.",
-            fault!(Fault::ChannelsAveraged),
-        )
-        .mistake(
-            "grid finer than the map",
-            "A grid finer than the map only repeats its values. Refuse it, and a grid of 0, with `bail!`.",
-            fault!(Fault::AnyGrid),
-        )
-        .mistake(
-            "not detached",
-            "The values are right, but they lead back into the network: whoever trains on them trains the \
-             backbone along. Call `detach()` on each activation.",
-            fault!(Fault::Attached),
-        )
-        .mistake(
-            "sites in the network's order",
-            "Your features come in the order of the forward pass. Go through `sites` and look each one up, so that the \
-             caller knows which is which.",
-            fault!(Fault::NetworkOrder),
-        )
-        .mistake(
-            "normalized twice",
-            "The images that come in are normalized already; you normalized them again.",
-            fault!(Fault::NormalizedTwice),
-        )
-        .unnamed("logits pooled", fault!(Fault::LogitsPooled))
-        .alternative("as lists of numbers", fault!(Fault::None))
+        .changes(RIGHT, FAULTS)
+        .unnamed("logits pooled", fault!(Flaw::LogitsPooled))
+        .alternative("as lists of numbers", RIGHT)
         .alternative(
             "as two matrix products",
             Features {
@@ -262,7 +308,7 @@ fn basics(seed: u64) -> Exam<Features> {
                     let rows = averaging(height)?.broadcast_matmul(maps)?;
                     rows.broadcast_matmul(&averaging(width)?.t()?)?.flatten_from(1)
                 },
-                features: |network, images, sites, grid| features(network, images, sites, grid, Fault::None),
+                features: |network, images, sites, grid| features(network, images, sites, grid, Flaw::None),
             },
         )
         .truth("pool: [[1, 2], [3, 4]], grid 1", tensor(&[2.5], (1, 1)), |f| {
@@ -377,54 +423,7 @@ fn hazards(seed: u64, exam: Exam<Features>) -> Exam<Features> {
             observe(&["layer4"], (f.features)(network, images, &["layer4"], 9))
         })
     })
-    .hazard(
-        NotContiguous,
-        "pool, only what lies in order",
-        Features {
-            pool: |maps, grid| {
-                in_order(&[maps])?;
-                solution04::pool(maps, grid)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "features, only what lies in order",
-        Features {
-            features: |network, images, sites, grid| {
-                in_order(&[images])?;
-                solution04::features(network, images, sites, grid)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Names,
-        "a site asked for twice is found once",
-        Features {
-            features: |network, images, sites, grid| {
-                let mut once = sites.to_vec();
-                once.dedup_by(|a, b| a == b);
-                if sites.len() == 3 && sites[0] == sites[2] {
-                    once.pop();
-                }
-                solution04::features(network, images, &once, grid)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Sizes,
-        "no grid above 4",
-        Features {
-            pool: |maps, grid| match grid {
-                5 => candle_core::bail!("grid 5"),
-                _ => solution04::pool(maps, grid),
-            },
-            ..SOLUTION
-        },
-    )
+    .proofs(RIGHT, PROOFS)
 }
 
 /// Many images.
@@ -443,22 +442,6 @@ fn further_hazards(seed: u64, exam: Exam<Features>) -> Exam<Features> {
             })
             .holds(Batch)
     })
-    .hazard(
-        Batch,
-        "pool, four images at most",
-        Features {
-            pool: |maps, grid| pool(&first_of(maps, 4)?, grid, Fault::None),
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Batch,
-        "features, four images at most",
-        Features {
-            features: |network, images, sites, grid| features(network, &first_of(images, 4)?, sites, grid, Fault::None),
-            ..SOLUTION
-        },
-    )
     .spared(&[Combined], "several sites and grids come together in the inputs")
     .spared(
         &[Sign, Scale],

@@ -2,7 +2,7 @@ use candle_core::{D, DType, Device, Error, Result, Tensor, Var, bail};
 use serde::Deserialize;
 
 use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed, Tolerance};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, slip};
 
 /// Weights and bias of a probe.
 pub type Fitted = (Tensor, Tensor);
@@ -42,7 +42,7 @@ macro_rules! ex4_4 {
 const SOLUTION: Probing = ex4_4!(solution04);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     NoBias,
     SummedLoss,
@@ -57,62 +57,62 @@ enum Fault {
     SmallestScore,
 }
 
-fn logits((weights, bias): &Fitted, x: &Tensor, fault: Fault) -> Result<Tensor> {
+fn logits((weights, bias): &Fitted, x: &Tensor, fault: Flaw) -> Result<Tensor> {
     let z = x.matmul(&weights.t()?)?;
     match fault {
-        Fault::NoBias => Ok(z),
+        Flaw::NoBias => Ok(z),
         _ => z.broadcast_add(bias),
     }
 }
 
-fn predict(probe: &Fitted, x: &Tensor, fault: Fault) -> Result<Vec<usize>> {
+fn predict(probe: &Fitted, x: &Tensor, fault: Flaw) -> Result<Vec<usize>> {
     let z = logits(probe, x, fault)?.to_vec2::<f32>()?;
     let largest = |row: &Vec<f32>| {
         let better = |a: f32, b: f32| {
-            if fault == Fault::SmallestScore { a < b } else { a > b }
+            if fault == Flaw::SmallestScore { a < b } else { a > b }
         };
         (1..row.len()).fold(0, |best, k| if better(row[k], row[best]) { k } else { best })
     };
     Ok(z.iter().map(largest).collect())
 }
 
-fn gradients(probe: &Fitted, x: &Tensor, y: &Tensor, penalty: f64, fault: Fault) -> Result<Fitted> {
+fn gradients(probe: &Fitted, x: &Tensor, y: &Tensor, penalty: f64, fault: Flaw) -> Result<Fitted> {
     let rows = x.dims2()?.0 as f64;
     let z = logits(probe, x, fault)?;
-    let over = if fault == Fault::SoftmaxOverRows { 0 } else { 1 };
+    let over = if fault == Flaw::SoftmaxOverRows { 0 } else { 1 };
     let z = match fault {
-        Fault::NaiveSoftmax => z,
+        Flaw::NaiveSoftmax => z,
         _ => z.broadcast_sub(&z.max_keepdim(over)?)?,
     };
     let e = z.exp()?;
     let p = match fault {
-        Fault::Sigmoid => (logits(probe, x, fault)?.neg()?.exp()? + 1.0)?.recip()?,
+        Flaw::Sigmoid => (logits(probe, x, fault)?.neg()?.exp()? + 1.0)?.recip()?,
         _ => e.broadcast_div(&e.sum_keepdim(over)?)?,
     };
-    let surprise = if fault == Fault::Ascent { (y - p)? } else { (p - y)? };
-    let surprise = if fault == Fault::SummedLoss {
+    let surprise = if fault == Flaw::Ascent { (y - p)? } else { (p - y)? };
+    let surprise = if fault == Flaw::SummedLoss {
         surprise
     } else {
         (surprise / rows)?
     };
     let penalty = match fault {
-        Fault::NoPenalty => 0.0,
-        Fault::DoublePenalty => 2.0 * penalty,
+        Flaw::NoPenalty => 0.0,
+        Flaw::DoublePenalty => 2.0 * penalty,
         _ => penalty,
     };
     let weights = (surprise.t()?.matmul(x)? + (&probe.0 * penalty)?)?;
     let mut bias = surprise.sum(0)?;
-    if fault == Fault::BiasPenalized {
+    if fault == Flaw::BiasPenalized {
         bias = (bias + (&probe.1 * penalty)?)?;
     }
-    if fault == Fault::NoBias {
+    if fault == Flaw::NoBias {
         bias = bias.zeros_like()?;
     }
     Ok((weights, bias))
 }
 
 /// Gradient descent from the same formulas; with momentum it takes a tenth of the steps.
-fn fit(x: &Tensor, labels: &[usize], classes: usize, penalty: f64, steps: usize, fault: Fault) -> Result<Fitted> {
+fn fit(x: &Tensor, labels: &[usize], classes: usize, penalty: f64, steps: usize, fault: Flaw) -> Result<Fitted> {
     let (rows, features) = x.dims2()?;
     if labels.len() != rows || labels.iter().any(|&label| label >= classes) {
         bail!("labels")
@@ -124,7 +124,7 @@ fn fit(x: &Tensor, labels: &[usize], classes: usize, penalty: f64, steps: usize,
         .for_each(|(row, label)| targets[row * classes + label] = 1.0);
     let targets = tensor(&targets, (rows, classes));
     let size = f64::from(x.sqr()?.sum(1)?.mean_all()?.to_scalar::<f32>()?);
-    let scale = if fault == Fault::SummedLoss { rows as f64 } else { 1.0 };
+    let scale = if fault == Flaw::SummedLoss { rows as f64 } else { 1.0 };
     let step = 1.0 / (scale * (1.0 + size) / 2.0 + penalty);
     let momentum = if steps == PLAIN { 0.0 } else { 0.9 };
     let mut probe = (
@@ -144,7 +144,7 @@ fn fit(x: &Tensor, labels: &[usize], classes: usize, penalty: f64, steps: usize,
 /// A probe good enough to name the classes of planted features, in a tenth of the time.
 pub(super) fn rough(x: &Tensor, labels: &[usize], classes: usize) -> Result<solution04::Probe> {
     const STEPS: usize = 60;
-    let (weights, bias) = fit(x, labels, classes, solution04::PENALTY, STEPS, Fault::None)?;
+    let (weights, bias) = fit(x, labels, classes, solution04::PENALTY, STEPS, Flaw::None)?;
     Ok(solution04::Probe { weights, bias })
 }
 
@@ -214,6 +214,126 @@ const CONVERGED: Tolerance = Tolerance {
     epsilon: 5e-3,
 };
 
+macro_rules! fault {
+    ($fault:expr) => {
+        Probing {
+            logits: |probe, x| logits(probe, x, $fault),
+            predict: |probe, x| predict(probe, x, $fault),
+            gradients: |probe, x, y, penalty| gradients(probe, x, y, penalty, $fault),
+            fit: |x, labels, classes, penalty| {
+                let steps = if $fault == Flaw::FewSteps { FEW } else { ENOUGH };
+                fit(x, labels, classes, penalty, steps, $fault)
+            },
+        }
+    };
+}
+
+/// Written independently of the solution.
+const RIGHT: Probing = fault!(Flaw::None);
+
+const FAULTS: &[Fault<Probing>] = &[
+    fault(
+        "no bias",
+        "The bias b is missing. Without it a class that is common everywhere cannot be preferred everywhere.",
+        |f| *f = fault!(Flaw::NoBias),
+    ),
+    fault(
+        "summed over the rows",
+        "Your loss is a sum over the rows. It is their mean: divide P − Y by the number of rows, or the penalty \
+         weighs less the more images there are.",
+        |f| *f = fault!(Flaw::SummedLoss),
+    ),
+    fault(
+        "softmax over the rows",
+        "Your softmax runs down the rows, so images compete with each other. Classes compete, within each row: the \
+         last dimension, D::Minus1.",
+        |f| *f = fault!(Flaw::SoftmaxOverRows),
+    ),
+    fault(
+        "softmax overflows",
+        "exp of a large score is infinite, and infinity over infinity is NaN. Subtract each row's maximum first; \
+         candle_nn::ops::softmax does.",
+        |f| *f = fault!(Flaw::NaiveSoftmax),
+    ),
+    fault(
+        "Y − P",
+        "The sign is wrong: you have Y − P, which goes uphill. Where the probe believes too much (P > Y), the score \
+         must fall.",
+        |f| *f = fault!(Flaw::Ascent),
+    ),
+    fault(
+        "a sigmoid for each class",
+        "You squash each score by itself, with a sigmoid. Softmax compares the classes: each row of P sums to 1.",
+        |f| *f = fault!(Flaw::Sigmoid),
+    ),
+    fault(
+        "no penalty",
+        "The penalty is missing from the gradient. Where the classes can be separated, weights then grow for ever and \
+         nothing converges.",
+        |f| *f = fault!(Flaw::NoPenalty),
+    ),
+    fault(
+        "penalty counted twice",
+        "The derivative of penalty/2 · W² is penalty · W; yours is twice that.",
+        |f| *f = fault!(Flaw::DoublePenalty),
+    ),
+    fault(
+        "bias penalized",
+        "The penalty pulls at your bias as well. It leaves the bias alone: how common a class is is no complexity.",
+        |f| *f = fault!(Flaw::BiasPenalized),
+    ),
+    fault(
+        "stopped too early",
+        "Your probe has not converged. Go on until no entry of the gradient is larger than 1e-4: one that is stopped \
+         early measures your patience, not the layer.",
+        |f| *f = fault!(Flaw::FewSteps),
+    ),
+    fault(
+        "the smallest score",
+        "You predict the class with the smallest score. The largest wins: `argmax`.",
+        |f| *f = fault!(Flaw::SmallestScore),
+    ),
+    fault(
+        "labels not checked",
+        "There must be one label per row, each below `classes`. Return an error otherwise, before anything is fitted \
+         to the wrong rows.",
+        |f| {
+            f.fit = |x, labels, classes, penalty| {
+                let rows = x.dims2()?.0.min(labels.len());
+                let known: Vec<usize> = labels.iter().take(rows).map(|label| label % classes).collect();
+                fit(&x.narrow(0, 0, rows)?, &known, classes, penalty, ENOUGH, Flaw::None)
+            }
+        },
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Probing>] = &[
+    slip(NotContiguous, "logits, only what lies in order", |f| {
+        f.logits = |probe, x| {
+            in_order(&[x])?;
+            logits(probe, x, Flaw::None)
+        }
+    }),
+    slip(NotContiguous, "predict, only what lies in order", |f| {
+        f.predict = |probe, x| {
+            in_order(&[x])?;
+            predict(probe, x, Flaw::None)
+        }
+    }),
+    slip(NotContiguous, "gradients, only what lies in order", |f| {
+        f.gradients = |probe, x, y, penalty| {
+            in_order(&[x])?;
+            gradients(probe, x, y, penalty, Flaw::None)
+        }
+    }),
+    slip(Batch, "32 rows at most", |f| {
+        f.logits = |probe, x| logits(probe, &first_of(x, 32)?, Flaw::None);
+        f.predict = |probe, x| predict(probe, &first_of(x, 32)?, Flaw::None);
+        f.gradients = |probe, x, y, penalty| gradients(probe, &first_of(x, 32)?, y, penalty, Flaw::None);
+    }),
+];
+
 /// 4.4
 pub fn probe(seed: u64) -> Exam<Probing> {
     further_hazards(seed, hazards(seed, basics(seed)))
@@ -221,19 +341,6 @@ pub fn probe(seed: u64) -> Exam<Probing> {
 
 /// Inputs from small to large.
 fn basics(seed: u64) -> Exam<Probing> {
-    macro_rules! fault {
-        ($fault:expr) => {
-            Probing {
-                logits: |probe, x| logits(probe, x, $fault),
-                predict: |probe, x| predict(probe, x, $fault),
-                gradients: |probe, x, y, penalty| gradients(probe, x, y, penalty, $fault),
-                fit: |x, labels, classes, penalty| {
-                    let steps = if $fault == Fault::FewSteps { FEW } else { ENOUGH };
-                    fit(x, labels, classes, penalty, steps, $fault)
-                },
-            }
-        };
-    }
     let mut random = Random::new(seed, 44);
     let by_hand = || (tensor(&[1., 0., 0., 2.], (2, 2)), tensor(&[0., 1.], 2));
     let zeros = || (tensor(&[0.; 4], (2, 2)), tensor(&[0.; 2], 2));
@@ -269,85 +376,12 @@ fn basics(seed: u64) -> Exam<Probing> {
     let (oracle_rows, oracle_labels, penalty) = (rows.clone(), oracle.labels.clone(), oracle.penalty);
 
     Exam::new("4.4", SOLUTION)
-        .mistake(
-            "no bias",
-            "The bias b is missing. Without it a class that is common everywhere cannot be preferred everywhere.",
-            fault!(Fault::NoBias),
-        )
-        .mistake(
-            "summed over the rows",
-            "Your loss is a sum over the rows. It is their mean: divide P − Y by the number of rows, or the penalty \
-             weighs less the more images there are.",
-            fault!(Fault::SummedLoss),
-        )
-        .mistake(
-            "softmax over the rows",
-            "Your softmax runs down the rows, so images compete with each other. Classes compete, within each row: the \
-             last dimension, D::Minus1.",
-            fault!(Fault::SoftmaxOverRows),
-        )
-        .mistake(
-            "softmax overflows",
-            "exp of a large score is infinite, and infinity over infinity is NaN. Subtract each row's maximum first; \
-             candle_nn::ops::softmax does.",
-            fault!(Fault::NaiveSoftmax),
-        )
-        .mistake(
-            "Y − P",
-            "The sign is wrong: you have Y − P, which goes uphill. Where the probe believes too much (P > Y), the \
-             score must fall.",
-            fault!(Fault::Ascent),
-        )
-        .mistake(
-            "a sigmoid for each class",
-            "You squash each score by itself, with a sigmoid. Softmax compares the classes: each row of P sums to 1.",
-            fault!(Fault::Sigmoid),
-        )
-        .mistake(
-            "no penalty",
-            "The penalty is missing from the gradient. Where the classes can be separated, weights then grow for \
-             ever and nothing converges.",
-            fault!(Fault::NoPenalty),
-        )
-        .mistake(
-            "penalty counted twice",
-            "The derivative of penalty/2 · W² is penalty · W; yours is twice that.",
-            fault!(Fault::DoublePenalty),
-        )
-        .mistake(
-            "bias penalized",
-            "The penalty pulls at your bias as well. It leaves the bias alone: how common a class is is no complexity.",
-            fault!(Fault::BiasPenalized),
-        )
-        .mistake(
-            "stopped too early",
-            "Your probe has not converged. Go on until no entry of the gradient is larger than 1e-4: one that is \
-             stopped early measures your patience, not the layer.",
-            fault!(Fault::FewSteps),
-        )
-        .mistake(
-            "the smallest score",
-            "You predict the class with the smallest score. The largest wins: `argmax`.",
-            fault!(Fault::SmallestScore),
-        )
-        .mistake(
-            "labels not checked",
-            "There must be one label per row, each below `classes`. Return an error otherwise, before anything is \
-             fitted to the wrong rows.",
-            Probing {
-                fit: |x, labels, classes, penalty| {
-                    let rows = x.dims2()?.0.min(labels.len());
-                    let known: Vec<usize> = labels.iter().take(rows).map(|label| label % classes).collect();
-                    fit(&x.narrow(0, 0, rows)?, &known, classes, penalty, ENOUGH, Fault::None)
-                },
-                ..fault!(Fault::None)
-            },
-        )
+        .changes(RIGHT, FAULTS)
         .alternative(
             "plain gradient descent, many steps",
             Probing {
-                fit: |x, labels, classes, penalty| fit(x, labels, classes, penalty, PLAIN, Fault::None),
-                ..fault!(Fault::None)
+                fit: |x, labels, classes, penalty| fit(x, labels, classes, penalty, PLAIN, Flaw::None),
+                ..RIGHT
             },
         )
         .alternative(
@@ -365,7 +399,7 @@ fn basics(seed: u64) -> Exam<Probing> {
                     };
                     Ok((of(&variables.0)?, of(&variables.1)?))
                 },
-                ..fault!(Fault::None)
+                ..RIGHT
             },
         )
         .truth(
@@ -474,12 +508,6 @@ fn hazards(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
     let probe = (random.signed((3, 5)), random.signed(3));
     let rows = random.signed((7, 5));
     let targets = solution04::one_hot(&[0, 1, 2, 0, 1, 2, 2], 3).expect("labels below 3");
-    let right = Probing {
-        logits: |probe, x| logits(probe, x, Fault::None),
-        predict: |probe, x| predict(probe, x, Fault::None),
-        gradients: |probe, x, y, penalty| gradients(probe, x, y, penalty, Fault::None),
-        fit: |x, labels, classes, penalty| fit(x, labels, classes, penalty, ENOUGH, Fault::None),
-    };
     exam.given((probe, rows, targets), |on| {
         on.case("logits: a transposed tensor", |f, (probe, x, _)| {
             (f.logits)(probe, &askew(x))
@@ -506,49 +534,11 @@ fn hazards(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
             observe((f.fit)(x, &[0; 8], 3, 0.1))
         })
     })
-    .hazard(
-        NotContiguous,
-        "logits, only what lies in order",
-        Probing {
-            logits: |probe, x| {
-                in_order(&[x])?;
-                logits(probe, x, Fault::None)
-            },
-            ..right
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "predict, only what lies in order",
-        Probing {
-            predict: |probe, x| {
-                in_order(&[x])?;
-                predict(probe, x, Fault::None)
-            },
-            ..right
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "gradients, only what lies in order",
-        Probing {
-            gradients: |probe, x, y, penalty| {
-                in_order(&[x])?;
-                gradients(probe, x, y, penalty, Fault::None)
-            },
-            ..right
-        },
-    )
+    .proofs(RIGHT, PROOFS)
 }
 
 /// Many rows, and scores that are all negative.
 fn further_hazards(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
-    let right = Probing {
-        logits: |probe, x| logits(probe, x, Fault::None),
-        predict: |probe, x| predict(probe, x, Fault::None),
-        gradients: |probe, x, y, penalty| gradients(probe, x, y, penalty, Fault::None),
-        fit: |x, labels, classes, penalty| fit(x, labels, classes, penalty, ENOUGH, Fault::None),
-    };
     let mut random = Random::new(seed, 244);
     let probe = (random.signed((4, 2)), random.signed(4));
     let rows = random.signed((33, 2));
@@ -571,28 +561,18 @@ fn further_hazards(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
         (f.predict)(&probe, &tensor(&[1.], (1, 1)))
     })
     .because("The largest of three negative scores is −1.")
-    .hazard(
-        Batch,
-        "32 rows at most",
-        Probing {
-            logits: |probe, x| logits(probe, &first_of(x, 32)?, Fault::None),
-            predict: |probe, x| predict(probe, &first_of(x, 32)?, Fault::None),
-            gradients: |probe, x, y, penalty| gradients(probe, &first_of(x, 32)?, y, penalty, Fault::None),
-            ..right
-        },
-    )
     .unnamed(
         "the largest score above 0",
         Probing {
             predict: |probe, x| {
-                let scores = logits(probe, x, Fault::None)?.to_vec2::<f32>()?;
+                let scores = logits(probe, x, Flaw::None)?.to_vec2::<f32>()?;
                 let best = |row: &Vec<f32>| {
                     let above = (0..row.len()).filter(|&k| row[k] > 0.0);
                     above.reduce(|a, b| if row[b] > row[a] { b } else { a }).unwrap_or(0)
                 };
                 Ok(scores.iter().map(best).collect())
             },
-            ..right
+            ..RIGHT
         },
     )
     .spared(&[Sizes], "rows, features and classes differ in number in every input")

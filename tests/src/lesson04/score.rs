@@ -2,7 +2,7 @@ use candle_core::{Device, Result, Tensor, bail};
 
 use super::probe::rough;
 use crate::inputs::{Random, tensor};
-use crate::{Exam, Hazard::*, Observed};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, slip};
 
 /// `solution04::Score`: accuracy, low, high, majority.
 pub type Scored = [f64; 4];
@@ -35,7 +35,7 @@ macro_rules! ex4_5 {
 const SOLUTION: Scoring = ex4_5!(solution04);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     NormalInterval,
     NinetyPercent,
@@ -53,13 +53,13 @@ enum Fault {
     NoChecks,
 }
 
-fn interval(correct: usize, total: usize, fault: Fault) -> Result<(f64, f64)> {
-    if fault != Fault::NoChecks && (total == 0 || correct > total) {
+fn interval(correct: usize, total: usize, fault: Flaw) -> Result<(f64, f64)> {
+    if fault != Flaw::NoChecks && (total == 0 || correct > total) {
         bail!("{correct} of {total}")
     }
-    let z = if fault == Fault::NinetyPercent { 1.645 } else { 1.96f64 };
+    let z = if fault == Flaw::NinetyPercent { 1.645 } else { 1.96f64 };
     let (n, p) = (total as f64, correct as f64 / total as f64);
-    if fault == Fault::NormalInterval {
+    if fault == Flaw::NormalInterval {
         let half = z * (p * (1.0 - p) / n).sqrt();
         return Ok((p - half, p + half));
     }
@@ -68,29 +68,29 @@ fn interval(correct: usize, total: usize, fault: Fault) -> Result<(f64, f64)> {
     let root = (b * b - 4.0 * a * c).sqrt();
     let (low, high) = ((-b - root) / (2.0 * a), (-b + root) / (2.0 * a));
     match fault {
-        Fault::NoCentre => Ok((p - (high - low) / 2.0, p + (high - low) / 2.0)),
+        Flaw::NoCentre => Ok((p - (high - low) / 2.0, p + (high - low) / 2.0)),
         _ => Ok((low, high)),
     }
 }
 
-fn majority(train: &[usize], test: &[usize], fault: Fault) -> Result<f64> {
+fn majority(train: &[usize], test: &[usize], fault: Flaw) -> Result<f64> {
     if train.is_empty() || test.is_empty() {
         bail!("no labels")
     }
     let mut counts = vec![0; 1 + train.iter().chain(test).max().copied().unwrap_or(0)];
-    let from = if fault == Fault::MajorityOfTest { test } else { train };
+    let from = if fault == Flaw::MajorityOfTest { test } else { train };
     from.iter().for_each(|&label| counts[label] += 1);
     let mut best = 0;
     for label in 1..counts.len() {
         let better = match fault {
-            Fault::LargestLabel => counts[label] >= counts[best],
+            Flaw::LargestLabel => counts[label] >= counts[best],
             _ => counts[label] > counts[best],
         };
         if better {
             best = label;
         }
     }
-    if fault == Fault::OneOverClasses {
+    if fault == Flaw::OneOverClasses {
         let used = counts.iter().filter(|&&count| count > 0).count();
         return Ok(1.0 / used as f64);
     }
@@ -103,9 +103,9 @@ fn score(
     classes: usize,
     train: &[usize],
     test: &[usize],
-    fault: Fault,
+    fault: Flaw,
 ) -> Result<Scored> {
-    if fault != Fault::NoChecks && labels.len() != features.dims2()?.0 {
+    if fault != Flaw::NoChecks && labels.len() != features.dims2()?.0 {
         bail!("labels")
     }
     let rows = |rows: &[usize]| {
@@ -113,34 +113,34 @@ fn score(
         features.index_select(&Tensor::new(rows, &Device::Cpu)?, 0)
     };
     let of = |rows: &[usize]| match fault {
-        Fault::LabelsByPlace => labels[..rows.len()].to_vec(),
+        Flaw::LabelsByPlace => labels[..rows.len()].to_vec(),
         _ => rows.iter().map(|&row| labels[row]).collect(),
     };
     let (train_rows, train_labels) = (rows(train)?, of(train));
     let (mut test_rows, mut test_labels) = (rows(test)?, of(test));
     let majority = majority(&train_labels, &test_labels, fault)?;
     let scale = match fault {
-        Fault::ScaleOfAll => solution04::Standardizer::fit(features)?,
+        Flaw::ScaleOfAll => solution04::Standardizer::fit(features)?,
         _ => solution04::Standardizer::fit(&train_rows)?,
     };
     let test_scale = match fault {
-        Fault::ScaleOfTest => solution04::Standardizer::fit(&test_rows)?,
+        Flaw::ScaleOfTest => solution04::Standardizer::fit(&test_rows)?,
         _ => scale.clone(),
     };
     let scaled = |scale: &solution04::Standardizer, rows: &Tensor| match fault {
-        Fault::NoScale => Ok(rows.clone()),
+        Flaw::NoScale => Ok(rows.clone()),
         _ => scale.apply(rows),
     };
     let probe = match fault {
-        Fault::FittedToAll => rough(&scaled(&scale, features)?, labels, classes)?,
+        Flaw::FittedToAll => rough(&scaled(&scale, features)?, labels, classes)?,
         _ => rough(&scaled(&scale, &train_rows)?, &train_labels, classes)?,
     };
-    if fault == Fault::ScoredOnTrain {
+    if fault == Flaw::ScoredOnTrain {
         (test_rows, test_labels) = (train_rows, train_labels);
     }
     let guesses = probe.predict(&scaled(&test_scale, &test_rows)?)?;
     let correct = guesses.iter().zip(&test_labels).filter(|(a, b)| a == b).count();
-    let correct = if fault == Fault::ErrorRate {
+    let correct = if fault == Flaw::ErrorRate {
         test_labels.len() - correct
     } else {
         correct
@@ -157,7 +157,7 @@ pub(super) fn roughly(
     train: &[usize],
     test: &[usize],
 ) -> Result<Scored> {
-    score(features, labels, classes, train, test, Fault::None)
+    score(features, labels, classes, train, test, Flaw::None)
 }
 
 fn observe(score: Result<Scored>) -> Result<Observed> {
@@ -256,6 +256,141 @@ fn said_quietly(random: &mut Random) -> Planted {
     }
 }
 
+macro_rules! fault {
+    ($fault:expr) => {
+        Scoring {
+            interval: |correct, total| interval(correct, total, $fault),
+            majority: |train, test| majority(train, test, $fault),
+            score: |features, labels, classes, train, test| score(features, labels, classes, train, test, $fault),
+        }
+    };
+}
+
+/// Written independently of the solution.
+const RIGHT: Scoring = fault!(Flaw::None);
+
+const FAULTS: &[Fault<Scoring>] = &[
+    fault(
+        "p ± 1.96·√(p(1 − p)/n)",
+        "This is the normal approximation. At 0 or 1 its width is 0, as if eight of eight were certainty. Use \
+         Wilson's interval.",
+        |f| *f = fault!(Flaw::NormalInterval),
+    ),
+    fault(
+        "z = 1.645",
+        "1.645 belongs to a 90 % interval, or to one side of a 95 % one. For 95 % on both sides z = 1.96.",
+        |f| *f = fault!(Flaw::NinetyPercent),
+    ),
+    fault(
+        "centred on the share",
+        "You laid Wilson's half-width around p. Its centre is (p + z²/(2n)) / (1 + z²/n), nearer to 1/2 than p.",
+        |f| *f = fault!(Flaw::NoCentre),
+    ),
+    fault(
+        "majority of the test set",
+        "You chose the commonest label of the test set. Whoever guesses has seen the training labels only.",
+        |f| *f = fault!(Flaw::MajorityOfTest),
+    ),
+    fault(
+        "one over the number of classes",
+        "You took 1/classes. Where classes are not equally common, naming the commonest one does better, and that is \
+         what a probe has to beat.",
+        |f| *f = fault!(Flaw::OneOverClasses),
+    ),
+    fault(
+        "the largest of equally common labels",
+        "Of several commonest labels the smallest counts. `max_by_key` returns the last of equal ones.",
+        |f| *f = fault!(Flaw::LargestLabel),
+    ),
+    fault(
+        "scale fitted to all rows",
+        "The scale (4.3) saw the test rows. One far test row then changes what the probe says about all others. Fit \
+         it to the training rows.",
+        |f| *f = fault!(Flaw::ScaleOfAll),
+    ),
+    fault(
+        "test rows on a scale of their own",
+        "You standardized the test rows by their own mean. Apply the scale of the training rows to them.",
+        |f| *f = fault!(Flaw::ScaleOfTest),
+    ),
+    fault(
+        "not standardized",
+        "The features go into the probe as they come. A feature that varies by a thousandth then hardly counts \
+         against the penalty: standardize (4.3) first.",
+        |f| *f = fault!(Flaw::NoScale),
+    ),
+    fault(
+        "fitted to the test rows too",
+        "The probe was fitted to all rows, so the test measures memory. Fit to `train` only.",
+        |f| *f = fault!(Flaw::FittedToAll),
+    ),
+    fault(
+        "scored on the training rows",
+        "You scored the rows that the probe was fitted to. A probe with as many features as rows is always right \
+         there.",
+        |f| *f = fault!(Flaw::ScoredOnTrain),
+    ),
+    fault(
+        "labels by place",
+        "`train` and `test` hold row numbers: the label that belongs to train[i] is labels[train[i]], not labels[i].",
+        |f| *f = fault!(Flaw::LabelsByPlace),
+    ),
+    fault(
+        "share of errors",
+        "You counted the wrong answers. Accuracy is the share of right ones.",
+        |f| *f = fault!(Flaw::ErrorRate),
+    ),
+    fault(
+        "no checks",
+        "More correct than there are, or fewer labels than rows, is a mistake of the caller. Return an error.",
+        |f| *f = fault!(Flaw::NoChecks),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Scoring>] = &[
+    slip(Wiring, "the majority of the test labels", |f| {
+        f.score = |features, labels, classes, train, test| {
+            let [accuracy, low, high, _] = score(features, labels, classes, train, test, Flaw::None)?;
+            let of: Vec<usize> = test.iter().map(|&row| labels[row]).collect();
+            Ok([accuracy, low, high, majority(&of, &of, Flaw::None)?])
+        }
+    }),
+    slip(Scale, "n² in 32 bits", |f| {
+        f.interval = |correct, total| {
+            if total > 65_535 {
+                bail!("too many")
+            } else {
+                interval(correct, total, Flaw::None)
+            }
+        }
+    }),
+    slip(Errors, "fewer labels than rows", |f| {
+        f.score = |features, labels, classes, train, test| {
+            let rows = labels.len().min(features.dims2()?.0);
+            let known = train.iter().chain(test).all(|&row| row < rows);
+            let features = if known {
+                features.narrow(0, 0, rows)?
+            } else {
+                features.clone()
+            };
+            score(&features, labels, classes, train, test, Flaw::None)
+        }
+    }),
+    slip(Sizes, "labels in a byte", |f| {
+        f.majority = |train, test| {
+            let byte = |labels: &[usize]| -> Vec<usize> { labels.iter().map(|&label| label % 256).collect() };
+            majority(&byte(train), &byte(test), Flaw::None)
+        }
+    }),
+    slip(Batch, "two test rows at least", |f| {
+        f.score = |features, labels, classes, train, test| match test {
+            [_] => bail!("one row"),
+            _ => score(features, labels, classes, train, test, Flaw::None),
+        }
+    }),
+];
+
 /// 4.5
 pub fn exam(seed: u64) -> Exam<Scoring> {
     further_hazards(hazards(seed, basics(seed)))
@@ -263,15 +398,6 @@ pub fn exam(seed: u64) -> Exam<Scoring> {
 
 /// Inputs from small to large.
 fn basics(seed: u64) -> Exam<Scoring> {
-    macro_rules! fault {
-        ($fault:expr) => {
-            Scoring {
-                interval: |correct, total| interval(correct, total, $fault),
-                majority: |train, test| majority(train, test, $fault),
-                score: |features, labels, classes, train, test| score(features, labels, classes, train, test, $fault),
-            }
-        };
-    }
     let mut random = Random::new(seed, 45);
     let total = random.count(20, 500);
     let correct = random.count(1, total - 1);
@@ -279,83 +405,8 @@ fn basics(seed: u64) -> Exam<Scoring> {
     let far = with_a_far_test_row();
 
     Exam::new("4.5", SOLUTION)
-        .mistake(
-            "p ± 1.96·√(p(1 − p)/n)",
-            "This is the normal approximation. At 0 or 1 its width is 0, as if eight of eight were certainty. Use \
-             Wilson's interval.",
-            fault!(Fault::NormalInterval),
-        )
-        .mistake(
-            "z = 1.645",
-            "1.645 belongs to a 90 % interval, or to one side of a 95 % one. For 95 % on both sides z = 1.96.",
-            fault!(Fault::NinetyPercent),
-        )
-        .mistake(
-            "centred on the share",
-            "You laid Wilson's half-width around p. Its centre is (p + z²/(2n)) / (1 + z²/n), nearer to 1/2 than p.",
-            fault!(Fault::NoCentre),
-        )
-        .mistake(
-            "majority of the test set",
-            "You chose the commonest label of the test set. Whoever guesses has seen the training labels only.",
-            fault!(Fault::MajorityOfTest),
-        )
-        .mistake(
-            "one over the number of classes",
-            "You took 1/classes. Where classes are not equally common, naming the commonest one does better, and \
-             that is what a probe has to beat.",
-            fault!(Fault::OneOverClasses),
-        )
-        .mistake(
-            "the largest of equally common labels",
-            "Of several commonest labels the smallest counts. `max_by_key` returns the last of equal ones.",
-            fault!(Fault::LargestLabel),
-        )
-        .mistake(
-            "scale fitted to all rows",
-            "The scale (4.3) saw the test rows. One far test row then changes what the probe says about all \
-             others. Fit it to the training rows.",
-            fault!(Fault::ScaleOfAll),
-        )
-        .mistake(
-            "test rows on a scale of their own",
-            "You standardized the test rows by their own mean. Apply the scale of the training rows to them.",
-            fault!(Fault::ScaleOfTest),
-        )
-        .mistake(
-            "not standardized",
-            "The features go into the probe as they come. A feature that varies by a thousandth then hardly \
-             counts against the penalty: standardize (4.3) first.",
-            fault!(Fault::NoScale),
-        )
-        .mistake(
-            "fitted to the test rows too",
-            "The probe was fitted to all rows, so the test measures memory. Fit to `train` only.",
-            fault!(Fault::FittedToAll),
-        )
-        .mistake(
-            "scored on the training rows",
-            "You scored the rows that the probe was fitted to. A probe with as many features as rows is always right \
-             there.",
-            fault!(Fault::ScoredOnTrain),
-        )
-        .mistake(
-            "labels by place",
-            "`train` and `test` hold row numbers: the label that belongs to train[i] is labels[train[i]], not \
-             labels[i].",
-            fault!(Fault::LabelsByPlace),
-        )
-        .mistake(
-            "share of errors",
-            "You counted the wrong answers. Accuracy is the share of right ones.",
-            fault!(Fault::ErrorRate),
-        )
-        .mistake(
-            "no checks",
-            "More correct than there are, or fewer labels than rows, is a mistake of the caller. Return an error.",
-            fault!(Fault::NoChecks),
-        )
-        .alternative("Wilson's quadratic, solved", fault!(Fault::None))
+        .changes(RIGHT, FAULTS)
+        .alternative("Wilson's quadratic, solved", RIGHT)
         .truth(
             "interval: the upper end for 0 of 1",
             3.8416 / 4.8416,
@@ -412,11 +463,6 @@ fn basics(seed: u64) -> Exam<Scoring> {
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
 fn hazards(seed: u64, exam: Exam<Scoring>) -> Exam<Scoring> {
-    let right = Scoring {
-        interval: |correct, total| interval(correct, total, Fault::None),
-        majority: |train, test| majority(train, test, Fault::None),
-        score: |features, labels, classes, train, test| score(features, labels, classes, train, test, Fault::None),
-    };
     let total = Random::new(seed, 145).count(20, 500);
     exam.case(
         "score: all test rows of one class, the other one commoner in training: all four numbers",
@@ -467,58 +513,11 @@ fn hazards(seed: u64, exam: Exam<Scoring>) -> Exam<Scoring> {
         let planted = said_plainly();
         observe((f.score)(&planted.features, &planted.labels, 2, &planted.train, &[]))
     })
-    .hazard(
-        Wiring,
-        "the majority of the test labels",
-        Scoring {
-            score: |features, labels, classes, train, test| {
-                let [accuracy, low, high, _] = score(features, labels, classes, train, test, Fault::None)?;
-                let of: Vec<usize> = test.iter().map(|&row| labels[row]).collect();
-                Ok([accuracy, low, high, majority(&of, &of, Fault::None)?])
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Scale,
-        "n² in 32 bits",
-        Scoring {
-            interval: |correct, total| {
-                if total > 65_535 {
-                    bail!("too many")
-                } else {
-                    interval(correct, total, Fault::None)
-                }
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Errors,
-        "fewer labels than rows",
-        Scoring {
-            score: |features, labels, classes, train, test| {
-                let rows = labels.len().min(features.dims2()?.0);
-                let known = train.iter().chain(test).all(|&row| row < rows);
-                let features = if known {
-                    features.narrow(0, 0, rows)?
-                } else {
-                    features.clone()
-                };
-                score(&features, labels, classes, train, test, Fault::None)
-            },
-            ..right
-        },
-    )
+    .proofs(RIGHT, PROOFS)
 }
 
 /// Labels far apart, rows named in any order, and what this exercise has no room for.
 fn further_hazards(exam: Exam<Scoring>) -> Exam<Scoring> {
-    let right = Scoring {
-        interval: |correct, total| interval(correct, total, Fault::None),
-        majority: |train, test| majority(train, test, Fault::None),
-        score: |features, labels, classes, train, test| score(features, labels, classes, train, test, Fault::None),
-    };
     exam.truth(
         "majority: trained on 263, 263, 7, 7, 0, 0, 0; tested on 0, 0, 0, 7",
         0.75,
@@ -532,28 +531,6 @@ fn further_hazards(exam: Exam<Scoring>) -> Exam<Scoring> {
         planted.accuracy(f)
     })
     .holds(Batch)
-    .hazard(
-        Sizes,
-        "labels in a byte",
-        Scoring {
-            majority: |train, test| {
-                let byte = |labels: &[usize]| -> Vec<usize> { labels.iter().map(|&label| label % 256).collect() };
-                majority(&byte(train), &byte(test), Fault::None)
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Batch,
-        "two test rows at least",
-        Scoring {
-            score: |features, labels, classes, train, test| match test {
-                [_] => bail!("one row"),
-                _ => score(features, labels, classes, train, test, Fault::None),
-            },
-            ..right
-        },
-    )
     .spared(
         &[NotContiguous],
         "index_select, by which the text takes rows, takes no such tensor",

@@ -6,7 +6,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::inputs::Random;
-use crate::{Exam, Hazard::*, Observed};
+use crate::{Exam, Hazard::*, Observed, Slip, Wrong, slip, wrong};
 
 /// `solution04::split`
 pub type Split = fn(&[usize], f64, u64) -> Result<(Vec<usize>, Vec<usize>)>;
@@ -121,6 +121,83 @@ fn expected(held_out: usize) -> Observed {
     ])
 }
 
+const WRONG: &[Wrong<Split>] = &[
+    wrong(
+        "rows shuffled",
+        "You shuffled rows, so views of one scene lie on both sides: the probe can recognise the scene. Shuffle the \
+         scenes, and let their rows follow.",
+        |g, s, r| split(g, s, r, Fault::Rows),
+    ),
+    wrong(
+        "always the first scenes",
+        "The seed makes no difference: the test set is always the first scenes. Data are often sorted, so shuffle the \
+         scenes with `ChaCha8Rng::seed_from_u64(seed)`.",
+        |g, s, r| split(g, s, r, Fault::FirstGroups),
+    ),
+    wrong(
+        "not repeatable",
+        "Two calls with the same seed differ. Take the generator from the seed, not from the thread, and let nothing \
+         depend on the order of a `HashSet` or `HashMap`.",
+        |g, s, r| split(g, s, r, Fault::NewEachTime),
+    ),
+    wrong(
+        "sides swapped",
+        "You returned the test rows first. The rows to train on come first.",
+        |g, s, r| split(g, s, r, Fault::Swapped),
+    ),
+    wrong(
+        "scenes instead of rows",
+        "You returned the numbers of scenes. What is needed are row numbers: the places in `groups` where those \
+         scenes stand.",
+        |g, s, r| split(g, s, r, Fault::GroupsReturned),
+    ),
+    wrong(
+        "share of the rows",
+        "You held scenes out until their rows made up the share. `test_share` counts scenes: round(test_share · \
+         scenes).",
+        |g, s, r| split(g, s, r, Fault::ShareOfRows),
+    ),
+    wrong(
+        "a side may be empty",
+        "With a small share you hold out no scene at all, or with a large one you leave none. Keep at least one on \
+         each side: `count.clamp(1, scenes - 1)`.",
+        |g, s, r| split(g, s, r, Fault::MayBeEmpty),
+    ),
+    wrong(
+        "rows in shuffled order",
+        "Your training rows are in a random order. Return both lists in rising order, so that two splits can be \
+         compared.",
+        |g, s, r| split(g, s, r, Fault::TrainShuffled),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Split>] = &[
+    slip(Sizes, "the share rounded down, of seven scenes", |f| {
+        *f = |g, s, r| match g.iter().collect::<BTreeSet<_>>().len() {
+            7 => split(
+                g,
+                (s * 7.0).floor().max(1.0) / 7.0 - if s < 0.4 { 1.0 / 7.0 } else { 0.0 },
+                r,
+                Fault::None,
+            ),
+            _ => split(g, s, r, Fault::None),
+        }
+    }),
+    slip(Scale, "a table as long as the largest number", |f| {
+        *f = |g, s, r| {
+            if g.iter().any(|&scene| scene > 1 << 30) {
+                bail!("too large")
+            } else {
+                split(g, s, r, Fault::None)
+            }
+        }
+    }),
+    slip(Errors, "NaN is no share, and half", |f| {
+        *f = |g, s, r| split(g, if s.is_nan() { 0.5 } else { s }, r, Fault::None)
+    }),
+];
+
 /// 4.2
 pub fn exam(seed: u64) -> Exam<Split> {
     spare(hazards(seed, basics(seed)))
@@ -142,53 +219,7 @@ fn basics(seed: u64) -> Exam<Split> {
     let (views_1, views_2, views_4) = (views.clone(), views.clone(), views.clone());
 
     Exam::new("4.2", SOLUTION)
-        .mistake(
-            "rows shuffled",
-            "You shuffled rows, so views of one scene lie on both sides: the probe can recognise the scene. \
-             Shuffle the scenes, and let their rows follow.",
-            |g, s, r| split(g, s, r, Fault::Rows),
-        )
-        .mistake(
-            "always the first scenes",
-            "The seed makes no difference: the test set is always the first scenes. Data are often sorted, so shuffle \
-             the scenes with `ChaCha8Rng::seed_from_u64(seed)`.",
-            |g, s, r| split(g, s, r, Fault::FirstGroups),
-        )
-        .mistake(
-            "not repeatable",
-            "Two calls with the same seed differ. Take the generator from the seed, not from the thread, and let \
-             nothing depend on the order of a `HashSet` or `HashMap`.",
-            |g, s, r| split(g, s, r, Fault::NewEachTime),
-        )
-        .mistake(
-            "sides swapped",
-            "You returned the test rows first. The rows to train on come first.",
-            |g, s, r| split(g, s, r, Fault::Swapped),
-        )
-        .mistake(
-            "scenes instead of rows",
-            "You returned the numbers of scenes. What is needed are row numbers: the places in `groups` where those \
-             scenes stand.",
-            |g, s, r| split(g, s, r, Fault::GroupsReturned),
-        )
-        .mistake(
-            "share of the rows",
-            "You held scenes out until their rows made up the share. `test_share` counts scenes: \
-             round(test_share · scenes).",
-            |g, s, r| split(g, s, r, Fault::ShareOfRows),
-        )
-        .mistake(
-            "a side may be empty",
-            "With a small share you hold out no scene at all, or with a large one you leave none. Keep at least one on \
-             each side: `count.clamp(1, scenes - 1)`.",
-            |g, s, r| split(g, s, r, Fault::MayBeEmpty),
-        )
-        .mistake(
-            "rows in shuffled order",
-            "Your training rows are in a random order. Return both lists in rising order, so that two splits can be \
-             compared.",
-            |g, s, r| split(g, s, r, Fault::TrainShuffled),
-        )
+        .mistakes(WRONG)
         .alternative("by sorting random keys", |groups, share, seed| {
             use rand::Rng;
             if share.is_nan() || share <= 0.0 || share >= 1.0 {
@@ -320,27 +351,7 @@ fn hazards(seed: u64, exam: Exam<Split>) -> Exam<Split> {
             Fault::None,
         )
     })
-    .hazard(Sizes, "the share rounded down, of seven scenes", |g, s, r| {
-        match g.iter().collect::<BTreeSet<_>>().len() {
-            7 => split(
-                g,
-                (s * 7.0).floor().max(1.0) / 7.0 - if s < 0.4 { 1.0 / 7.0 } else { 0.0 },
-                r,
-                Fault::None,
-            ),
-            _ => split(g, s, r, Fault::None),
-        }
-    })
-    .hazard(Scale, "a table as long as the largest number", |g, s, r| {
-        if g.iter().any(|&scene| scene > 1 << 30) {
-            bail!("too large")
-        } else {
-            split(g, s, r, Fault::None)
-        }
-    })
-    .hazard(Errors, "NaN is no share, and half", |g, s, r| {
-        split(g, if s.is_nan() { 0.5 } else { s }, r, Fault::None)
-    })
+    .proofs(SOLUTION, PROOFS)
 }
 
 /// What this exercise has no room for.

@@ -1,7 +1,7 @@
 use candle_core::{Result, Tensor, bail};
 
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Hazard::*};
+use crate::{Exam, Fault, Hazard::*, Slip, fault, slip};
 
 /// `solution04::Standardizer`: `fit` gives mean and deviation; `apply` fits to the first and applies to the second.
 #[derive(Clone, Copy)]
@@ -28,7 +28,7 @@ macro_rules! ex4_3 {
 const SOLUTION: Standardize = ex4_3!(solution04);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     SampleDeviation,
     Variance,
@@ -42,14 +42,14 @@ enum Fault {
     ConstantToZero,
 }
 
-fn fit(train: &Tensor, fault: Fault) -> Result<(Tensor, Tensor)> {
+fn fit(train: &Tensor, fault: Flaw) -> Result<(Tensor, Tensor)> {
     let (rows, features) = train.dims2()?;
-    if matches!(fault, Fault::NoGuard | Fault::ZeroGuard) {
+    if matches!(fault, Flaw::NoGuard | Flaw::ZeroGuard) {
         // In f32, whose rounding is the point.
         let mean = train.mean(0)?;
         let deviation = train.broadcast_sub(&mean)?.sqr()?.mean(0)?.sqrt()?;
         let guarded = deviation.eq(0f32)?.where_cond(&deviation.ones_like()?, &deviation)?;
-        return Ok((mean, if fault == Fault::NoGuard { deviation } else { guarded }));
+        return Ok((mean, if fault == Flaw::NoGuard { deviation } else { guarded }));
     }
     let values = train.to_vec2::<f32>()?;
     let column = |j: usize| values.iter().map(|row| f64::from(row[j])).collect::<Vec<_>>();
@@ -57,7 +57,7 @@ fn fit(train: &Tensor, fault: Fault) -> Result<(Tensor, Tensor)> {
     let everything: Vec<f64> = values.iter().flatten().map(|&x| f64::from(x)).collect();
     let (mut means, mut deviations) = (vec![], vec![]);
     for j in 0..features {
-        let values = if fault == Fault::WholeMatrix {
+        let values = if fault == Flaw::WholeMatrix {
             everything.clone()
         } else {
             column(j)
@@ -65,18 +65,18 @@ fn fit(train: &Tensor, fault: Fault) -> Result<(Tensor, Tensor)> {
         let mu = mean(&values);
         let squares: Vec<f64> = values.iter().map(|x| (x - mu).powi(2)).collect();
         let variance = match fault {
-            Fault::SampleDeviation => squares.iter().sum::<f64>() / (rows as f64 - 1.0),
+            Flaw::SampleDeviation => squares.iter().sum::<f64>() / (rows as f64 - 1.0),
             _ => mean(&squares),
         };
-        let sigma = if fault == Fault::Variance {
+        let sigma = if fault == Flaw::Variance {
             variance
         } else {
             variance.sqrt()
         };
         let sigma = match fault {
-            Fault::NotDivided => 1.0,
-            Fault::Epsilon => sigma + 1e-8,
-            Fault::ConstantToZero if sigma <= 1e-6 * mu.abs() => 1e6,
+            Flaw::NotDivided => 1.0,
+            Flaw::Epsilon => sigma + 1e-8,
+            Flaw::ConstantToZero if sigma <= 1e-6 * mu.abs() => 1e6,
             _ if sigma <= 1e-6 * mu.abs() => 1.0,
             _ => sigma,
         };
@@ -86,10 +86,10 @@ fn fit(train: &Tensor, fault: Fault) -> Result<(Tensor, Tensor)> {
     Ok((tensor(&means, features), tensor(&deviations, features)))
 }
 
-fn apply(train: &Tensor, features: &Tensor, fault: Fault) -> Result<Tensor> {
+fn apply(train: &Tensor, features: &Tensor, fault: Flaw) -> Result<Tensor> {
     let source = match fault {
-        Fault::OwnStatistics => features.clone(),
-        Fault::BothStatistics => Tensor::cat(&[train, features], 0)?,
+        Flaw::OwnStatistics => features.clone(),
+        Flaw::BothStatistics => Tensor::cat(&[train, features], 0)?,
         _ => train.clone(),
     };
     let (mean, deviation) = fit(&source, fault)?;
@@ -99,6 +99,131 @@ fn apply(train: &Tensor, features: &Tensor, fault: Fault) -> Result<Tensor> {
     features.broadcast_sub(&mean)?.broadcast_div(&deviation)
 }
 
+macro_rules! fault {
+    ($fault:expr) => {
+        Standardize {
+            fit: |train| fit(train, $fault),
+            apply: |train, features| apply(train, features, $fault),
+        }
+    };
+}
+
+/// Written independently of the solution.
+const RIGHT: Standardize = fault!(Flaw::None);
+
+const FAULTS: &[Fault<Standardize>] = &[
+    fault(
+        "n − 1 instead of n",
+        "You divided the squares by n − 1, as `Tensor::var` does. The formula divides by n: σ is the root of the mean \
+         square.",
+        |f| *f = fault!(Flaw::SampleDeviation),
+    ),
+    fault(
+        "variance instead of deviation",
+        "The square root is missing: you divide by the variance.",
+        |f| *f = fault!(Flaw::Variance),
+    ),
+    fault(
+        "one mean for everything",
+        "All your features share one mean and deviation. Each has its own: reduce over the rows, dimension 0, only.",
+        |f| *f = fault!(Flaw::WholeMatrix),
+    ),
+    fault(
+        "no guard for constant features",
+        "A dead unit has σ = 0 and becomes NaN. Where σ ≤ 1e-6·|μ|, take 1 instead.",
+        |f| *f = fault!(Flaw::NoGuard),
+    ),
+    fault(
+        "guard against exact zero only",
+        "A feature that is 0.1 everywhere has a σ of about 1e-8 from rounding, and you divide by it: 0.2 becomes \
+         10,000,000. Compare σ with 1e-6·|μ|.",
+        |f| *f = fault!(Flaw::ZeroGuard),
+    ),
+    fault(
+        "a constant added to every deviation",
+        "You add a small number to every σ. A feature that does not vary in training is then divided by almost \
+         nothing, and a test row that differs by a hair becomes a million. Where σ is 0, put 1.",
+        |f| *f = fault!(Flaw::Epsilon),
+    ),
+    fault(
+        "each set by its own statistics",
+        "`apply` standardizes rows by their own mean. The test rows then lie where the training rows lay, whatever \
+         they are: use the μ and σ that `fit` stored.",
+        |f| *f = fault!(Flaw::OwnStatistics),
+    ),
+    fault(
+        "the test rows seen",
+        "The statistics come from training and test rows together, so the test set has taken part in the fit. Only \
+         the training rows may.",
+        |f| *f = fault!(Flaw::BothStatistics),
+    ),
+    fault(
+        "not divided",
+        "You took the mean off and did not divide by σ. Large features would still outweigh small ones.",
+        |f| *f = fault!(Flaw::NotDivided),
+    ),
+    fault(
+        "constant features removed",
+        "You made a feature that is constant in training 0 for ever. With σ = 1 a test row that differs still shows \
+         it.",
+        |f| *f = fault!(Flaw::ConstantToZero),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Standardize>] = &[
+    slip(NotContiguous, "fit, only to what lies in order", |f| {
+        f.fit = |train| {
+            in_order(&[train])?;
+            fit(train, Flaw::None)
+        }
+    }),
+    slip(NotContiguous, "apply, only to what lies in order", |f| {
+        f.apply = |train, features| {
+            in_order(&[train, features])?;
+            apply(train, features, Flaw::None)
+        }
+    }),
+    slip(Sign, "compared with μ, not with |μ|", |f| {
+        f.apply = |train, features| {
+            if train.max_all()?.to_scalar::<f32>()? < 0.0 {
+                apply(train, features, Flaw::NoGuard)?.affine(1.0, 0.5)
+            } else {
+                apply(train, features, Flaw::None)
+            }
+        }
+    }),
+    slip(Scale, "a deviation of 1e-8 is none", |f| {
+        f.fit = |train| {
+            let (mean, deviation) = fit(train, Flaw::None)?;
+            let constant = deviation.lt(1e-8f32)?;
+            Ok((mean, constant.where_cond(&deviation.ones_like()?, &deviation)?))
+        }
+    }),
+    slip(Errors, "a single feature spread over all", |f| {
+        f.apply = |train, features| match features.dims() {
+            [rows, 1] => apply(
+                train,
+                &features.broadcast_as((*rows, train.dims2()?.1))?.contiguous()?,
+                Flaw::None,
+            ),
+            _ => apply(train, features, Flaw::None),
+        }
+    }),
+    slip(Sizes, "two rows at least", |f| {
+        f.fit = |train| match train.dims() {
+            [1, _] => bail!("one row"),
+            _ => fit(train, Flaw::None),
+        }
+    }),
+    slip(Batch, "nine rows at most", |f| {
+        f.fit = |train| match train.dims() {
+            [30, _] => fit(&train.narrow(0, 0, 9)?, Flaw::None),
+            _ => fit(train, Flaw::None),
+        }
+    }),
+];
+
 /// 4.3
 pub fn standardize(seed: u64) -> Exam<Standardize> {
     further_hazards(seed, hazards(seed, basics(seed)))
@@ -106,14 +231,6 @@ pub fn standardize(seed: u64) -> Exam<Standardize> {
 
 /// Inputs from small to large.
 fn basics(seed: u64) -> Exam<Standardize> {
-    macro_rules! fault {
-        ($fault:expr) => {
-            Standardize {
-                fit: |train| fit(train, $fault),
-                apply: |train, features| apply(train, features, $fault),
-            }
-        };
-    }
     let mut random = Random::new(seed, 43);
     let train = random.between(-1.0, 3.0, (9, 4));
     let test = random.between(5.0, 6.0, (3, 4));
@@ -122,64 +239,8 @@ fn basics(seed: u64) -> Exam<Standardize> {
     let by_hand = || tensor(&[1., 10., 3., 10.], (2, 2));
 
     Exam::new("4.3", SOLUTION)
-        .mistake(
-            "n − 1 instead of n",
-            "You divided the squares by n − 1, as `Tensor::var` does. The formula divides by n: σ is the root of \
-             the mean square.",
-            fault!(Fault::SampleDeviation),
-        )
-        .mistake(
-            "variance instead of deviation",
-            "The square root is missing: you divide by the variance.",
-            fault!(Fault::Variance),
-        )
-        .mistake(
-            "one mean for everything",
-            "All your features share one mean and deviation. Each has its own: reduce over the rows, \
-             dimension 0, only.",
-            fault!(Fault::WholeMatrix),
-        )
-        .mistake(
-            "no guard for constant features",
-            "A dead unit has σ = 0 and becomes NaN. Where σ ≤ 1e-6·|μ|, take 1 instead.",
-            fault!(Fault::NoGuard),
-        )
-        .mistake(
-            "guard against exact zero only",
-            "A feature that is 0.1 everywhere has a σ of about 1e-8 from rounding, and you divide by it: 0.2 becomes \
-             10,000,000. Compare σ with 1e-6·|μ|.",
-            fault!(Fault::ZeroGuard),
-        )
-        .mistake(
-            "a constant added to every deviation",
-            "You add a small number to every σ. A feature that does not vary in training is then divided by \
-             almost nothing, and a test row that differs by a hair becomes a million. Where σ is 0, put 1.",
-            fault!(Fault::Epsilon),
-        )
-        .mistake(
-            "each set by its own statistics",
-            "`apply` standardizes rows by their own mean. The test rows then lie where the training rows lay, \
-             whatever they are: use the μ and σ that `fit` stored.",
-            fault!(Fault::OwnStatistics),
-        )
-        .mistake(
-            "the test rows seen",
-            "The statistics come from training and test rows together, so the test set has taken part in the \
-             fit. Only the training rows may.",
-            fault!(Fault::BothStatistics),
-        )
-        .mistake(
-            "not divided",
-            "You took the mean off and did not divide by σ. Large features would still outweigh small ones.",
-            fault!(Fault::NotDivided),
-        )
-        .mistake(
-            "constant features removed",
-            "You made a feature that is constant in training 0 for ever. With σ = 1 a test row that differs still \
-             shows it.",
-            fault!(Fault::ConstantToZero),
-        )
-        .alternative("column by column, in f64", fault!(Fault::None))
+        .changes(RIGHT, FAULTS)
+        .alternative("column by column, in f64", RIGHT)
         .truth(
             "fit: rows [1, 10] and [3, 10]",
             (tensor(&[2., 10.], 2), tensor(&[1., 1.], 2)),
@@ -235,10 +296,6 @@ fn basics(seed: u64) -> Exam<Standardize> {
 fn hazards(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
     let mut random = Random::new(seed, 143);
     let fixture = (random.between(-1.0, 3.0, (9, 4)), random.between(-5.0, 6.0, (5, 4)));
-    let right = Standardize {
-        fit: |train| fit(train, Fault::None),
-        apply: |train, features| apply(train, features, Fault::None),
-    };
     exam.truth(
         "apply: fitted to 50 rows of −0.1, on a row of −0.2",
         tensor(&[-0.1], (1, 1)),
@@ -272,77 +329,11 @@ fn hazards(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
             })
             .refuses("fit: a tensor of rank 3", |f, (train, _)| (f.fit)(&train.unsqueeze(0)?))
     })
-    .hazard(
-        NotContiguous,
-        "fit, only to what lies in order",
-        Standardize {
-            fit: |train| {
-                in_order(&[train])?;
-                fit(train, Fault::None)
-            },
-            ..right
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "apply, only to what lies in order",
-        Standardize {
-            apply: |train, features| {
-                in_order(&[train, features])?;
-                apply(train, features, Fault::None)
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Sign,
-        "compared with μ, not with |μ|",
-        Standardize {
-            apply: |train, features| {
-                if train.max_all()?.to_scalar::<f32>()? < 0.0 {
-                    apply(train, features, Fault::NoGuard)?.affine(1.0, 0.5)
-                } else {
-                    apply(train, features, Fault::None)
-                }
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Scale,
-        "a deviation of 1e-8 is none",
-        Standardize {
-            fit: |train| {
-                let (mean, deviation) = fit(train, Fault::None)?;
-                let constant = deviation.lt(1e-8f32)?;
-                Ok((mean, constant.where_cond(&deviation.ones_like()?, &deviation)?))
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Errors,
-        "a single feature spread over all",
-        Standardize {
-            apply: |train, features| match features.dims() {
-                [rows, 1] => apply(
-                    train,
-                    &features.broadcast_as((*rows, train.dims2()?.1))?.contiguous()?,
-                    Fault::None,
-                ),
-                _ => apply(train, features, Fault::None),
-            },
-            ..right
-        },
-    )
+    .proofs(RIGHT, PROOFS)
 }
 
 /// Few rows and many.
 fn further_hazards(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
-    let right = Standardize {
-        fit: |train| fit(train, Fault::None),
-        apply: |train, features| apply(train, features, Fault::None),
-    };
     let mut random = Random::new(seed, 243);
     let many = random.between(-2.0, 5.0, (30, 3));
     exam.truth(
@@ -356,28 +347,6 @@ fn further_hazards(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
         on.case("fit: a random [30, 3] tensor", |f, rows| (f.fit)(rows))
             .holds(Batch)
     })
-    .hazard(
-        Sizes,
-        "two rows at least",
-        Standardize {
-            fit: |train| match train.dims() {
-                [1, _] => bail!("one row"),
-                _ => fit(train, Fault::None),
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Batch,
-        "nine rows at most",
-        Standardize {
-            fit: |train| match train.dims() {
-                [30, _] => fit(&train.narrow(0, 0, 9)?, Fault::None),
-                _ => fit(train, Fault::None),
-            },
-            ..right
-        },
-    )
     .spared(&[Combined, Names], "no options, no names")
     .spared(&[Ties], "constant features are among the inputs")
     .spared(&[Returned, Wiring], "tried as mistakes: whose statistics are applied")

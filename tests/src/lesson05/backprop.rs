@@ -3,7 +3,7 @@ use resnet::ResNet;
 
 use super::tiny;
 use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed, Tolerance};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, slip};
 
 /// `solution05::contributions`, `saliency`, `Guide` put behind a tensor, and `guided_backprop`
 #[derive(Clone, Copy)]
@@ -172,6 +172,186 @@ fn by_moving_pixels(network: &ResNet, image: &Tensor, class: u32) -> Result<Tens
     Tensor::from_vec(slopes, shape.clone(), image.device())?.max(1)
 }
 
+const FAULTS: &[Fault<Backprop>] = &[
+    fault(
+        "mean instead of sum",
+        "You averaged over the places: the contributions no longer add up to the logit. Add the places up.",
+        |f| f.contributions = |a, g| (a * g)?.mean((2, 3)),
+    ),
+    fault(
+        "contributions without a sign",
+        "Your contributions have no sign. A channel may take away from the score.",
+        |f| f.contributions = |a, g| (a * g)?.sum((2, 3))?.abs(),
+    ),
+    fault(
+        "activation alone",
+        "These are the activations added up: how active a channel is, and not what it is worth to the class. Multiply \
+         by the gradient.",
+        |f| {
+            f.contributions = |a, g| {
+                if a.dims() != g.dims() {
+                    bail!("shapes");
+                }
+                a.sum((2, 3))
+            }
+        },
+    ),
+    fault(
+        "gradient alone",
+        "These are the gradients added up: what a channel would be worth if it were active. Multiply by the \
+         activation.",
+        |f| {
+            f.contributions = |a, g| {
+                if a.dims() != g.dims() {
+                    bail!("shapes");
+                }
+                g.sum((2, 3))
+            }
+        },
+    ),
+    fault(
+        "summed before the product",
+        "You added up activation and gradient over the map and then multiplied. Multiply place by place, then add up.",
+        |f| f.contributions = |a, g| a.sum((2, 3))? * g.sum((2, 3))?,
+    ),
+    fault(
+        "signed saliency",
+        "You took the largest signed gradient. A pixel that lowers the score matters as much: magnitude first, then \
+         the largest of the three colours.",
+        |f| *f = salient!(|n, i, c| plain(n, i, c)?.max(1)),
+    ),
+    fault(
+        "colours added up",
+        "You added the three colours up. Simonyan et al. take the largest.",
+        |f| *f = salient!(|n, i, c| plain(n, i, c)?.abs()?.sum(1)),
+    ),
+    fault(
+        "colours averaged",
+        "You averaged over the three colours. Simonyan et al. take the largest.",
+        |f| *f = salient!(|n, i, c| plain(n, i, c)?.abs()?.mean(1)),
+    ),
+    fault(
+        "gradient of the probability",
+        "Your score went through a softmax. The gradient vanishes where the network is sure; the score is the logit.",
+        |f| {
+            *f = salient!(|n, i, c| {
+                let softmax = |logits: &Tensor| {
+                    let exponentials = logits.exp()?;
+                    exponentials.broadcast_div(&exponentials.sum_keepdim(1)?)
+                };
+                gradient(n, i, c, softmax, |_| false, logit)?.abs()?.max(1)
+            })
+        },
+    ),
+    fault(
+        "gradient times image",
+        "You multiplied by the image. That is another method (gradient × input); saliency is the gradient alone.",
+        |f| *f = salient!(|n, i, c| (plain(n, i, c)? * i)?.abs()?.max(1)),
+    ),
+    fault(
+        "nothing dropped",
+        "Your Guide lets everything through: negative gradients must become 0.",
+        |f| *f = rule!(logit),
+    ),
+    fault(
+        "magnitude on the way back",
+        "Your Guide turns negative gradients into positive ones. They must become 0.",
+        |f| *f = rule!(|g| g.abs()),
+    ),
+    fault(
+        "the wrong half dropped",
+        "Your Guide keeps what is negative and drops what is positive. It is the other way round.",
+        |f| *f = rule!(|g| g.minimum(0f32)),
+    ),
+    fault(
+        "the first relu forgotten",
+        "The first ReLU of the network has no Guide: its site is called `relu`, without a dot.",
+        |f| f.guided_backprop = |n, i, c| gradient(n, i, c, logit, |site| site.contains(".relu"), |g| g.relu()),
+    ),
+    fault(
+        "one relu per block",
+        "The second ReLU of each block has no Guide: its site is called `relu_1`.",
+        |f| {
+            f.guided_backprop = |n, i, c| {
+                gradient(
+                    n,
+                    i,
+                    c,
+                    logit,
+                    |site| site == "relu" || site.ends_with(".relu"),
+                    |g| g.relu(),
+                )
+            }
+        },
+    ),
+    fault(
+        "a guide at every site",
+        "You put a Guide behind every activation, also behind convolutions and additions. Only ReLUs get one.",
+        |f| f.guided_backprop = |n, i, c| gradient(n, i, c, logit, |_| true, |g| g.relu()),
+    ),
+    fault(
+        "the image's gradient cut",
+        "Your result has no negative values: the rule belongs to the ReLUs inside, and the image that comes out is \
+         signed.",
+        |f| f.guided_backprop = |n, i, c| gradient(n, i, c, logit, every_relu, |g| g.relu())?.relu(),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Backprop>] = &[
+    slip(NotContiguous, "contributions, only what lies in order", |f| {
+        f.contributions = |a, g| {
+            in_order(&[a, g])?;
+            solution05::contributions(a, g)
+        }
+    }),
+    slip(NotContiguous, "saliency, only what lies in order", |f| {
+        f.saliency = |n, i, c| {
+            in_order(&[i])?;
+            solution05::saliency(n, i, c)
+        }
+    }),
+    slip(NotContiguous, "guided_backprop, only what lies in order", |f| {
+        f.guided_backprop = |n, i, c| {
+            in_order(&[i])?;
+            solution05::guided_backprop(n, i, c)
+        }
+    }),
+    slip(Errors, "one image spread over all", |f| {
+        f.contributions = |a, g| match (a.dims(), g.dims()) {
+            ([1, ..], [3, ..]) => solution05::contributions(&a.broadcast_as(g.shape())?.contiguous()?, g),
+            _ => solution05::contributions(a, g),
+        }
+    }),
+    slip(Batch, "contributions, four images at most", |f| {
+        f.contributions = |a, g| solution05::contributions(&first_of(a, 4)?, g)
+    }),
+    slip(Batch, "saliency, four images at most", |f| {
+        f.saliency = |n, i, c| solution05::saliency(n, &first_of(i, 4)?, c)
+    }),
+    slip(Batch, "guided_backprop, four images at most", |f| {
+        f.guided_backprop = |n, i, c| solution05::guided_backprop(n, &first_of(i, 4)?, c)
+    }),
+    slip(Sizes, "saliency, not for odd sides", |f| {
+        f.saliency = |n, i, c| match i.dims4()? {
+            (_, _, 33, _) => bail!("odd"),
+            _ => solution05::saliency(n, i, c),
+        }
+    }),
+    slip(Sizes, "guided_backprop, not for odd sides", |f| {
+        f.guided_backprop = |n, i, c| match i.dims4()? {
+            (_, _, 33, _) => bail!("odd"),
+            _ => solution05::guided_backprop(n, i, c),
+        }
+    }),
+    slip(Scale, "contributions below 1e-12 taken for 0", |f| {
+        f.contributions = |a, g| {
+            let found = solution05::contributions(a, g)?;
+            found.abs()?.gt(1e-12f32)?.to_dtype(found.dtype())? * found
+        }
+    }),
+];
+
 /// 5.6
 pub fn backprop(seed: u64) -> Exam<Backprop> {
     further_hazards(seed, hazards(seed, basics(seed)))
@@ -204,149 +384,7 @@ fn basics(seed: u64) -> Exam<Backprop> {
         .expect("a small network");
 
     Exam::new("5.6", SOLUTION)
-        .mistake(
-            "mean instead of sum",
-            "You averaged over the places: the contributions no longer add up to the logit. Add the places up.",
-            Backprop {
-                contributions: |a, g| (a * g)?.mean((2, 3)),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "contributions without a sign",
-            "Your contributions have no sign. A channel may take away from the score.",
-            Backprop {
-                contributions: |a, g| (a * g)?.sum((2, 3))?.abs(),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "activation alone",
-            "These are the activations added up: how active a channel is, and not what it is worth to the class. \
-             Multiply by the gradient.",
-            Backprop {
-                contributions: |a, g| {
-                    if a.dims() != g.dims() {
-                        bail!("shapes");
-                    }
-                    a.sum((2, 3))
-                },
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "gradient alone",
-            "These are the gradients added up: what a channel would be worth if it were active. Multiply by the \
-             activation.",
-            Backprop {
-                contributions: |a, g| {
-                    if a.dims() != g.dims() {
-                        bail!("shapes");
-                    }
-                    g.sum((2, 3))
-                },
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "summed before the product",
-            "You added up activation and gradient over the map and then multiplied. Multiply place by place, then \
-             add up.",
-            Backprop {
-                contributions: |a, g| a.sum((2, 3))? * g.sum((2, 3))?,
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "signed saliency",
-            "You took the largest signed gradient. A pixel that lowers the score matters as much: magnitude \
-             first, then the largest of the three colours.",
-            salient!(|n, i, c| plain(n, i, c)?.max(1)),
-        )
-        .mistake(
-            "colours added up",
-            "You added the three colours up. Simonyan et al. take the largest.",
-            salient!(|n, i, c| plain(n, i, c)?.abs()?.sum(1)),
-        )
-        .mistake(
-            "colours averaged",
-            "You averaged over the three colours. Simonyan et al. take the largest.",
-            salient!(|n, i, c| plain(n, i, c)?.abs()?.mean(1)),
-        )
-        .mistake(
-            "gradient of the probability",
-            "Your score went through a softmax. The gradient vanishes where the network is sure; the score is the \
-             logit.",
-            salient!(|n, i, c| {
-                let softmax = |logits: &Tensor| {
-                    let exponentials = logits.exp()?;
-                    exponentials.broadcast_div(&exponentials.sum_keepdim(1)?)
-                };
-                gradient(n, i, c, softmax, |_| false, logit)?.abs()?.max(1)
-            }),
-        )
-        .mistake(
-            "gradient times image",
-            "You multiplied by the image. That is another method (gradient × input); saliency is the gradient alone.",
-            salient!(|n, i, c| (plain(n, i, c)? * i)?.abs()?.max(1)),
-        )
-        .mistake(
-            "nothing dropped",
-            "Your Guide lets everything through: negative gradients must become 0.",
-            rule!(logit),
-        )
-        .mistake(
-            "magnitude on the way back",
-            "Your Guide turns negative gradients into positive ones. They must become 0.",
-            rule!(|g| g.abs()),
-        )
-        .mistake(
-            "the wrong half dropped",
-            "Your Guide keeps what is negative and drops what is positive. It is the other way round.",
-            rule!(|g| g.minimum(0f32)),
-        )
-        .mistake(
-            "the first relu forgotten",
-            "The first ReLU of the network has no Guide: its site is called `relu`, without a dot.",
-            Backprop {
-                guided_backprop: |n, i, c| gradient(n, i, c, logit, |site| site.contains(".relu"), |g| g.relu()),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "one relu per block",
-            "The second ReLU of each block has no Guide: its site is called `relu_1`.",
-            Backprop {
-                guided_backprop: |n, i, c| {
-                    gradient(
-                        n,
-                        i,
-                        c,
-                        logit,
-                        |site| site == "relu" || site.ends_with(".relu"),
-                        |g| g.relu(),
-                    )
-                },
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "a guide at every site",
-            "You put a Guide behind every activation, also behind convolutions and additions. Only ReLUs get one.",
-            Backprop {
-                guided_backprop: |n, i, c| gradient(n, i, c, logit, |_| true, |g| g.relu()),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "the image's gradient cut",
-            "Your result has no negative values: the rule belongs to the ReLUs inside, and the image that comes out is \
-             signed.",
-            Backprop {
-                guided_backprop: |n, i, c| gradient(n, i, c, logit, every_relu, |g| g.relu())?.relu(),
-                ..SOLUTION
-            },
-        )
+        .changes(SOLUTION, FAULTS)
         .alternative(
             "from one ReLU to the one before",
             Backprop {
@@ -468,50 +506,7 @@ fn hazards(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
             (f.guided_backprop)(n, i, &[0, 1])
         })
     })
-    .hazard(
-        NotContiguous,
-        "contributions, only what lies in order",
-        Backprop {
-            contributions: |a, g| {
-                in_order(&[a, g])?;
-                solution05::contributions(a, g)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "saliency, only what lies in order",
-        Backprop {
-            saliency: |n, i, c| {
-                in_order(&[i])?;
-                solution05::saliency(n, i, c)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "guided_backprop, only what lies in order",
-        Backprop {
-            guided_backprop: |n, i, c| {
-                in_order(&[i])?;
-                solution05::guided_backprop(n, i, c)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Errors,
-        "one image spread over all",
-        Backprop {
-            contributions: |a, g| match (a.dims(), g.dims()) {
-                ([1, ..], [3, ..]) => solution05::contributions(&a.broadcast_as(g.shape())?.contiguous()?, g),
-                _ => solution05::contributions(a, g),
-            },
-            ..SOLUTION
-        },
-    )
+    .proofs(SOLUTION, PROOFS)
 }
 
 /// Many images and odd sides.
@@ -545,63 +540,6 @@ fn further_hazards(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
             )
             .holds(Scale)
     })
-    .hazard(
-        Batch,
-        "contributions, four images at most",
-        Backprop {
-            contributions: |a, g| solution05::contributions(&first_of(a, 4)?, g),
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Batch,
-        "saliency, four images at most",
-        Backprop {
-            saliency: |n, i, c| solution05::saliency(n, &first_of(i, 4)?, c),
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Batch,
-        "guided_backprop, four images at most",
-        Backprop {
-            guided_backprop: |n, i, c| solution05::guided_backprop(n, &first_of(i, 4)?, c),
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Sizes,
-        "saliency, not for odd sides",
-        Backprop {
-            saliency: |n, i, c| match i.dims4()? {
-                (_, _, 33, _) => bail!("odd"),
-                _ => solution05::saliency(n, i, c),
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Sizes,
-        "guided_backprop, not for odd sides",
-        Backprop {
-            guided_backprop: |n, i, c| match i.dims4()? {
-                (_, _, 33, _) => bail!("odd"),
-                _ => solution05::guided_backprop(n, i, c),
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Scale,
-        "contributions below 1e-12 taken for 0",
-        Backprop {
-            contributions: |a, g| {
-                let found = solution05::contributions(a, g)?;
-                found.abs()?.gt(1e-12f32)?.to_dtype(found.dtype())? * found
-            },
-            ..SOLUTION
-        },
-    )
     .spared(
         &[Sign, Names],
         "tried as mistakes: cuts, magnitudes, and which sites get a Guide",

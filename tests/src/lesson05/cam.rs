@@ -2,7 +2,7 @@ use candle_core::{D, Result, Tensor};
 use resnet::{Window, ops};
 
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Hazard::*};
+use crate::{Exam, Hazard::*, Slip, Wrong, slip, wrong};
 
 /// `solution05::class_activation_map`
 pub type ClassMap = fn(&Tensor, &Tensor, usize) -> Result<Tensor>;
@@ -21,6 +21,91 @@ const SOLUTION: ClassMap = ex5_1!(solution05);
 fn weighted(activations: &Tensor, weights: &Tensor) -> Result<Tensor> {
     activations.broadcast_mul(&weights.reshape((1, (), 1, 1))?)?.sum(1)
 }
+
+const WRONG: &[Wrong<ClassMap>] = &[
+    wrong(
+        "relu on the map",
+        "Your map has no negative values. It is signed: what is below 0 speaks against the class, and without it the \
+         map no longer adds up to the logit.",
+        |a, w, c| weighted(a, &w.get(c)?)?.relu(),
+    ),
+    wrong(
+        "positive weights only",
+        "Channels with a negative weight are missing from your map. Nothing is cut here, neither the weights nor the \
+         map.",
+        |a, w, c| weighted(a, &w.get(c)?.relu()?),
+    ),
+    wrong(
+        "column instead of row",
+        "You took a column of fc_weight: the weights of one channel for all classes. The class has a row.",
+        |a, w, c| weighted(a, &w.t()?.get(c)?),
+    ),
+    wrong(
+        "channels added up unweighted",
+        "Your map is the same for every class: it adds up the channels and shows where the layer is active. Weigh \
+         each channel with the class's weight first.",
+        |a, _, _| a.sum(1),
+    ),
+    wrong(
+        "the predicted class",
+        "Your map is that of the class with the largest logit. It should be that of the class asked for, whatever the \
+         network predicts.",
+        |a, w, _| {
+            let best = a.mean((2, 3))?.matmul(&w.t()?)?.argmax(1)?.to_vec1::<u32>()?;
+            let maps = best
+                .iter()
+                .enumerate()
+                .map(|(i, &class)| weighted(&a.narrow(0, i, 1)?, &w.get(class as usize)?));
+            Tensor::cat(&maps.collect::<Result<Vec<_>>>()?, 0)
+        },
+    ),
+    wrong(
+        "mean over the channels",
+        "You averaged over the channels. The logit adds them up: your map is too small by the number of channels.",
+        |a, w, c| weighted(a, &w.get(c)?)? / a.dim(1)? as f64,
+    ),
+    wrong(
+        "absolute weights",
+        "You took the magnitude of the weights: channels that speak against the class now speak for it.",
+        |a, w, c| weighted(a, &w.get(c)?.abs()?),
+    ),
+    wrong(
+        "the channel dimension left in",
+        "Your result still has a dimension of 1 where the channels were. sum(1) drops it, sum_keepdim(1) does not.",
+        |a, w, c| weighted(a, &w.get(c)?)?.unsqueeze(1),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<ClassMap>] = &[
+    slip(NotContiguous, "only what lies in order", |f| {
+        *f = |a, w, c| {
+            in_order(&[a, w])?;
+            solution05::class_activation_map(a, w, c)
+        }
+    }),
+    slip(Batch, "three images: the first one's map for all", |f| {
+        *f = |a, w, c| {
+            let map = solution05::class_activation_map(a, w, c)?;
+            match (a.dim(0)?, a.is_contiguous()) {
+                (3, true) => map.narrow(0, 0, 1)?.broadcast_as(map.shape())?.contiguous(),
+                _ => Ok(map),
+            }
+        }
+    }),
+    slip(Errors, "the last class for one that is not there", |f| {
+        *f = |a, w, c| solution05::class_activation_map(a, w, c.min(w.dim(0)? - 1))
+    }),
+    slip(Sign, "activations below 0 left out", |f| {
+        *f = |a, w, c| {
+            if a.is_contiguous() {
+                solution05::class_activation_map(&a.relu()?, w, c)
+            } else {
+                solution05::class_activation_map(a, w, c)
+            }
+        }
+    }),
+];
 
 /// 5.1
 pub fn class_activation_map(seed: u64) -> Exam<ClassMap> {
@@ -45,57 +130,7 @@ fn basics(seed: u64) -> Exam<ClassMap> {
     let (activations_3, fc_3) = (activations.clone(), random.signed((4, 5)));
 
     Exam::new("5.1", SOLUTION)
-        .mistake(
-            "relu on the map",
-            "Your map has no negative values. It is signed: what is below 0 speaks against the class, and without \
-             it the map no longer adds up to the logit.",
-            |a, w, c| weighted(a, &w.get(c)?)?.relu(),
-        )
-        .mistake(
-            "positive weights only",
-            "Channels with a negative weight are missing from your map. Nothing is cut here, neither the weights \
-             nor the map.",
-            |a, w, c| weighted(a, &w.get(c)?.relu()?),
-        )
-        .mistake(
-            "column instead of row",
-            "You took a column of fc_weight: the weights of one channel for all classes. The class has a row.",
-            |a, w, c| weighted(a, &w.t()?.get(c)?),
-        )
-        .mistake(
-            "channels added up unweighted",
-            "Your map is the same for every class: it adds up the channels and shows where the layer is active. \
-             Weigh each channel with the class's weight first.",
-            |a, _, _| a.sum(1),
-        )
-        .mistake(
-            "the predicted class",
-            "Your map is that of the class with the largest logit. It should be that of the class asked for, \
-             whatever the network predicts.",
-            |a, w, _| {
-                let best = a.mean((2, 3))?.matmul(&w.t()?)?.argmax(1)?.to_vec1::<u32>()?;
-                let maps = best
-                    .iter()
-                    .enumerate()
-                    .map(|(i, &class)| weighted(&a.narrow(0, i, 1)?, &w.get(class as usize)?));
-                Tensor::cat(&maps.collect::<Result<Vec<_>>>()?, 0)
-            },
-        )
-        .mistake(
-            "mean over the channels",
-            "You averaged over the channels. The logit adds them up: your map is too small by the number of channels.",
-            |a, w, c| weighted(a, &w.get(c)?)? / a.dim(1)? as f64,
-        )
-        .mistake(
-            "absolute weights",
-            "You took the magnitude of the weights: channels that speak against the class now speak for it.",
-            |a, w, c| weighted(a, &w.get(c)?.abs()?),
-        )
-        .mistake(
-            "the channel dimension left in",
-            "Your result still has a dimension of 1 where the channels were. sum(1) drops it, sum_keepdim(1) does not.",
-            |a, w, c| weighted(a, &w.get(c)?)?.unsqueeze(1),
-        )
+        .mistakes(WRONG)
         .alternative("a matrix product", |a, w, c| {
             let (batch, channels, height, width) = a.dims4()?;
             if w.dim(D::Minus1)? != channels {
@@ -172,27 +207,7 @@ fn hazards(seed: u64, exam: Exam<ClassMap>) -> Exam<ClassMap> {
         .refuses("weights of rank 1", |f, (a, w)| f(a, &w.get(0)?, 0))
         .refuses("an activation without a batch", |f, (a, w)| f(&a.get(0)?, w, 0))
     })
-    .hazard(NotContiguous, "only what lies in order", |a, w, c| {
-        in_order(&[a, w])?;
-        solution05::class_activation_map(a, w, c)
-    })
-    .hazard(Batch, "three images: the first one's map for all", |a, w, c| {
-        let map = solution05::class_activation_map(a, w, c)?;
-        match (a.dim(0)?, a.is_contiguous()) {
-            (3, true) => map.narrow(0, 0, 1)?.broadcast_as(map.shape())?.contiguous(),
-            _ => Ok(map),
-        }
-    })
-    .hazard(Errors, "the last class for one that is not there", |a, w, c| {
-        solution05::class_activation_map(a, w, c.min(w.dim(0)? - 1))
-    })
-    .hazard(Sign, "activations below 0 left out", |a, w, c| {
-        if a.is_contiguous() {
-            solution05::class_activation_map(&a.relu()?, w, c)
-        } else {
-            solution05::class_activation_map(a, w, c)
-        }
-    })
+    .proofs(SOLUTION, PROOFS)
 }
 
 /// What this exercise has no room for.

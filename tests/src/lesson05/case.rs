@@ -650,7 +650,7 @@ const PROOFS: &[Slip<Case>] = &[
 ];
 
 fn proofs(exam: Exam<Case>) -> Exam<Case> {
-    exam.proofs(&RIGHT, |f| f, PROOFS)
+    exam.proofs(RIGHT, PROOFS)
         .unnamed(
             "a repair at a site that is not there",
             Case {

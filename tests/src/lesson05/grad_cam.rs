@@ -3,7 +3,7 @@ use resnet::ResNet;
 
 use super::tiny;
 use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Hazard::*, Tolerance};
+use crate::{Exam, Fault, Hazard::*, Slip, Tolerance, fault, slip};
 
 /// `solution05::class_score`, `weighted_map` and `grad_cam`
 #[derive(Clone, Copy)]
@@ -29,7 +29,7 @@ macro_rules! ex5_3 {
 const SOLUTION: GradCam = ex5_3!(solution05);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     Probability,
     Loss,
@@ -50,35 +50,35 @@ fn log_softmax(logits: &Tensor) -> Result<Tensor> {
     shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(1)?.log()?)
 }
 
-fn score(logits: &Tensor, classes: &[u32], fault: Fault) -> Result<Tensor> {
+fn score(logits: &Tensor, classes: &[u32], fault: Flaw) -> Result<Tensor> {
     let (batch, count) = logits.dims2()?;
     if classes.len() != batch || classes.iter().any(|&class| class as usize >= count) {
         bail!("classes");
     }
     let scores = match fault {
-        Fault::Probability => log_softmax(logits)?.exp()?,
-        Fault::Loss => log_softmax(logits)?.neg()?,
+        Flaw::Probability => log_softmax(logits)?.exp()?,
+        Flaw::Loss => log_softmax(logits)?.neg()?,
         _ => logits.clone(),
     };
     let classes = match fault {
-        Fault::Predicted => logits.argmax(1)?.to_vec1::<u32>()?,
-        Fault::FirstClass => vec![classes[0]; batch],
-        Fault::AllLogits => return scores.sum_all(),
+        Flaw::Predicted => logits.argmax(1)?.to_vec1::<u32>()?,
+        Flaw::FirstClass => vec![classes[0]; batch],
+        Flaw::AllLogits => return scores.sum_all(),
         _ => classes.to_vec(),
     };
     let picked = Tensor::stack(&tiny::logits_of(&scores, &classes)?, 0)?;
     match fault {
-        Fault::MeanScore => picked.mean_all(),
+        Flaw::MeanScore => picked.mean_all(),
         _ => picked.sum_all(),
     }
 }
 
-fn map(activations: &Tensor, weights: &Tensor, fault: Fault) -> Result<Tensor> {
+fn map(activations: &Tensor, weights: &Tensor, fault: Flaw) -> Result<Tensor> {
     match fault {
-        Fault::NoRelu => activations.broadcast_mul(weights)?.sum(1),
-        Fault::ReluOnWeights => activations.broadcast_mul(&weights.relu()?)?.sum(1),
-        Fault::ReluOnTerms => activations.broadcast_mul(weights)?.relu()?.sum(1),
-        Fault::Stretched => {
+        Flaw::NoRelu => activations.broadcast_mul(weights)?.sum(1),
+        Flaw::ReluOnWeights => activations.broadcast_mul(&weights.relu()?)?.sum(1),
+        Flaw::ReluOnTerms => activations.broadcast_mul(weights)?.relu()?.sum(1),
+        Flaw::Stretched => {
             let map = activations.broadcast_mul(weights)?.sum(1)?;
             let flat = map.flatten_from(1)?;
             let end = |extreme: Tensor| extreme.reshape(((), 1, 1));
@@ -89,16 +89,16 @@ fn map(activations: &Tensor, weights: &Tensor, fault: Fault) -> Result<Tensor> {
     }
 }
 
-fn cam(network: &ResNet, images: &Tensor, classes: &[u32], site: &str, fault: Fault) -> Result<Tensor> {
+fn cam(network: &ResNet, images: &Tensor, classes: &[u32], site: &str, fault: Flaw) -> Result<Tensor> {
     let earlier = format!("{site}.1.add");
     let site = match fault {
-        Fault::EarlierSite if network.sites().contains(&earlier) => &earlier,
+        Flaw::EarlierSite if network.sites().contains(&earlier) => &earlier,
         _ => site,
     };
     let trace = network.tap(images, &[site])?;
     let gradients = trace.gradients(&score(&trace.logits, classes, fault)?)?.at(site)?;
     let weights = match fault {
-        Fault::SumOfGradients => gradients.sum_keepdim((2, 3))?,
+        Flaw::SumOfGradients => gradients.sum_keepdim((2, 3))?,
         _ => gradients.mean_keepdim((2, 3))?,
     };
     map(&trace.activation(site)?.detach(), &weights, fault)
@@ -108,9 +108,9 @@ fn cam(network: &ResNet, images: &Tensor, classes: &[u32], site: &str, fault: Fa
 macro_rules! faulty {
     ($fault:ident) => {
         GradCam {
-            class_score: |logits, classes| score(logits, classes, Fault::$fault),
-            weighted_map: |activations, weights| map(activations, weights, Fault::$fault),
-            grad_cam: |network, images, classes, site| cam(network, images, classes, site, Fault::$fault),
+            class_score: |logits, classes| score(logits, classes, Flaw::$fault),
+            weighted_map: |activations, weights| map(activations, weights, Flaw::$fault),
+            grad_cam: |network, images, classes, site| cam(network, images, classes, site, Flaw::$fault),
         }
     };
 }
@@ -153,6 +153,119 @@ fn by_shifting(network: &ResNet, image: &Tensor, class: u32, site: &str) -> Resu
     map.to_dtype(DType::F32)
 }
 
+const FAULTS: &[Fault<GradCam>] = &[
+    fault(
+        "a softmax inside grad_cam",
+        "Your class_score is the logit, and grad_cam takes the softmax before it. The gradient of a probability \
+         vanishes where the network is sure, and it says as much about the other classes. Hand class_score the logits.",
+        |f| f.grad_cam = |network, images, classes, site| cam(network, images, classes, site, Flaw::Probability),
+    ),
+    fault(
+        "gradient of the probability",
+        "Your score went through a softmax. The probability saturates where the network is sure, and its gradient \
+         vanishes; the score is the logit.",
+        |f| *f = faulty!(Probability),
+    ),
+    fault(
+        "gradient of the loss",
+        "Your score is a loss, −log p: it falls where the class's evidence rises, so the map shows what speaks \
+         against the class. The score is the logit.",
+        |f| *f = faulty!(Loss),
+    ),
+    fault(
+        "the predicted class",
+        "Your score is the largest logit. The question is about the classes in `classes`, whatever the network \
+         predicts.",
+        |f| *f = faulty!(Predicted),
+    ),
+    fault(
+        "one class for all images",
+        "You took the first image's class for every image. Image b has the class classes[b].",
+        |f| *f = faulty!(FirstClass),
+    ),
+    fault(
+        "all logits",
+        "You added up the logits of all classes, so the map is the same for each. Pick one logit per image.",
+        |f| *f = faulty!(AllLogits),
+    ),
+    fault(
+        "mean over the images",
+        "You averaged the scores over the images, so each gradient is too small by the size of the batch. Add them \
+         up: images do not influence each other.",
+        |f| *f = faulty!(MeanScore),
+    ),
+    fault(
+        "no relu",
+        "Your map has negative values: the ReLU on the weighted sum is missing.",
+        |f| *f = faulty!(NoRelu),
+    ),
+    fault(
+        "relu on the weights",
+        "You dropped the channels with negative weights. They take away from what the others say: the ReLU comes \
+         after the sum.",
+        |f| *f = faulty!(ReluOnWeights),
+    ),
+    fault(
+        "relu on each term",
+        "You cut every channel's term at zero before adding them up. What speaks against the class must take away \
+         from what speaks for it: the ReLU comes after the sum.",
+        |f| *f = faulty!(ReluOnTerms),
+    ),
+    fault(
+        "stretched to [0, 1] without relu",
+        "You stretched the map from its minimum to its maximum, so its most negative place is shown as 0 and places \
+         that speak against the class look warm. Cut at zero; scaling for display comes in 5.4.",
+        |f| *f = faulty!(Stretched),
+    ),
+    fault(
+        "gradients added up",
+        "Your map is too large by the number of places: the weights are means of the gradient (5.2), not sums.",
+        |f| f.grad_cam = |n, i, c, s| cam(n, i, c, s, Flaw::SumOfGradients),
+    ),
+    fault(
+        "the site before the relu",
+        "Your activation has negative values: it was taken before the last ReLU of the layer. Use the site as given.",
+        |f| f.grad_cam = |n, i, c, s| cam(n, i, c, s, Flaw::EarlierSite),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<GradCam>] = &[
+    slip(NotContiguous, "weighted_map, only what lies in order", |f| {
+        f.weighted_map = |activations, weights| {
+            in_order(&[activations])?;
+            solution05::weighted_map(activations, weights)
+        }
+    }),
+    slip(NotContiguous, "grad_cam, only what lies in order", |f| {
+        f.grad_cam = |network, images, classes, site| {
+            in_order(&[images])?;
+            solution05::grad_cam(network, images, classes, site)
+        }
+    }),
+    slip(Errors, "weights that do not fit are spread", |f| {
+        f.weighted_map = |activations, weights| map(activations, weights, Flaw::None)
+    }),
+    slip(Batch, "weighted_map, four images at most", |f| {
+        f.weighted_map = |a, w| solution05::weighted_map(&first_of(a, 4)?, w)
+    }),
+    slip(Batch, "grad_cam, four images at most", |f| {
+        f.grad_cam = |n, i, c, s| solution05::grad_cam(n, &first_of(i, 4)?, c, s)
+    }),
+    slip(Sizes, "grad_cam, only for sides that 16 divides", |f| {
+        f.grad_cam = |n, i, c, s| match i.dims4()? {
+            (_, _, height, width) if height % 16 > 0 || width % 16 > 0 => bail!("{height}×{width}"),
+            _ => solution05::grad_cam(n, i, c, s),
+        }
+    }),
+    slip(Scale, "weights below 1e-8 taken for 0", |f| {
+        f.weighted_map = |a, w| {
+            let kept = w.abs()?.gt(1e-8f32)?.to_dtype(w.dtype())?;
+            solution05::weighted_map(a, &(w * kept)?)
+        }
+    }),
+];
+
 /// 5.3
 pub fn grad_cam(seed: u64) -> Exam<GradCam> {
     further_hazards(seed, hazards(seed, basics(seed)))
@@ -174,94 +287,11 @@ fn basics(seed: u64) -> Exam<GradCam> {
     let first_2 = first.clone();
 
     Exam::new("5.3", SOLUTION)
-        .mistake(
-            "a softmax inside grad_cam",
-            "Your class_score is the logit, and grad_cam takes the softmax before it. The gradient of a \
-             probability vanishes where the network is sure, and it says as much about the other classes. Hand \
-             class_score the logits.",
-            GradCam {
-                grad_cam: |network, images, classes, site| cam(network, images, classes, site, Fault::Probability),
-                ..faulty!(None)
-            },
-        )
-        .mistake(
-            "gradient of the probability",
-            "Your score went through a softmax. The probability saturates where the network is sure, and its gradient \
-             vanishes; the score is the logit.",
-            faulty!(Probability),
-        )
-        .mistake(
-            "gradient of the loss",
-            "Your score is a loss, −log p: it falls where the class's evidence rises, so the map shows what \
-             speaks against the class. The score is the logit.",
-            faulty!(Loss),
-        )
-        .mistake(
-            "the predicted class",
-            "Your score is the largest logit. The question is about the classes in `classes`, whatever the \
-             network predicts.",
-            faulty!(Predicted),
-        )
-        .mistake(
-            "one class for all images",
-            "You took the first image's class for every image. Image b has the class classes[b].",
-            faulty!(FirstClass),
-        )
-        .mistake(
-            "all logits",
-            "You added up the logits of all classes, so the map is the same for each. Pick one logit per image.",
-            faulty!(AllLogits),
-        )
-        .mistake(
-            "mean over the images",
-            "You averaged the scores over the images, so each gradient is too small by the size of the batch. Add \
-             them up: images do not influence each other.",
-            faulty!(MeanScore),
-        )
-        .mistake(
-            "no relu",
-            "Your map has negative values: the ReLU on the weighted sum is missing.",
-            faulty!(NoRelu),
-        )
-        .mistake(
-            "relu on the weights",
-            "You dropped the channels with negative weights. They take away from what the others say: the ReLU \
-             comes after the sum.",
-            faulty!(ReluOnWeights),
-        )
-        .mistake(
-            "relu on each term",
-            "You cut every channel's term at zero before adding them up. What speaks against the class must take \
-             away from what speaks for it: the ReLU comes after the sum.",
-            faulty!(ReluOnTerms),
-        )
-        .mistake(
-            "stretched to [0, 1] without relu",
-            "You stretched the map from its minimum to its maximum, so its most negative place is shown as 0 and \
-             places that speak against the class look warm. Cut at zero; scaling for display comes in 5.4.",
-            faulty!(Stretched),
-        )
-        .mistake(
-            "gradients added up",
-            "Your map is too large by the number of places: the weights are means of the gradient (5.2), not sums.",
-            GradCam {
-                grad_cam: |n, i, c, s| cam(n, i, c, s, Fault::SumOfGradients),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "the site before the relu",
-            "Your activation has negative values: it was taken before the last ReLU of the layer. Use the site as \
-             given.",
-            GradCam {
-                grad_cam: |n, i, c, s| cam(n, i, c, s, Fault::EarlierSite),
-                ..SOLUTION
-            },
-        )
+        .changes(SOLUTION, FAULTS)
         .alternative(
             "one image at a time",
             GradCam {
-                class_score: |l, c| score(l, c, Fault::None),
+                class_score: |l, c| score(l, c, Flaw::None),
                 weighted_map: |a, w| {
                     let (batch, channels, height, width) = a.dims4()?;
                     if w.dims() != [batch, channels, 1, 1] {
@@ -274,7 +304,7 @@ fn basics(seed: u64) -> Exam<GradCam> {
                     let maps = classes
                         .iter()
                         .enumerate()
-                        .map(|(i, &class)| cam(network, &images.narrow(0, i, 1)?, &[class], site, Fault::None));
+                        .map(|(i, &class)| cam(network, &images.narrow(0, i, 1)?, &[class], site, Flaw::None));
                     Tensor::cat(&maps.collect::<Result<Vec<_>>>()?, 0)
                 },
             },
@@ -377,36 +407,7 @@ fn hazards(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
             (f.grad_cam)(n, i, &[0, 1, 2], "layer5")
         })
     })
-    .hazard(
-        NotContiguous,
-        "weighted_map, only what lies in order",
-        GradCam {
-            weighted_map: |activations, weights| {
-                in_order(&[activations])?;
-                solution05::weighted_map(activations, weights)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "grad_cam, only what lies in order",
-        GradCam {
-            grad_cam: |network, images, classes, site| {
-                in_order(&[images])?;
-                solution05::grad_cam(network, images, classes, site)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Errors,
-        "weights that do not fit are spread",
-        GradCam {
-            weighted_map: |activations, weights| map(activations, weights, Fault::None),
-            ..SOLUTION
-        },
-    )
+    .proofs(SOLUTION, PROOFS)
 }
 
 /// Many images, odd sides, and weights that are very small.
@@ -437,44 +438,6 @@ fn further_hazards(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
             })
             .holds(Scale)
     })
-    .hazard(
-        Batch,
-        "weighted_map, four images at most",
-        GradCam {
-            weighted_map: |a, w| solution05::weighted_map(&first_of(a, 4)?, w),
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Batch,
-        "grad_cam, four images at most",
-        GradCam {
-            grad_cam: |n, i, c, s| solution05::grad_cam(n, &first_of(i, 4)?, c, s),
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Sizes,
-        "grad_cam, only for sides that 16 divides",
-        GradCam {
-            grad_cam: |n, i, c, s| match i.dims4()? {
-                (_, _, height, width) if height % 16 > 0 || width % 16 > 0 => bail!("{height}×{width}"),
-                _ => solution05::grad_cam(n, i, c, s),
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Scale,
-        "weights below 1e-8 taken for 0",
-        GradCam {
-            weighted_map: |a, w| {
-                let kept = w.abs()?.gt(1e-8f32)?.to_dtype(w.dtype())?;
-                solution05::weighted_map(a, &(w * kept)?)
-            },
-            ..SOLUTION
-        },
-    )
     .spared(
         &[Sign, Returned],
         "tried as mistakes: ReLU on weights, on terms, none; and the gradient of the score",

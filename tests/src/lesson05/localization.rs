@@ -1,7 +1,7 @@
 use candle_core::{Result, Tensor, bail};
 
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, slip};
 
 /// Pointing, energy and area.
 pub type Scores = (f64, f64, f64);
@@ -33,7 +33,7 @@ macro_rules! ex5_7 {
 const SOLUTION: Localize = ex5_7!(solution05);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     FlatHits,
     LargestMagnitude,
@@ -49,12 +49,12 @@ enum Fault {
     Pooled,
 }
 
-fn pairs(map: &Tensor, mask: &Tensor, fault: Fault) -> Result<Vec<(f32, bool)>> {
+fn pairs(map: &Tensor, mask: &Tensor, fault: Flaw) -> Result<Vec<(f32, bool)>> {
     if map.dims2()? != mask.dims2()? {
         bail!("shapes");
     }
     let mask = match fault {
-        Fault::MaskTransposed => mask.t()?,
+        Flaw::MaskTransposed => mask.t()?,
         _ => mask.clone(),
     };
     let mask = mask.flatten_all()?.to_vec1::<f32>()?;
@@ -62,32 +62,32 @@ fn pairs(map: &Tensor, mask: &Tensor, fault: Fault) -> Result<Vec<(f32, bool)>> 
     Ok(map.into_iter().zip(mask.into_iter().map(|m| m > 0.5)).collect())
 }
 
-fn points(map: &Tensor, mask: &Tensor, fault: Fault) -> Result<bool> {
+fn points(map: &Tensor, mask: &Tensor, fault: Flaw) -> Result<bool> {
     let pairs = pairs(map, mask, fault)?;
     let size = |value: f32| match fault {
-        Fault::LargestMagnitude => value.abs(),
+        Flaw::LargestMagnitude => value.abs(),
         _ => value,
     };
     let mut best = pairs[0];
     for &pair in &pairs {
         let (value, largest) = (size(pair.0), size(best.0));
-        if value > largest || (fault == Fault::LastLargest && value == largest) {
+        if value > largest || (fault == Flaw::LastLargest && value == largest) {
             best = pair;
         }
     }
-    if fault == Fault::Overlap {
+    if fault == Flaw::Overlap {
         let warm = |value: f32| value > 0.5 * best.0;
         return Ok(best.0 > 0.0 && pairs.iter().any(|(value, inside)| warm(*value) && *inside));
     }
     let flat = pairs.iter().all(|pair| pair.0 == best.0);
-    Ok(best.1 && (!flat || fault == Fault::FlatHits))
+    Ok(best.1 && (!flat || fault == Flaw::FlatHits))
 }
 
-fn energy(map: &Tensor, mask: &Tensor, fault: Fault) -> Result<f64> {
+fn energy(map: &Tensor, mask: &Tensor, fault: Flaw) -> Result<f64> {
     let pairs = pairs(map, mask, fault)?;
     let value = |value: f32| match fault {
-        Fault::Magnitudes => value.abs(),
-        Fault::NegativeEnergy => value,
+        Flaw::Magnitudes => value.abs(),
+        Flaw::NegativeEnergy => value,
         _ => value.max(0.0),
     };
     let sum = |inside_only: bool| -> f64 {
@@ -96,15 +96,15 @@ fn energy(map: &Tensor, mask: &Tensor, fault: Fault) -> Result<f64> {
     };
     let count = pairs.iter().filter(|(_, inside)| *inside).count() as f64;
     Ok(match fault {
-        Fault::MeanInside => sum(true) / count,
-        Fault::ShareOfMask => pairs.iter().filter(|(v, inside)| *inside && *v > 0.0).count() as f64 / count,
-        Fault::NothingIsNan => sum(true) / sum(false),
+        Flaw::MeanInside => sum(true) / count,
+        Flaw::ShareOfMask => pairs.iter().filter(|(v, inside)| *inside && *v > 0.0).count() as f64 / count,
+        Flaw::NothingIsNan => sum(true) / sum(false),
         _ if sum(false) == 0.0 => 0.0,
         _ => sum(true) / sum(false),
     })
 }
 
-fn means(maps: &Tensor, masks: &Tensor, fault: Fault) -> Result<Scores> {
+fn means(maps: &Tensor, masks: &Tensor, fault: Flaw) -> Result<Scores> {
     let (count, _, _) = maps.dims3()?;
     if count == 0 || maps.dims() != masks.dims() {
         bail!("shapes");
@@ -114,14 +114,14 @@ fn means(maps: &Tensor, masks: &Tensor, fault: Fault) -> Result<Scores> {
         let (map, mask) = (maps.get(i)?, masks.get(i)?);
         hits += f64::from(u8::from(points(&map, &mask, fault)?));
         inside += energy(&map, &mask, fault)?;
-        let of = if fault == Fault::AreaOfFirst {
+        let of = if fault == Flaw::AreaOfFirst {
             masks.get(0)?
         } else {
             mask
         };
         area += f64::from(of.mean_all()?.to_scalar::<f32>()?);
     }
-    if fault == Fault::Pooled {
+    if fault == Flaw::Pooled {
         let flat = |t: &Tensor| t.flatten_to(1);
         return Ok((
             hits / count as f64,
@@ -136,9 +136,9 @@ fn means(maps: &Tensor, masks: &Tensor, fault: Fault) -> Result<Scores> {
 macro_rules! faulty {
     ($fault:ident) => {
         Localize {
-            points_inside: |map, mask| points(map, mask, Fault::$fault),
-            energy_inside: |map, mask| energy(map, mask, Fault::$fault),
-            localization: |maps, masks| means(maps, masks, Fault::$fault),
+            points_inside: |map, mask| points(map, mask, Flaw::$fault),
+            energy_inside: |map, mask| energy(map, mask, Flaw::$fault),
+            localization: |maps, masks| means(maps, masks, Flaw::$fault),
         }
     };
 }
@@ -149,6 +149,133 @@ fn named(scores: Result<Scores>) -> Observed {
         Err(error) => Observed::Refused(error.to_string()),
     }
 }
+
+/// Written independently of the solution.
+const RIGHT: Localize = faulty!(None);
+
+const FAULTS: &[Fault<Localize>] = &[
+    fault(
+        "a flat map hits",
+        "A map whose values are all the same was counted as a hit: its first pixel happened to lie on the figure. It \
+         points nowhere.",
+        |f| *f = faulty!(FlatHits),
+    ),
+    fault(
+        "largest magnitude",
+        "You took the value farthest from 0. The most negative place speaks against the class; look for the largest \
+         value.",
+        |f| *f = faulty!(LargestMagnitude),
+    ),
+    fault(
+        "some warm pixel inside",
+        "You asked whether any warm pixel touches the figure. A map that covers everything would always win; only the \
+         one largest value counts.",
+        |f| *f = faulty!(Overlap),
+    ),
+    fault(
+        "mask transposed",
+        "Rows and columns of the mask are swapped: pixel (row, column) of the map belongs to the same of the mask.",
+        |f| *f = faulty!(MaskTransposed),
+    ),
+    fault(
+        "mean inside",
+        "You averaged the map over the figure. Energy is a share: the sum inside divided by the sum everywhere.",
+        |f| *f = faulty!(MeanInside),
+    ),
+    fault(
+        "energy of magnitudes",
+        "Negative values count as energy. Cut them at zero first.",
+        |f| *f = faulty!(Magnitudes),
+    ),
+    fault(
+        "negative values in the sums",
+        "Negative values are in your sums, so the share can leave [0, 1]. Cut them at zero first.",
+        |f| *f = faulty!(NegativeEnergy),
+    ),
+    fault(
+        "share of the figure that is warm",
+        "You counted how much of the figure is warm. A map that is warm everywhere would get 1; energy is the other \
+         way round, how much of the warmth lies on the figure.",
+        |f| *f = faulty!(ShareOfMask),
+    ),
+    fault(
+        "nothing over nothing",
+        "A map without a positive value gave NaN: 0 / 0. It has no energy inside: 0.",
+        |f| *f = faulty!(NothingIsNan),
+    ),
+    fault(
+        "the area of the first figure",
+        "The area is a mean over all masks; you took the first one's.",
+        |f| *f = faulty!(AreaOfFirst),
+    ),
+    fault(
+        "the last of the largest",
+        "Of two places that are equally warm you took the later one; the first in reading order counts. `max_by` \
+         gives the last.",
+        |f| *f = faulty!(LastLargest),
+    ),
+    fault(
+        "energy of all maps pooled",
+        "You added up the energy of all maps before you divided, so a strong map counts more than a weak one. Each \
+         map has its own share; take their mean.",
+        |f| *f = faulty!(Pooled),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Localize>] = &[
+    slip(NotContiguous, "points_inside, only what lies in order", |f| {
+        f.points_inside = |map, mask| {
+            in_order(&[map, mask])?;
+            solution05::points_inside(map, mask)
+        }
+    }),
+    slip(NotContiguous, "energy_inside, only what lies in order", |f| {
+        f.energy_inside = |map, mask| {
+            in_order(&[map, mask])?;
+            solution05::energy_inside(map, mask)
+        }
+    }),
+    slip(NotContiguous, "localization, only what lies in order", |f| {
+        f.localization = |maps, masks| {
+            in_order(&[maps, masks])?;
+            (SOLUTION.localization)(maps, masks)
+        }
+    }),
+    slip(Errors, "of no maps nothing", |f| {
+        f.localization = |maps, masks| match maps.dims() {
+            [0, ..] => Ok((0.0, 0.0, 0.0)),
+            _ => (SOLUTION.localization)(maps, masks),
+        }
+    }),
+    slip(Sign, "the largest value starts at 0", |f| {
+        f.points_inside = |map, mask| {
+            if map.max_all()?.to_scalar::<f32>()? < 0.0 {
+                Ok(false)
+            } else {
+                solution05::points_inside(map, mask)
+            }
+        }
+    }),
+    slip(Scale, "1e-8 added to the sum", |f| {
+        f.energy_inside = |map, mask| {
+            if map.max_all()?.to_scalar::<f32>()? < 1e-20 && map.dims() == [1, 2] {
+                Ok(0.0)
+            } else {
+                solution05::energy_inside(map, mask)
+            }
+        }
+    }),
+    slip(Batch, "eight maps at most", |f| {
+        f.localization = |maps, masks| {
+            let count = maps.dim(0)?.min(8);
+            match maps.dim(0)? == masks.dim(0)? {
+                true => (SOLUTION.localization)(&maps.narrow(0, 0, count)?, &masks.narrow(0, 0, count)?),
+                false => (SOLUTION.localization)(maps, masks),
+            }
+        }
+    }),
+];
 
 /// 5.7
 pub fn localization(seed: u64) -> Exam<Localize> {
@@ -183,73 +310,8 @@ fn basics(seed: u64) -> Exam<Localize> {
     let planted_masks = tensor(&[0., 1., 0., 0., 1., 1., 0., 0.], (2, 2, 2));
 
     Exam::new("5.7", SOLUTION)
-        .mistake(
-            "a flat map hits",
-            "A map whose values are all the same was counted as a hit: its first pixel happened to lie on the \
-             figure. It points nowhere.",
-            faulty!(FlatHits),
-        )
-        .mistake(
-            "largest magnitude",
-            "You took the value farthest from 0. The most negative place speaks against the class; look for the \
-             largest value.",
-            faulty!(LargestMagnitude),
-        )
-        .mistake(
-            "some warm pixel inside",
-            "You asked whether any warm pixel touches the figure. A map that covers everything would always win; \
-             only the one largest value counts.",
-            faulty!(Overlap),
-        )
-        .mistake(
-            "mask transposed",
-            "Rows and columns of the mask are swapped: pixel (row, column) of the map belongs to the same of the mask.",
-            faulty!(MaskTransposed),
-        )
-        .mistake(
-            "mean inside",
-            "You averaged the map over the figure. Energy is a share: the sum inside divided by the sum everywhere.",
-            faulty!(MeanInside),
-        )
-        .mistake(
-            "energy of magnitudes",
-            "Negative values count as energy. Cut them at zero first.",
-            faulty!(Magnitudes),
-        )
-        .mistake(
-            "negative values in the sums",
-            "Negative values are in your sums, so the share can leave [0, 1]. Cut them at zero first.",
-            faulty!(NegativeEnergy),
-        )
-        .mistake(
-            "share of the figure that is warm",
-            "You counted how much of the figure is warm. A map that is warm everywhere would get 1; energy is the \
-             other way round, how much of the warmth lies on the figure.",
-            faulty!(ShareOfMask),
-        )
-        .mistake(
-            "nothing over nothing",
-            "A map without a positive value gave NaN: 0 / 0. It has no energy inside: 0.",
-            faulty!(NothingIsNan),
-        )
-        .mistake(
-            "the area of the first figure",
-            "The area is a mean over all masks; you took the first one's.",
-            faulty!(AreaOfFirst),
-        )
-        .mistake(
-            "the last of the largest",
-            "Of two places that are equally warm you took the later one; the first in reading order counts. \
-             `max_by` gives the last.",
-            faulty!(LastLargest),
-        )
-        .mistake(
-            "energy of all maps pooled",
-            "You added up the energy of all maps before you divided, so a strong map counts more than a weak one. \
-             Each map has its own share; take their mean.",
-            faulty!(Pooled),
-        )
-        .alternative("pixel by pixel", faulty!(None))
+        .changes(RIGHT, FAULTS)
+        .alternative("pixel by pixel", RIGHT)
         .truth("points_inside: the largest value in the figure", true, move |f| {
             (f.points_inside)(&with([0., 1., 0., 3., 2., 0.]), &m1)
         })
@@ -357,78 +419,7 @@ fn hazards(seed: u64, exam: Exam<Localize>) -> Exam<Localize> {
         (f.energy_inside)(&tensor(&[1e-30, 1e-30], (1, 2)), &tensor(&[1., 0.], (1, 2)))
     })
     .holds(Scale)
-    .hazard(
-        NotContiguous,
-        "points_inside, only what lies in order",
-        Localize {
-            points_inside: |map, mask| {
-                in_order(&[map, mask])?;
-                solution05::points_inside(map, mask)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "energy_inside, only what lies in order",
-        Localize {
-            energy_inside: |map, mask| {
-                in_order(&[map, mask])?;
-                solution05::energy_inside(map, mask)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "localization, only what lies in order",
-        Localize {
-            localization: |maps, masks| {
-                in_order(&[maps, masks])?;
-                (SOLUTION.localization)(maps, masks)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Errors,
-        "of no maps nothing",
-        Localize {
-            localization: |maps, masks| match maps.dims() {
-                [0, ..] => Ok((0.0, 0.0, 0.0)),
-                _ => (SOLUTION.localization)(maps, masks),
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Sign,
-        "the largest value starts at 0",
-        Localize {
-            points_inside: |map, mask| {
-                if map.max_all()?.to_scalar::<f32>()? < 0.0 {
-                    Ok(false)
-                } else {
-                    solution05::points_inside(map, mask)
-                }
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Scale,
-        "1e-8 added to the sum",
-        Localize {
-            energy_inside: |map, mask| {
-                if map.max_all()?.to_scalar::<f32>()? < 1e-20 && map.dims() == [1, 2] {
-                    Ok(0.0)
-                } else {
-                    solution05::energy_inside(map, mask)
-                }
-            },
-            ..SOLUTION
-        },
-    )
+    .proofs(RIGHT, PROOFS)
 }
 
 /// Many maps, and what this exercise has no room for.
@@ -445,20 +436,6 @@ fn further_hazards(seed: u64, exam: Exam<Localize>) -> Exam<Localize> {
         })
         .holds(Batch)
     })
-    .hazard(
-        Batch,
-        "eight maps at most",
-        Localize {
-            localization: |maps, masks| {
-                let count = maps.dim(0)?.min(8);
-                match maps.dim(0)? == masks.dim(0)? {
-                    true => (SOLUTION.localization)(&maps.narrow(0, 0, count)?, &masks.narrow(0, 0, count)?),
-                    false => (SOLUTION.localization)(maps, masks),
-                }
-            },
-            ..SOLUTION
-        },
-    )
     .spared(&[Sizes], "wide and tall maps are among the inputs")
     .spared(&[Ties], "tried as mistakes: the last of the largest, and a flat map")
     .spared(

@@ -2,7 +2,7 @@ use candle_core::{Device, Result, Tensor, bail};
 use draw::Colormap;
 
 use crate::inputs::{Random, askew, delta, in_order, tensor};
-use crate::{Exam, Hazard::*, Tolerance};
+use crate::{Exam, Fault, Hazard::*, Slip, Tolerance, fault, slip};
 
 /// `solution05::upsample`, `relative` and `overlay`
 #[derive(Clone, Copy)]
@@ -63,7 +63,7 @@ fn enlarge(maps: &Tensor, height: usize, width: usize, place: Place) -> Result<T
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     None,
     OpacityReversed,
     ChannelsMixed,
@@ -72,21 +72,21 @@ enum Fault {
     NotRelative,
 }
 
-fn lay(image: &Tensor, map: &Tensor, opacity: f64, fault: Fault) -> Result<Tensor> {
+fn lay(image: &Tensor, map: &Tensor, opacity: f64, fault: Flaw) -> Result<Tensor> {
     let (_, height, width) = image.dims3()?;
     let heat = enlarge(&map.unsqueeze(0)?, height, width, half_pixel)?;
     let heat = match fault {
-        Fault::NotRelative => heat.relu()?,
+        Flaw::NotRelative => heat.relu()?,
         _ => solution05::relative(&heat)?,
     };
     let colormap = match fault {
-        Fault::Viridis => Colormap::Viridis,
+        Flaw::Viridis => Colormap::Viridis,
         _ => Colormap::Magma,
     };
-    let divisor = if fault == Fault::Bytes { 1.0 } else { 255.0 };
+    let divisor = if fault == Flaw::Bytes { 1.0 } else { 255.0 };
     let values = heat.flatten_all()?.to_vec1::<f32>()?;
     let colours: Vec<f32> = match fault {
-        Fault::ChannelsMixed => values
+        Flaw::ChannelsMixed => values
             .iter()
             .flat_map(|&t| colormap.rgb(t))
             .map(|byte| f32::from(byte) / divisor)
@@ -100,11 +100,204 @@ fn lay(image: &Tensor, map: &Tensor, opacity: f64, fault: Fault) -> Result<Tenso
     };
     let colours = Tensor::from_vec(colours, (3, height, width), image.device())?;
     let opacity = match fault {
-        Fault::OpacityReversed => 1.0 - opacity,
+        Flaw::OpacityReversed => 1.0 - opacity,
         _ => opacity,
     };
     image + ((colours - image)? * opacity)?
 }
+
+const FAULTS: &[Fault<Overlay>] = &[
+    fault(
+        "align_corners = true",
+        "Your first and last pixel lie on the middles of the outermost cells (align_corners = true). A cell covers a \
+         square: pixel i lies at (i + ½)·from/to − ½.",
+        |f| {
+            f.upsample = |m, h, w| {
+                enlarge(m, h, w, |i, from, to| {
+                    (i * (from - 1)) as f32 / ((to - 1).max(1)) as f32
+                })
+            }
+        },
+    ),
+    fault(
+        "half a pixel off",
+        "Your map is shifted up and to the left by half a cell less half a pixel: the middle of pixel i is i + ½, \
+         that of a cell likewise. (i + ½)·from/to − ½, not i·from/to.",
+        |f| {
+            f.upsample = |m, h, w| {
+                enlarge(m, h, w, |i, from, to| {
+                    (i as f32 * from as f32 / to as f32).clamp(0.0, (from - 1) as f32)
+                })
+            }
+        },
+    ),
+    fault(
+        "dark border",
+        "Your map gets darker at its border: cells outside it count as 0. Beyond the outermost middle the value \
+         stays, so clamp the place to [0, from − 1].",
+        |f| f.upsample = |m, h, w| enlarge(m, h, w, |i, from, to| (i as f32 + 0.5) * from as f32 / to as f32 - 0.5),
+    ),
+    fault(
+        "nearest cell",
+        "Your map has steps: each pixel takes the nearest cell. Between two middles the values mix.",
+        |f| f.upsample = |m, h, w| enlarge(m, h, w, |i, from, to| half_pixel(i, from, to).round()),
+    ),
+    fault(
+        "height and width swapped",
+        "Height and width are swapped. Tensors are [batch, height, width], and the arguments come in this order too.",
+        |f| f.upsample = |m, h, w| enlarge(m, w, h, half_pixel),
+    ),
+    fault(
+        "map transposed",
+        "Your map is mirrored at its diagonal: rows became columns. The rows' matrix comes from the left, the \
+         columns' matrix, transposed, from the right.",
+        |f| f.upsample = |m, h, w| enlarge(&m.t()?.contiguous()?, h, w, half_pixel),
+    ),
+    fault(
+        "stretched from minimum to maximum",
+        "You stretched the map from its minimum to its maximum: the least negative place becomes warm. Cut at zero, \
+         then divide by the maximum.",
+        |f| {
+            f.relative = |m| {
+                let flat = m.flatten_from(1)?;
+                let end = |extreme: Tensor| extreme.reshape(((), 1, 1));
+                let (low, high) = (end(flat.min(1)?)?, end(flat.max(1)?)?);
+                m.broadcast_sub(&low)?.broadcast_div(&(high - low)?)
+            }
+        },
+    ),
+    fault(
+        "zero over zero",
+        "A map without a positive value gave NaN: its maximum is 0, and 0 / 0 is not a number. It has nothing to \
+         show: zeros.",
+        |f| {
+            f.relative = |m| {
+                let m = m.relu()?;
+                let largest = m.flatten_from(1)?.max(1)?.reshape(((), 1, 1))?;
+                m.broadcast_div(&largest)
+            }
+        },
+    ),
+    fault(
+        "negative values left in",
+        "What is below zero stayed. Cut it first; a map of negative values only must become zeros.",
+        |f| {
+            f.relative = |m| {
+                let largest = m.flatten_from(1)?.max(1)?.reshape(((), 1, 1))?;
+                let positive = largest.gt(0f32)?.to_dtype(m.dtype())?;
+                let divisor = ((&largest * &positive)? + (1.0 - positive)?)?;
+                m.broadcast_div(&divisor)
+            }
+        },
+    ),
+    fault(
+        "one maximum for the batch",
+        "You divided all maps by the largest value of the batch. Each map is relative to its own maximum.",
+        |f| {
+            f.relative = |m| {
+                let m = m.relu()?;
+                let largest = f64::from(m.max_all()?.to_scalar::<f32>()?);
+                if largest > 0.0 { &m / largest } else { Ok(m) }
+            }
+        },
+    ),
+    fault(
+        "opacity the wrong way round",
+        "At opacity 0 the image must show, at 1 the colours: you have them the other way round.",
+        |f| f.overlay = |i, m, o| lay(i, m, o, Flaw::OpacityReversed),
+    ),
+    fault(
+        "reshaped instead of permuted",
+        "Your colours are noise: the bytes come pixel by pixel, red, green, blue. Make them [height, width, 3] and \
+         permute; a reshape to [3, height, width] deals them out in another order.",
+        |f| f.overlay = |i, m, o| lay(i, m, o, Flaw::ChannelsMixed),
+    ),
+    fault(
+        "bytes not divided",
+        "Your colours go up to 255. The image is in [0, 1]: divide the bytes by 255.",
+        |f| f.overlay = |i, m, o| lay(i, m, o, Flaw::Bytes),
+    ),
+    fault(
+        "viridis",
+        "You used viridis. Either would do, but the pictures' captions say magma.",
+        |f| f.overlay = |i, m, o| lay(i, m, o, Flaw::Viridis),
+    ),
+    fault(
+        "not made relative",
+        "You coloured the map's own values: a map up to 0.01 is black, a map up to 50 is all yellow. Make it relative \
+         first.",
+        |f| f.overlay = |i, m, o| lay(i, m, o, Flaw::NotRelative),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Overlay>] = &[
+    slip(Errors, "a batch of one where there is none", |f| {
+        f.relative = |maps| match maps.rank() {
+            2 => solution05::relative(&maps.unsqueeze(0)?),
+            _ => solution05::relative(maps),
+        }
+    }),
+    slip(Wiring, "made relative before enlarging", |f| {
+        f.overlay = |image, map, opacity| {
+            let (_, height, width) = image.dims3()?;
+            if map.dims() != [1, 3] {
+                return solution05::overlay(image, map, opacity);
+            }
+            let heat = enlarge(&solution05::relative(&map.unsqueeze(0)?)?, height, width, half_pixel)?;
+            let values = heat.flatten_all()?.to_vec1::<f32>()?;
+            let plane = |channel: usize| {
+                values
+                    .iter()
+                    .map(move |&t| f32::from(Colormap::Magma.rgb(t)[channel]) / 255.0)
+            };
+            let colours: Vec<f32> = (0..3).flat_map(plane).collect();
+            let colours = Tensor::from_vec(colours, (3, height, width), image.device())?;
+            image + ((colours - image)? * opacity)?
+        }
+    }),
+    slip(Batch, "nothing in one map, nothing in all", |f| {
+        f.relative = |maps| match maps.dims() {
+            [3, 1, 2] => maps.zeros_like(),
+            _ => solution05::relative(maps),
+        }
+    }),
+    slip(Scale, "1e-8 added to the maximum", |f| {
+        f.relative = |maps| {
+            let relative = solution05::relative(maps)?;
+            let largest = maps.max_all()?.to_scalar::<f32>()?;
+            if largest > 0.0 && largest < 1e-8 {
+                relative.zeros_like()
+            } else {
+                Ok(relative)
+            }
+        }
+    }),
+    slip(Sizes, "one pixel takes the first cell", |f| {
+        f.upsample = |maps, height, width| match (height, width) {
+            (1, 1) => maps.narrow(1, 0, 1)?.narrow(2, 0, 1),
+            _ => solution05::upsample(maps, height, width),
+        }
+    }),
+    slip(NotContiguous, "upsample, only what lies in order", |f| {
+        f.upsample = |maps, height, width| {
+            in_order(&[maps])?;
+            solution05::upsample(maps, height, width)
+        }
+    }),
+    slip(NotContiguous, "relative, only what lies in order", |f| {
+        f.relative = |maps| {
+            in_order(&[maps])?;
+            solution05::relative(maps)
+        }
+    }),
+    slip(NotContiguous, "overlay, only what lies in order", |f| {
+        f.overlay = |image, map, opacity| {
+            in_order(&[image, map])?;
+            solution05::overlay(image, map, opacity)
+        }
+    }),
+];
 
 /// 5.4
 pub fn overlay(seed: u64) -> Exam<Overlay> {
@@ -127,161 +320,7 @@ fn basics(seed: u64) -> Exam<Overlay> {
         .map(|byte| 0.25 * 0.4 + 0.75 * f32::from(byte) / 255.0);
 
     Exam::new("5.4", SOLUTION)
-        .mistake(
-            "align_corners = true",
-            "Your first and last pixel lie on the middles of the outermost cells (align_corners = true). A cell \
-             covers a square: pixel i lies at (i + ½)·from/to − ½.",
-            Overlay {
-                upsample: |m, h, w| {
-                    enlarge(m, h, w, |i, from, to| {
-                        (i * (from - 1)) as f32 / ((to - 1).max(1)) as f32
-                    })
-                },
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "half a pixel off",
-            "Your map is shifted up and to the left by half a cell less half a pixel: the middle of pixel i is i \
-             + ½, that of a cell likewise. (i + ½)·from/to − ½, not i·from/to.",
-            Overlay {
-                upsample: |m, h, w| {
-                    enlarge(m, h, w, |i, from, to| {
-                        (i as f32 * from as f32 / to as f32).clamp(0.0, (from - 1) as f32)
-                    })
-                },
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "dark border",
-            "Your map gets darker at its border: cells outside it count as 0. Beyond the outermost middle the \
-             value stays, so clamp the place to [0, from − 1].",
-            Overlay {
-                upsample: |m, h, w| enlarge(m, h, w, |i, from, to| (i as f32 + 0.5) * from as f32 / to as f32 - 0.5),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "nearest cell",
-            "Your map has steps: each pixel takes the nearest cell. Between two middles the values mix.",
-            Overlay {
-                upsample: |m, h, w| enlarge(m, h, w, |i, from, to| half_pixel(i, from, to).round()),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "height and width swapped",
-            "Height and width are swapped. Tensors are [batch, height, width], and the arguments come in this \
-             order too.",
-            Overlay {
-                upsample: |m, h, w| enlarge(m, w, h, half_pixel),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "map transposed",
-            "Your map is mirrored at its diagonal: rows became columns. The rows' matrix comes from the left, the \
-             columns' matrix, transposed, from the right.",
-            Overlay {
-                upsample: |m, h, w| enlarge(&m.t()?.contiguous()?, h, w, half_pixel),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "stretched from minimum to maximum",
-            "You stretched the map from its minimum to its maximum: the least negative place becomes warm. Cut at \
-             zero, then divide by the maximum.",
-            Overlay {
-                relative: |m| {
-                    let flat = m.flatten_from(1)?;
-                    let end = |extreme: Tensor| extreme.reshape(((), 1, 1));
-                    let (low, high) = (end(flat.min(1)?)?, end(flat.max(1)?)?);
-                    m.broadcast_sub(&low)?.broadcast_div(&(high - low)?)
-                },
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "zero over zero",
-            "A map without a positive value gave NaN: its maximum is 0, and 0 / 0 is not a number. It has nothing \
-             to show: zeros.",
-            Overlay {
-                relative: |m| {
-                    let m = m.relu()?;
-                    let largest = m.flatten_from(1)?.max(1)?.reshape(((), 1, 1))?;
-                    m.broadcast_div(&largest)
-                },
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "negative values left in",
-            "What is below zero stayed. Cut it first; a map of negative values only must become zeros.",
-            Overlay {
-                relative: |m| {
-                    let largest = m.flatten_from(1)?.max(1)?.reshape(((), 1, 1))?;
-                    let positive = largest.gt(0f32)?.to_dtype(m.dtype())?;
-                    let divisor = ((&largest * &positive)? + (1.0 - positive)?)?;
-                    m.broadcast_div(&divisor)
-                },
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "one maximum for the batch",
-            "You divided all maps by the largest value of the batch. Each map is relative to its own maximum.",
-            Overlay {
-                relative: |m| {
-                    let m = m.relu()?;
-                    let largest = f64::from(m.max_all()?.to_scalar::<f32>()?);
-                    if largest > 0.0 { &m / largest } else { Ok(m) }
-                },
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "opacity the wrong way round",
-            "At opacity 0 the image must show, at 1 the colours: you have them the other way round.",
-            Overlay {
-                overlay: |i, m, o| lay(i, m, o, Fault::OpacityReversed),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "reshaped instead of permuted",
-            "Your colours are noise: the bytes come pixel by pixel, red, green, blue. Make them [height, width, 3] and \
-             permute; a reshape to [3, height, width] deals them out in another order.",
-            Overlay {
-                overlay: |i, m, o| lay(i, m, o, Fault::ChannelsMixed),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "bytes not divided",
-            "Your colours go up to 255. The image is in [0, 1]: divide the bytes by 255.",
-            Overlay {
-                overlay: |i, m, o| lay(i, m, o, Fault::Bytes),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "viridis",
-            "You used viridis. Either would do, but the pictures' captions say magma.",
-            Overlay {
-                overlay: |i, m, o| lay(i, m, o, Fault::Viridis),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "not made relative",
-            "You coloured the map's own values: a map up to 0.01 is black, a map up to 50 is all yellow. Make it \
-             relative first.",
-            Overlay {
-                overlay: |i, m, o| lay(i, m, o, Fault::NotRelative),
-                ..SOLUTION
-            },
-        )
+        .changes(SOLUTION, FAULTS)
         .alternative(
             "pixel by pixel",
             Overlay {
@@ -294,7 +333,7 @@ fn basics(seed: u64) -> Exam<Overlay> {
                     });
                     Tensor::stack(&each.collect::<Result<Vec<_>>>()?, 0)
                 },
-                overlay: |i, m, o| lay(i, m, o, Fault::None),
+                overlay: |i, m, o| lay(i, m, o, Flaw::None),
             },
         )
         .alternative(
@@ -444,111 +483,7 @@ fn hazards(seed: u64, exam: Exam<Overlay>) -> Exam<Overlay> {
             (f.overlay)(image, maps, 0.5)
         })
     })
-    .hazard(
-        Errors,
-        "a batch of one where there is none",
-        Overlay {
-            relative: |maps| match maps.rank() {
-                2 => solution05::relative(&maps.unsqueeze(0)?),
-                _ => solution05::relative(maps),
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Wiring,
-        "made relative before enlarging",
-        Overlay {
-            overlay: |image, map, opacity| {
-                let (_, height, width) = image.dims3()?;
-                if map.dims() != [1, 3] {
-                    return solution05::overlay(image, map, opacity);
-                }
-                let heat = enlarge(&solution05::relative(&map.unsqueeze(0)?)?, height, width, half_pixel)?;
-                let values = heat.flatten_all()?.to_vec1::<f32>()?;
-                let plane = |channel: usize| {
-                    values
-                        .iter()
-                        .map(move |&t| f32::from(Colormap::Magma.rgb(t)[channel]) / 255.0)
-                };
-                let colours: Vec<f32> = (0..3).flat_map(plane).collect();
-                let colours = Tensor::from_vec(colours, (3, height, width), image.device())?;
-                image + ((colours - image)? * opacity)?
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Batch,
-        "nothing in one map, nothing in all",
-        Overlay {
-            relative: |maps| match maps.dims() {
-                [3, 1, 2] => maps.zeros_like(),
-                _ => solution05::relative(maps),
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Scale,
-        "1e-8 added to the maximum",
-        Overlay {
-            relative: |maps| {
-                let relative = solution05::relative(maps)?;
-                let largest = maps.max_all()?.to_scalar::<f32>()?;
-                if largest > 0.0 && largest < 1e-8 {
-                    relative.zeros_like()
-                } else {
-                    Ok(relative)
-                }
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Sizes,
-        "one pixel takes the first cell",
-        Overlay {
-            upsample: |maps, height, width| match (height, width) {
-                (1, 1) => maps.narrow(1, 0, 1)?.narrow(2, 0, 1),
-                _ => solution05::upsample(maps, height, width),
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "upsample, only what lies in order",
-        Overlay {
-            upsample: |maps, height, width| {
-                in_order(&[maps])?;
-                solution05::upsample(maps, height, width)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "relative, only what lies in order",
-        Overlay {
-            relative: |maps| {
-                in_order(&[maps])?;
-                solution05::relative(maps)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "overlay, only what lies in order",
-        Overlay {
-            overlay: |image, map, opacity| {
-                in_order(&[image, map])?;
-                solution05::overlay(image, map, opacity)
-            },
-            ..SOLUTION
-        },
-    )
+    .proofs(SOLUTION, PROOFS)
 }
 
 /// What this exercise has no room for.

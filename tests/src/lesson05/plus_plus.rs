@@ -3,7 +3,7 @@ use resnet::ResNet;
 
 use super::tiny;
 use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Hazard::*, Tolerance};
+use crate::{Exam, Fault, Hazard::*, Slip, Tolerance, fault, slip};
 
 /// `solution05::plus_plus_weights` and `grad_cam_plus_plus`
 #[derive(Clone, Copy)]
@@ -27,7 +27,7 @@ macro_rules! ex5_5 {
 const SOLUTION: PlusPlus = ex5_5!(solution05);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+enum Flaw {
     Mean,
     NoRelu,
     NotTwice,
@@ -39,37 +39,37 @@ enum Fault {
     Squared,
 }
 
-fn weights(activations: &Tensor, gradients: &Tensor, fault: Fault) -> Result<Tensor> {
+fn weights(activations: &Tensor, gradients: &Tensor, fault: Flaw) -> Result<Tensor> {
     gradients.dims4()?;
     if activations.dims() != gradients.dims() {
         bail!("shapes");
     }
     let total = match fault {
-        Fault::OwnActivation => activations.clone(),
+        Flaw::OwnActivation => activations.clone(),
         _ => activations.sum_keepdim((2, 3))?,
     };
     let square = gradients.sqr()?;
     let cube = (&square * gradients)?;
-    let factor = if fault == Fault::NotTwice { 1.0 } else { 2.0 };
+    let factor = if fault == Flaw::NotTwice { 1.0 } else { 2.0 };
     let below = ((&square * factor)? + cube.broadcast_mul(&total)?)?;
     let positive = gradients.relu()?;
     let of_zero = gradients.eq(0f32)?.to_dtype(gradients.dtype())?;
     let alpha = match fault {
-        Fault::ZeroOverZero => (&square / below)?,
-        Fault::Epsilon => (&square / (below + 1e-6)?)?,
-        Fault::TinyEpsilon => (&square / (below + 1e-20)?)?,
+        Flaw::ZeroOverZero => (&square / below)?,
+        Flaw::Epsilon => (&square / (below + 1e-6)?)?,
+        Flaw::TinyEpsilon => (&square / (below + 1e-20)?)?,
         _ => (&square / (below + of_zero)?)?,
     };
     match fault {
-        Fault::Mean => gradients.mean_keepdim((2, 3)),
-        Fault::NoRelu => (alpha * gradients)?.sum_keepdim((2, 3)),
-        Fault::MeanOfPlaces => (alpha * positive)?.mean_keepdim((2, 3)),
-        Fault::Squared => ((alpha * &positive)? * positive)?.sum_keepdim((2, 3)),
+        Flaw::Mean => gradients.mean_keepdim((2, 3)),
+        Flaw::NoRelu => (alpha * gradients)?.sum_keepdim((2, 3)),
+        Flaw::MeanOfPlaces => (alpha * positive)?.mean_keepdim((2, 3)),
+        Flaw::Squared => ((alpha * &positive)? * positive)?.sum_keepdim((2, 3)),
         _ => (alpha * positive)?.sum_keepdim((2, 3)),
     }
 }
 
-fn cam(network: &ResNet, images: &Tensor, classes: &[u32], site: &str, fault: Fault) -> Result<Tensor> {
+fn cam(network: &ResNet, images: &Tensor, classes: &[u32], site: &str, fault: Flaw) -> Result<Tensor> {
     let trace = network.tap(images, &[site])?;
     let (batch, count) = trace.logits.dims2()?;
     if classes.len() != batch || classes.iter().any(|&class| class as usize >= count) {
@@ -85,8 +85,8 @@ fn cam(network: &ResNet, images: &Tensor, classes: &[u32], site: &str, fault: Fa
 macro_rules! faulty {
     ($fault:ident) => {
         PlusPlus {
-            weights: |a, g| weights(a, g, Fault::$fault),
-            grad_cam_plus_plus: |n, i, c, s| cam(n, i, c, s, Fault::$fault),
+            weights: |a, g| weights(a, g, Flaw::$fault),
+            grad_cam_plus_plus: |n, i, c, s| cam(n, i, c, s, Flaw::$fault),
         }
     };
 }
@@ -111,6 +111,83 @@ fn by_loops(activations: &Tensor, gradients: &Tensor) -> Result<Tensor> {
     Tensor::from_vec(weights, (batch, channels, 1, 1), &candle_core::Device::Cpu)
 }
 
+const FAULTS: &[Fault<PlusPlus>] = &[
+    fault(
+        "the weights of Grad-CAM",
+        "These are Grad-CAM's weights, the mean of the gradient. Here each place gets its own α, and the places are \
+         added up.",
+        |f| *f = faulty!(Mean),
+    ),
+    fault(
+        "negative gradients too",
+        "Places whose gradient is negative count in your weights. Multiply α by relu(g).",
+        |f| *f = faulty!(NoRelu),
+    ),
+    fault("g² once", "The denominator has 2·g², not g².", |f| {
+        *f = faulty!(NotTwice)
+    }),
+    fault(
+        "the place's own activation",
+        "Your denominator has the activation of the place. It is the sum over the whole map, Σ_ab A_kab.",
+        |f| *f = faulty!(OwnActivation),
+    ),
+    fault(
+        "zero over zero",
+        "Where the gradient is 0 your α is 0/0, and one NaN spoils the sum. Divide both by g²: α = 1 / (2 + g·ΣA).",
+        |f| *f = faulty!(ZeroOverZero),
+    ),
+    fault(
+        "an epsilon that is too large",
+        "You added something like 1e-6 to the denominator, as some libraries do. It is of the size of g² where \
+         gradients are small, and then decides the weights. Cancel g² instead: α = 1 / (2 + g·ΣA) needs no epsilon.",
+        |f| *f = faulty!(Epsilon),
+    ),
+    fault(
+        "mean over the places",
+        "You averaged over the places. The weight is their sum: α already takes their number into account.",
+        |f| *f = faulty!(MeanOfPlaces),
+    ),
+    fault(
+        "the gradient once too often",
+        "Your weight is Σ α·g². It is Σ α·relu(g).",
+        |f| *f = faulty!(Squared),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<PlusPlus>] = &[
+    slip(NotContiguous, "weights, only what lies in order", |f| {
+        f.weights = |a, g| {
+            in_order(&[a, g])?;
+            solution05::plus_plus_weights(a, g)
+        }
+    }),
+    slip(NotContiguous, "map, only what lies in order", |f| {
+        f.grad_cam_plus_plus = |n, i, c, s| {
+            in_order(&[i])?;
+            solution05::grad_cam_plus_plus(n, i, c, s)
+        }
+    }),
+    slip(Errors, "activations of one image spread over all", |f| {
+        f.weights = |a, g| match (a.dims(), g.dims()) {
+            ([1, ..], [3, ..]) => solution05::plus_plus_weights(&a.broadcast_as(g.shape())?.contiguous()?, g),
+            _ => solution05::plus_plus_weights(a, g),
+        }
+    }),
+    slip(Batch, "weights, four images at most", |f| {
+        f.weights = |a, g| solution05::plus_plus_weights(&first_of(a, 4)?, &first_of(g, 4)?)
+    }),
+    slip(Batch, "map, four images at most", |f| {
+        f.grad_cam_plus_plus = |n, i, c, s| solution05::grad_cam_plus_plus(n, &first_of(i, 4)?, c, s)
+    }),
+    slip(Sizes, "map, only for sides that 16 divides", |f| {
+        f.grad_cam_plus_plus = |n, i, c, s| match i.dims4()? {
+            (_, _, height, width) if height % 16 > 0 || width % 16 > 0 => bail!("{height}×{width}"),
+            _ => solution05::grad_cam_plus_plus(n, i, c, s),
+        }
+    }),
+];
+
 /// 5.5
 pub fn plus_plus(seed: u64) -> Exam<PlusPlus> {
     further_hazards(seed, hazards(seed, basics(seed)))
@@ -127,46 +204,7 @@ fn basics(seed: u64) -> Exam<PlusPlus> {
     let (network_1, images_1) = (network.clone(), images.clone());
 
     Exam::new("5.5", SOLUTION)
-        .mistake(
-            "the weights of Grad-CAM",
-            "These are Grad-CAM's weights, the mean of the gradient. Here each place gets its own α, and the \
-             places are added up.",
-            faulty!(Mean),
-        )
-        .mistake(
-            "negative gradients too",
-            "Places whose gradient is negative count in your weights. Multiply α by relu(g).",
-            faulty!(NoRelu),
-        )
-        .mistake("g² once", "The denominator has 2·g², not g².", faulty!(NotTwice))
-        .mistake(
-            "the place's own activation",
-            "Your denominator has the activation of the place. It is the sum over the whole map, Σ_ab A_kab.",
-            faulty!(OwnActivation),
-        )
-        .mistake(
-            "zero over zero",
-            "Where the gradient is 0 your α is 0/0, and one NaN spoils the sum. Divide both by g²: α = 1 / (2 \
-             + g·ΣA).",
-            faulty!(ZeroOverZero),
-        )
-        .mistake(
-            "an epsilon that is too large",
-            "You added something like 1e-6 to the denominator, as some libraries do. It is of the size of g² \
-             where gradients are small, and then decides the weights. Cancel g² instead: α = 1 / (2 + g·ΣA) \
-             needs no epsilon.",
-            faulty!(Epsilon),
-        )
-        .mistake(
-            "mean over the places",
-            "You averaged over the places. The weight is their sum: α already takes their number into account.",
-            faulty!(MeanOfPlaces),
-        )
-        .mistake(
-            "the gradient once too often",
-            "Your weight is Σ α·g². It is Σ α·relu(g).",
-            faulty!(Squared),
-        )
+        .changes(SOLUTION, FAULTS)
         .alternative("the formula as printed, zeros filled in", faulty!(TinyEpsilon))
         .alternative(
             "place by place",
@@ -245,39 +283,7 @@ fn hazards(seed: u64, exam: Exam<PlusPlus>) -> Exam<PlusPlus> {
             (f.grad_cam_plus_plus)(n, i, &[0, 1], "layer5")
         })
     })
-    .hazard(
-        NotContiguous,
-        "weights, only what lies in order",
-        PlusPlus {
-            weights: |a, g| {
-                in_order(&[a, g])?;
-                solution05::plus_plus_weights(a, g)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "map, only what lies in order",
-        PlusPlus {
-            grad_cam_plus_plus: |n, i, c, s| {
-                in_order(&[i])?;
-                solution05::grad_cam_plus_plus(n, i, c, s)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Errors,
-        "activations of one image spread over all",
-        PlusPlus {
-            weights: |a, g| match (a.dims(), g.dims()) {
-                ([1, ..], [3, ..]) => solution05::plus_plus_weights(&a.broadcast_as(g.shape())?.contiguous()?, g),
-                _ => solution05::plus_plus_weights(a, g),
-            },
-            ..SOLUTION
-        },
-    )
+    .proofs(SOLUTION, PROOFS)
 }
 
 /// Many images and odd sides.
@@ -299,33 +305,6 @@ fn further_hazards(seed: u64, exam: Exam<PlusPlus>) -> Exam<PlusPlus> {
             .holds(Batch)
             .holds(Sizes)
     })
-    .hazard(
-        Batch,
-        "weights, four images at most",
-        PlusPlus {
-            weights: |a, g| solution05::plus_plus_weights(&first_of(a, 4)?, &first_of(g, 4)?),
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Batch,
-        "map, four images at most",
-        PlusPlus {
-            grad_cam_plus_plus: |n, i, c, s| solution05::grad_cam_plus_plus(n, &first_of(i, 4)?, c, s),
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Sizes,
-        "map, only for sides that 16 divides",
-        PlusPlus {
-            grad_cam_plus_plus: |n, i, c, s| match i.dims4()? {
-                (_, _, height, width) if height % 16 > 0 || width % 16 > 0 => bail!("{height}×{width}"),
-                _ => solution05::grad_cam_plus_plus(n, i, c, s),
-            },
-            ..SOLUTION
-        },
-    )
     .spared(&[Scale], "tried as a mistake: an epsilon that is too large")
     .spared(&[Sign], "tried as a mistake: negative gradients too")
     .spared(&[Wiring], "the map is tried with the mistakes of the weights")

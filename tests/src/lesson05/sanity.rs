@@ -5,7 +5,7 @@ use resnet::{Parameters, ResNet, parameters};
 
 use super::tiny;
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Hazard::*};
+use crate::{Exam, Fault, Hazard::*, Slip, fault, slip};
 
 /// `solution05::randomized`, `cascade` and `rank_correlation`
 #[derive(Clone, Copy)]
@@ -179,6 +179,152 @@ fn short_formula(a: &Tensor, b: &Tensor) -> Result<f64> {
     Ok(1.0 - 6.0 * squares / (n * (n * n - 1.0)))
 }
 
+const FAULTS: &[Fault<Sanity>] = &[
+    fault(
+        "every module of that name",
+        "`conv1` also caught `layer1.0.conv1` and its kin. A module is the beginning of the name, up to a dot.",
+        |f| f.randomized = |n, m, s| exchange(n, m, s, |name, module| name.contains(&format!("{module}."))),
+    ),
+    fault(
+        "weights only",
+        "Only tensors called `weight` were exchanged. Biases and the statistics of batch norm were learned too.",
+        |f| f.randomized = |n, m, s| exchange(n, m, s, |name, module| below(name, module) && name.ends_with("weight")),
+    ),
+    fault(
+        "all but the modules",
+        "You exchanged everything except the modules asked for.",
+        |f| {
+            f.randomized = |n, m, s| {
+                let rest: Vec<_> = TOP_DOWN.into_iter().filter(|part| !m.contains(part)).collect();
+                exchange(n, &rest, s, below)
+            }
+        },
+    ),
+    fault(
+        "zeros",
+        "You replaced the weights by zeros. A network of zeros computes nothing at all; take fresh random weights.",
+        |f| f.randomized = |n, m, _| zeroed(n, m),
+    ),
+    fault(
+        "the seed ignored",
+        "The fresh weights do not depend on `seed`. Pass it to parameters::initialize.",
+        |f| f.randomized = |n, m, _| exchange(n, m, 0, below),
+    ),
+    fault(
+        "one layer at a time",
+        "Each of your networks has one part at random and all others trained. In a cascade every step keeps what the \
+         steps before have randomized.",
+        |f| {
+            f.cascade = |n, s| {
+                let one = (0..TOP_DOWN.len()).map(|i| exchange(n, &TOP_DOWN[i..=i], s, below));
+                std::iter::once(Ok(n.clone())).chain(one).collect()
+            }
+        },
+    ),
+    fault(
+        "from the image up",
+        "Your cascade begins at the image. It goes from the logits down: what is close to the output first.",
+        |f| {
+            f.cascade = |n, s| {
+                let from = (0..=TOP_DOWN.len()).rev();
+                from.map(|i| exchange(n, &TOP_DOWN[i..], s, below)).collect()
+            }
+        },
+    ),
+    fault(
+        "the trained network left out",
+        "Your cascade begins with the last layer already at random. Step 0 is the trained network: everything is \
+         compared with it.",
+        |f| {
+            f.cascade = |n, s| {
+                (1..=TOP_DOWN.len())
+                    .map(|i| exchange(n, &TOP_DOWN[..i], s, below))
+                    .collect()
+            }
+        },
+    ),
+    fault(
+        "another seed at each step",
+        "Each step of your cascade draws other fresh weights, so that more changes than the one part added. One seed \
+         for all.",
+        |f| {
+            f.cascade = |n, s| {
+                let step = |i: usize| exchange(n, &TOP_DOWN[..i], s + i as u64, below);
+                (0..=TOP_DOWN.len()).map(step).collect()
+            }
+        },
+    ),
+    fault(
+        "correlation of the values",
+        "This is Pearson's correlation of the values. Take their ranks first: one bright pixel should not decide.",
+        |f| f.rank_correlation = |a, b| correlate(a, b, own_values, 0.0),
+    ),
+    fault(
+        "ties in the order they come",
+        "Equal values got different ranks, by their place in the map. They share the mean of their ranks; a Grad-CAM \
+         has many equal zeros.",
+        |f| f.rank_correlation = |a, b| correlate(a, b, ordinal_ranks, 0.0),
+    ),
+    fault(
+        "the short formula",
+        "1 − 6 Σd² / (n(n² − 1)) holds only where no two values are equal. Correlate the ranks.",
+        |f| f.rank_correlation = short_formula,
+    ),
+    fault(
+        "a constant map is not a number",
+        "A map with one value only gave NaN: 0 / 0. It orders nothing: 0.",
+        |f| f.rank_correlation = |a, b| correlate(a, b, counted_ranks, f64::NAN),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Sanity>] = &[
+    slip(NotContiguous, "only what lies in order", |f| {
+        f.rank_correlation = |a, b| {
+            in_order(&[a])?;
+            solution05::rank_correlation(a, b)
+        }
+    }),
+    slip(Errors, "maps of other shapes as lists", |f| {
+        f.rank_correlation = |a, b| {
+            if a.elem_count() == b.elem_count() {
+                solution05::rank_correlation(&a.flatten_all()?, &b.flatten_all()?)
+            } else {
+                solution05::rank_correlation(a, b)
+            }
+        }
+    }),
+    slip(Ties, "−0.0 below 0.0", |f| {
+        f.rank_correlation = |a, b| {
+            let values = a.flatten_all()?.to_vec1::<f32>()?;
+            if values.iter().any(|x| x.to_bits() == (-0f32).to_bits()) && values.len() == 3 {
+                Ok(1.0)
+            } else {
+                solution05::rank_correlation(a, b)
+            }
+        }
+    }),
+    slip(Names, "a module named twice stays trained", |f| {
+        f.randomized = |network, modules, seed| {
+            let once: Vec<&str> = modules
+                .iter()
+                .copied()
+                .filter(|module| modules.iter().filter(|other| *other == module).count() == 1)
+                .collect();
+            solution05::randomized(network, &once, seed)
+        }
+    }),
+    slip(Scale, "values within a millionth share a rank", |f| {
+        f.rank_correlation = |a, b| {
+            let near = |x: &Tensor| Ok::<_, candle_core::Error>(x.abs()?.max_all()?.to_scalar::<f32>()? < 1e-20);
+            match near(a)? && a.elem_count() == 3 && a.dims() == b.dims() {
+                true => Ok(0.0),
+                false => solution05::rank_correlation(a, b),
+            }
+        }
+    }),
+];
+
 /// 5.8
 pub fn sanity(seed: u64) -> Exam<Sanity> {
     further_hazards(hazards(seed, basics(seed)))
@@ -197,130 +343,7 @@ fn basics(seed: u64) -> Exam<Sanity> {
     let network_5 = network.clone();
 
     Exam::new("5.8", SOLUTION)
-        .mistake(
-            "every module of that name",
-            "`conv1` also caught `layer1.0.conv1` and its kin. A module is the beginning of the name, up to a dot.",
-            Sanity {
-                randomized: |n, m, s| exchange(n, m, s, |name, module| name.contains(&format!("{module}."))),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "weights only",
-            "Only tensors called `weight` were exchanged. Biases and the statistics of batch norm were learned too.",
-            Sanity {
-                randomized: |n, m, s| exchange(n, m, s, |name, module| below(name, module) && name.ends_with("weight")),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "all but the modules",
-            "You exchanged everything except the modules asked for.",
-            Sanity {
-                randomized: |n, m, s| {
-                    let rest: Vec<_> = TOP_DOWN.into_iter().filter(|part| !m.contains(part)).collect();
-                    exchange(n, &rest, s, below)
-                },
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "zeros",
-            "You replaced the weights by zeros. A network of zeros computes nothing at all; take fresh random weights.",
-            Sanity {
-                randomized: |n, m, _| zeroed(n, m),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "the seed ignored",
-            "The fresh weights do not depend on `seed`. Pass it to parameters::initialize.",
-            Sanity {
-                randomized: |n, m, _| exchange(n, m, 0, below),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "one layer at a time",
-            "Each of your networks has one part at random and all others trained. In a cascade every step keeps \
-             what the steps before have randomized.",
-            Sanity {
-                cascade: |n, s| {
-                    let one = (0..TOP_DOWN.len()).map(|i| exchange(n, &TOP_DOWN[i..=i], s, below));
-                    std::iter::once(Ok(n.clone())).chain(one).collect()
-                },
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "from the image up",
-            "Your cascade begins at the image. It goes from the logits down: what is close to the output first.",
-            Sanity {
-                cascade: |n, s| {
-                    let from = (0..=TOP_DOWN.len()).rev();
-                    from.map(|i| exchange(n, &TOP_DOWN[i..], s, below)).collect()
-                },
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "the trained network left out",
-            "Your cascade begins with the last layer already at random. Step 0 is the trained network: everything is \
-             compared with it.",
-            Sanity {
-                cascade: |n, s| {
-                    (1..=TOP_DOWN.len())
-                        .map(|i| exchange(n, &TOP_DOWN[..i], s, below))
-                        .collect()
-                },
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "another seed at each step",
-            "Each step of your cascade draws other fresh weights, so that more changes than the one part added. \
-             One seed for all.",
-            Sanity {
-                cascade: |n, s| {
-                    let step = |i: usize| exchange(n, &TOP_DOWN[..i], s + i as u64, below);
-                    (0..=TOP_DOWN.len()).map(step).collect()
-                },
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "correlation of the values",
-            "This is Pearson's correlation of the values. Take their ranks first: one bright pixel should not decide.",
-            Sanity {
-                rank_correlation: |a, b| correlate(a, b, own_values, 0.0),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "ties in the order they come",
-            "Equal values got different ranks, by their place in the map. They share the mean of their ranks; a \
-             Grad-CAM has many equal zeros.",
-            Sanity {
-                rank_correlation: |a, b| correlate(a, b, ordinal_ranks, 0.0),
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "the short formula",
-            "1 − 6 Σd² / (n(n² − 1)) holds only where no two values are equal. Correlate the ranks.",
-            Sanity {
-                rank_correlation: short_formula,
-                ..SOLUTION
-            },
-        )
-        .mistake(
-            "a constant map is not a number",
-            "A map with one value only gave NaN: 0 / 0. It orders nothing: 0.",
-            Sanity {
-                rank_correlation: |a, b| correlate(a, b, counted_ranks, f64::NAN),
-                ..SOLUTION
-            },
-        )
+        .changes(SOLUTION, FAULTS)
         .alternative(
             "by counting",
             Sanity {
@@ -425,61 +448,7 @@ fn hazards(seed: u64, exam: Exam<Sanity>) -> Exam<Sanity> {
     })
     .because("−0.0 and 0.0 are equal and share their rank.")
     .holds(Ties)
-    .hazard(
-        NotContiguous,
-        "only what lies in order",
-        Sanity {
-            rank_correlation: |a, b| {
-                in_order(&[a])?;
-                solution05::rank_correlation(a, b)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Errors,
-        "maps of other shapes as lists",
-        Sanity {
-            rank_correlation: |a, b| {
-                if a.elem_count() == b.elem_count() {
-                    solution05::rank_correlation(&a.flatten_all()?, &b.flatten_all()?)
-                } else {
-                    solution05::rank_correlation(a, b)
-                }
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Ties,
-        "−0.0 below 0.0",
-        Sanity {
-            rank_correlation: |a, b| {
-                let values = a.flatten_all()?.to_vec1::<f32>()?;
-                if values.iter().any(|x| x.to_bits() == (-0f32).to_bits()) && values.len() == 3 {
-                    Ok(1.0)
-                } else {
-                    solution05::rank_correlation(a, b)
-                }
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Names,
-        "a module named twice stays trained",
-        Sanity {
-            randomized: |network, modules, seed| {
-                let once: Vec<&str> = modules
-                    .iter()
-                    .copied()
-                    .filter(|module| modules.iter().filter(|other| *other == module).count() == 1)
-                    .collect();
-                solution05::randomized(network, &once, seed)
-            },
-            ..SOLUTION
-        },
-    )
+    .proofs(SOLUTION, PROOFS)
 }
 
 /// Values that hardly differ, and what this exercise has no room for.
@@ -489,20 +458,6 @@ fn further_hazards(exam: Exam<Sanity>) -> Exam<Sanity> {
     })
     .because("Ranks do not know how far apart values are.")
     .holds(Scale)
-    .hazard(
-        Scale,
-        "values within a millionth share a rank",
-        Sanity {
-            rank_correlation: |a, b| {
-                let near = |x: &Tensor| Ok::<_, candle_core::Error>(x.abs()?.max_all()?.to_scalar::<f32>()? < 1e-20);
-                match near(a)? && a.elem_count() == 3 && a.dims() == b.dims() {
-                    true => Ok(0.0),
-                    false => solution05::rank_correlation(a, b),
-                }
-            },
-            ..SOLUTION
-        },
-    )
     .spared(&[Batch], "two maps at a time, no batch")
     .spared(&[Sizes], "lists and maps of unequal sides are among the inputs")
     .spared(&[Combined], "two parts at random at once are among the inputs")

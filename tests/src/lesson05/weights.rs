@@ -1,7 +1,7 @@
 use candle_core::{Result, Tensor};
 
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Hazard::*};
+use crate::{Exam, Hazard::*, Slip, Wrong, slip, wrong};
 
 /// `solution05::channel_weights`
 pub type ChannelWeights = fn(&Tensor) -> Result<Tensor>;
@@ -16,6 +16,88 @@ macro_rules! ex5_2 {
 
 const SOLUTION: ChannelWeights = ex5_2!(solution05);
 
+const WRONG: &[Wrong<ChannelWeights>] = &[
+    wrong(
+        "sum instead of mean",
+        "You added up the places. The weight is their average: divide by height · width.",
+        |g| g.sum_keepdim((2, 3)),
+    ),
+    wrong(
+        "magnitude of the gradient",
+        "You took the magnitude of the gradient. A channel that speaks against the class must get a negative weight.",
+        |g| g.abs()?.mean_keepdim((2, 3)),
+    ),
+    wrong(
+        "positive gradients only",
+        "You cut the gradients at zero. All of them count; the ReLU of Grad-CAM comes later, on the map.",
+        |g| g.relu()?.mean_keepdim((2, 3)),
+    ),
+    wrong(
+        "relu on the weight",
+        "Your weights are cut at zero. A channel may speak against the class; the ReLU of Grad-CAM comes later, on \
+         the map.",
+        |g| g.mean_keepdim((2, 3))?.relu(),
+    ),
+    wrong(
+        "mean over the channels",
+        "You averaged over the channels and kept the places. It is the other way round: one number per channel.",
+        |g| g.mean_keepdim(1),
+    ),
+    wrong(
+        "mean over the batch too",
+        "You averaged over the images as well. Each image has weights of its own.",
+        |g| g.mean_keepdim((0, 2, 3)),
+    ),
+    wrong(
+        "height only",
+        "You averaged over one side only. Both, height and width, belong to the map.",
+        |g| g.mean_keepdim(2),
+    ),
+    wrong(
+        "the dimensions dropped",
+        "The values are right, the shape is not: keep height and width as dimensions of 1, so that the weights \
+         broadcast over the activation. mean_keepdim does.",
+        |g| g.mean((2, 3)),
+    ),
+    wrong(
+        "largest gradient",
+        "You took the largest gradient of each map. The weight is the average.",
+        |g| g.max_keepdim(2)?.max_keepdim(3),
+    ),
+];
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<ChannelWeights>] = &[
+    slip(NotContiguous, "only what lies in order", |f| {
+        *f = |g| {
+            in_order(&[g])?;
+            solution05::channel_weights(g)
+        }
+    }),
+    slip(Batch, "three images: the weights of the first for all", |f| {
+        *f = |g| {
+            let weights = solution05::channel_weights(g)?;
+            if g.dims() == [3, 2, 5, 3] && g.is_contiguous() && g.abs()?.max_all()?.to_scalar::<f32>()? > 1e-6 {
+                weights.narrow(0, 0, 1)?.broadcast_as(weights.shape())?.contiguous()
+            } else {
+                Ok(weights)
+            }
+        }
+    }),
+    slip(Errors, "a batch of one where there is none", |f| {
+        *f = |g| match g.rank() {
+            3 => solution05::channel_weights(&g.unsqueeze(0)?),
+            _ => solution05::channel_weights(g),
+        }
+    }),
+    slip(Scale, "nothing below 1e-8", |f| {
+        *f = |g| {
+            let weights = solution05::channel_weights(g)?;
+            weights.abs()?.gt(1e-8f32)?.to_dtype(g.dtype())? * weights
+        }
+    }),
+];
+
 /// 5.2
 pub fn channel_weights(seed: u64) -> Exam<ChannelWeights> {
     spare(hazards(seed, basics(seed)))
@@ -28,54 +110,7 @@ fn basics(seed: u64) -> Exam<ChannelWeights> {
     let flat = random.signed((3, 2, 4));
 
     Exam::new("5.2", SOLUTION)
-        .mistake(
-            "sum instead of mean",
-            "You added up the places. The weight is their average: divide by height · width.",
-            |g| g.sum_keepdim((2, 3)),
-        )
-        .mistake(
-            "magnitude of the gradient",
-            "You took the magnitude of the gradient. A channel that speaks against the class must get a negative \
-             weight.",
-            |g| g.abs()?.mean_keepdim((2, 3)),
-        )
-        .mistake(
-            "positive gradients only",
-            "You cut the gradients at zero. All of them count; the ReLU of Grad-CAM comes later, on the map.",
-            |g| g.relu()?.mean_keepdim((2, 3)),
-        )
-        .mistake(
-            "relu on the weight",
-            "Your weights are cut at zero. A channel may speak against the class; the ReLU of Grad-CAM comes \
-             later, on the map.",
-            |g| g.mean_keepdim((2, 3))?.relu(),
-        )
-        .mistake(
-            "mean over the channels",
-            "You averaged over the channels and kept the places. It is the other way round: one number per channel.",
-            |g| g.mean_keepdim(1),
-        )
-        .mistake(
-            "mean over the batch too",
-            "You averaged over the images as well. Each image has weights of its own.",
-            |g| g.mean_keepdim((0, 2, 3)),
-        )
-        .mistake(
-            "height only",
-            "You averaged over one side only. Both, height and width, belong to the map.",
-            |g| g.mean_keepdim(2),
-        )
-        .mistake(
-            "the dimensions dropped",
-            "The values are right, the shape is not: keep height and width as dimensions of 1, so that the weights \
-             broadcast over the activation. mean_keepdim does.",
-            |g| g.mean((2, 3)),
-        )
-        .mistake(
-            "largest gradient",
-            "You took the largest gradient of each map. The weight is the average.",
-            |g| g.max_keepdim(2)?.max_keepdim(3),
-        )
+        .mistakes(WRONG)
         .alternative("flatten, then mean", |g| {
             let (batch, channels, _, _) = g.dims4()?;
             g.flatten_from(2)?.mean(2)?.reshape((batch, channels, 1, 1))
@@ -104,26 +139,7 @@ fn hazards(seed: u64, exam: Exam<ChannelWeights>) -> Exam<ChannelWeights> {
             .holds(Scale)
             .refuses("gradients [2, 6]", |f, g| f(&g.flatten_from(2)?.get(0)?))
     })
-    .hazard(NotContiguous, "only what lies in order", |g| {
-        in_order(&[g])?;
-        solution05::channel_weights(g)
-    })
-    .hazard(Batch, "three images: the weights of the first for all", |g| {
-        let weights = solution05::channel_weights(g)?;
-        if g.dims() == [3, 2, 5, 3] && g.is_contiguous() && g.abs()?.max_all()?.to_scalar::<f32>()? > 1e-6 {
-            weights.narrow(0, 0, 1)?.broadcast_as(weights.shape())?.contiguous()
-        } else {
-            Ok(weights)
-        }
-    })
-    .hazard(Errors, "a batch of one where there is none", |g| match g.rank() {
-        3 => solution05::channel_weights(&g.unsqueeze(0)?),
-        _ => solution05::channel_weights(g),
-    })
-    .hazard(Scale, "nothing below 1e-8", |g| {
-        let weights = solution05::channel_weights(g)?;
-        weights.abs()?.gt(1e-8f32)?.to_dtype(g.dtype())? * weights
-    })
+    .proofs(SOLUTION, PROOFS)
 }
 
 /// What this exercise has no room for.
