@@ -9,8 +9,9 @@ use studio::{Material, Parts};
 
 use super::methods::{EDGES, Maps, all_maps, asked, for_networks, named};
 
-/// Fresh weights differ from seed to seed.
-const SEEDS: std::ops::RangeInclusive<u64> = 1..=4;
+/// Fresh weights differ from seed to seed. Seed 1 is left out: the shipped networks began with it, so its weights are not fresh
+/// to them.
+const SEEDS: std::ops::RangeInclusive<u64> = 2..=6;
 
 pub fn draw(material: &Material) -> Result<Figure> {
     // Each image passes seven networks from each seed, forward and back: fewer where that takes long.

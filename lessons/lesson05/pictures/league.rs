@@ -2,10 +2,13 @@
 
 use anyhow::{Result, bail};
 use draw::Figure;
+use resnet::ResNet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use studio::Material;
 
 use super::league_scenes::Scenes;
-use super::league_scores::{CRITERIA, ONE_OF, Scores};
+use super::league_scores::{CRITERIA, ONE_OF, Part, Scores};
 use super::league_table::{agreement, lines, means, table};
 use super::shipped::networks;
 
@@ -20,17 +23,25 @@ pub fn draw(material: &Material) -> Result<Figure> {
     }
     let mut scores = vec![];
     for (_, network) in &networks {
-        scores.push(Scores::new(network, &mut |text| material.remark(text))?);
+        let scenes = Scenes::new(0..BATCH.min(count))?;
+        scores.push(Scores::new(network, &scenes, &mut |text| material.remark(text))?);
     }
     let progress = studio::progress(count, "scoring every method");
-    for first in (0..count).step_by(BATCH as usize) {
+    let measured = on_every_core(count.div_ceil(BATCH), |batch| {
+        let first = batch * BATCH;
         let scenes = Scenes::new(first..count.min(first + BATCH))?;
-        for ((_, network), scores) in networks.iter().zip(&mut scores) {
-            scores.add(network, &scenes, first)?;
-        }
+        let of = |((_, network), scores): (&(&str, ResNet), &Scores)| scores.of(network, &scenes, first);
+        let parts: Result<Vec<Part>> = networks.iter().zip(&scores).map(of).collect();
         progress.inc(scenes.classes.len() as u64);
-    }
+        parts
+    });
     progress.finish_and_clear();
+    for parts in measured {
+        scores
+            .iter_mut()
+            .zip(parts?)
+            .for_each(|(scores, part)| scores.add(part));
+    }
     let mut figure = Figure::new("The league").columns(1).width(1000);
     for ((name, _), scores) in networks.iter().zip(&scores) {
         let means = means(scores);
@@ -58,4 +69,30 @@ pub fn draw(material: &Material) -> Result<Figure> {
          insertion and sanity on one in {ONE_OF}. Means with intervals of 95 % by scene. Of deletion low is good, of everything \
          else high. Random and true mask are no methods; they stand there to compare with."
     )))
+}
+
+/// Does something with each number below `count`, several at a time; the results in the order of the numbers.
+fn on_every_core<T: Send>(count: u64, one: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let next = AtomicU64::new(0);
+    let work = || {
+        let mut done = vec![];
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= count {
+                return done;
+            }
+            done.push((number, one(number)));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, |threads| threads.get());
+    let mut done = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let each = threads.into_iter().flat_map(|thread| match thread.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        each.collect::<Vec<_>>()
+    });
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, result)| result).collect()
 }

@@ -36,7 +36,7 @@ struct Scored<'s> {
     image: Tensor,
     class: u32,
     map: Tensor,
-    /// The map of the network with fresh weights, where there is one.
+    /// The map of the network with fresh weights, other ones for each scene, where there is one.
     of_random: Option<Tensor>,
     regions: [Tensor; REGIONS],
     effects: [f64; REGIONS],
@@ -101,27 +101,39 @@ fn exchange(s: &Scored, from: &Tensor, to: &Tensor) -> Result<f64> {
     )?)?)
 }
 
-/// What was measured of one network.
+/// What is measured of one network.
 pub struct Scores {
     /// By method and criterion: a number for each scene.
     pub values: Vec<[Vec<f64>; CRITERIA.len()]>,
-    /// By method, for all maps.
+    /// By method, for the maps of one batch that nothing else runs beside.
     pub seconds: Vec<f64>,
     /// The shares of what moves the logit, a sum over scenes.
     pub effects: [f64; REGIONS],
     /// Which methods and which criteria are left out.
     waiting: (Vec<bool>, Vec<bool>),
-    random: Option<ResNet>,
+}
+
+/// What was measured on some scenes.
+pub struct Part {
+    values: Vec<[Vec<f64>; CRITERIA.len()]>,
+    effects: [f64; REGIONS],
+}
+
+fn nothing() -> Vec<[Vec<f64>; CRITERIA.len()]> {
+    METHODS.iter().map(|_| Default::default()).collect()
 }
 
 impl Scores {
-    /// Nothing measured yet. What waits for an exercise is said and left out.
-    pub fn new(network: &ResNet, say: &mut dyn FnMut(String)) -> Result<Self> {
-        let scenes = Scenes::new(0..1)?;
-        let question = question(network, &scenes, 0);
+    /// Nothing measured yet but the time that each method takes for these scenes. What waits for an exercise is said and left
+    /// out.
+    pub fn new(network: &ResNet, scenes: &Scenes, say: &mut dyn FnMut(String)) -> Result<Self> {
+        let question = question(network, scenes, 0);
         let mut waiting = (vec![], vec![]);
+        let mut seconds = vec![];
         for method in &METHODS {
+            let begin = Instant::now();
             let waits = studio::unless_it_waits(|| method.maps(&question).map(|_| ()))?;
+            seconds.push(begin.elapsed().as_secs_f64());
             if let Err(exercise) = &waits {
                 say(format!("{} waits for {exercise}", method.name));
             }
@@ -130,7 +142,7 @@ impl Scores {
         let random = studio::unless_it_waits(|| Ok(randomized(network, &TOP_DOWN, SEED)?))?;
         let scored = Scored {
             of_random: Some(scenes.regions[0].get(0)?),
-            ..scored(network, &scenes, 0, scenes.regions[0].get(0)?, [0.0; REGIONS])?
+            ..scored(network, scenes, 0, scenes.regions[0].get(0)?, [0.0; REGIONS])?
         };
         for criterion in &CRITERIA {
             let mut waits = studio::unless_it_waits(|| (criterion.score)(&scored).map(|_| ()))?;
@@ -143,46 +155,56 @@ impl Scores {
             waiting.1.push(waits.is_err());
         }
         Ok(Self {
-            values: METHODS.iter().map(|_| Default::default()).collect(),
-            seconds: vec![0.0; METHODS.len()],
+            values: nothing(),
+            seconds,
             effects: [0.0; REGIONS],
             waiting,
-            random: random.ok(),
         })
     }
 
-    /// Measures some more scenes.
-    pub fn add(&mut self, network: &ResNet, scenes: &Scenes, seed: u64) -> Result<()> {
+    /// Measures some scenes, of which the first has this number.
+    pub fn of(&self, network: &ResNet, scenes: &Scenes, first: u64) -> Result<Part> {
+        let (mut values, mut sums) = (nothing(), [0.0; REGIONS]);
         let effects = scenes.effects(network)?;
         for effects in &effects {
-            self.effects
-                .iter_mut()
-                .zip(effects)
-                .for_each(|(sum, effect)| *sum += effect);
+            sums.iter_mut().zip(effects).for_each(|(sum, effect)| *sum += effect);
         }
-        for (number, method) in METHODS
-            .iter()
-            .enumerate()
-            .filter(|(number, _)| !self.waiting.0[*number])
-        {
-            let begin = Instant::now();
-            let maps = method.maps(&question(network, scenes, seed))?;
-            self.seconds[number] += begin.elapsed().as_secs_f64();
-            let chosen = |scene: &usize| scene.is_multiple_of(ONE_OF);
+        let chosen = |scene: usize| scene.is_multiple_of(ONE_OF);
+        let sanity = CRITERIA.iter().zip(&self.waiting.1);
+        let sanity = sanity.filter(|(criterion, waits)| criterion.name == "sanity" && !**waits);
+        let mut random = vec![];
+        for scene in (0..effects.len()).filter(|_| sanity.clone().next().is_some()) {
+            let fresh = || randomized(network, &TOP_DOWN, SEED + first + scene as u64);
+            random.push(chosen(scene).then(fresh).transpose()?);
+        }
+        let ready = METHODS.iter().zip(&mut values).zip(&self.waiting.0);
+        for ((method, values), _) in ready.filter(|(_, waits)| !**waits) {
+            let maps = method.maps(&question(network, scenes, first))?;
             for (scene, effect) in effects.iter().copied().enumerate() {
                 let mut scored = scored(network, scenes, scene, maps.get(scene)?, effect)?;
-                if let Some(random) = self.random.as_ref().filter(|_| chosen(&scene)) {
+                if let Some(Some(random)) = random.get(scene) {
                     let one = scenes.only(scene)?;
-                    scored.of_random = Some(method.maps(&question(random, &one, seed + OTHER_NOISE))?.get(0)?);
+                    scored.of_random = Some(method.maps(&question(random, &one, first + OTHER_NOISE))?.get(0)?);
                 }
-                for (place, criterion) in CRITERIA.iter().enumerate() {
-                    if !self.waiting.1[place] && (criterion.on_all || chosen(&scene)) {
-                        self.values[number][place].push((criterion.score)(&scored)?);
+                for ((criterion, waits), values) in CRITERIA.iter().zip(&self.waiting.1).zip(values.iter_mut()) {
+                    if !waits && (criterion.on_all || chosen(scene)) {
+                        values.push((criterion.score)(&scored)?);
                     }
                 }
             }
         }
-        Ok(())
+        Ok(Part { values, effects: sums })
+    }
+
+    /// Takes in what was measured.
+    pub fn add(&mut self, part: Part) {
+        self.effects
+            .iter_mut()
+            .zip(part.effects)
+            .for_each(|(sum, effect)| *sum += effect);
+        for (all, more) in self.values.iter_mut().zip(part.values) {
+            all.iter_mut().zip(more).for_each(|(all, more)| all.extend(more));
+        }
     }
 }
 

@@ -1,16 +1,12 @@
 //! 5.6: down to the pixels.
 
 use anyhow::Result;
-use candle_core::Tensor;
-use draw::{Colormap, Figure, Heatmap, Scale};
+use draw::Figure;
 use lesson05::{edges, grad_cam, guided_backprop, saliency};
 use studio::{Material, Parts};
 
 use super::methods::{for_networks, named};
-use super::view::{View, class, probability};
-
-/// The share of a map's values that lies below the brightest colour: a few pixels leave all others dark.
-const BRIGHTEST: f64 = 0.995;
+use super::view::{BRIGHTEST, View, class, heat, probability};
 
 pub fn draw(material: &Material) -> Result<Figure> {
     let mut parts = Parts::default();
@@ -26,19 +22,19 @@ pub fn draw(material: &Material) -> Result<Figure> {
             columns = 2;
             let of_pixels = parts.make("saliency", || Ok(saliency(network, &input, &classes)?))?;
             if let Some(map) = of_pixels {
-                row = row.panel(heat(map, format!("{who} saliency: {name}"))?.quantity(probability(guess)));
+                row = row.panel(heat(&map, format!("{who} saliency: {name}"))?.quantity(probability(guess)));
                 columns += 1;
             }
             let guided = parts.make("guided backpropagation", || {
                 Ok(guided_backprop(network, &input, &classes)?.abs()?.max(1)?)
             })?;
             if let Some(map) = guided {
-                row = row.panel(heat(map, format!("{who} guided: {name}"))?.quantity(probability(guess)));
+                row = row.panel(heat(&map, format!("{who} guided: {name}"))?.quantity(probability(guess)));
                 columns += 1;
             }
             let cam = grad_cam(network, &input, &classes, "layer4")?.get(0)?;
             row = row.panel(view.answer(&cam, format!("{who} Grad-CAM: {name}"), guess)?);
-            figure = Some(row.panel(heat(edges(&input)?, "edges".into())?));
+            figure = Some(row.panel(heat(&edges(&input)?, "edges")?));
         }
         shown = view.name;
         Ok(())
@@ -52,25 +48,4 @@ pub fn draw(material: &Material) -> Result<Figure> {
         100.0 * BRIGHTEST,
         parts.told(material),
     )))
-}
-
-fn heat(map: Tensor, title: String) -> Result<Heatmap> {
-    let map = map.get(0)?;
-    let scale = Scale::Range {
-        min: 0.0,
-        max: percentile(&map, BRIGHTEST)?,
-    };
-    Ok(Heatmap::new(&map)?
-        .title(title)
-        .scale(scale)
-        .colormap(Colormap::Magma)
-        .without_bar())
-}
-
-/// The value below which this share of a map's values lies.
-fn percentile(map: &Tensor, share: f64) -> Result<f32> {
-    let mut values = map.flatten_all()?.to_vec1::<f32>()?;
-    values.sort_by(f32::total_cmp);
-    let place = ((values.len() - 1) as f64 * share).round() as usize;
-    Ok(values[place])
 }

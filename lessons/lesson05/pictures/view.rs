@@ -2,13 +2,16 @@
 
 use anyhow::Result;
 use candle_core::Tensor;
-use draw::{Colormap, ImagePanel};
+use draw::{Colormap, Heatmap, ImagePanel, Scale};
 use lesson05::{overlay, upsample};
 use scenes::{Rendered, Sampler, Scene};
 use studio::{Guess, Material, Sample};
 
 /// How much of the colours shows over an image.
 pub const OPACITY: f64 = 0.55;
+
+/// The share of a map's values that lies below the brightest colour: a few pixels leave all others dark.
+pub const BRIGHTEST: f64 = 0.995;
 
 /// Seed of the scenes with two figures.
 pub const PAIRS: u64 = 9;
@@ -89,6 +92,25 @@ pub fn over(pixels: &Tensor, map: &Tensor, title: impl Into<String>) -> Result<I
     let largest = largest.to_scalar::<f32>()?;
     let panel = ImagePanel::new(&overlay(pixels, map, OPACITY)?)?.title(title);
     Ok(panel.bar(0.0, if largest > 0.0 { largest } else { 1.0 }, Colormap::Magma))
+}
+
+/// The first map of a batch, from 0 to its own [`BRIGHTEST`] percentile.
+pub fn heat(maps: &Tensor, title: impl Into<String>) -> Result<Heatmap> {
+    let map = maps.get(0)?;
+    let max = brightest(&map)?;
+    Ok(Heatmap::new(&map)?
+        .title(title.into())
+        .scale(Scale::Range { min: 0.0, max })
+        .colormap(Colormap::Magma)
+        .without_bar())
+}
+
+/// The value below which [`BRIGHTEST`] of a map's values lie.
+pub fn brightest(map: &Tensor) -> Result<f32> {
+    let mut values = map.flatten_all()?.to_vec1::<f32>()?;
+    values.sort_by(f32::total_cmp);
+    let place = ((values.len() - 1) as f64 * BRIGHTEST).round() as usize;
+    Ok(values[place])
 }
 
 pub fn pairs(indices: std::ops::Range<u64>) -> Result<Vec<Rendered>> {
