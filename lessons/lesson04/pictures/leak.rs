@@ -31,6 +31,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let tasks: Vec<&Task> = [0, 1, 3, 5].iter().map(|&i| &tasks[i]).collect();
     let every_row: Vec<usize> = (0..views.scenes.len()).collect();
     let mut parts = Parts::default();
+    let mut count = 0;
     let mut chart = Chart::over(tasks.iter().map(|task| task.name.as_str()));
     for (name, groups) in [
         ("views on both sides", &every_row),
@@ -47,6 +48,9 @@ pub fn draw(material: &Material) -> Result<Figure> {
                 _ => sides(&mut parts, groups, seed)?,
             });
         }
+        // Until 4.2 is done they are all the same.
+        splits.dedup();
+        count = splits.len();
         let mut found = vec![];
         for task in &tasks {
             let (mut right, mut scene) = (vec![], vec![]);
@@ -65,9 +69,13 @@ pub fn draw(material: &Material) -> Result<Figure> {
         .caption(format!(
             "Probes on the averaged {SITE} of {}: {SCENES} scenes, each in six textures. Your split (4.2) by row puts views \
              of one scene on both sides; by scene it does not. The random number (four values, chance .25) belongs to the \
-             scene and stands for nothing in the picture. Means of {SPLITS} splits; intervals of 95 % between scenes: six views of \
+             scene and stands for nothing in the picture. {}; intervals of 95 % between scenes: six views of \
              a scene are one observation. {}",
             material.network_name(),
+            match count {
+                1 => "One split".into(),
+                count => format!("Means of {count} splits"),
+            },
             parts.told(material),
         ))
         .panel(chart.y_label("accuracy on test views").with_numbers())
