@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use draw::Figure;
 use resnet::ResNet;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use studio::Material;
@@ -21,10 +22,16 @@ pub fn draw(material: &Material) -> Result<Figure> {
     if count < 2 * ONE_OF as u64 {
         bail!("expected at least {} scenes, got {count}", 2 * ONE_OF);
     }
-    let mut scores = vec![];
+    let (mut scores, mut waiting) = (vec![], BTreeSet::new());
     for (_, network) in &networks {
         let scenes = Scenes::new(0..BATCH.min(count))?;
-        scores.push(Scores::new(network, &scenes, &mut |text| material.remark(text))?);
+        scores.push(Scores::new(network, &scenes, &mut |text| {
+            if let Some((what, exercise)) = text.rsplit_once(" waits for ") {
+                let number = exercise.split(',').next().unwrap_or(exercise);
+                waiting.insert(format!("{what} for {number}"));
+            }
+            material.remark(text);
+        })?);
     }
     let progress = studio::progress(count, "scoring every method");
     let measured = on_every_core(count.div_ceil(BATCH), |batch| {
@@ -67,7 +74,12 @@ pub fn draw(material: &Material) -> Result<Figure> {
     Ok(figure.caption(format!(
         "ResNet-18 “scenes” (ordinary) and “robust”, {count} scenes of 128×128 with two figures, one of them asked for; deletion, \
          insertion and sanity on one in {ONE_OF}. Means with intervals of 95 % by scene. Of deletion low is good, of everything \
-         else high. Random and true mask are no methods; they stand there to compare with."
+         else high. Random and true mask are no methods; they stand there to compare with.{}",
+        if waiting.is_empty() {
+            String::new()
+        } else {
+            format!(" Waits: {}.", waiting.into_iter().collect::<Vec<_>>().join("; "))
+        }
     )))
 }
 
