@@ -141,6 +141,21 @@ impl Cifar10 {
         }
     }
 
+    /// The first four fifths of the images to train on, and the rest to test on: for a part of the data.
+    ///
+    /// **Errors** if there are fewer than five images.
+    pub fn parted(mut self) -> Result<(Self, Self)> {
+        let rest = self.len() / 5;
+        if rest == 0 {
+            bail!("expected five images or more, got {}", self.len())
+        }
+        let test = self.rows.split_off((self.len() - rest) * ROW);
+        Ok((
+            Self::from_rows(Split::Train, self.rows)?,
+            Self::from_rows(Split::Test, test)?,
+        ))
+    }
+
     /// Images, `[images, 3, 32, 32]` with values in [0, 1], and their labels.
     ///
     /// **Errors** if the shape is another or the numbers of images and labels differ.
@@ -250,6 +265,19 @@ mod tests {
         rows[ROW] = 9;
         rows[ROW + 1 + 2 * SIDE * SIDE + (SIDE - 1) * SIDE] = 51;
         rows
+    }
+
+    #[test]
+    fn a_part_of_the_data_is_parted_four_to_one_and_no_image_is_in_both() {
+        let data = |count: u8| {
+            let row = |index: u8| std::iter::once(index % 10).chain(vec![index; PIXELS]);
+            Cifar10::from_rows(Split::Train, (0..count).flat_map(row).collect()).unwrap()
+        };
+        let (train, test) = data(11).parted().unwrap();
+        let brightness = |data: &Cifar10| -> Vec<u8> { data.rows.chunks(ROW).map(|row| row[1]).collect() };
+        assert_eq!((brightness(&train), brightness(&test)), ((0..9).collect(), vec![9, 10]));
+        assert_eq!((train.split(), test.split()), (Split::Train, Split::Test));
+        assert!(data(4).parted().is_err());
     }
 
     #[test]

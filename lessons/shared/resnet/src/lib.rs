@@ -27,6 +27,7 @@ mod network;
 pub mod ops;
 pub mod parameters;
 mod sites;
+mod threads;
 
 use candle_core::{CpuStorage, DType, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
@@ -37,6 +38,7 @@ pub use network::ResNet;
 pub use ops::Window;
 pub use parameters::Parameters;
 pub use sites::{Gradients, Trace, Visitor};
+pub use threads::without_threads_of_candle;
 
 /// Mean of ImageNet's pixels per channel (red, green, blue), for values in [0, 1].
 pub const PIXEL_MEAN: [f32; 3] = [0.485, 0.456, 0.406];

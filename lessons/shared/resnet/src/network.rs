@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -154,6 +155,42 @@ impl ResNet {
         self.trace(images, sites, true)
     }
 
+    /// The activation at one site, by a forward pass that ends there: what [`Self::capture`] gives, in less time the earlier
+    /// the site is.
+    ///
+    /// **Errors** if there is no such site; the error lists near names.
+    pub fn activation(&self, images: &Tensor, site: &str) -> Result<Tensor> {
+        let holds = |unit: &usize| self.unit_sites(*unit).iter().any(|name| name == site);
+        let Some(unit) = (0..=self.blocks.len()).find(holds) else {
+            return self.capture(images, &[site])?.activation(site).cloned();
+        };
+        crate::check_batch(images, self.fc_weight.dtype())?;
+        let mut found = None;
+        self.run_units(0..unit + 1, images, &|name| name == site, &mut |name, activation| {
+            if name == site {
+                found = Some(activation.clone());
+            }
+            Ok(activation)
+        })?;
+        match found {
+            Some(activation) => Ok(activation),
+            None => bail!("site {site}: nothing came by"),
+        }
+    }
+
+    /// Class scores from the activation at a block's or a layer's output, `layer2.0` or `layer2`: the rest of a forward pass.
+    ///
+    /// **Errors** if `site` is no such output.
+    pub fn forward_from(&self, site: &str, activation: &Tensor) -> Result<Tensor> {
+        let gives = |unit: &usize| self.outputs(*unit).iter().any(|name| name == site);
+        let Some(unit) = (1..=self.blocks.len()).find(gives) else {
+            bail!("expected the output of a block or a layer, got {site:?}")
+        };
+        let mut at = |_: &str, activation| Ok(activation);
+        let x = self.run_units(unit + 1..self.blocks.len() + 1, activation, &|_| false, &mut at)?;
+        self.head(x, &mut at)
+    }
+
     fn trace(&self, images: &Tensor, wanted: &[&str], with_taps: bool) -> Result<Trace> {
         let known = self.sites();
         wanted.iter().try_for_each(|site| sites::find(&known, site))?;
@@ -195,25 +232,37 @@ impl ResNet {
         self.head(x, &mut at)
     }
 
-    /// [`Self::run`] in evaluation mode for a visitor who sees the wanted sites at least. Units that hold none, from their
-    /// input to their output, are run as one operation.
+    /// [`Self::run`] in evaluation mode for a visitor who sees the wanted sites at least.
     fn run_to_see(&self, images: &Tensor, wanted: &dyn Fn(&str) -> bool, visitor: &mut Visitor) -> Result<Tensor> {
         crate::check_batch(images, self.fc_weight.dtype())?;
-        self.fused.becomes_current();
         let mut at = |site: &str, activation: Tensor| visit(visitor, site, activation);
-        let outputs: Vec<_> = (0..=self.blocks.len()).map(|unit| self.outputs(unit)).collect();
+        let x = self.run_units(0..self.blocks.len() + 1, images, wanted, &mut at)?;
+        self.head(x, &mut at)
+    }
+
+    /// Some units in evaluation mode; `at` gets the wanted sites at least. Units that hold none, from their input to their
+    /// output, are run as one operation.
+    fn run_units(
+        &self,
+        units: Range<usize>,
+        x: &Tensor,
+        wanted: &dyn Fn(&str) -> bool,
+        at: &mut impl FnMut(&str, Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        self.fused.becomes_current();
+        let outputs: Vec<_> = (0..units.end).map(|unit| self.outputs(unit)).collect();
         let is_seen = |unit: usize| outputs[unit].iter().any(|site| wanted(site));
         let fuses = |unit: usize| self.fused.has(unit) && !self.inner_sites(unit).iter().any(|site| wanted(site));
-        let mut x = images.clone();
-        let mut unit = 0;
-        while unit < outputs.len() {
+        let mut x = x.clone();
+        let mut unit = units.start;
+        while unit < units.end {
             if x.dtype() != candle_core::DType::F32 || !fuses(unit) {
-                x = self.run_unit(unit, x, Mode::Evaluation, &mut at)?;
+                x = self.run_unit(unit, x, Mode::Evaluation, at)?;
                 unit += 1;
                 continue;
             }
             let mut end = unit + 1;
-            while end < outputs.len() && !is_seen(end - 1) && fuses(end) {
+            while end < units.end && !is_seen(end - 1) && fuses(end) {
                 end += 1;
             }
             x = self.fused.run(unit..end, &x)?;
@@ -222,7 +271,7 @@ impl ResNet {
             }
             unit = end;
         }
-        self.head(x, &mut at)
+        Ok(x)
     }
 
     /// The stem, or a block.

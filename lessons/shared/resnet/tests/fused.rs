@@ -253,3 +253,56 @@ fn a_gradient_can_be_asked_for_twice() {
     assert!(difference(&first, &second) > 0.1);
     assert_eq!(difference(&first, &again), 0.0);
 }
+
+/// A pass that ends at a site gives what a whole one captures there, with the gradient of its image; and from a layer's output on
+/// the rest gives the class scores.
+#[test]
+fn a_part_of_a_pass_is_the_whole_in_two() {
+    let mut source = ChaCha8Rng::seed_from_u64(8);
+    for config in configs() {
+        let network = ResNet::new(&config, &weights(&config, &mut source)).unwrap();
+        let images = random(&[2, 3, 40, 48], &mut source);
+        let sites = network.sites();
+        let trace = network
+            .capture(&images, &sites.iter().map(String::as_str).collect::<Vec<_>>())
+            .unwrap();
+        for site in &sites {
+            let whole = trace.activation(site).unwrap();
+            let part = network.activation(&images, site).unwrap();
+            assert!(difference(&part, whole) < CLOSE, "{site} of {config:?}");
+            let is_block = site.starts_with("layer") && site[5..].chars().all(|c| c.is_ascii_digit() || c == '.');
+            match network.forward_from(site, whole) {
+                Ok(logits) => assert!(
+                    is_block && difference(&logits, &trace.logits) < CLOSE,
+                    "{site} of {config:?}"
+                ),
+                Err(error) => assert!(
+                    !is_block && error.to_string().contains("a block or a layer"),
+                    "{site}: {error}"
+                ),
+            }
+        }
+        let gradient = |at: &dyn Fn(&Tensor) -> Tensor| {
+            let image = Var::from_tensor(&images).unwrap();
+            let score = at(image.as_tensor()).sqr().unwrap().sum_all().unwrap();
+            score.backward().unwrap().get(&image).unwrap().clone()
+        };
+        for site in ["layer2.0.add", "layer3"] {
+            let part = gradient(&|image| network.activation(image, site).unwrap());
+            let whole = gradient(&|image| {
+                network
+                    .capture(image, &[site])
+                    .unwrap()
+                    .activation(site)
+                    .unwrap()
+                    .clone()
+            });
+            assert!(difference(&part, &whole) < CLOSE, "{site} of {config:?}");
+        }
+    }
+    let network = ResNet::untrained(&configs()[0], 1).unwrap();
+    let error = network
+        .activation(&random(&[1, 3, 40, 40], &mut source), "layer2.9")
+        .unwrap_err();
+    assert!(error.to_string().contains("layer2"), "{error}");
+}

@@ -1,7 +1,6 @@
 //! Trains the networks of the lessons, or one for CIFAR-10.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
@@ -36,6 +35,10 @@ struct Arguments {
     /// Channels of the stem of cifar10; 64 in the paper [default: 16]
     #[arg(long)]
     width: Option<usize>,
+    /// Train cifar10 on rows of your own instead of the fetched data, in its binary layout: on the first four fifths of the
+    /// file, measured on the rest
+    #[arg(long, value_name = "FILE")]
+    rows: Option<PathBuf>,
     /// Folder for what is wrong with a case: the key, the card and the state, which all tell [default: target/keys]
     #[arg(long)]
     key: Option<PathBuf>,
@@ -60,27 +63,9 @@ enum Network {
     Cifar10,
 }
 
-/// Runs this program again with candle's own threads switched off, unless that was done.
-///
-/// candle splits sums of large tensors over threads of its own, which serve one caller at a time and spin while they wait.
-/// Here every part of a batch has its own thread already: with them a step takes twice the processor time. candle reads
-/// the variable once, at its first sum.
-fn without_threads_of_candle() -> Result<()> {
-    const SWITCH: &str = "CANDLE_NUM_THREADS";
-    if std::env::var_os(SWITCH).is_some() {
-        return Ok(());
-    }
-    let mut again = Command::new(std::env::current_exe()?);
-    again.args(std::env::args_os().skip(1)).env(SWITCH, "1");
-    #[cfg(unix)]
-    return Err(std::os::unix::process::CommandExt::exec(&mut again).into()); // the same process; returns if it cannot
-    #[cfg(not(unix))]
-    std::process::exit(again.status()?.code().unwrap_or(1));
-}
-
 fn main() -> Result<()> {
     writing::end_with_the_reader();
-    without_threads_of_candle()?;
+    resnet::without_threads_of_candle()?;
     let arguments = Arguments::parse();
     let Arguments { scenes, seed, .. } = arguments;
     for (option, is_given, network) in [
@@ -88,6 +73,7 @@ fn main() -> Result<()> {
         ("--key", arguments.key.is_some(), Network::Case),
         ("--measure", arguments.measure.is_some(), Network::Case),
         ("--width", arguments.width.is_some(), Network::Cifar10),
+        ("--rows", arguments.rows.is_some(), Network::Cifar10),
     ] {
         if is_given && arguments.network != network {
             bail!("{option} is for {} alone", format!("{network:?}").to_lowercase());
@@ -123,11 +109,25 @@ fn main() -> Result<()> {
         Network::Case => return case(&arguments),
         Network::Cifar10 => {
             let (epochs, width) = (arguments.epochs.unwrap_or(10), arguments.width.unwrap_or(16));
-            let command = format!("cargo run -p train -- cifar10 --epochs {epochs} --width {width} --seed {seed}");
-            let cache = Cache::locate()?;
-            let [train, test] = [Split::Train, Split::Test].map(|split| Cifar10::open(&cache, split));
-            let recipe = Cifar10Recipe::new(train?, test?, width, epochs, seed);
-            train::run(&recipe, &folders(cache.trained()), &command, None)?
+            let mut command = format!("cargo run -p train -- cifar10 --epochs {epochs} --width {width} --seed {seed}");
+            let (train, test, folders) = match &arguments.rows {
+                Some(file) => {
+                    command += &format!(" --rows {}", file.display());
+                    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+                    let whole = Cifar10::from_rows(Split::Train, bytes);
+                    let (train, test) = whole
+                        .and_then(Cifar10::parted)
+                        .with_context(|| file.display().to_string())?;
+                    (train, test, checkpoints())
+                }
+                None => {
+                    let cache = Cache::locate()?;
+                    let [train, test] = [Split::Train, Split::Test].map(|split| Cifar10::open(&cache, split));
+                    (train?, test?, folders(cache.trained()))
+                }
+            };
+            let recipe = Cifar10Recipe::new(train, test, width, epochs, seed);
+            train::run(&recipe, &folders, &command, None)?
         }
     };
     if let Some(card) = card {
