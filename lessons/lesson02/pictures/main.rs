@@ -8,6 +8,7 @@ mod filters;
 mod gradient;
 mod histograms;
 mod images;
+mod instruments;
 mod jet;
 mod maps;
 mod scales;
@@ -62,5 +63,5 @@ const ALL: [Picture; 10] = [
 
 /// Draws every picture it can.
 pub fn main() -> std::process::ExitCode {
-    studio::main(env!("CARGO_PKG_NAME"), &ALL)
+    studio::main_with(env!("CARGO_PKG_NAME"), &ALL, &instruments::ALL)
 }

@@ -12,6 +12,7 @@ mod examples;
 mod filters;
 mod fooled;
 mod images;
+mod instruments;
 mod layers;
 mod legible;
 mod making;
@@ -70,5 +71,5 @@ const ALL: [Picture; 13] = [
 
 /// Draws every picture it can.
 pub fn main() -> std::process::ExitCode {
-    studio::main(env!("CARGO_PKG_NAME"), &ALL)
+    studio::main_with(env!("CARGO_PKG_NAME"), &ALL, &instruments::ALL)
 }

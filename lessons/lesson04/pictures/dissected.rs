@@ -4,7 +4,8 @@ use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
 use lesson04::{Dissection, Thresholds, best_concepts, random_rotation, rotated};
 use rayon::prelude::*;
-use scenes::{Concept, Rendered};
+use scenes::Concept;
+use studio::scenery::masks;
 use studio::{Material, statistics};
 
 use super::counting::{Enlarged, bits, iou, shown, threshold};
@@ -52,19 +53,6 @@ impl Layer {
             .map(|unit| statistics::quantile(&of(unit), ABOVE))
             .collect()
     }
-}
-
-/// The masks of some scenes, `[batch, concepts, rows, columns]`.
-fn masks(rendered: &[Rendered], concepts: &[Concept]) -> Result<Tensor> {
-    let of = |one: &Rendered| {
-        let masks: candle_core::Result<Vec<_>> = concepts
-            .iter()
-            .map(|&concept| one.masks.get(concept).to_tensor(&Device::Cpu))
-            .collect();
-        Tensor::stack(&masks?, 0)
-    };
-    let masks: candle_core::Result<Vec<_>> = rendered.iter().map(of).collect();
-    Ok(Tensor::stack(&masks?, 0)?)
 }
 
 /// The activations of one site over all scenes: units in the order of the network, each as its maps in a row.

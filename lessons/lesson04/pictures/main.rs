@@ -9,6 +9,7 @@ mod counting;
 mod depth;
 mod dissected;
 mod images;
+mod instruments;
 mod leak;
 mod null;
 mod probes;
@@ -62,5 +63,5 @@ const ALL: [Picture; 11] = [
 
 /// Draws every picture it can.
 pub fn main() -> std::process::ExitCode {
-    studio::main(env!("CARGO_PKG_NAME"), &ALL)
+    studio::main_with(env!("CARGO_PKG_NAME"), &ALL, &instruments::ALL)
 }

@@ -4,16 +4,17 @@ use candle_core::{Result, Tensor};
 use lesson05::{grad_cam, saliency};
 use resnet::ResNet;
 use studio::Instrument;
+use studio::instruments::Function;
 
 /// The functions that the bench can use.
 pub const ALL: [Instrument; 2] = [
     Instrument {
         name: "grad_cam",
-        map: cam,
+        function: Function::OfImage(cam),
     },
     Instrument {
         name: "saliency",
-        map: slopes,
+        function: Function::OfImage(slopes),
     },
 ];
 

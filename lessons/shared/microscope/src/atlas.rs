@@ -38,17 +38,17 @@ pub fn write(scope: &Microscope, sites: &[Site], folder: &Path) -> Result<Atlas>
         .iter()
         .flat_map(|site| (0..site.units).map(move |unit| (site, unit)))
         .collect();
-    for site in sites {
-        let begin = Instant::now();
-        scope.survey(site)?;
-        if scope.images.have_truth() {
-            scope.curves(site)?;
-        }
-        if weights::previous(&site.name).is_some() {
-            let _ = scope.weights(&site.name); // each card says it if they cannot be had
-        }
-        timed(format!("{}: images and counterfactuals", site.name), begin);
+    let begin = Instant::now();
+    scope.measure_surveys(sites)?;
+    timed("statistics and concepts".into(), begin);
+    let begin = Instant::now();
+    if scope.images.have_truth() {
+        scope.measure_curves(sites)?;
     }
+    for site in sites.iter().filter(|site| weights::previous(&site.name).is_some()) {
+        let _ = scope.weights(&site.name); // each card says it if they cannot be had
+    }
+    timed("tuning curves and weights".into(), begin);
     let begin = Instant::now();
     let bar = studio::progress(units.len() as u64, "optima");
     units.par_iter().try_for_each(|(site, unit)| {
@@ -110,7 +110,8 @@ fn row(card: &UnitCard) -> Result<String> {
     });
     let index = best.map_or(0.0, |curve| curve.index);
     let s = &card.statistics;
-    let state = match (s.is_dead, s.is_rectified) {
+    let zeros = s.zeros.map_or(f64::NAN, |zeros| zeros.share);
+    let state = match (s.zeros.is_some_and(|zeros| zeros.is_dead), s.is_rectified) {
         (true, _) => "dead",
         (_, true) => "alive",
         (_, false) => "no ReLU",
@@ -118,7 +119,7 @@ fn row(card: &UnitCard) -> Result<String> {
     let numbers = [
         (iou, format!("{iou:.3}")),
         (index, format!("{index:.2}")),
-        (s.sparsity, format!("{:.2}", s.sparsity)),
+        (zeros, format!("{zeros:.2}")),
         (card.silence.flipped, format!("{:.1} %", 100.0 * card.silence.flipped)),
     ];
     let cell = |(value, text): &(f64, String)| format!("<td data-value=\"{value}\">{text}</td>");
@@ -146,7 +147,7 @@ fn page(scope: &Microscope, sites: &[Site], rows: &[String]) -> String {
         "concept",
         "IoU",
         "tuned to",
-        "index",
+        "share",
         "zeros",
         "state",
         "changed answers",
@@ -163,8 +164,8 @@ fn page(scope: &Microscope, sites: &[Site], rows: &[String]) -> String {
         .collect();
     let body = format!(
         "<h1>All units of {}</h1>\n<p>{} units, on {}. Concept: the best one of 29 by IoU, if the masks of other scenes give less. \
-         Tuned to: the factor with the largest selectivity index among those above their null, and the value with the largest \
-         mean. Zeros: share of places that are exactly zero. Changed answers: share of images whose predicted class is another one \
+         Tuned to: of the factors whose share is above its null the one with the largest, and the value with the largest \
+         mean. Share: of what the factor changes within base scenes, what does not depend on the base scene. Zeros: share of places that are exactly zero. Changed answers: share of images whose predicted class is another one \
          without the unit. Checkpoint {}.</p>\n<div class=\"filters\"><label>Site <select id=\"site\"><option \
          value=\"\">all</option>{options}</select></label><label>Contains <input id=\"words\" type=\"search\"></label><span \
          id=\"count\" role=\"status\"></span></div>\n<div class=\"wide\"><table id=\"units\"><thead><tr>{heads}</tr></thead>\

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use solution03::top_examples;
 
 use crate::optimum::Optima;
+use crate::own::Panel;
 use crate::picture::Picture;
 use crate::scope::Microscope;
 use crate::silence::Silence;
@@ -43,6 +44,15 @@ pub struct OfClass {
     pub quartiles: [f32; 5],
 }
 
+/// How often a unit is silent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Zeros {
+    /// Share of places that are exactly zero (2.4).
+    pub share: f64,
+    /// Whether it was above zero nowhere (2.5).
+    pub is_dead: bool,
+}
+
 /// How a unit's values are distributed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
@@ -54,10 +64,8 @@ pub struct Statistics {
     pub range: (f32, f32),
     /// The same before the ReLU.
     pub before: (f32, f32),
-    /// Share of places that are exactly zero.
-    pub sparsity: f64,
-    /// Whether it was above zero nowhere.
-    pub is_dead: bool,
+    /// How often it is silent; `None` where the learner's function gave nothing that can be shown.
+    pub zeros: Option<Zeros>,
     /// Whether the site lies behind a ReLU: elsewhere sparsity says nothing.
     pub is_rectified: bool,
     /// Above it the unit is on: in the highest 0.5 % of all places.
@@ -122,6 +130,10 @@ pub struct UnitCard {
     pub outputs: Vec<Wire>,
     /// What it says for and against each class, at the last layer: the weight of its mean.
     pub classes: Option<Vec<(String, f64)>>,
+    /// The classes that were asked for, by name.
+    pub wanted: Vec<String>,
+    /// Whose functions made which part; empty where all is by the reference.
+    pub panels: Vec<Panel>,
     /// What is not there, and why.
     pub left_out: Vec<String>,
 }
@@ -135,20 +147,24 @@ impl UnitCard {
         if unit >= site.units {
             bail!("{} has units 0 to {}, got {unit}", site.name, site.units - 1)
         }
+        let before = weights::previous(&site.name).map(|name| scope.site(name)).transpose()?;
+        scope.measure_surveys(&before.into_iter().chain([site.clone()]).collect::<Vec<_>>())?;
         let survey = scope.survey(&site)?;
         let (strongest, weakest) = examples(scope, &site, &survey, unit)?;
         let mut left_out = vec![];
         let has_truth = scope.images.have_truth();
         if !has_truth {
-            for (part, why) in [
-                ("the distribution by class", "the photos' classes are not known"),
+            let classes_are_known = !scope.images.label_names().is_empty();
+            let by_class =
+                (!classes_are_known).then_some(("the distribution by class", "the photos' classes are not known"));
+            for (part, why) in by_class.into_iter().chain([
                 ("tuning curves", "they need scenes in which one factor is changed"),
                 ("the concept", "it needs the masks of what was drawn"),
-            ] {
+            ]) {
                 left_out.push(format!("{part}: {why}"));
             }
         }
-        if !has_truth || !scope.subject.knows_shapes {
+        if !scope.images.are_of_classes_of(&scope.subject) {
             left_out.push("recall without the unit: it needs images whose class is one of the network's".into());
         }
         let wiring = Wiring::new(scope, &site, &survey, unit, &mut left_out)?;
@@ -165,15 +181,23 @@ impl UnitCard {
             strongest,
             weakest,
             by_class: by_class(scope, &survey, unit)?,
-            tuning: match has_truth {
-                true => scope.curves(&site)?.get(unit).cloned(),
-                false => None,
+            tuning: if has_truth {
+                scope.curves(&site)?.get(unit).cloned()
+            } else {
+                None
             },
             standing: survey.concepts.get(unit).cloned(),
             silence: scope.silence(&site, unit)?,
             inputs: wiring.inputs,
             outputs: wiring.outputs,
             classes: wiring.classes,
+            wanted: scope
+                .subject
+                .wanted
+                .iter()
+                .map(|&class| scope.subject.class_name(class).into())
+                .collect(),
+            panels: vec![],
             left_out,
             site: site.name,
             unit,
@@ -214,8 +238,10 @@ fn statistics(survey: &Survey, site: &Site, unit: usize) -> Statistics {
         deviation,
         range: (fold(f32::min, f32::INFINITY), fold(f32::max, f32::NEG_INFINITY)),
         before: survey.before[unit],
-        sparsity: survey.sparsity[unit],
-        is_dead: survey.dead.contains(&unit),
+        zeros: Some(Zeros {
+            share: survey.sparsity[unit],
+            is_dead: survey.dead.contains(&unit),
+        }),
         is_rectified: site.is_rectified,
         threshold: survey.thresholds.get(unit).copied().unwrap_or(0.0),
     }
@@ -248,11 +274,11 @@ fn examples(scope: &Microscope, site: &Site, survey: &Survey, unit: usize) -> Re
 /// An image, `[1, 3, height, width]`, dark where the enlarged activation is not above the threshold; `[3, height, width]`.
 fn lit(scope: &Microscope, site: &Site, unit: usize, pixels: &Tensor, threshold: f32) -> Result<Tensor> {
     let (_, _, height, width) = pixels.dims4()?;
-    let trace = scope
+    let activation = scope
         .subject
         .network
-        .capture(&resnet::normalize(pixels)?, &[&site.name])?;
-    let map = trace.activation(&site.name)?.narrow(1, unit, 1)?.force_contiguous()?;
+        .activation(&resnet::normalize(pixels)?, &site.name)?;
+    let map = activation.narrow(1, unit, 1)?.force_contiguous()?;
     let on = map
         .upsample_bilinear2d(height, width, false)?
         .gt(threshold)?
@@ -264,21 +290,20 @@ fn by_class(scope: &Microscope, survey: &Survey, unit: usize) -> Result<Option<V
     let Some(labels) = scope.images.labels()? else {
         return Ok(None);
     };
-    let of_class = |shape: scenes::Shape| {
+    let names = scope.images.label_names();
+    let of_class = |(class, name): (usize, &String)| {
         let images = labels.iter().zip(&survey.means[unit]);
-        let mut values: Vec<f32> = images
-            .filter(|(label, _)| **label == shape.index())
-            .map(|(_, v)| *v)
-            .collect();
+        let mut values: Vec<f32> = images.filter(|(label, _)| **label == class).map(|(_, v)| *v).collect();
         values.sort_by(f32::total_cmp);
         let at = |share: f64| values.get(((values.len().max(1) - 1) as f64 * share).round() as usize);
         OfClass {
-            class: shape.name().into(),
+            class: name.clone(),
             images: values.len(),
             quartiles: [0.0, 0.25, 0.5, 0.75, 1.0].map(|share| at(share).copied().unwrap_or(f32::NAN)),
         }
     };
-    Ok(Some(scenes::Shape::ALL.into_iter().map(of_class).collect()))
+    let all = names.iter().enumerate().map(of_class);
+    Ok(Some(all.filter(|of_class| of_class.images > 0).collect()))
 }
 
 /// The filter of a unit of the first convolution: grey is 0.

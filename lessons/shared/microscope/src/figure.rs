@@ -8,7 +8,7 @@ use crate::card::{OfClass, UnitCard};
 use crate::optimum::Made;
 use crate::picture::Picture;
 use crate::silence::Silence;
-use crate::tuning::{Curve, Factor};
+use crate::tuning::{Curve, Factor, SHUFFLES};
 
 /// Places at which curves are drawn with a name of their own are short.
 fn short(factor: Factor, level: &str) -> String {
@@ -23,13 +23,22 @@ fn curve(curve: &Curve) -> Chart {
     let names = curve.levels.iter().map(|level| short(curve.factor, level));
     let series = Series::over_index(curve.factor.name(), curve.mean.iter().copied());
     Chart::over(names)
-        .title(format!(
-            "{}: index {:.2}, null {:.2} (95 %: {:.2})",
-            curve.factor.name(),
-            curve.index,
-            curve.null.0,
-            curve.null.1
-        ))
+        .title(match curve.selectivity {
+            Some(of) => format!(
+                "{}: index {:.2} (null {:.2}), share {:.2} (null {:.2})",
+                curve.factor.name(),
+                of.index,
+                of.null.1,
+                curve.index,
+                curve.null.1
+            ),
+            None => format!(
+                "{}: share {:.2} (null {:.2})",
+                curve.factor.name(),
+                curve.index,
+                curve.null.1
+            ),
+        })
         .y_label("mean activation")
         .series(series.markers().intervals(curve.interval.iter().copied()))
 }
@@ -48,9 +57,9 @@ pub fn tuning_words(curves: &[Curve]) -> String {
     let bases = curves.first().map_or(0, |curve| curve.bases);
     format!(
         "Mean over the map, over {bases} base scenes of seed {} with one figure and no badge; in each, one factor takes each of \
-         its values and nothing else changes. Bars: 95 % intervals over base scenes. Index: the share of the changes within base \
-         scenes that does not depend on the base scene. Null: the same with values shuffled within base scenes, mean and 95th \
-         percentile of 200. Places: top, middle, bottom by left, centre, right, 22 pixels apart.",
+         its values and nothing else changes. Bars: 95 % intervals over base scenes. Index: that of 4.10, (largest mean − mean \
+         of the others) / (their sum). Share: of the changes within base scenes, what does not depend on the base scene. Null: \
+         the same with values shuffled within base scenes, the 95th percentile of {SHUFFLES}. Places: top, middle, bottom by left, centre, right, 22 pixels apart.",
         crate::tuning::SEED
     )
 }
@@ -82,11 +91,12 @@ pub fn class_words(card: &UnitCard, classes: &[OfClass]) -> String {
     )
 }
 
-/// What happens to each class without the unit; the 20 that change most if there are more.
+/// What happens to each class without the unit; of more than 20 those that were asked for and those that change most.
 pub fn silence(card: &UnitCard, silence: &Silence) -> Figure {
     let mut classes = silence.classes.clone();
     if classes.len() > 20 {
         classes.sort_by(|a, b| b.logit.abs().total_cmp(&a.logit.abs()));
+        classes.sort_by_key(|class| !card.wanted.contains(&class.class));
         classes.truncate(20);
     }
     let names = || classes.iter().map(|class| class.class.clone());

@@ -71,6 +71,7 @@ pub fn body(card: &UnitCard, link: &Link) -> Result<String> {
             near.join(" ")
         )?;
     }
+    html += &whose(card);
     html += &wants(card)?;
     html += &drives(card)?;
     if let Some(curves) = &card.tuning {
@@ -104,6 +105,21 @@ fn section(id: &str, title: &str, body: &str) -> String {
     format!("<section id=\"{id}\">\n<h2>{title}</h2>\n{body}\n</section>\n")
 }
 
+/// Whose functions made the parts.
+fn whose(card: &UnitCard) -> String {
+    let sentences = card
+        .panels
+        .iter()
+        .map(|panel| format!("<li>{}</li>", escape(&panel.words())));
+    let sentences: String = sentences.collect();
+    let rest = if sentences.is_empty() {
+        "Made by the functions of the solutions."
+    } else {
+        "The rest by the functions of the solutions."
+    };
+    format!("<section id=\"whose\" class=\"how\"><ul>{sentences}</ul>{rest}</section>\n")
+}
+
 /// The sentences at the top.
 fn head(card: &UnitCard) -> String {
     let (height, width) = card.map;
@@ -112,14 +128,16 @@ fn head(card: &UnitCard) -> String {
         card.unit, card.units, card.site, card.network
     );
     let s = &card.statistics;
-    if s.is_dead {
-        text += &format!(" It is dead: above zero nowhere on {}.", card.images);
-    } else if s.is_rectified {
-        text += &format!(
-            " It is zero at {:.1} % of all places ({}).",
-            100.0 * s.sparsity,
-            card.images
-        );
+    match s.zeros {
+        Some(zeros) if zeros.is_dead => text += &format!(" It is dead: above zero nowhere on {}.", card.images),
+        Some(zeros) if s.is_rectified => {
+            text += &format!(
+                " It is zero at {:.1} % of all places ({}).",
+                100.0 * zeros.share,
+                card.images
+            );
+        }
+        _ => {}
     }
     if let Some((concept, iou)) = card.concept() {
         let null = card.standing.as_ref().map_or(0.0, |standing| standing.null);
@@ -176,14 +194,18 @@ fn wants(card: &UnitCard) -> Result<String> {
         recipe,
     } = optima;
     let (low, high) = card.statistics.before;
-    write!(
-        body,
-        "<h3>Optimum, from {} starts, best first</h3>{}<h3>Made to differ</h3>{}<h3>Minimum</h3>{}",
-        starts.len(),
-        row_of(starts, "optimum"),
-        row_of(diverse, "made to differ"),
-        row_of(minima, "minimum")
-    )?;
+    let rows = [
+        (
+            format!("Optimum, from {} starts, best first", starts.len()),
+            starts,
+            "optimum",
+        ),
+        ("Made to differ".into(), diverse, "made to differ"),
+        ("Minimum".into(), minima, "minimum"),
+    ];
+    for (title, made, alt) in rows.iter().filter(|(_, made, _)| !made.is_empty()) {
+        write!(body, "<h3>{title}</h3>{}", row_of(made, alt))?;
+    }
     write!(
         body,
         "<p class=\"how\">{}. Below each image: the unit's mean over the map before the ReLU; {} give {low:.2} to {high:.2}. \
@@ -251,19 +273,28 @@ fn drives(card: &UnitCard) -> Result<String> {
 fn curve_table(card: &UnitCard) -> String {
     let rows = card.tuning.iter().flatten().map(|curve| {
         format!(
-            "<tr><th scope=\"row\">{}</th><td>{:.2}</td><td>{:.2}</td><td>{:.2}</td><td>{}</td></tr>",
+            "<tr><th scope=\"row\">{}</th>{}<td>{:.2}</td><td>{:.2}</td><td>{:.2}</td><td>{}</td></tr>",
             curve.factor.name(),
+            match curve.selectivity {
+                Some(of) => format!(
+                    "<td>{:.2}</td><td>{:.2}</td><td>{:.2}</td>",
+                    of.index, of.null.0, of.null.1
+                ),
+                None => "<td colspan=\"3\">only behind a ReLU</td>".into(),
+            },
             curve.index,
             curve.null.0,
             curve.null.1,
-            match curve.is_tuned() {
-                true => escape(curve.preferred()),
-                false => "none: not above the null".into(),
+            if curve.is_tuned() {
+                escape(curve.preferred())
+            } else {
+                "none: the share is not above its null".into()
             }
         )
     });
     format!(
-        "<table><thead><tr><th scope=\"col\">factor</th><th>index</th><th>null</th><th>null, 95 %</th><th>prefers</th></tr></thead>\
+        "<table><thead><tr><th scope=\"col\">factor</th><th>index (4.10)</th><th>its null</th><th>95 %</th>\
+         <th>share</th><th>its null</th><th>95 %</th><th>prefers</th></tr></thead>\
          <tbody>{}</tbody></table>",
         rows.collect::<String>()
     )
@@ -291,10 +322,16 @@ fn stands_for(card: &UnitCard) -> Result<String> {
     Ok(section("concept", "What it stands for", &body))
 }
 
+/// The classes that were asked for, then the first ten of the others.
+fn shown<'a, T>(all: Vec<&'a T>, card: &UnitCard, name: impl Fn(&T) -> &String) -> impl Iterator<Item = &'a T> {
+    let (wanted, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| card.wanted.contains(name(one)));
+    wanted.into_iter().chain(others.into_iter().take(10))
+}
+
 fn silence_table(card: &UnitCard) -> String {
     let mut most: Vec<_> = card.silence.classes.iter().collect();
     most.sort_by(|a, b| b.logit.abs().total_cmp(&a.logit.abs()));
-    let rows = most.into_iter().take(10).map(|class| {
+    let rows = shown(most, card, |class| &class.class).map(|class| {
         let recall = match class.recognised {
             Some((all, before, after)) => format!("<td>{before} of {all}</td><td>{after} of {all}</td>"),
             None => "<td>not known</td><td>not known</td>".into(),
@@ -381,9 +418,7 @@ fn wired(card: &UnitCard, link: &Link) -> Result<String> {
     if let Some(classes) = &card.classes {
         let mut most: Vec<_> = classes.iter().collect();
         most.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
-        let rows = most
-            .into_iter()
-            .take(10)
+        let rows = shown(most, card, |one| &one.0)
             .map(|(class, weight)| format!("<tr><th scope=\"row\">{}</th><td>{weight:+.3}</td></tr>", escape(class)));
         write!(
             body,

@@ -1,10 +1,14 @@
 //! The images that units are looked at with: generated scenes, whose truth is known, or a folder of one's own.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
-use scenes::{Image, Rendered, Sampler, Scene, photo};
+use scenes::{Rendered, Sampler, Scene, Shape};
+use studio::Folder;
+
+use crate::subject::Subject;
 
 /// Seed of the scenes, that of the lessons' pictures.
 pub const SEED: u64 = 7;
@@ -14,7 +18,7 @@ pub const COUNT: usize = 1000;
 pub const BATCH: usize = 50;
 
 /// Where the images come from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Images {
     /// So many scenes of seed [`SEED`], from the first.
     Scenes(usize),
@@ -22,8 +26,8 @@ pub enum Images {
     Folder {
         /// The folder, for captions.
         path: PathBuf,
-        /// Names and pictures.
-        photos: Vec<(String, Image)>,
+        /// What lies in it.
+        folder: Arc<Folder>,
     },
 }
 
@@ -36,38 +40,21 @@ pub struct Batch {
 }
 
 impl Images {
-    /// All JPEG, PNG and WebP files of a folder, made as large as the network's images, in the order of their names.
+    /// The JPEG, PNG and WebP files of a folder, prepared for the network. What cannot be read is named on the error stream and
+    /// left out; where each photo lies in a folder of its class, the classes are known.
     ///
-    /// **Errors** if one cannot be read, or there are fewer than two.
-    pub fn folder(path: &Path, side: usize) -> Result<Self> {
-        let entries = std::fs::read_dir(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let mut files: Vec<PathBuf> = entries
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|file| is_photo(file))
-            .collect();
-        files.sort();
-        let read = |file: PathBuf| {
-            let name = file
-                .file_name()
-                .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-            let image = match side {
-                photo::IMAGENET_SIDE => photo::load_for_imagenet(&file),
-                _ => photo::load(&file, side),
-            };
-            Ok((name, image?))
-        };
-        let photos = files.into_iter().map(read).collect::<Result<Vec<_>>>()?;
-        if photos.len() < 2 {
+    /// **Errors** if fewer than two can be read.
+    pub fn folder(path: &Path, subject: &Subject) -> Result<Self> {
+        let folder = Folder::open(path, subject.preparation, &subject.classes)?;
+        if folder.len() < 2 {
             bail!(
-                "{}: expected two photos or more (JPEG, PNG, WebP), got {}",
-                path.display(),
-                photos.len()
+                "{}: expected two photos or more, found one that can be read",
+                path.display()
             )
         }
         Ok(Self::Folder {
             path: path.to_path_buf(),
-            photos,
+            folder: Arc::new(folder),
         })
     }
 
@@ -75,7 +62,7 @@ impl Images {
     pub fn len(&self) -> usize {
         match self {
             Self::Scenes(count) => *count,
-            Self::Folder { photos, .. } => photos.len(),
+            Self::Folder { folder, .. } => folder.len(),
         }
     }
 
@@ -93,7 +80,7 @@ impl Images {
     pub fn words(&self) -> String {
         match self {
             Self::Scenes(count) => format!("{count} scenes of seed {SEED}"),
-            Self::Folder { path, photos } => format!("{} photos of {}", photos.len(), path.display()),
+            Self::Folder { path, folder } => format!("{} photos of {}", folder.len(), path.display()),
         }
     }
 
@@ -101,13 +88,7 @@ impl Images {
     pub fn key(&self) -> String {
         match self {
             Self::Scenes(count) => format!("scenes{count}"),
-            Self::Folder { photos, .. } => {
-                let bytes: Vec<u8> = photos
-                    .iter()
-                    .flat_map(|(_, image)| image.pixels.iter().copied())
-                    .collect();
-                format!("photos{}-{}", photos.len(), &checkpoints::checksum(&bytes)[..12])
-            }
+            Self::Folder { folder, .. } => format!("photos{}-{}", folder.len(), &folder.fingerprint()[..12]),
         }
     }
 
@@ -123,19 +104,43 @@ impl Images {
                     figure.colour, figure.shape, figure.texture
                 ))
             }
-            Self::Folder { photos, .. } => Ok(photos.get(index).context("there is no such photo")?.0.clone()),
+            Self::Folder { folder, .. } => Ok(folder
+                .file(index)
+                .context("there is no such photo")?
+                .display()
+                .to_string()),
         }
     }
 
-    /// The class of each scene, the index of its shape; `None` for photographs.
+    /// The class of each image, an index of [`Self::label_names`]: the shape of a scene, the folder of a photograph; `None`
+    /// where it is not known.
     ///
     /// **Errors** if a scene cannot be drawn.
     pub fn labels(&self) -> Result<Option<Vec<usize>>> {
-        let Self::Scenes(count) = self else {
-            return Ok(None);
-        };
-        let label = |index| Ok(Scene::sample(&Sampler::default(), SEED, index as u64)?.class().index());
-        (0..*count).map(label).collect::<Result<Vec<_>>>().map(Some)
+        match self {
+            Self::Scenes(count) => {
+                let label = |index| Ok(Scene::sample(&Sampler::default(), SEED, index as u64)?.class().index());
+                (0..*count).map(label).collect::<Result<Vec<_>>>().map(Some)
+            }
+            Self::Folder { folder, .. } if folder.labels().is_empty() => Ok(None),
+            Self::Folder { folder, .. } => Ok(Some(folder.classes().to_vec())),
+        }
+    }
+
+    /// The names of the images' classes.
+    pub fn label_names(&self) -> Vec<String> {
+        match self {
+            Self::Scenes(_) => Shape::ALL.map(|shape| shape.name().to_string()).into(),
+            Self::Folder { folder, .. } => folder.labels().to_vec(),
+        }
+    }
+
+    /// Whether an image's class is one of the network's.
+    pub fn are_of_classes_of(&self, subject: &Subject) -> bool {
+        match self {
+            Self::Scenes(_) => subject.knows_shapes,
+            Self::Folder { folder, .. } => folder.has_known_classes(),
+        }
     }
 
     /// Images `first` to `end` (without it).
@@ -151,15 +156,10 @@ impl Images {
                     rendered,
                 })
             }
-            Self::Folder { photos, .. } => {
-                let tensors = photos[first..end]
-                    .iter()
-                    .map(|(_, image)| image.to_tensor(&Device::Cpu));
-                Ok(Batch {
-                    pixels: Tensor::stack(&tensors.collect::<candle_core::Result<Vec<_>>>()?, 0)?,
-                    rendered: vec![],
-                })
-            }
+            Self::Folder { folder, .. } => Ok(Batch {
+                pixels: folder.batch(first..end)?.pixels,
+                rendered: vec![],
+            }),
         }
     }
 
@@ -170,11 +170,4 @@ impl Images {
             .step_by(BATCH)
             .map(move |first| (first, (first + BATCH).min(count)))
     }
-}
-
-fn is_photo(file: &Path) -> bool {
-    let extension = file
-        .extension()
-        .map(|extension| extension.to_string_lossy().to_lowercase());
-    extension.is_some_and(|extension| ["jpg", "jpeg", "png", "webp"].contains(&extension.as_str()))
 }

@@ -1,13 +1,14 @@
 //! Cards of units: `cargo run -p microscope -- layer4 66`, or of all: `-- atlas`.
 
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use course::memory::Memory;
 use microscope::card::file_name;
+use microscope::own::{Known, Learner};
 use microscope::scope::write_bytes;
 use microscope::{Images, Microscope, Subject, UnitCard, atlas, figure, html, images};
 
@@ -31,6 +32,9 @@ struct Arguments {
     /// Look at your own photos (JPEG, PNG, WebP) instead of scenes; what needs the truth is left out
     #[arg(long, value_name = "FOLDER")]
     images: Option<PathBuf>,
+    /// A class to show first, by name or number; repeatable
+    #[arg(long = "class", value_name = "NAME")]
+    classes: Vec<String>,
     /// Where the files go [default: target/microscope/NETWORK of the workspace]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -46,29 +50,19 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs this program again with candle's own threads switched off, unless that was done: here each image has a thread of its
-/// own already. `train` does the same, and says more about it.
-fn without_threads_of_candle() -> Result<()> {
-    const SWITCH: &str = "CANDLE_NUM_THREADS";
-    if std::env::var_os(SWITCH).is_some() {
-        return Ok(());
-    }
-    let mut again = Command::new(std::env::current_exe()?);
-    again.args(std::env::args_os().skip(1)).env(SWITCH, "1");
-    #[cfg(unix)]
-    return Err(std::os::unix::process::CommandExt::exec(&mut again).into()); // the same process; returns if it cannot
-    #[cfg(not(unix))]
-    std::process::exit(again.status()?.code().unwrap_or(1));
-}
-
 fn run(arguments: &Arguments) -> Result<()> {
-    without_threads_of_candle()?;
+    resnet::without_threads_of_candle()?;
     let subject = subject(arguments)?;
     let images = match &arguments.images {
-        Some(folder) => Images::folder(folder, subject.side)?,
+        Some(folder) => Images::folder(folder, &subject)?,
+        None if !subject.knows_shapes => bail!(
+            "{} is not known to know the course's scenes: say with `--images FOLDER` which photos it is to look at",
+            subject.name
+        ),
         None => Images::Scenes(images::COUNT),
     };
-    let base = course::root()?.join("target/microscope");
+    let root = course::root()?;
+    let base = root.join("target/microscope");
     let folder = arguments.out.clone().unwrap_or_else(|| match &arguments.images {
         Some(_) => base.join(format!("{}-photos", subject.slug)),
         None => base.join(&subject.slug),
@@ -91,7 +85,20 @@ fn run(arguments: &Arguments) -> Result<()> {
         ("atlas", Some(_)) => bail!("an atlas holds all units: leave the number out"),
         (site, None) => bail!("say which unit of {site}, such as `{site} 0`"),
         (site, Some(unit)) => {
-            let card = UnitCard::measure(&scope, site, unit)?;
+            let mut card = UnitCard::measure(&scope, site, unit)?;
+            let memory = Memory::open()?;
+            let entries = memory.entries();
+            let of = |id: &str| entries.iter().find(|entry| entry.exercise.id == id);
+            let learner = Learner::new(root);
+            let known = Known {
+                passes: &|id| of(id).is_some_and(|entry| entry.standing.is_understood()),
+                sources: &|lesson| {
+                    course::lesson(lesson)
+                        .map(|lesson| memory.sources(lesson))
+                        .unwrap_or_default()
+                },
+            };
+            learner.fill(&scope, &mut card, &known)?;
             let page = folder.join(file_name(site, unit));
             let link = |site: &str, unit: usize| {
                 let file = file_name(site, unit);
@@ -105,6 +112,7 @@ fn run(arguments: &Arguments) -> Result<()> {
                 picture.display(),
                 begin.elapsed().as_secs_f64()
             );
+            card.panels.iter().for_each(|panel| println!("{}", panel.words()));
             card.left_out.iter().for_each(|one| println!("left out: {one}"));
         }
     }
@@ -113,7 +121,7 @@ fn run(arguments: &Arguments) -> Result<()> {
 
 fn subject(arguments: &Arguments) -> Result<Subject> {
     if let Some(weights) = &arguments.weights {
-        return Subject::open(Some(weights));
+        return Subject::choose(Some(weights), &arguments.classes);
     }
     match arguments.network.as_str() {
         "case" => {
@@ -127,7 +135,7 @@ fn subject(arguments: &Arguments) -> Result<Subject> {
             }
             Subject::case()
         }
-        name if checkpoints::NAMES.contains(&name) => Subject::open(Some(name.as_ref())),
+        name if checkpoints::NAMES.contains(&name) => Subject::choose(Some(name.as_ref()), &arguments.classes),
         other => bail!(
             "there is no network {other:?} in the course; the names are {}",
             checkpoints::NAMES.join(", ")

@@ -1,52 +1,46 @@
 //! The images that a unit likes most and least, by the maximize of exercise 3.5.
 
-use std::cell::RefCell;
-
 use anyhow::Result;
 use candle_core::Tensor;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
-use solution03::{
-    Function, Optimizer, Problem, Settings, Target, Wobble, blur, into_ball, maximize, objective, score, similarity,
-};
+use solution03::similarity;
+use studio::instruments::Asked;
 use studio::optimum::clouds;
 
+pub use crate::maximizing::Recipe as Way;
+use crate::maximizing::{ascend, mean_of_map};
 use crate::picture::Picture;
 use crate::subject::{Site, Subject};
 
-/// How images are made for a unit.
+/// What is made for a unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Recipe {
-    /// Steps of ascent.
-    pub steps: usize,
-    /// How far a typical pixel moves in a step.
-    pub step_size: f64,
-    /// Width in pixels of the blur between what is optimized and the image.
-    pub blur: f64,
-    /// Largest shift before each step, in pixels.
-    pub jitter: i32,
-    /// Largest distance from grey over all pixels and colours of a 128×128 image.
-    pub radius: f64,
+    /// How an image of 128×128 is made. For images of another side the radius grows with it.
+    pub way: Way,
     /// Independent starts, of which the best is shown; so many images make up the diverse set as well.
     pub starts: usize,
     /// Starts of the minimum.
     pub minima: usize,
-    /// How much alikeness (3.8) costs in the diverse set, in spreads of the unit's value over the starts.
+    /// How much alikeness (3.8) costs in the diverse set, in units of what the ascent gains.
     pub diversity: f64,
 }
 
 /// That of the cards.
 pub const CARD: Recipe = Recipe {
-    steps: 32,
-    step_size: 0.05,
-    blur: 1.0,
-    jitter: 6,
-    radius: 40.0,
+    way: Way {
+        steps: 32,
+        step_size: 0.05,
+        blur: 1.0,
+        jitter: 6,
+        radius: 40.0,
+    },
     starts: 3,
     minima: 1,
-    diversity: 2.0,
+    diversity: 0.3,
 };
+
+/// Seeds of the clouds from which images are made: each by itself, and the diverse set.
+const SEED: u64 = 1;
 
 /// An image that was made for a unit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,22 +71,11 @@ pub struct Optima {
 /// **Errors** if the network cannot run.
 pub fn optima(subject: &Subject, site: &Site, unit: usize, recipe: &Recipe) -> Result<Option<Optima>> {
     let one = Unit { subject, site, unit };
-    let up = |images: &Tensor| score(&subject.network, images, &site.before, Target::Channel(unit));
-    let down = |images: &Tensor| up(images)?.neg();
-    let Some(starts) = one.make_each(&up, recipe.starts, recipe)? else {
+    let Some(starts) = one.make_each(1.0, recipe.starts, recipe)? else {
         return Ok(None);
     };
-    let spread = f64::from(one.spread(recipe)?);
-    let apart = |images: &Tensor| {
-        let trace = subject
-            .network
-            .capture(&resnet::normalize(images)?, &[&site.before, &site.name])?;
-        let value = objective(trace.activation(&site.before)?, Target::Channel(unit))?;
-        value.broadcast_sub(&(similarity(trace.activation(&site.name)?)? * (recipe.diversity * spread))?)
-    };
-    let together = clouds(recipe.starts, subject.side, 1)?;
-    let diverse = one.make(&apart, &together, recipe)?.unwrap_or_else(|| starts.clone());
-    let minima = one.make_each(&down, recipe.minima, recipe)?;
+    let diverse = one.diverse(&starts, recipe)?.unwrap_or_else(|| starts.clone());
+    let minima = one.make_each(-1.0, recipe.minima, recipe)?;
     Ok(Some(Optima {
         alike: (one.alike(&starts)?, one.alike(&diverse)?),
         starts: one.ranked(&starts, false)?,
@@ -105,55 +88,68 @@ pub fn optima(subject: &Subject, site: &Site, unit: usize, recipe: &Recipe) -> R
     }))
 }
 
-struct Unit<'a> {
-    subject: &'a Subject,
-    site: &'a Site,
-    unit: usize,
+/// A unit of a site, of which images are made.
+pub(crate) struct Unit<'a> {
+    pub subject: &'a Subject,
+    pub site: &'a Site,
+    pub unit: usize,
 }
 
 impl Unit<'_> {
+    fn asked(&self) -> Asked<'_> {
+        Asked::new(Some(&self.subject.network), &self.site.before, self.unit, &[])
+    }
+
     /// From each start by itself, which is faster than all at once; a start without a gradient is passed over. `None` if none
     /// has one.
-    fn make_each(&self, objective: &Function, count: usize, recipe: &Recipe) -> Result<Option<Tensor>> {
-        let starts = clouds(count, self.subject.side, 1)?;
+    fn make_each(&self, sign: f64, count: usize, recipe: &Recipe) -> Result<Option<Tensor>> {
+        let asked = self.asked();
+        let objective = |images: &Tensor| mean_of_map(&asked, images)? * sign;
+        let starts = clouds(count, self.subject.side, SEED)?;
         let mut made = vec![];
         for index in 0..count {
             let start = starts.narrow(0, index, 1)?.force_contiguous()?;
-            made.extend(self.make(objective, &start, recipe)?);
+            made.extend(self.make(&objective, &start, recipe)?);
         }
-        Ok(match made.is_empty() {
-            true => None,
-            false => Some(Tensor::cat(&made, 0)?),
-        })
+        if made.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Tensor::cat(&made, 0)?))
+    }
+
+    /// As many images as there are of `alone`, made together: what the ascent gains is weighed against how alike they are to
+    /// the site.
+    fn diverse(&self, alone: &Tensor, recipe: &Recipe) -> Result<Option<Tensor>> {
+        let count = alone.dim(0)?;
+        if count < 2 {
+            return Ok(None);
+        }
+        let starts = clouds(count, self.subject.side, SEED)?;
+        let best = self.values(alone)?.into_iter().fold(f32::NEG_INFINITY, f32::max);
+        let begin = self.values(&starts)?.iter().sum::<f32>() / count as f32;
+        let cost = recipe.diversity * f64::from(best - begin).max(0.0);
+        let apart = |images: &Tensor| {
+            let input = resnet::normalize(images)?;
+            let before = self.subject.network.activation(&input, &self.site.before)?;
+            let value = before.narrow(1, self.unit, 1)?.flatten_from(1)?.mean(1)?;
+            let seen = if self.site.is_rectified {
+                resnet::ops::relu(&before)?
+            } else {
+                before
+            };
+            value.broadcast_sub(&(similarity(&seen)? * cost)?)
+        };
+        self.make(&apart, &starts, recipe)
     }
 
     /// Images from `starts`, `[count, 3, side, side]`; `None` if the first gradient of one is zero.
-    fn make(&self, objective: &Function, starts: &Tensor, recipe: &Recipe) -> Result<Option<Tensor>> {
-        let side = self.subject.side;
-        let random = RefCell::new(ChaCha8Rng::seed_from_u64(1));
-        let wobble = Wobble {
-            jitter: recipe.jitter,
-            ..Wobble::default()
-        };
-        let blurred = |pixels: &Tensor| blur(pixels, recipe.blur);
-        let moved = |images: &Tensor| wobble.apply(images, &mut random.borrow_mut());
-        let radius = recipe.radius * side as f64 / 128.0;
-        let into_range = |pixels: &Tensor| {
-            let from_grey = into_ball(&(pixels.clamp(0.0, 1.0)? - 0.5)?, radius)?;
-            from_grey + 0.5
-        };
-        let problem = Problem {
-            image: &blurred,
-            transform: &moved,
-            project: &into_range,
-            ..Problem::new(objective)
-        };
-        let settings = Settings {
-            steps: recipe.steps,
-            step_size: recipe.step_size,
-            optimizer: Optimizer::Ascent,
-        };
-        match maximize(starts, &problem, &settings) {
+    fn make(
+        &self,
+        objective: &dyn Fn(&Tensor) -> candle_core::Result<Tensor>,
+        starts: &Tensor,
+        recipe: &Recipe,
+    ) -> Result<Option<Tensor>> {
+        match ascend(starts, objective, &recipe.way_at(self.subject.side)) {
             Ok(images) => Ok(Some(images)),
             Err(error) if error.to_string().contains("dead") => Ok(None),
             Err(error) => Err(error.into()),
@@ -161,21 +157,7 @@ impl Unit<'_> {
     }
 
     fn values(&self, images: &Tensor) -> Result<Vec<f32>> {
-        let scores = score(
-            &self.subject.network,
-            images,
-            &self.site.before,
-            Target::Channel(self.unit),
-        )?;
-        Ok(scores.to_vec1()?)
-    }
-
-    /// The standard deviation of the unit's value over the starts' clouds, and never 0.
-    fn spread(&self, recipe: &Recipe) -> Result<f32> {
-        let values = self.values(&clouds(recipe.starts.max(4), self.subject.side, 2)?)?;
-        let mean = values.iter().sum::<f32>() / values.len() as f32;
-        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / values.len() as f32;
-        Ok(variance.sqrt().max(1e-6))
+        Ok(mean_of_map(&self.asked(), images)?.to_vec1()?)
     }
 
     /// 1 for a single image: it is like itself.
@@ -183,15 +165,15 @@ impl Unit<'_> {
         if images.dim(0)? < 2 {
             return Ok(1.0);
         }
-        let trace = self
+        let activation = self
             .subject
             .network
-            .capture(&resnet::normalize(images)?, &[&self.site.name])?;
-        Ok(similarity(trace.activation(&self.site.name)?)?.to_scalar()?)
+            .activation(&resnet::normalize(images)?, &self.site.name)?;
+        Ok(similarity(&activation)?.to_scalar()?)
     }
 
     /// The images with their values, the largest first; or the smallest.
-    fn ranked(&self, images: &Tensor, rising: bool) -> Result<Vec<Made>> {
+    pub fn ranked(&self, images: &Tensor, rising: bool) -> Result<Vec<Made>> {
         let made = |(index, value): (usize, f32)| {
             Ok(Made {
                 picture: Picture::new(&images.get(index)?)?,
@@ -212,11 +194,43 @@ impl Unit<'_> {
 }
 
 impl Recipe {
+    /// For images of this side.
+    pub fn way_at(&self, side: usize) -> Way {
+        Way {
+            radius: self.way.radius * side as f64 / 128.0,
+            ..self.way
+        }
+    }
+
+    /// What a program is asked that makes the optima, or with −1 the minima: the recipe, the sign, the side and the starts.
+    ///
+    /// **Errors** if the starts cannot be made.
+    pub fn question(&self, side: usize, sign: f32) -> Result<Vec<f32>> {
+        let count = if sign > 0.0 { self.starts } else { self.minima };
+        let Way {
+            steps,
+            step_size,
+            blur,
+            jitter,
+            radius,
+        } = self.way_at(side);
+        let mut numbers = vec![
+            steps as f32,
+            step_size as f32,
+            blur as f32,
+            jitter as f32,
+            radius as f32,
+        ];
+        numbers.extend([sign, side as f32]);
+        numbers.extend(clouds(count, side, SEED)?.flatten_all()?.to_vec1::<f32>()?);
+        Ok(numbers)
+    }
+
     fn words(&self, site: &Site) -> String {
         format!(
             "maximize (3.5) of the mean over the map of {}, {} steps of {} from faint clouds of colour, in a ball of radius {} \
              around grey, the image blurred by {} px and shifted by up to {} px before each step",
-            site.before, self.steps, self.step_size, self.radius, self.blur, self.jitter
+            site.before, self.way.steps, self.way.step_size, self.way.radius, self.way.blur, self.way.jitter
         )
     }
 }

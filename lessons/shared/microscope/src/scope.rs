@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
+use rayon::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -13,11 +14,11 @@ use crate::optimum::{CARD, Optima, Recipe, optima};
 use crate::silence::{Silence, Untouched};
 use crate::subject::{Site, Subject};
 use crate::survey::Survey;
-use crate::tuning::{self, Curve, Factor};
+use crate::tuning::{self, Curve, Factor, Responses};
 use crate::weights::{self, Matrix};
 
 /// Changes with what is measured: what an older version kept is measured again.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// A network, images, and what was measured so far.
 pub struct Microscope {
@@ -80,11 +81,19 @@ impl Microscope {
     ///
     /// **Errors** if it cannot be measured.
     pub fn survey(&self, site: &Site) -> Result<Arc<Survey>> {
-        let file = format!("{}/survey-{}.json", self.images.key(), site.name);
-        self.kept(&self.surveys, &site.name, &file, || {
+        self.measure_surveys(std::slice::from_ref(site))?;
+        known(&self.surveys, &site.name)
+    }
+
+    /// Measures what is not known yet of all units of some sites, in the same passes over the images.
+    ///
+    /// **Errors** if it cannot be measured.
+    pub fn measure_surveys(&self, sites: &[Site]) -> Result<()> {
+        let file = |site: &Site| format!("{}/survey-{}.json", self.images.key(), site.name);
+        self.kept_of(&self.surveys, sites, file, |sites| {
             let passes = if self.images.have_truth() { 2 } else { 1 };
-            let bar = studio::progress((passes * self.images.len()) as u64, format!("{}: images", site.name));
-            Survey::measure(&self.subject, site, &self.images, &|images| bar.inc(images as u64))
+            let bar = studio::progress((passes * self.images.len()) as u64, "images");
+            Survey::measure(&self.subject, sites, &self.images, &|images| bar.inc(images as u64))
         })
     }
 
@@ -92,19 +101,33 @@ impl Microscope {
     ///
     /// **Errors** if they cannot be measured.
     pub fn curves(&self, site: &Site) -> Result<Arc<Vec<Vec<Curve>>>> {
-        let file = format!("tuning-{}.json", site.name);
-        self.kept(&self.curves, &site.name, &file, || {
-            let bases = tuning::bases(tuning::BASES)?;
+        self.measure_curves(std::slice::from_ref(site))?;
+        known(&self.curves, &site.name)
+    }
+
+    /// Measures the curves of all units of some sites that are not known yet, with the same scenes.
+    ///
+    /// **Errors** if they cannot be measured.
+    pub fn measure_curves(&self, sites: &[Site]) -> Result<()> {
+        let file = |site: &Site| format!("tuning-{}.json", site.name);
+        self.kept_of(&self.curves, sites, file, |sites| {
+            let bases: Vec<_> = tuning::bases(tuning::BASES)?
+                .into_iter()
+                .map(|(_, scene)| scene)
+                .collect();
             let count: usize = Factor::ALL.iter().map(|factor| factor.levels().len()).sum();
-            let bar = studio::progress((count * bases.len()) as u64, format!("{}: counterfactuals", site.name));
-            let all = tuning::responses(&self.subject, site, &bases, &|images| bar.inc(images as u64))?;
-            let of_unit = |unit: usize| {
-                let curves = Factor::ALL.into_iter().zip(&all);
-                curves
-                    .map(|(factor, answers)| Curve::new(factor, &answers[unit], unit as u64))
-                    .collect()
+            let bar = studio::progress((count * bases.len()) as u64, "counterfactuals");
+            let all = tuning::responses(&self.subject, sites, &bases, &|images| bar.inc(images as u64))?;
+            let of_site = |(site, all): (&Site, Responses)| {
+                let of_unit = |unit: usize| {
+                    let curves = Factor::ALL.into_iter().zip(&all);
+                    curves
+                        .map(|(factor, answers)| Curve::new(factor, &answers[unit], unit as u64))
+                        .collect()
+                };
+                (0..site.units).into_par_iter().map(of_unit).collect()
             };
-            Ok((0..site.units).map(of_unit).collect())
+            Ok(sites.iter().zip(all).map(of_site).collect())
         })
     }
 
@@ -165,6 +188,36 @@ impl Microscope {
         Ok(new)
     }
 
+    /// The same for some sites: those that are neither in memory nor in a file are measured together.
+    fn kept_of<T: Serialize + DeserializeOwned>(
+        &self,
+        all: &Kept<T>,
+        sites: &[Site],
+        file: impl Fn(&Site) -> String,
+        measure: impl FnOnce(&[Site]) -> Result<Vec<T>>,
+    ) -> Result<()> {
+        let mut missing = vec![];
+        for site in sites {
+            if locked(all).contains_key(&site.name) {
+                continue;
+            }
+            match read(&self.folder.join(file(site))) {
+                Some(value) => {
+                    locked(all).insert(site.name.clone(), Arc::new(value));
+                }
+                None => missing.push(site.clone()),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for (site, value) in missing.iter().zip(measure(&missing)?) {
+            write(&self.folder.join(file(site)), &value)?;
+            locked(all).insert(site.name.clone(), Arc::new(value));
+        }
+        Ok(())
+    }
+
     /// From memory, from the file, or measured now.
     fn kept<T: Serialize + DeserializeOwned>(
         &self,
@@ -187,11 +240,22 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
+/// What was put there before.
+fn known<T>(all: &Kept<T>, key: &str) -> Result<Arc<T>> {
+    locked(all)
+        .get(key)
+        .cloned()
+        .with_context(|| format!("{key} was not measured"))
+}
+
+/// What the file holds, if it is there and can be read.
+fn read<T: DeserializeOwned>(file: &Path) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(file).ok()?).ok()
+}
+
 /// What the file holds; if it is not there or cannot be read, what is measured now and written.
 fn stored<T: Serialize + DeserializeOwned>(file: &Path, measure: impl FnOnce() -> Result<T>) -> Result<T> {
-    if let Ok(bytes) = std::fs::read(file)
-        && let Ok(value) = serde_json::from_slice(&bytes)
-    {
+    if let Some(value) = read(file) {
         return Ok(value);
     }
     let value = measure()?;

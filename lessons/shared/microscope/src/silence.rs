@@ -1,7 +1,10 @@
 //! What the network loses without a unit (4.9): by class, how many scenes it still gets right, and how far the logit moves.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use anyhow::Result;
-use candle_core::{D, Tensor};
+use candle_core::{D, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use solution04::{Effect, effect, without_units};
 
@@ -41,6 +44,8 @@ pub struct Untouched {
     input: Tensor,
     logits: Tensor,
     labels: Option<Vec<usize>>,
+    /// The activations at the sites that were asked for.
+    activations: Mutex<HashMap<String, Arc<Tensor>>>,
 }
 
 impl Untouched {
@@ -50,22 +55,43 @@ impl Untouched {
     pub fn new(subject: &Subject, images: &Images) -> Result<Self> {
         let count = images.len().min(IMAGES);
         let input = resnet::normalize(&images.batch(0, count)?.pixels)?;
-        let labels = images.labels()?.filter(|_| subject.knows_shapes);
+        let labels = images.labels()?.filter(|_| images.are_of_classes_of(subject));
         Ok(Self {
             logits: subject.network.forward(&input)?,
             labels: labels.map(|labels| labels[..count].to_vec()),
             input,
+            activations: Mutex::default(),
         })
     }
 
-    /// Silences a unit: sets it to zero at every place.
+    /// Silences a unit: sets it to zero at every place. Behind a layer only what follows is run again.
     ///
     /// **Errors** if there is no such unit.
     pub fn without(&self, subject: &Subject, site: &Site, unit: usize) -> Result<Silence> {
-        self.compare(
-            subject,
-            &without_units(&subject.network, &self.input, &site.name, &[unit])?,
-        )
+        if !site.name.starts_with("layer") || !site.is_rectified {
+            let after = without_units(&subject.network, &self.input, &site.name, &[unit])?;
+            return self.compare(subject, &after);
+        }
+        let activation = self.activation(subject, site)?;
+        let kept: Vec<f32> = (0..site.units)
+            .map(|other| f32::from(u8::from(other != unit)))
+            .collect();
+        let kept = Tensor::from_vec(kept, (1, site.units, 1, 1), &Device::Cpu)?;
+        let after = resnet::by_image(&activation, |image| {
+            subject.network.forward_from(&site.name, &image.broadcast_mul(&kept)?)
+        })?;
+        self.compare(subject, &after)
+    }
+
+    fn activation(&self, subject: &Subject, site: &Site) -> Result<Arc<Tensor>> {
+        let mut known = self.activations.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&site.name) {
+            return Ok(Arc::clone(known));
+        }
+        let new = Arc::new(subject.network.activation(&self.input, &site.name)?);
+        known.clear(); // one site after the other
+        known.insert(site.name.clone(), Arc::clone(&new));
+        Ok(new)
     }
 
     /// The same for all units of the last layer, without running the network again: what follows is an average and one
@@ -73,8 +99,7 @@ impl Untouched {
     ///
     /// **Errors** if the site is not the one before `avgpool`.
     pub fn without_each_of_last(&self, subject: &Subject, site: &Site) -> Result<Vec<Silence>> {
-        let trace = subject.network.capture(&self.input, &[&site.name])?;
-        let means = trace.activation(&site.name)?.flatten_from(2)?.mean(2)?; // [batch, units]
+        let means = self.activation(subject, site)?.flatten_from(2)?.mean(2)?; // [batch, units]
         let weights = subject.network.parameter("fc.weight")?; // [classes, units]
         let without = |unit: usize| {
             let part = means.narrow(1, unit, 1)?.matmul(&weights.narrow(1, unit, 1)?.t()?)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
 use resnet::ResNet;
-use studio::Material;
+use studio::{Choice, Material, Preparation};
 
 /// A network, its names and its hash.
 pub struct Subject {
@@ -21,6 +21,12 @@ pub struct Subject {
     pub knows_shapes: bool,
     /// The side of the images that it knows, in pixels.
     pub side: usize,
+    /// What is done to a photo before the network sees it.
+    pub preparation: Preparation,
+    /// The classes that were asked for by name, first on the card.
+    pub wanted: Vec<usize>,
+    /// What another program loads the network by: a name of the course or a file.
+    pub source: Option<String>,
     /// A hash of all weights and stored statistics.
     pub hash: String,
 }
@@ -47,20 +53,33 @@ impl Subject {
     ///
     /// **Errors** if it cannot be loaded.
     pub fn open(weights: Option<&Path>) -> Result<Self> {
-        let material = Material::new(weights, None)?;
-        let slug = match weights {
-            None => "scenes".to_string(),
-            Some(path) => slug(path),
+        Self::choose(weights, &[])
+    }
+
+    /// The same, with classes to ask about, each a name or a number.
+    ///
+    /// **Errors** if it cannot be loaded, or a class is not there; the error names those that are near.
+    pub fn choose(weights: Option<&Path>, classes: &[String]) -> Result<Self> {
+        let choice = Choice {
+            weights: weights.map(Path::to_path_buf),
+            classes: classes.to_vec(),
+            ..Choice::default()
         };
-        let classes = (0..material.network().config().classes).map(|class| material.class_name(class).to_string());
-        Self::new(
-            material.network().clone(),
-            material.network_name(),
-            &slug,
-            classes.collect(),
-            material.knows_labels(),
-            material.side(),
-        )
+        let material = Material::open(&choice, &choice.cache()?)?;
+        let named = (0..material.network().config().classes).map(|class| material.class_name(class).to_string());
+        Ok(Self {
+            preparation: material.preparation(),
+            wanted: material.wanted().to_vec(),
+            source: source(weights),
+            ..Self::new(
+                material.network().clone(),
+                material.network_name(),
+                &weights.map_or("scenes".into(), slug),
+                named.collect(),
+                material.knows_labels(),
+                material.side(),
+            )?
+        })
     }
 
     /// The network of exercise 5.9.
@@ -70,7 +89,10 @@ impl Subject {
         let network = resnet::checkpoints::case()?;
         let classes = scenes::Shape::ALL.map(|shape| shape.name().to_string()).into();
         let name = format!("{} “case”", network.config().name());
-        Self::new(network, &name, "case", classes, true, 128)
+        Ok(Self {
+            source: Some("case".into()),
+            ..Self::new(network, &name, "case", classes, true, 128)?
+        })
     }
 
     /// Any network.
@@ -91,6 +113,9 @@ impl Subject {
             classes,
             knows_shapes,
             side,
+            preparation: Preparation::Square(side),
+            wanted: vec![],
+            source: None,
             network,
         })
     }
@@ -100,8 +125,7 @@ impl Subject {
     /// **Errors** if there is none, or if it has no maps.
     pub fn site(&self, name: &str) -> Result<Site> {
         let image = Tensor::zeros((1, 3, self.side, self.side), DType::F32, &Device::Cpu)?;
-        let trace = self.network.capture(&image, &[name])?;
-        let Ok((_, units, ..)) = trace.activation(name)?.dims4() else {
+        let Ok((_, units, ..)) = self.network.activation(&image, name)?.dims4() else {
             bail!(
                 "{name} has no maps: choose a convolution or a layer, such as {}",
                 STAGES.join(", ")
@@ -138,6 +162,20 @@ impl Subject {
     /// A class by its name, or by its number where names are not known.
     pub fn class_name(&self, class: usize) -> &str {
         self.classes.get(class).map_or("no such class", String::as_str)
+    }
+}
+
+/// What another program loads the network by: a name of the course, or a file. A fetched network has no such name.
+fn source(weights: Option<&Path>) -> Option<String> {
+    let Some(path) = weights else {
+        return Some("scenes".into());
+    };
+    match path.canonicalize() {
+        Ok(whole) => Some(whole.display().to_string()),
+        Err(_) => path
+            .to_str()
+            .filter(|name| checkpoints::NAMES.contains(name))
+            .map(String::from),
     }
 }
 

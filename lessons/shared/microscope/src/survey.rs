@@ -1,13 +1,15 @@
-//! All units of a site on the same images, in two passes: how strongly each answers, how often it is silent, and which
-//! concept it stands for.
+//! All units of some sites on the same images, in two passes for all of them: how strongly each answers, how often it is
+//! silent, and which concept it stands for.
 
-use anyhow::Result;
-use candle_core::{DType, Device, Tensor};
+use anyhow::{Context, Result};
+use candle_core::Tensor;
 use rayon::prelude::*;
-use scenes::{Concept, Rendered};
+use resnet::Trace;
+use scenes::Concept;
 use serde::{Deserialize, Serialize};
 use solution02::{Peaks, sparsity};
 use solution04::{Dissection, Thresholds, shuffled};
+use studio::scenery::masks;
 
 use crate::images::Images;
 use crate::subject::{Site, Subject};
@@ -51,37 +53,39 @@ pub struct Standing {
 const KEPT: usize = 5;
 
 impl Survey {
-    /// Shows all images to the network and looks at one site.
+    /// Shows all images to the network and looks at some sites, all in the same passes.
     ///
     /// `step` is called with the number of images after each batch; there are two passes where the truth is known.
     ///
     /// **Errors** if an image cannot be made or the network cannot run.
-    pub fn measure(subject: &Subject, site: &Site, images: &Images, step: &dyn Fn(usize)) -> Result<Self> {
-        let mut first = FirstPass::new(site, images);
+    pub fn measure(subject: &Subject, sites: &[Site], images: &Images, step: &dyn Fn(usize)) -> Result<Vec<Self>> {
+        let mut firsts: Vec<_> = sites.iter().map(|site| FirstPass::new(site, images)).collect();
+        let names = |site: &Site| [site.name.clone(), site.before.clone()];
+        let wanted: Vec<String> = sites.iter().flat_map(names).collect();
         for (start, end) in images.ranges() {
-            let pixels = images.batch(start, end)?.pixels;
-            first.take(subject, site, &pixels)?;
+            let trace = capture(subject, &images.batch(start, end)?.pixels, &wanted)?;
+            let taken = firsts.par_iter_mut().zip(sites);
+            taken.try_for_each(|(first, site)| {
+                first.take(trace.activation(&site.name)?, trace.activation(&site.before)?)
+            })?;
             step(end - start);
         }
-        let dead = first.peaks.dead()?;
-        let thresholds = first.thresholds.as_ref().map(Thresholds::finish).transpose()?;
-        let concepts = match (&thresholds, images.have_truth()) {
-            (Some(thresholds), true) => dissect(subject, site, images, thresholds, step)?,
-            _ => vec![],
+        let thresholds = firsts.iter().map(FirstPass::thresholds).collect::<Result<Vec<_>>>()?;
+        let concepts = if images.have_truth() {
+            dissect(subject, sites, images, &thresholds, step)?
+        } else {
+            vec![vec![]; sites.len()]
         };
-        let count = images.len() as f64;
-        Ok(Self {
-            site: site.name.clone(),
-            images: images.words(),
-            map: first.map,
-            means: first.means,
-            before: first.before,
-            sparsity: first.zeros.iter().map(|zeros| zeros / count).collect(),
-            dead,
-            thresholds: thresholds.map(|t| t.to_vec1()).transpose()?.unwrap_or_default(),
-            concepts,
-        })
+        let all = sites.iter().zip(firsts).zip(thresholds).zip(concepts);
+        all.map(|(((site, first), thresholds), concepts)| first.survey(site, images, &thresholds, concepts))
+            .collect()
     }
+}
+
+/// The activations at some sites.
+fn capture(subject: &Subject, pixels: &Tensor, sites: &[String]) -> Result<Trace> {
+    let names: Vec<&str> = sites.iter().map(String::as_str).collect();
+    Ok(subject.network.capture(&resnet::normalize(pixels)?, &names)?)
 }
 
 /// What the first pass adds up.
@@ -109,17 +113,14 @@ impl FirstPass {
         }
     }
 
-    fn take(&mut self, subject: &Subject, site: &Site, pixels: &Tensor) -> Result<()> {
-        let input = resnet::normalize(pixels)?;
-        let trace = subject.network.capture(&input, &[&site.name, &site.before])?;
-        let activations = trace.activation(&site.name)?;
+    fn take(&mut self, activations: &Tensor, before: &Tensor) -> Result<()> {
         let (batch, _, height, width) = activations.dims4()?;
         self.map = (height, width);
         let by_unit = |maps: &Tensor| maps.flatten_from(2)?.mean(2)?.t()?.to_vec2::<f32>();
         for (all, new) in self.means.iter_mut().zip(by_unit(activations)?) {
             all.extend(new);
         }
-        for (range, new) in self.before.iter_mut().zip(by_unit(trace.activation(&site.before)?)?) {
+        for (range, new) in self.before.iter_mut().zip(by_unit(before)?) {
             for value in new {
                 *range = (range.0.min(value), range.1.max(value));
             }
@@ -136,66 +137,88 @@ impl FirstPass {
         thresholds.update(activations)?;
         Ok(())
     }
+
+    fn thresholds(&self) -> Result<Tensor> {
+        let thresholds = self.thresholds.as_ref().context("expected images, got none")?;
+        Ok(thresholds.finish()?)
+    }
+
+    fn survey(self, site: &Site, images: &Images, thresholds: &Tensor, concepts: Vec<Standing>) -> Result<Survey> {
+        let count = images.len() as f64;
+        Ok(Survey {
+            site: site.name.clone(),
+            images: images.words(),
+            map: self.map,
+            means: self.means,
+            before: self.before,
+            sparsity: self.zeros.iter().map(|zeros| zeros / count).collect(),
+            dead: self.peaks.dead()?,
+            thresholds: thresholds.to_vec1()?,
+            concepts,
+        })
+    }
 }
 
-/// The masks of some scenes, `[batch, concepts, rows, columns]`.
-fn masks(rendered: &[Rendered], concepts: &[Concept]) -> Result<Tensor> {
-    let of = |one: &Rendered| {
-        let masks = concepts
-            .iter()
-            .map(|&concept| one.masks.get(concept).to_tensor(&Device::Cpu));
-        Tensor::stack(&masks.collect::<candle_core::Result<Vec<_>>>()?, 0)
-    };
-    let masks = rendered.iter().map(of).collect::<candle_core::Result<Vec<_>>>()?;
-    Ok(Tensor::stack(&masks, 0)?)
-}
-
+/// What each unit of each site stands for.
 fn dissect(
     subject: &Subject,
-    site: &Site,
+    sites: &[Site],
     images: &Images,
-    thresholds: &Tensor,
+    thresholds: &[Tensor],
     step: &dyn Fn(usize),
-) -> Result<Vec<Standing>> {
+) -> Result<Vec<Vec<Standing>>> {
     let concepts = Concept::all();
     // The masks of other scenes count as further concepts: one pass serves both. Each part of a batch has counts of its own.
     let parts = rayon::current_num_threads().max(1);
-    let mut counts = vec![Dissection::new(thresholds, 2 * concepts.len())?; parts];
+    let nothing = || {
+        thresholds
+            .iter()
+            .map(|of_site| Dissection::new(of_site, 2 * concepts.len()))
+    };
+    let mut counts = (0..parts)
+        .map(|_| nothing().collect::<candle_core::Result<Vec<_>>>())
+        .collect::<candle_core::Result<Vec<_>>>()?;
+    let names: Vec<String> = sites.iter().map(|site| site.name.clone()).collect();
     for (start, end) in images.ranges() {
         let batch = images.batch(start, end)?;
         let masks = masks(&batch.rendered, &concepts)?;
         let both = Tensor::cat(&[&masks, &shuffled(&masks)?], 1)?;
-        let trace = subject
-            .network
-            .capture(&resnet::normalize(&batch.pixels)?, &[&site.name])?;
-        let activations = trace.activation(&site.name)?;
+        let trace = capture(subject, &batch.pixels, &names)?;
         let size = (end - start).div_ceil(parts);
         counts.par_iter_mut().enumerate().try_for_each(|(part, counts)| {
-            let first = part * size;
-            let length = size.min((end - start).saturating_sub(first));
-            match length {
-                0 => Ok(()),
-                _ => counts.update(
-                    &activations.narrow(0, first, length)?.force_contiguous()?,
-                    &both.narrow(0, first, length)?.force_contiguous()?,
-                ),
+            let first = (part * size).min(end - start);
+            let length = size.min(end - start - first);
+            if length == 0 {
+                return anyhow::Ok(());
             }
+            let of_part = |all: &Tensor| all.narrow(0, first, length)?.force_contiguous();
+            let both = of_part(&both)?;
+            for (counts, site) in counts.iter_mut().zip(sites) {
+                counts.update(&of_part(trace.activation(&site.name)?)?, &both)?;
+            }
+            Ok(())
         })?;
         step(end - start);
     }
-    let mut all = counts.pop().expect("at least one part");
+    let mut counts = counts.into_iter();
+    let mut all = counts.next().context("at least one part")?;
     for part in counts {
-        all.both = (all.both + part.both)?;
-        all.unit = (all.unit + part.unit)?;
-        all.concept = (all.concept + part.concept)?;
+        for (all, part) in all.iter_mut().zip(part) {
+            all.both = (&all.both + part.both)?;
+            all.unit = (&all.unit + part.unit)?;
+            all.concept = (&all.concept + part.concept)?;
+        }
     }
-    let iou = all.iou()?.to_dtype(DType::F64)?.to_vec2::<f64>()?;
-    Ok(iou.iter().map(|row| Standing::of(row, &concepts)).collect())
+    let of_site = |counts: &Dissection| -> Result<Vec<Standing>> {
+        let iou = counts.iou()?.to_vec2::<f64>()?;
+        Ok(iou.iter().map(|row| Standing::of(row, &concepts)).collect())
+    };
+    all.iter().map(of_site).collect()
 }
 
 impl Standing {
     /// From the IoU with each concept, then with each concept's masks of other scenes.
-    fn of(row: &[f64], concepts: &[Concept]) -> Self {
+    pub(crate) fn of(row: &[f64], concepts: &[Concept]) -> Self {
         let (real, null) = row.split_at(concepts.len());
         let mut best: Vec<(String, f64)> = concepts
             .iter()

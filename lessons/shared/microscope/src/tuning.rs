@@ -9,6 +9,9 @@
 //! The index is the share of what the factor changes within base scenes that does not depend on which base scene it is: 1 if
 //! the unit prefers the same values in the same way everywhere, near 1/B if each base scene has its own order. The null
 //! shuffles the values within each base scene.
+//!
+//! Behind a ReLU there is the index of exercise 4.10 beside it, with the same null: how far the largest mean stands above the
+//! others, against their sum.
 
 use std::f64::consts::TAU;
 
@@ -18,17 +21,19 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use scenes::{Colour, Point, Sampler, Scene, Shape, Texture};
+use scenes::{Colour, Point, Scene, Shape, Texture};
 use serde::{Deserialize, Serialize};
+use solution04::tuning_index;
+use studio::scenery;
 
 use crate::subject::{Site, Subject};
 
 /// How many base scenes there are.
 pub const BASES: usize = 64;
 /// Their seed.
-pub const SEED: u64 = 210;
+pub const SEED: u64 = scenery::BASE_SEED;
 /// How often values are shuffled for the null.
-const SHUFFLES: usize = 200;
+pub(crate) const SHUFFLES: usize = 200;
 /// Radii in pixels.
 const SIZES: [f64; 5] = [20.0, 25.0, 30.0, 35.0, 40.0];
 /// Turns of an eighth.
@@ -115,39 +120,31 @@ impl Factor {
     }
 }
 
-/// Base scenes in which every value of every factor fits: one figure, no badge, and the badge's place in a corner.
+/// Base scenes in which every value of every factor fits, and their indices (see [`scenery::base_scene`]).
 ///
 /// **Errors** if a scene cannot be drawn.
-pub fn bases(count: usize) -> Result<Vec<Scene>> {
-    let sampler = Sampler {
-        badge_probability: 0.0,
-        ..Sampler::default()
+pub fn bases(count: usize) -> Result<Vec<(u64, Scene)>> {
+    let fits = |scene: &Scene| {
+        let all = |factor: Factor| (0..factor.levels().len()).all(|level| factor.vary(scene, level).is_ok());
+        Factor::ALL.into_iter().all(all)
     };
-    let mut found = vec![];
-    for index in 0.. {
-        if found.len() == count {
-            break;
-        }
-        let scene = Scene::sample(&sampler, SEED, index)?;
-        let Ok(scene) = scene.with_badge_place(Point::new(7.0, 7.0)) else {
-            continue;
-        };
-        let fits = |factor: Factor| (0..factor.levels().len()).all(|level| factor.vary(&scene, level).is_ok());
-        if Factor::ALL.into_iter().all(fits) {
-            found.push(scene);
-        }
-    }
-    Ok(found)
+    let drawn = (0..).filter_map(|index| Some((index, scenery::base_scene(index).ok()?)));
+    Ok(drawn.filter(|(_, scene)| fits(scene)).take(count).collect())
 }
 
 /// The answers of all units to all counterfactuals: for each factor `[unit][base][level]`.
 pub type Responses = Vec<Vec<Vec<Vec<f64>>>>;
 
-/// Shows all counterfactuals of all base scenes to the network, each once, for all units of a site.
+/// Shows all counterfactuals of all base scenes to the network, each once, for all units of some sites; one entry per site.
 ///
 /// **Errors** if the network cannot run.
-pub fn responses(subject: &Subject, site: &Site, bases: &[Scene], step: &(dyn Fn(usize) + Sync)) -> Result<Responses> {
-    let of_base = |scene: &Scene| -> Result<Vec<Vec<f32>>> {
+pub fn responses(
+    subject: &Subject,
+    sites: &[Site],
+    bases: &[Scene],
+    step: &(dyn Fn(usize) + Sync),
+) -> Result<Vec<Responses>> {
+    let of_base = |scene: &Scene| -> Result<Vec<Vec<Vec<f32>>>> {
         let mut rendered = vec![];
         for factor in Factor::ALL {
             for level in 0..factor.levels().len() {
@@ -155,31 +152,48 @@ pub fn responses(subject: &Subject, site: &Site, bases: &[Scene], step: &(dyn Fn
             }
         }
         let input = resnet::normalize(&scenes::batch(&rendered, &Device::Cpu)?)?;
-        let means = means(subject, site, &input)?;
+        let means = means(subject, sites, &input)?;
         step(rendered.len());
         Ok(means)
     };
-    let by_base = bases.par_iter().map(of_base).collect::<Result<Vec<_>>>()?; // [base][unit][variant]
-    let mut first = 0;
-    let mut all = vec![];
-    for factor in Factor::ALL {
-        let count = factor.levels().len();
-        let of_unit = |unit: usize| {
-            let levels =
-                |base: &Vec<Vec<f32>>| base[unit][first..first + count].iter().map(|&r| f64::from(r)).collect();
-            by_base.iter().map(levels).collect()
-        };
-        all.push((0..site.units).map(of_unit).collect());
-        first += count;
-    }
-    Ok(all)
+    let by_base = bases.par_iter().map(of_base).collect::<Result<Vec<_>>>()?; // [base][site][unit][variant]
+    let of_site = |(at, site): (usize, &Site)| {
+        let mut first = 0;
+        let mut all = vec![];
+        for factor in Factor::ALL {
+            let variants = first..first + factor.levels().len();
+            let of_unit = |unit: usize| {
+                let levels = |base: &Vec<Vec<Vec<f32>>>| {
+                    base[at][unit][variants.clone()].iter().map(|&r| f64::from(r)).collect()
+                };
+                by_base.iter().map(levels).collect()
+            };
+            all.push((0..site.units).map(of_unit).collect());
+            first = variants.end;
+        }
+        all
+    };
+    Ok(sites.iter().enumerate().map(of_site).collect())
 }
 
-/// Means over the map, `[unit][image]`.
-fn means(subject: &Subject, site: &Site, input: &Tensor) -> Result<Vec<Vec<f32>>> {
-    let trace = subject.network.capture(input, &[&site.name])?;
-    let means = trace.activation(&site.name)?.flatten_from(2)?.mean(2)?;
-    Ok(means.t()?.to_vec2()?)
+/// Means over the map, `[site][unit][image]`.
+fn means(subject: &Subject, sites: &[Site], input: &Tensor) -> Result<Vec<Vec<Vec<f32>>>> {
+    let names: Vec<&str> = sites.iter().map(|site| site.name.as_str()).collect();
+    let trace = subject.network.capture(input, &names)?;
+    let means = |name: &&str| {
+        let means = trace.activation(name)?.flatten_from(2)?.mean(2)?;
+        Ok(means.t()?.to_vec2()?)
+    };
+    names.iter().map(means).collect()
+}
+
+/// The selectivity index of exercise 4.10, 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Selectivity {
+    /// The index.
+    pub index: f64,
+    /// The same with values shuffled within base scenes: mean, and the 95th percentile.
+    pub null: (f64, f64),
 }
 
 /// How a unit answers to the values of one factor.
@@ -193,10 +207,12 @@ pub struct Curve {
     pub mean: Vec<f64>,
     /// 95 % intervals of these means over base scenes (Student's t).
     pub interval: Vec<(f64, f64)>,
-    /// The selectivity index, 0 to 1.
+    /// The share of the changes within base scenes that does not depend on the base scene, 0 to 1.
     pub index: f64,
-    /// The index with values shuffled within base scenes: mean, and the 95th percentile.
+    /// The same with values shuffled within base scenes: mean, and the 95th percentile.
     pub null: (f64, f64),
+    /// The index of exercise 4.10; `None` where a mean is negative.
+    pub selectivity: Option<Selectivity>,
     /// How many base scenes there were.
     pub bases: usize,
 }
@@ -211,10 +227,9 @@ impl Curve {
         let mut shuffled = answers.to_vec();
         let mut null = || {
             shuffled.iter_mut().for_each(|base| base.shuffle(&mut random));
-            index(&shuffled)
+            (index(&shuffled), selectivity(&shuffled).unwrap_or_default())
         };
-        let mut nulls: Vec<f64> = (0..SHUFFLES).map(|_| null()).collect();
-        nulls.sort_by(f64::total_cmp);
+        let (nulls, of_selectivity) = (0..SHUFFLES).map(|_| null()).unzip();
         Self {
             factor,
             levels,
@@ -224,7 +239,11 @@ impl Curve {
                 .map(|&(mean, half)| (mean - half, mean + half))
                 .collect(),
             index: index(answers),
-            null: (nulls.iter().sum::<f64>() / SHUFFLES as f64, nulls[SHUFFLES * 95 / 100]),
+            null: mean_and_95th(nulls),
+            selectivity: selectivity(answers).map(|index| Selectivity {
+                index,
+                null: mean_and_95th(of_selectivity),
+            }),
             bases: answers.len(),
         }
     }
@@ -241,7 +260,21 @@ impl Curve {
     }
 }
 
-/// The selectivity index of answers `[base][level]`.
+/// Mean and 95th percentile.
+pub(crate) fn mean_and_95th(mut values: Vec<f64>) -> (f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    (mean, values[values.len() * 95 / 100])
+}
+
+/// The index of exercise 4.10 of answers `[base][level]`; `None` where a mean is negative, for which it means nothing.
+pub fn selectivity(answers: &[Vec<f64>]) -> Option<f64> {
+    let levels = answers.first().map_or(0, Vec::len);
+    let mean = |level: usize| answers.iter().map(|base| base[level]).sum::<f64>() / answers.len() as f64;
+    tuning_index(&(0..levels).map(mean).collect::<Vec<_>>()).ok()
+}
+
+/// The share of the changes within base scenes, of answers `[base][level]`, that does not depend on the base scene.
 pub fn index(answers: &[Vec<f64>]) -> f64 {
     let levels = answers.first().map_or(0, Vec::len);
     let centred = answers.iter().map(|base| {

@@ -55,7 +55,9 @@ fn a_unit_that_sees_red_has_a_card_that_says_so() {
 
     // It is silent wherever there is no red, and alive.
     assert!(
-        !card.statistics.is_dead && card.statistics.sparsity > 0.8,
+        card.statistics
+            .zeros
+            .is_some_and(|zeros| !zeros.is_dead && zeros.share > 0.8),
         "{:?}",
         card.statistics
     );
@@ -131,7 +133,8 @@ fn the_last_layers_shortcut_is_what_silencing_gives() {
 fn a_dead_unit_is_called_dead() {
     let folder = tempfile::tempdir().unwrap();
     let card = UnitCard::measure(&scope(&folder), "layer2", 3).unwrap();
-    assert!(card.statistics.is_dead && card.statistics.sparsity == 1.0);
+    let zeros = card.statistics.zeros.unwrap();
+    assert!(zeros.is_dead && zeros.share == 1.0);
     assert_eq!(card.optima, None, "it has no gradient to follow");
     assert_eq!(card.concept(), None, "{:?}", card.standing);
     assert!(
@@ -270,6 +273,25 @@ fn weights_are_what_raising_a_unit_does_where_every_relu_is_open() {
                     matrix[to][from]
                 );
             }
+        }
+    }
+}
+
+/// What is made together is less alike than what is made alone, and none of it is given up for that.
+#[test]
+fn the_set_that_is_made_to_differ_differs_and_each_member_is_wanted() {
+    let subject = microscope::Subject::open(None).unwrap();
+    for (site, unit) in [("layer2", 10), ("layer3", 36), ("layer4", 66)] {
+        let site = subject.site(site).unwrap();
+        let made = microscope::optimum::optima(&subject, &site, unit, &microscope::optimum::CARD)
+            .unwrap()
+            .unwrap();
+        let (alone, together) = made.alike;
+        println!("{} {unit}: alike {alone:.3} alone, {together:.3} together", site.name);
+        assert!(together < alone - 0.2, "{} {unit}: {alone} and {together}", site.name);
+        // The unit answers to each: behind the ReLU something is left.
+        for one in &made.diverse {
+            assert!(one.value > 0.0, "{} {unit}: {}", site.name, one.value);
         }
     }
 }

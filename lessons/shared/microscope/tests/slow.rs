@@ -21,8 +21,10 @@ fn untrained() -> microscope::Subject {
 fn tuning_curves_are_those_of_a_slow_loop() {
     let subject = untrained();
     let site = subject.site("layer2").unwrap();
-    let bases = bases(4).unwrap();
-    let quick = responses(&subject, &site, &bases, &|_| {}).unwrap();
+    let bases: Vec<_> = bases(4).unwrap().into_iter().map(|(_, scene)| scene).collect();
+    // Of another site in the same pass too: each gets its own.
+    let sites = [subject.site("layer4").unwrap(), site];
+    let quick = responses(&subject, &sites, &bases, &|_| {}).unwrap().remove(1);
     for (which, factor) in Factor::ALL.into_iter().enumerate() {
         for unit in [0, 5] {
             let mut slow = vec![];
@@ -116,7 +118,8 @@ fn slow_index(answers: &[Vec<f64>]) -> f64 {
 /// Nothing but the one factor changes: the background's pixels outside of both figures are the same bytes.
 #[test]
 fn counterfactuals_differ_where_the_figure_is_and_nowhere_else() {
-    for base in bases(3).unwrap() {
+    for (index, base) in bases(3).unwrap() {
+        assert_eq!(base, studio::scenery::base_scene(index).unwrap());
         let before = base.render();
         for factor in Factor::ALL {
             for level in 0..factor.levels().len() {
@@ -154,7 +157,9 @@ fn a_survey_is_what_the_exercises_functions_give() {
     let site = subject.site("layer3").unwrap();
     let images = Images::Scenes(70); // a full batch and a part
     let seen = Cell::new(0);
-    let survey = Survey::measure(&subject, &site, &images, &|count| seen.set(seen.get() + count)).unwrap();
+    let sites = [subject.site("conv1").unwrap(), site];
+    let step = |count| seen.set(seen.get() + count);
+    let survey = Survey::measure(&subject, &sites, &images, &step).unwrap().remove(1);
     assert_eq!(seen.get(), 140, "two passes");
 
     let batch = images.batch(0, 70).unwrap();
@@ -248,7 +253,7 @@ fn with_photos_what_needs_the_truth_is_left_out_and_named() {
             .save(folder.path().join(format!("{index}.png")))
             .unwrap();
     }
-    let images = Images::folder(folder.path(), 128).unwrap();
+    let images = Images::folder(folder.path(), &untrained()).unwrap();
     let cache = tempfile::tempdir().unwrap();
     let card = UnitCard::measure(&Microscope::with(untrained(), images, cache.path()), "layer4", 0).unwrap();
     assert!(card.tuning.is_none() && card.standing.is_none() && card.by_class.is_none());
@@ -264,10 +269,11 @@ fn with_photos_what_needs_the_truth_is_left_out_and_named() {
     assert!(page.contains("What is left out") && page.contains("3 photos of") && !page.contains("Tuning curves"));
     let empty = tempfile::tempdir().unwrap();
     assert!(
-        Images::folder(empty.path(), 128)
-            .unwrap_err()
+        Images::folder(empty.path(), &untrained())
+            .err()
+            .unwrap()
             .to_string()
-            .contains("two photos or more")
+            .contains("found none that can be read")
     );
 }
 

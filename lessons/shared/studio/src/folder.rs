@@ -23,7 +23,7 @@ const ENDINGS: [&str; 14] = [
 
 /// The readable images below a folder, in the order of their paths; labelled ones interleaved, so that the first hundred have of
 /// every class. Pixels are read when they are asked for and not kept.
-pub(crate) struct Folder {
+pub struct Folder {
     path: PathBuf,
     preparation: Preparation,
     /// Below `path`.
@@ -125,6 +125,8 @@ impl Folder {
         }
     }
 
+    /// How many images there are.
+    #[allow(clippy::len_without_is_empty, reason = "it never is empty")]
     pub fn len(&self) -> usize {
         self.files.len()
     }
@@ -134,14 +136,40 @@ impl Folder {
         crate::networks::file_name(&self.path)
     }
 
+    /// The names of the classes; empty where the images have none.
     pub fn labels(&self) -> &[String] {
         &self.labels
     }
 
+    /// The class of each image, an index of [`Self::labels`]; empty where the images have none.
+    pub fn classes(&self) -> &[usize] {
+        &self.classes
+    }
+
+    /// Whether a class is one of the network's.
     pub fn has_known_classes(&self) -> bool {
         self.has_known_classes
     }
 
+    /// The path of an image below the folder, if there is one of this index.
+    pub fn file(&self, index: usize) -> Option<&Path> {
+        self.files.get(index).map(PathBuf::as_path)
+    }
+
+    /// What changes with the images: their paths, how long the files are, and when they were last written.
+    pub fn fingerprint(&self) -> String {
+        let about = |file: &PathBuf| {
+            let about = std::fs::metadata(self.path.join(file)).ok();
+            let time = about.as_ref().and_then(|about| about.modified().ok());
+            format!("{} {:?} {time:?}\n", file.display(), about.map(|about| about.len()))
+        };
+        let all: String = self.files.iter().map(about).collect();
+        checkpoints::checksum(all.as_bytes())
+    }
+
+    /// An image with what is known about it.
+    ///
+    /// **Errors** if it can no longer be read.
     pub fn sample(&self, index: usize) -> Result<Sample> {
         let file = &self.files[index];
         Ok(Sample {
@@ -152,6 +180,9 @@ impl Folder {
         })
     }
 
+    /// Some images in a row.
+    ///
+    /// **Errors** if one can no longer be read.
     pub fn batch(&self, range: Range<usize>) -> Result<Batch> {
         let files = self.files[range.clone()].par_iter();
         let pixels = files.map(|file| self.load(file)).collect::<Result<Vec<_>>>()?;

@@ -30,11 +30,14 @@ mod networks;
 pub mod optimum;
 mod parts;
 mod program;
+pub mod scenery;
+pub mod smoothing;
 pub mod statistics;
 
 pub use answer::{Guess, softmax};
 pub use bars::progress;
 pub use choice::{Choice, Data};
+pub use folder::Folder;
 pub use images::{Batch, Preparation, Sample};
 pub use instruments::Instrument;
 pub use material::Material;

@@ -10,6 +10,7 @@ use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result};
 use course::Lesson;
+use microscope::own::{end, in_its_own_group};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -94,26 +95,6 @@ impl Drawing {
             end(&mut child);
         }
     }
-}
-
-/// Gives a program a process group of its own, so that all it starts can be ended with it.
-#[cfg(unix)]
-pub fn in_its_own_group(command: &mut Command) {
-    std::os::unix::process::CommandExt::process_group(command, 0);
-}
-
-/// Nothing to do here.
-#[cfg(not(unix))]
-pub fn in_its_own_group(_: &mut Command) {}
-
-/// Ends a program and what it has started.
-pub fn end(child: &mut Child) {
-    #[cfg(unix)]
-    {
-        let group = format!("-{}", child.id());
-        let _ = Command::new("kill").args(["-TERM", "--", &group]).status();
-    }
-    let _ = child.kill();
 }
 
 /// Reports each line, and gives the last few KB.

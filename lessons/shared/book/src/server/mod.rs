@@ -76,7 +76,7 @@ pub fn serve(options: Options) -> Result<()> {
             secret,
             port,
             state,
-            microscopes: bench::Microscopes::default(),
+            microscopes: bench::Microscopes::new(&options.root),
         });
         let address = format!("http://127.0.0.1:{port}/?key={}", app.secret);
         say(&format!("The course: {address}"));

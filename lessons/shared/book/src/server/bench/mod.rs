@@ -1,7 +1,5 @@
 //! The bench and the atlas: what `lessons/shared/microscope/README.md` describes, over HTTP.
 
-mod own;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use companion::Checkout;
 use microscope::bench::{Bench, Map, Prepared, Request};
+use microscope::own::{Known, Learner, Patience, Program, Said};
 use microscope::scope::write_bytes;
 use microscope::{Microscope, UnitCard, card, html};
 use scenes::{Colour, Grain, Sampler, Scene, Shape, Texture};
@@ -22,13 +21,17 @@ use serde_json::{Value, json};
 use super::api::Refused;
 use super::{App, files};
 use crate::atlases::FOLDER;
-use own::{Own, Said};
 
 type Answer = Result<Json<Value>, Refused>;
 type Shared = State<Arc<App>>;
 
-/// How long a learner's function may take for one map.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a learner's function may take for one map. While the lesson's program is being built, the reference answers.
+const PATIENCE: Patience = Patience {
+    building: Duration::from_millis(50),
+    answer: Duration::from_secs(3),
+};
+/// The lesson of the instruments.
+const LESSON: &str = "lesson05";
 /// Largest request in bytes: a photo in base64.
 pub const LARGEST_REQUEST: usize = 25 << 20;
 /// Seed of the scenes that the bench offers.
@@ -38,17 +41,27 @@ const INSTRUMENTS: [(&str, &str); 2] = [("grad_cam", "5.3"), ("saliency", "5.6")
 /// The exercise after which the network of the case is shown.
 const CASE: &str = "5.9";
 
-/// Networks and the learner's process.
-#[derive(Default)]
+/// Networks and the learner's programs: for the maps of the bench, and for cards.
 pub struct Microscopes {
     bench: Bench,
-    own: Own,
+    own: Program,
+    learner: Learner,
 }
 
 impl Microscopes {
-    /// Ends the learner's process.
+    /// For the checkout at `root`.
+    pub fn new(root: &std::path::Path) -> Self {
+        Self {
+            bench: Bench::default(),
+            own: Program::new(LESSON),
+            learner: Learner::new(root),
+        }
+    }
+
+    /// Ends the learner's processes.
     pub fn stop(&self) {
         self.own.stop();
+        self.learner.stop();
     }
 }
 
@@ -144,14 +157,14 @@ pub async fn map(State(app): Shared, Path(instrument): Path<String>, Json(reques
         let prepared = app.microscopes.bench.prepare(request)?;
         let checkout = app.state.checkout();
         let said = if passes(checkout, exercise) {
-            app.microscopes.own.ask(checkout, name, &prepared, PATIENCE)?
+            ask(&app, name, &prepared)?
         } else {
             Said::NotYet(format!("exercise {exercise} does not pass yet"))
         };
         let mut value = match said {
-            Said::Map(found) => match reasonable(&found, &prepared, name)? {
-                None => json!({ "by": "yours", "exercise": exercise, "map": found }),
-                Some(problem) => json!({ "by": "yours", "exercise": exercise, "problem": problem }),
+            Said::Answer(line) => match reasonable(parsed(&line), &prepared, name)? {
+                Ok(found) => json!({ "by": "yours", "exercise": exercise, "map": found }),
+                Err(problem) => json!({ "by": "yours", "exercise": exercise, "problem": problem }),
             },
             Said::Problem(problem) => json!({ "by": "yours", "exercise": exercise, "problem": problem }),
             Said::NotYet(why) => {
@@ -164,17 +177,46 @@ pub async fn map(State(app): Shared, Path(instrument): Path<String>, Json(reques
     Ok(Json(value.await?))
 }
 
-/// What is wrong with a learner's map, if something is.
-fn reasonable(map: &Map, prepared: &Prepared, instrument: &str) -> Result<Option<String>> {
+/// Asks the learner's program for a map of what was prepared.
+fn ask(app: &App, instrument: &str, prepared: &Prepared) -> Result<Said> {
+    let request = &prepared.request;
+    let line = format!(
+        "{instrument} {} {} {} {}",
+        request.network, request.site, request.class, prepared.image.width
+    );
+    let checkout = app.state.checkout();
+    let sources = checkout.memory().sources(course::lesson(LESSON).context("a lesson")?);
+    app.microscopes
+        .own
+        .ask(checkout.root(), sources, &line, &prepared.image.pixels, PATIENCE)
+}
+
+/// `map 2 2 0 0.5 1 0`
+fn parsed(line: &str) -> Option<Map> {
+    let mut words = line.strip_prefix("map ")?.split(' ');
+    let (height, width) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let values: Vec<f32> = words.map(|word| word.parse().ok()).collect::<Option<_>>()?;
+    let map = Map { height, width, values };
+    (Some(map.values.len()) == map.height.checked_mul(map.width)).then_some(map)
+}
+
+/// A learner's map, or what is wrong with it.
+fn reasonable(map: Option<Map>, prepared: &Prepared, instrument: &str) -> Result<std::result::Result<Map, String>> {
+    let Some(map) = map else {
+        return Ok(Err("the lesson's program gave no map".into()));
+    };
     let expected = prepared.reference(instrument)?;
     if (map.height, map.width) != (expected.height, expected.width) {
-        return Ok(Some(format!(
+        return Ok(Err(format!(
             "yours gave a map of {}×{}, expected {}×{}",
             map.height, map.width, expected.height, expected.width
         )));
     }
     let odd = map.values.iter().filter(|value| !value.is_finite()).count();
-    Ok((odd > 0).then(|| format!("yours gave {odd} values that are not finite")))
+    Ok(match odd {
+        0 => Ok(map),
+        _ => Err(format!("yours gave {odd} values that are not finite")),
+    })
 }
 
 /// A unit of a network.
@@ -201,10 +243,24 @@ pub async fn card(State(app): Shared, Json(which): Json<WhichUnit>) -> Answer {
             subject.knows_shapes,
             subject.side,
         )?;
+        let subject = microscope::Subject {
+            source: Some(network.clone()),
+            ..subject
+        };
         let base = app.root().join(FOLDER);
         let scope = Microscope::with(subject, microscope::Images::Scenes(microscope::images::COUNT), &base);
         let folder = base.join(&network);
-        let card = UnitCard::measure(&scope, &site, unit)?;
+        let mut card = UnitCard::measure(&scope, &site, unit)?;
+        let checkout = app.state.checkout();
+        let known = Known {
+            passes: &|id| passes(checkout, id),
+            sources: &|lesson| {
+                course::lesson(lesson)
+                    .map(|one| checkout.memory().sources(one))
+                    .unwrap_or_default()
+            },
+        };
+        app.microscopes.learner.fill(&scope, &mut card, &known)?;
         let link = |site: &str, unit: usize| {
             let file = card::file_name(site, unit);
             folder.join(&file).is_file().then_some(file)
@@ -225,5 +281,28 @@ pub async fn page(State(app): Shared, Path((network, file)): Path<(String, Strin
     match found.and_then(|file| std::fs::read(file).ok()) {
         Some(bytes) => ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], bytes).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_a_map_or_nothing() {
+        assert_eq!(parsed("map 1 2 0 0.5").unwrap().values, [0.0, 0.5]);
+        for nonsense in [
+            "map 2 2 0 0.5",
+            "map 1 1 x",
+            "map",
+            "map 99999999999 99999999999",
+            "hello",
+        ] {
+            assert_eq!(parsed(nonsense), None, "{nonsense}");
+        }
+        assert!(
+            parsed("map 1 1 NaN").unwrap().values[0].is_nan(),
+            "shown as a problem later"
+        );
     }
 }

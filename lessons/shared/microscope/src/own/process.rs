@@ -1,37 +1,46 @@
-//! The learner's own functions, in a process of their own: the lesson's program, asked for one map at a time.
+//! A lesson's program, asked one question at a time: `cargo run -p lesson05 -- --instruments`.
 //!
-//! `cargo run -p lesson05 -- --instruments` is started when an exercise passes and again after each change of the sources. While
-//! it is being built, the reference answers. A function that panics costs its answer; a process that says nothing in time, or
-//! ends, is ended with all it started, and not asked again until the sources change.
+//! It is started when it is first asked, and again after each change of the sources. A function that panics costs its answer; a
+//! process that says nothing in time, or ends, is ended with all it started, and not asked again until the sources change.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use companion::Checkout;
 use course::memory::Sources;
-use microscope::bench::{MARK, Map, Prepared};
+use studio::instruments::MARK;
 
-use super::super::drawing::{end, in_its_own_group};
-
-const LESSON: &str = "lesson05";
-
-/// What came of asking the learner's function.
+/// What came of asking.
+#[derive(Debug, PartialEq)]
 pub enum Said {
-    /// A map.
-    Map(Map),
+    /// The answer, as [`studio::instruments`] describes it.
+    Answer(String),
     /// Why there is none.
     Problem(String),
     /// It cannot be asked now.
     NotYet(String),
 }
 
-/// The process, if there is one.
-#[derive(Default)]
-pub struct Own(Mutex<State>);
+/// How long is waited.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For the program to be built.
+    pub building: Duration,
+    /// For an answer.
+    pub answer: Duration,
+}
+
+/// The program of a lesson, and its process, if there is one.
+pub struct Program {
+    lesson: String,
+    cargo: OsString,
+    state: Mutex<State>,
+}
 
 #[derive(Default)]
 struct State {
@@ -55,13 +64,25 @@ impl Drop for Running {
     }
 }
 
-impl Own {
-    /// Asks for a map of what was prepared.
+impl Program {
+    /// That of a lesson, `lesson05`, started by the cargo that runs this program.
+    pub fn new(lesson: &str) -> Self {
+        Self::started_by(lesson, std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    }
+
+    /// The same with another cargo.
+    pub fn started_by(lesson: &str, cargo: impl Into<OsString>) -> Self {
+        Self {
+            lesson: lesson.into(),
+            cargo: cargo.into(),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Asks: a line, and what follows it. `root` is the checkout, `sources` the fingerprints of the lesson's exercises.
     ///
     /// **Errors** if cargo does not start.
-    pub fn ask(&self, checkout: &Checkout, instrument: &str, prepared: &Prepared, patience: Duration) -> Result<Said> {
-        let lesson = course::lesson(LESSON).context("lesson 05")?;
-        let sources = checkout.memory().sources(lesson);
+    pub fn ask(&self, root: &Path, sources: Sources, line: &str, rest: &[u8], patience: Patience) -> Result<Said> {
         let mut state = self.lock();
         if let Some((broken, how)) = &state.broken {
             if *broken == sources {
@@ -71,30 +92,28 @@ impl Own {
         }
         if state.running.as_ref().is_none_or(|running| running.sources != sources) {
             state.running = None; // ends the old one
-            state.running = Some(Running::start(checkout, sources.clone())?);
+            state.running = Some(Running::start(&self.cargo, &self.lesson, root, sources.clone())?);
         }
         let running = state.running.as_mut().context("it was started")?;
         if !running.is_ready {
-            match running.wait_until_ready() {
+            match running.wait_until_ready(patience.building) {
                 Ok(true) => running.is_ready = true,
                 Ok(false) => return Ok(Said::NotYet("yours is being built".into())),
                 Err(()) => return Ok(state.give_up(sources, "the lesson's program does not build or ended".into())),
             }
         }
-        let request = &prepared.request;
-        let head = format!(
-            "{instrument} {} {} {} {}\n",
-            request.network, request.site, request.class, prepared.image.width
-        );
-        let sent = running.asked.write_all(head.as_bytes());
-        let sent = sent.and_then(|()| running.asked.write_all(&prepared.image.pixels));
+        let sent = running.asked.write_all(format!("{line}\n").as_bytes());
+        let sent = sent.and_then(|()| running.asked.write_all(rest));
         if sent.and_then(|()| running.asked.flush()).is_err() {
             return Ok(state.give_up(sources, "your function ended the lesson's program".into()));
         }
-        match running.lines.recv_timeout(patience) {
-            Ok(line) => Ok(parse(&line)),
+        match running.lines.recv_timeout(patience.answer) {
+            Ok(line) => Ok(match line.strip_prefix("problem ") {
+                Some(problem) => Said::Problem(format!("your function {problem}")),
+                None => Said::Answer(line),
+            }),
             Err(RecvTimeoutError::Timeout) => {
-                let how = format!("your function did not end within {} s", patience.as_secs_f64());
+                let how = format!("your function did not end within {} s", patience.answer.as_secs_f64());
                 Ok(state.give_up(sources, how))
             }
             Err(RecvTimeoutError::Disconnected) => {
@@ -109,7 +128,7 @@ impl Own {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -122,11 +141,11 @@ impl State {
 }
 
 impl Running {
-    fn start(checkout: &Checkout, sources: Sources) -> Result<Self> {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    fn start(cargo: &OsString, lesson: &str, root: &Path, sources: Sources) -> Result<Self> {
+        let mut command = Command::new(cargo);
         command
-            .args(["run", "--quiet", "--package", LESSON, "--", "--instruments"])
-            .current_dir(checkout.root())
+            .args(["run", "--quiet", "--package", lesson, "--", "--instruments"])
+            .current_dir(root)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
@@ -139,7 +158,7 @@ impl Running {
             let mut reader = BufReader::new(said);
             let mut line = vec![];
             // What a function prints is no answer, and a line without an end is not read without an end.
-            while std::io::Read::take(&mut reader, 8 << 20)
+            while std::io::Read::take(&mut reader, 32 << 20)
                 .read_until(b'\n', &mut line)
                 .is_ok_and(|read| read > 0)
             {
@@ -161,8 +180,8 @@ impl Running {
     }
 
     /// Whether the program has begun; an error if it has ended.
-    fn wait_until_ready(&mut self) -> Result<bool, ()> {
-        match self.lines.recv_timeout(Duration::from_millis(50)) {
+    fn wait_until_ready(&mut self, patience: Duration) -> Result<bool, ()> {
+        match self.lines.recv_timeout(patience) {
             Ok(line) => Ok(line == "ready"),
             Err(RecvTimeoutError::Timeout) => Ok(false),
             Err(RecvTimeoutError::Disconnected) => Err(()),
@@ -170,41 +189,22 @@ impl Running {
     }
 }
 
-/// `map 2 2 0 0.5 1 0`, or `problem …`.
-fn parse(line: &str) -> Said {
-    if let Some(problem) = line.strip_prefix("problem ") {
-        return Said::Problem(format!("your function {problem}"));
-    }
-    let read = || -> Option<Map> {
-        let mut words = line.strip_prefix("map ")?.split(' ');
-        let (height, width) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        let values: Vec<f32> = words.map(|word| word.parse().ok()).collect::<Option<_>>()?;
-        let map = Map { height, width, values };
-        (Some(map.values.len()) == map.height.checked_mul(map.width)).then_some(map)
-    };
-    read().map_or_else(|| Said::Problem("the lesson's program gave no map".into()), Said::Map)
+/// Gives a program a process group of its own, so that all it starts can be ended with it.
+#[cfg(unix)]
+pub fn in_its_own_group(command: &mut Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Nothing to do here.
+#[cfg(not(unix))]
+pub fn in_its_own_group(_: &mut Command) {}
 
-    #[test]
-    fn an_answer_is_a_map_or_a_sentence() {
-        assert!(matches!(parse("map 1 2 0 0.5"), Said::Map(map) if map.values == [0.0, 0.5]));
-        assert!(matches!(parse("problem panicked, no"), Said::Problem(how) if how == "your function panicked, no"));
-        for nonsense in [
-            "map 2 2 0 0.5",
-            "map 1 1 x",
-            "map",
-            "map 99999999999 99999999999",
-            "hello",
-        ] {
-            assert!(matches!(parse(nonsense), Said::Problem(_)), "{nonsense}");
-        }
-        assert!(
-            matches!(parse("map 1 1 NaN"), Said::Map(map) if map.values[0].is_nan()),
-            "shown as a problem later"
-        );
+/// Ends a program and what it has started.
+pub fn end(child: &mut Child) {
+    #[cfg(unix)]
+    {
+        let group = format!("-{}", child.id());
+        let _ = Command::new("kill").args(["-TERM", "--", &group]).status();
     }
+    let _ = child.kill();
 }
