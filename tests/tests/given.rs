@@ -1,9 +1,10 @@
 //! What the lessons hand out with its body is not graded. It is tested here, by what it is for.
 
 use candle_core::{Device, Result, Tensor};
+use rand::Rng;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use solution03::{Wobble, roll};
-use solution04::{random_rotation, rotated};
+use solution04::{Learning, dead, learn, learn_toy, random_rotation, recovered, rotated};
 
 fn values(tensor: &Tensor) -> Result<Vec<f32>> {
     tensor.flatten_all()?.to_vec1()
@@ -163,5 +164,85 @@ fn a_wobble_shifts_by_up_to_its_jitter_either_way() -> Result<()> {
     );
     let still = Wobble::default().apply(&image, &mut random)?;
     assert_eq!(values(&still)?, values(&image)?, "the default does not move");
+    Ok(())
+}
+
+/// Sixteen directions in twelve units, no two of them or their opposites within 66° of each other; of each row two are at work.
+fn planted(seed: u64) -> Result<(Tensor, Tensor)> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut directions: Vec<Vec<f32>> = vec![];
+    while directions.len() < 16 {
+        let row: Vec<f32> = (0..12).map(|_| random.random_range(-1f32..1.0)).collect();
+        let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+        let row: Vec<f32> = row.iter().map(|x| x / length).collect();
+        let cosine = |other: &Vec<f32>| other.iter().zip(&row).map(|(a, b)| a * b).sum::<f32>();
+        if directions.iter().all(|other| cosine(other).abs() < 0.4) {
+            directions.push(row);
+        }
+    }
+    let mut codes = vec![0f32; 600 * 16];
+    for row in codes.chunks_mut(16) {
+        let first = random.random_range(0..16);
+        row[first] = random.random_range(0.5..1.5);
+        row[(first + random.random_range(1..16)) % 16] = random.random_range(0.5..1.5);
+    }
+    let directions = Tensor::new(directions, &Device::Cpu)?;
+    let rows = Tensor::from_vec(codes, (600, 16), &Device::Cpu)?.matmul(&directions)?;
+    Ok((directions, (rows + 0.3)?))
+}
+
+#[test]
+fn a_dictionary_finds_what_was_planted_whatever_its_size() -> Result<()> {
+    for seed in 0..3 {
+        let (directions, rows) = planted(seed)?;
+        for scale in [1.0, 1e4] {
+            let learning = Learning {
+                features: 32,
+                keep: 2,
+                weight: 0.0,
+                steps: 500,
+                rate: 1e-2,
+                seed,
+            };
+            let found = learn(&(&rows * scale)?, learning)?;
+            let cosines = recovered(&directions, &found.decoder)?;
+            let worst = cosines.iter().copied().fold(1.0, f64::min);
+            assert!(worst > 0.95, "planting {seed}, scale {scale}: {cosines:?}");
+            let lengths = values(&found.decoder.sqr()?.sum(1)?)?;
+            assert!(lengths.iter().all(|length| (length - 1.0).abs() < 1e-4), "{lengths:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_partner_is_taken_once_and_silent_features_are_dead() -> Result<()> {
+    let planted = Tensor::new(&[[2f32, 0.], [1., 1.], [0., 3.]], &Device::Cpu)?;
+    let found = Tensor::new(&[[1f32, 0.], [0., -1.]], &Device::Cpu)?;
+    let half = f64::from(0.5f32.sqrt());
+    let cosines = recovered(&planted, &found)?;
+    for (cosine, expected) in cosines.iter().zip([1.0, -half, 0.0]) {
+        assert!(
+            (cosine - expected).abs() < 1e-6,
+            "{cosines:?}: the first takes (1, 0), the second what is left"
+        );
+    }
+    let codes = Tensor::new(&[[0f32, 1., 0.], [0., 0., 1e-9]], &Device::Cpu)?;
+    assert_eq!(dead(&codes)?, [0]);
+    Ok(())
+}
+
+#[test]
+fn a_toy_keeps_more_features_than_units_if_they_are_rare() -> Result<()> {
+    let kept = |present: f64| -> Result<f32> {
+        let toy = learn_toy(2, 5, present, 1000, 1)?;
+        toy.weights.sqr()?.sum_all()?.to_scalar()
+    };
+    let (always, rarely) = (kept(1.0)?, kept(0.05)?);
+    assert!((always - 2.0).abs() < 0.3, "always present: {always} kept in two units");
+    assert!(
+        rarely > 4.0,
+        "present in one of twenty: {rarely} of five kept in two units"
+    );
     Ok(())
 }

@@ -56,21 +56,22 @@ impl Layer {
 }
 
 /// The activations of one site over all scenes: units in the order of the network, each as its maps in a row.
-struct Maps {
+pub struct Maps {
     size: [usize; 2],
     values: Vec<Vec<f32>>,
 }
 
 /// For each unit, the pixels of each scene where it is on.
-type Lit = Vec<Vec<Vec<u16>>>;
+pub type Lit = Vec<Vec<Vec<u16>>>;
 
 impl Maps {
-    fn new(size: [usize; 2]) -> Self {
+    /// None yet, of `[height, width]`.
+    pub fn new(size: [usize; 2]) -> Self {
         Self { size, values: vec![] }
     }
 
     /// Takes in a batch of activations, `[batch, units, height, width]`.
-    fn add(&mut self, activations: &Tensor) -> candle_core::Result<()> {
+    pub fn add(&mut self, activations: &Tensor) -> candle_core::Result<()> {
         let by_unit = activations.transpose(0, 1)?.flatten_from(1)?.to_vec2::<f32>()?;
         self.values.resize(by_unit.len(), vec![]);
         let each = self.values.iter_mut().zip(by_unit);
@@ -85,8 +86,13 @@ impl Maps {
         all.transpose(0, 1)?.contiguous()
     }
 
+    /// The threshold (4.8) of each unit by itself.
+    pub fn thresholds(&self) -> Vec<f32> {
+        self.values.par_iter().map(|all| threshold(all.clone(), ON)).collect()
+    }
+
     /// The pixels of each scene where each unit is on.
-    fn lit(&self, thresholds: &[f32], large: [usize; 2]) -> Lit {
+    pub fn lit(&self, thresholds: &[f32], large: [usize; 2]) -> Lit {
         let places = self.size.iter().product();
         let enlarged = Enlarged::new(self.size, large);
         let of = |(values, &threshold): (&Vec<f32>, &f32)| {
@@ -214,8 +220,7 @@ impl Found<'_> {
             let axes = random_rotation(units, 100 * seed + rotation)?;
             let mut maps = Maps::new(self.maps.size);
             maps.add(&rotated(&self.maps.tensor()?, &axes)?)?;
-            let cuts: Vec<f32> = maps.values.par_iter().map(|all| threshold(all.clone(), ON)).collect();
-            turned.push(self.best(&maps.lit(&cuts, self.large), 0));
+            turned.push(self.best(&maps.lit(&maps.thresholds(), self.large), 0));
         }
         Ok(Layer {
             site: self.site.into(),

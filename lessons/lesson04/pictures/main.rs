@@ -7,6 +7,7 @@ mod averaging;
 mod circuit;
 mod counting;
 mod depth;
+mod dictionary;
 mod dissected;
 mod images;
 mod instruments;
@@ -16,6 +17,7 @@ mod probes;
 mod question;
 mod removal;
 mod selectivity;
+mod superposition;
 mod tuning;
 mod unit;
 mod units;
@@ -23,7 +25,7 @@ mod units;
 use studio::Picture;
 
 /// The pictures in the order of the lesson, and what each shows.
-const ALL: [Picture; 11] = [
+const ALL: [Picture; 13] = [
     Picture::new(
         "question",
         "what a linear probe can tell from each layer",
@@ -48,6 +50,16 @@ const ALL: [Picture; 11] = [
         "tuning",
         "what a unit answers to each shape, colour and texture of the same scenes",
         tuning::draw,
+    ),
+    Picture::new(
+        "superposition",
+        "when toys keep more features than they have units",
+        superposition::draw,
+    ),
+    Picture::new(
+        "dictionary",
+        "how pure units, dictionary features and random directions are",
+        dictionary::draw,
     ),
     Picture::new(
         "ablation",

@@ -14,6 +14,7 @@
 //! | 4.8 dissection of single units | `dissection.rs` | yes |
 //! | 4.9 ablation | `ablation.rs` | yes |
 //! | 4.10 tuning curves | `tuning.rs` | |
+//! | 4.11 a dictionary for superposed features | `dictionary.rs` | |
 //! | 4.12 the weights between two units | `circuit.rs` | |
 #![warn(missing_docs)]
 #![allow(unused_imports, unused_variables, reason = "a stub does not use its arguments yet")]
@@ -22,6 +23,7 @@ mod ablation;
 mod circuit;
 mod control;
 mod curve;
+mod dictionary;
 mod dissection;
 mod features;
 mod probe;
@@ -34,6 +36,9 @@ pub use ablation::{Effect, effect, without_direction, without_units};
 pub use circuit::{connection, measured_change, predicted_change, share_let_through, shortcut};
 pub use control::{Selectivity, control_labels, selectivity};
 pub use curve::{Task, depth_curve};
+pub use dictionary::{
+    Dictionary, Learning, ROWS, Toy, codes, dead, learn, learn_toy, price, recovered, toy_output, unit_rows,
+};
 pub use dissection::{Dissection, Thresholds, best_concepts, random_rotation, rotated, shuffled};
 pub use features::{features, pool};
 pub use probe::{Probe, fit_probe, one_hot};

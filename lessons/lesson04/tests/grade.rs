@@ -1,7 +1,7 @@
 //! Grades lesson 04: `cargo test -p lesson04`, or one exercise: `cargo test -p lesson04 -- ex4_4`.
 
 use graders::{
-    ex4_1, ex4_2, ex4_3, ex4_4, ex4_5, ex4_6, ex4_7, ex4_8, ex4_9, ex4_10, ex4_12, exercise, lesson04 as check,
+    ex4_1, ex4_2, ex4_3, ex4_4, ex4_5, ex4_6, ex4_7, ex4_8, ex4_9, ex4_10, ex4_11, ex4_12, exercise, lesson04 as check,
 };
 
 pub fn main() -> std::process::ExitCode {
@@ -18,6 +18,7 @@ pub fn main() -> std::process::ExitCode {
             exercise("4.8", check::dissection, ex4_8!(lesson04)),
             exercise("4.9", check::ablation, ex4_9!(lesson04)),
             exercise("4.10", check::tuning, ex4_10!(lesson04)),
+            exercise("4.11", check::dictionary, ex4_11!(lesson04)),
             exercise("4.12", check::circuit, ex4_12!(lesson04)),
         ],
     )

@@ -4,6 +4,7 @@ mod ablation;
 mod circuit;
 mod control;
 mod curve;
+mod dictionary;
 mod dissection;
 mod features;
 mod probe;
@@ -16,6 +17,7 @@ pub use ablation::{Ablation, ablation};
 pub use circuit::{Circuit, circuit};
 pub use control::{Control, control};
 pub use curve::{DepthCurve, depth_curve};
+pub use dictionary::{Dictionary, Sparse, Toy, dictionary};
 pub use dissection::{Dissect, dissection};
 pub use features::{Features, exam as features};
 pub use probe::{Fitted, Probing, probe};
@@ -39,6 +41,7 @@ pub fn catalogue(seed: u64) -> Vec<Box<dyn AnyExam>> {
         Box::new(dissection(seed)),
         Box::new(ablation(seed)),
         Box::new(tuning(seed)),
+        Box::new(dictionary(seed)),
         Box::new(circuit(seed)),
     ]
 }
