@@ -7,6 +7,7 @@ mod cascade_maps;
 mod case;
 mod case_effect;
 mod case_maps;
+mod deletion;
 mod importance;
 mod instruments;
 mod integrated;
@@ -30,7 +31,7 @@ mod view;
 use studio::Picture;
 
 /// The pictures in the order of the lesson, and what each shows.
-const ALL: [Picture; 14] = [
+const ALL: [Picture; 15] = [
     Picture::new(
         "two_classes",
         "one image, two questions: a map for each class",
@@ -75,6 +76,11 @@ const ALL: [Picture; 14] = [
         "integrated",
         "integrated gradients and SmoothGrad, and the gap by steps",
         integrated::draw,
+    ),
+    Picture::new(
+        "deletion",
+        "the score while pixels go or come, in four orders",
+        deletion::draw,
     ),
     Picture::new(
         "league",
