@@ -91,6 +91,32 @@ pub fn clouds(count: usize, side: usize, seed: u64) -> Result<Tensor> {
     cells.upsample_bilinear2d(side, side, false)
 }
 
+/// How strongly an image drives a direction among the channels of a site: the mean over the map of
+///
+/// ```math
+/// Σ_k d_k/‖d‖ · A[n, k, y, x]
+/// ```
+/// - `activation`: A, `[batch, channels, height, width]`, or class scores, `[batch, classes]`
+/// - `direction`: d, a number per channel. 1 for two of them asks for both *jointly*, 1 and −1 for one *opposed* to the other; a
+///   row of a dictionary's encoder asks for its feature
+/// - returns `[batch]`, connected to the activation
+///
+/// **Errors** if there is no number for each channel, or if all are 0.
+pub fn along(activation: &Tensor, direction: &[f32]) -> Result<Tensor> {
+    let maps = activation
+        .flatten_from(1)?
+        .reshape((activation.dim(0)?, activation.dim(1)?, ()))?;
+    let length = direction.iter().map(|d| d * d).sum::<f32>().sqrt();
+    if direction.len() != maps.dim(1)? || length == 0.0 {
+        bail!(
+            "expected {} numbers, not all of them 0, got {direction:?}",
+            maps.dim(1)?
+        )
+    }
+    let direction = Tensor::new(direction, activation.device())?.reshape((1, (), 1))?;
+    (maps.broadcast_mul(&direction)?.sum(1)?.mean(1)? / f64::from(length))?.contiguous()
+}
+
 /// Euclidean length over everything.
 fn norm(x: &Tensor) -> Result<f64> {
     Ok(f64::from(x.sqr()?.sum_all()?.to_scalar::<f32>()?).sqrt())
@@ -131,6 +157,59 @@ mod tests {
         for n in 0..2 {
             let apart = norm(&(found.narrow(0, n, 1).unwrap() - &best).unwrap()).unwrap();
             assert!(apart < 1e-3, "image {n} is {apart} from the best one");
+        }
+    }
+
+    #[test]
+    fn along_a_direction_is_the_mean_of_dot_products() {
+        let maps = Tensor::new(&[3f32, 1., 5., 7., 0., 2., 1., 1.], &Device::Cpu).unwrap();
+        let maps = maps.reshape((2, 2, 1, 2)).unwrap();
+        let of = |direction: &[f32]| along(&maps, direction).unwrap().to_vec1::<f32>().unwrap();
+        let close = |found: Vec<f32>, expected: [f32; 2]| {
+            let apart = found
+                .iter()
+                .zip(expected)
+                .map(|(a, b)| (a - b).abs())
+                .fold(0.0, f32::max);
+            assert!(found.len() == 2 && apart < 1e-6, "{found:?}, not {expected:?}");
+        };
+        // Means of the channels: 2 and 6 in the first image, 1 and 1 in the second.
+        close(of(&[1.0, 0.0]), [2.0, 1.0]);
+        close(of(&[0.0, -5.0]), [-6.0, -1.0]);
+        close(of(&[3.0, 4.0]), [6.0, 1.4]);
+        let half = 0.5f32.sqrt();
+        close(of(&[1.0, 1.0]), [8.0 * half, 2.0 * half]);
+        close(of(&[1.0, -1.0]), [-4.0 * half, 0.0]);
+        let scores = Tensor::new(&[[1f32, 2., 4.]], &Device::Cpu).unwrap();
+        assert_eq!(
+            along(&scores, &[0.0, 0.0, 2.0]).unwrap().to_vec1::<f32>().unwrap(),
+            [4.0]
+        );
+        assert!(along(&scores, &[1.0, 1.0]).is_err() && along(&scores, &[0.0; 3]).is_err());
+    }
+
+    /// The gradient of a joint and of an opposed objective through a network, by central differences along its own direction.
+    #[test]
+    fn the_slope_along_a_direction_is_that_of_finite_differences() {
+        let config = resnet::Config::resnet18().width(4).classes(3).stem(resnet::Stem::Cifar);
+        let network = resnet::ResNet::untrained(&config, 3).unwrap();
+        let image = clouds(1, SIDE, 5).unwrap();
+        for signs in [[1f32, 1.0], [1.0, -1.0]] {
+            let mut direction = [0f32; 4];
+            (direction[1], direction[3]) = (signs[0], signs[1]);
+            let value = |x: &Tensor| along(network.capture(x, &["layer1"])?.activation("layer1")?, &direction);
+            let shown = Var::from_tensor(&image).unwrap();
+            let gradient = value(shown.as_tensor()).unwrap().backward().unwrap();
+            let gradient = gradient.get(&shown).unwrap().detach();
+            let length = norm(&gradient).unwrap();
+            assert!(length > 1e-3, "{signs:?} has no gradient");
+            let step = (&gradient * (1e-2 / length)).unwrap();
+            let at = |x: Tensor| f64::from(value(&x).unwrap().to_vec1::<f32>().unwrap()[0]);
+            let slope = (at((&image + &step).unwrap()) - at((&image - &step).unwrap())) / 2e-2;
+            assert!(
+                (slope / length - 1.0).abs() < 0.02,
+                "{signs:?}: {slope} by differences, {length} by backward"
+            );
         }
     }
 
