@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use scenes::Concept;
 use studio::{Material, statistics};
 
-use super::counting::{bits, iou, shown};
+use super::counting::{bits, iou, shown, threshold};
 use super::dissected::{DISSECTED, Maps, ON};
 use super::images::{BATCH, networks};
 
@@ -176,7 +176,8 @@ impl Judge {
         let (_, axes, height, width) = maps.dims4()?;
         let mut found = Maps::new([height, width]);
         found.add(maps)?;
-        let lit = found.lit(&found.thresholds(), [self.side, self.side]);
+        let cuts: Vec<f32> = found.values.par_iter().map(|all| threshold(all.clone(), ON)).collect();
+        let lit = found.lit(&cuts, [self.side, self.side]);
         let of = |on: &Vec<Vec<u16>>| iou(on, &self.masks, &self.shown, 0);
         let all: Vec<f64> = lit.par_iter().map(of).collect::<Vec<_>>().concat();
         let iou = Tensor::from_vec(all, (axes, self.shown.len()), &Device::Cpu)?;

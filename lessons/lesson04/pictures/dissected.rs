@@ -58,7 +58,7 @@ impl Layer {
 /// The activations of one site over all scenes: units in the order of the network, each as its maps in a row.
 pub struct Maps {
     size: [usize; 2],
-    values: Vec<Vec<f32>>,
+    pub values: Vec<Vec<f32>>,
 }
 
 /// For each unit, the pixels of each scene where it is on.
@@ -84,11 +84,6 @@ impl Maps {
         let (units, [height, width]) = (self.values.len(), self.size);
         let all = Tensor::from_vec(self.values.concat(), (units, (), height, width), &Device::Cpu)?;
         all.transpose(0, 1)?.contiguous()
-    }
-
-    /// The threshold (4.8) of each unit by itself.
-    pub fn thresholds(&self) -> Vec<f32> {
-        self.values.par_iter().map(|all| threshold(all.clone(), ON)).collect()
     }
 
     /// The pixels of each scene where each unit is on.
@@ -220,7 +215,8 @@ impl Found<'_> {
             let axes = random_rotation(units, 100 * seed + rotation)?;
             let mut maps = Maps::new(self.maps.size);
             maps.add(&rotated(&self.maps.tensor()?, &axes)?)?;
-            turned.push(self.best(&maps.lit(&maps.thresholds(), self.large), 0));
+            let cuts: Vec<f32> = maps.values.par_iter().map(|all| threshold(all.clone(), ON)).collect();
+            turned.push(self.best(&maps.lit(&cuts, self.large), 0));
         }
         Ok(Layer {
             site: self.site.into(),
