@@ -29,6 +29,7 @@ const CLASSES: usize = Shape::ALL.len();
 
 fn main() -> Result<()> {
     writing::end_with_the_reader();
+    resnet::keep_memory();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [piece, file] = &arguments[..] else {
         bail!("expected a piece of work and a file for its scenes; started by the benchmark `speed` of package resnet");

@@ -70,6 +70,7 @@ struct Setup {
 
 fn main() -> ExitCode {
     writing::end_with_the_reader();
+    resnet::keep_memory();
     let cli = Arguments::parse();
     let all_right = match cli.command {
         None => check(cli.setup),

@@ -41,6 +41,8 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    writing::end_with_the_reader();
+    resnet::keep_memory();
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

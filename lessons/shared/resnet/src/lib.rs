@@ -23,6 +23,7 @@ mod config;
 mod files;
 mod fused;
 mod layers;
+mod memory;
 mod network;
 pub mod ops;
 pub mod parameters;
@@ -34,6 +35,7 @@ use rayon::prelude::*;
 
 pub use config::{Block, Config, Shortcut, Stem};
 pub use layers::Mode;
+pub use memory::keep_memory;
 pub use network::ResNet;
 pub use ops::Window;
 pub use parameters::Parameters;

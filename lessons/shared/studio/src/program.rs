@@ -74,6 +74,7 @@ pub fn main(package: &'static str, pictures: &[Picture]) -> ExitCode {
 /// [`main`] of a package whose functions the page's bench can use.
 pub fn main_with(package: &'static str, pictures: &[Picture], instruments: &[Instrument]) -> ExitCode {
     writing::end_with_the_reader();
+    resnet::keep_memory();
     let command = Arguments::command().name(package);
     let arguments = Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     if arguments.list {

@@ -56,6 +56,7 @@ const START_SEED: u64 = 1;
 
 fn main() -> anyhow::Result<()> {
     writing::end_with_the_reader();
+    resnet::keep_memory();
     let arguments = Arguments::parse();
     let networks = checkpoints::NAMES
         .into_iter()

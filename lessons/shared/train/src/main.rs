@@ -65,6 +65,7 @@ enum Network {
 
 fn main() -> Result<()> {
     writing::end_with_the_reader();
+    resnet::keep_memory();
     resnet::without_threads_of_candle()?;
     let arguments = Arguments::parse();
     let Arguments { scenes, seed, .. } = arguments;

@@ -71,6 +71,9 @@ impl Sides {
         let scenes = self.folder.path().join("scenes");
         let mut here = Command::new(&self.here);
         here.arg(word).arg(&scenes);
+        if word == "training" {
+            here.env("CANDLE_NUM_THREADS", "1"); // as `cargo run -p train` sets it for itself
+        }
         // The scenes are drawn, and written for the other side, before it says that it is ready.
         let mut sides = vec![Worker::start("this crate", arguments.restrict(&mut here))?];
         if arguments.found.torch.is_some() {
