@@ -139,8 +139,8 @@ const FAULTS: &[Fault<Case>] = &[
     ),
     fault(
         "shared parts taken out twice",
-        "You subtracted each direction's part of the original activation. Directions that are not at right angles share \
-         something, and that was taken away twice. Make each perpendicular to those before it first.",
+        "You subtracted each direction's part of the original activation. Directions that are not at right angles \
+         share something, and that was taken away twice. Make each perpendicular to those before it first.",
         |f| {
             f.remove = |a, d| {
                 take_out(a, d, |a, d| {
@@ -203,8 +203,8 @@ const FAULTS: &[Fault<Case>] = &[
     ),
     fault(
         "something similar",
-        "You are close: without the cause the class is lost, but what you put in turns too few scenes, or none. Look at \
-         the class's pictures again, and put in exactly what they show.",
+        "You are close: without the cause the class is lost, but what you put in turns too few scenes, or none. \
+         Look at the class's pictures again, and put in exactly what they show.",
         |f| {
             f.finding = || Finding {
                 put_in: |scene| scene.with_badge(Some(Badge::Dot)),
@@ -214,8 +214,8 @@ const FAULTS: &[Fault<Case>] = &[
     ),
     fault(
         "nothing taken out",
-        "What you put in turns other scenes into the class, and yet the class is found in all that your take_out gives: \
-         the cause is still in them. Look at the scenes that it returns.",
+        "What you put in turns other scenes into the class, and yet the class is found in all that your take_out \
+         gives: the cause is still in them. Look at the scenes that it returns.",
         |f| {
             f.finding = || Finding {
                 take_out: Scene::clone,
@@ -237,8 +237,8 @@ const FAULTS: &[Fault<Case>] = &[
     ),
     fault(
         "one unit",
-        "One unit carries a part of it: most of what the cause turned is still turned. It is spread over many units, as \
-         a direction; or take more of them.",
+        "One unit carries a part of it: most of what the cause turned is still turned. It is spread over many \
+         units, as a direction; or take more of them.",
         |f| f.repair = one_unit,
     ),
     fault(
