@@ -480,7 +480,8 @@ fn toy(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
     exam.given(fixture, |on| {
         on.part("toy_output")
             .truth(
-                "two features that are opposite directions of one unit, W = (1, −1), b = 0: the first alone, the second \
+                "two features that are opposite directions of one unit, W = (1, −1), b = 0: the first alone, the \
+                 second \
                  alone, both, none",
                 tensor(&[1., 0., 0., 1., 0., 0., 0., 0.], (4, 2)),
                 |f, (two, ..)| (f.toy_output)(&[tensor(&[1., -1.], (1, 2)), tensor(&[0.; 2], 2)], two),
@@ -522,10 +523,15 @@ fn sparse(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
                 tensor(&[1., 2., 4.5, 0., 0., 0.], (2, 3)),
                 |f, (x, ..)| (f.codes)(&small(), x, 3),
             )
-            .because("x less decoder_bias is (1, 3), whose products with the features are 1, 3 and 4, and the biases follow.")
-            .truth("the same, two kept", tensor(&[0., 2., 4.5, 0., 0., 0.], (2, 3)), |f, (x, ..)| {
-                (f.codes)(&small(), x, 2)
-            })
+            .because(
+                "x less decoder_bias is (1, 3), whose products with the features are 1, 3 and 4, and the \
+                 biases follow.",
+            )
+            .truth(
+                "the same, two kept",
+                tensor(&[0., 2., 4.5, 0., 0., 0.], (2, 3)),
+                |f, (x, ..)| (f.codes)(&small(), x, 2),
+            )
             .truth(
                 "x = (2, 1) and (1, 2), features (1, 0), (0, 1) and (1, 0), one kept: two are equal in the first row",
                 tensor(&[2., 0., 2., 0., 2., 0.], (2, 3)),
@@ -533,14 +539,19 @@ fn sparse(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
                     let rows = tensor(&[1., 0., 0., 1., 1., 0.], (3, 2));
                     let none = [tensor(&[0.; 3], 3), tensor(&[0.; 2], 2)];
                     let [zeros, bias] = none;
-                    (f.codes)(&[rows.clone(), zeros, rows, bias], &tensor(&[2., 1., 1., 2.], (2, 2)), 1)
+                    (f.codes)(
+                        &[rows.clone(), zeros, rows, bias],
+                        &tensor(&[2., 1., 1., 2.], (2, 2)),
+                        1,
+                    )
                 },
             )
             .because("What is equal to the last of the `keep` largest stays too.")
             .holds(Ties)
-            .case("nine random rows, two of seven features kept", |f, (_, dictionary, x)| {
-                (f.codes)(dictionary, x, 2)
-            })
+            .case(
+                "nine random rows, two of seven features kept",
+                |f, (_, dictionary, x)| (f.codes)(dictionary, x, 2),
+            )
             .holds(Batch)
             .case("the same in transposed tensors, three kept", |f, (_, d, x)| {
                 let [encoder, encoder_bias, decoder, decoder_bias] = d.clone();
@@ -550,7 +561,12 @@ fn sparse(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
             .holds(NotContiguous)
             .case("four rows of size 10⁻⁹ without biases, two kept", |f, (_, d, x)| {
                 let [encoder, encoder_bias, decoder, decoder_bias] = d;
-                let d = [encoder.clone(), encoder_bias.zeros_like()?, decoder.clone(), decoder_bias.zeros_like()?];
+                let d = [
+                    encoder.clone(),
+                    encoder_bias.zeros_like()?,
+                    decoder.clone(),
+                    decoder_bias.zeros_like()?,
+                ];
                 (f.codes)(&d, &(x.narrow(0, 0, 4)? * 1e-9)?, 2)
             })
             .holds(Scale)
@@ -570,9 +586,11 @@ fn prices(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
     };
     exam.given(fixture, |on| {
         on.part("price")
-            .truth("the first dictionary, x = (2, 3), one kept, weight ½", 5.5, move |f, (x, ..)| {
-                scalar(f, &small(), &x.narrow(0, 0, 1)?, 1, 0.5)
-            })
+            .truth(
+                "the first dictionary, x = (2, 3), one kept, weight ½",
+                5.5,
+                move |f, (x, ..)| scalar(f, &small(), &x.narrow(0, 0, 1)?, 1, 0.5),
+            )
             .because(
                 "The code 4.5 along (0.6, 0.8) and decoder_bias (1, 0) make (3.7, 3.6): 1.7² + 0.6² = 3.25 are missed, \
                  and ½ · 4.5 is said.",
@@ -585,25 +603,31 @@ fn prices(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
             .because("The second row says nothing and misses 1² + 1² = 2; the price is the mean of 5.5 and 2.")
             .holds(Combined)
             .holds(Wiring)
-            .case("six random rows, two of seven features kept, weight 0.3", move |f, (_, d, x)| {
-                scalar(f, d, x, 2, 0.3)
-            })
+            .case(
+                "six random rows, two of seven features kept, weight 0.3",
+                move |f, (_, d, x)| scalar(f, d, x, 2, 0.3),
+            )
             .holds(Combined)
             .holds(Wiring)
-            .truth("x = 4, weight 2, one unit and one feature, decoder 1: which code is cheapest?", 3.0, move |f, _| {
-                let at = |code: f64| -> Result<f64> {
-                    let one = tensor(&[1.], (1, 1));
-                    let bias = tensor(&[code as f32 - 4.0], 1);
-                    let d = [one.clone(), bias, one, tensor(&[0.], 1)];
-                    scalar(f, &d, &tensor(&[4.], (1, 1)), 1, 2.0)
-                };
-                let codes = (8..=20).map(|quarters| f64::from(quarters) / 4.0);
-                let prices = codes.map(|code| Ok((at(code)?, code))).collect::<Result<Vec<_>>>()?;
-                let best = prices.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
-                Ok::<_, candle_core::Error>(best.map_or(f64::NAN, |best| best.1))
-            })
+            .truth(
+                "x = 4, weight 2, one unit and one feature, decoder 1: which code is cheapest?",
+                3.0,
+                move |f, _| {
+                    let at = |code: f64| -> Result<f64> {
+                        let one = tensor(&[1.], (1, 1));
+                        let bias = tensor(&[code as f32 - 4.0], 1);
+                        let d = [one.clone(), bias, one, tensor(&[0.], 1)];
+                        scalar(f, &d, &tensor(&[4.], (1, 1)), 1, 2.0)
+                    };
+                    let codes = (8..=20).map(|quarters| f64::from(quarters) / 4.0);
+                    let prices = codes.map(|code| Ok((at(code)?, code))).collect::<Result<Vec<_>>>()?;
+                    let best = prices.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
+                    Ok::<_, candle_core::Error>(best.map_or(f64::NAN, |best| best.1))
+                },
+            )
             .because(
-                "(4 − z)² + 2z is smallest at z = 3, not at 4: the L1 price makes every code smaller by half its weight. \
+                "(4 − z)² + 2z is smallest at z = 3, not at 4: the L1 price makes every code smaller by half its \
+                 weight. \
                  This is called shrinkage.",
             )
             .truth(
@@ -622,24 +646,28 @@ fn prices(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
                 0.5,
                 move |f, (_, d, x)| {
                     let [e, eb, d, db] = d;
-                    let said = |d: &Dictionary| Ok::<_, candle_core::Error>(scalar(f, d, x, 7, 1.0)? - scalar(f, d, x, 7, 0.0)?);
+                    let at = |d: &Dictionary, weight| scalar(f, d, x, 7, weight);
+                    let said = |d: &Dictionary| Ok::<_, candle_core::Error>(at(d, 1.0)? - at(d, 0.0)?);
                     let evaded = [(e * 0.5)?, (eb * 0.5)?, (d * 2.0)?, db.clone()];
                     Ok::<_, candle_core::Error>(said(&evaded)? / said(&[e.clone(), eb.clone(), d.clone(), db.clone()])?)
                 },
             )
             .because("Both rebuild the same, and the second pays half. That is why directions are kept at length 1.")
-            .case("its gradient by all four parts of a random dictionary", |f, (_, d, x)| {
-                let variables = d.each_ref().map(Var::from_tensor);
-                let [a, b, c, e] = variables;
-                let variables = [a?, b?, c?, e?];
-                let parts = variables.each_ref().map(|variable| variable.as_tensor().clone());
-                let gradients = (f.price)(&parts, x, 3, 0.3)?.backward()?;
-                let of = |variable: &Var| match gradients.get(variable) {
-                    Some(gradient) => gradient.flatten_all(),
-                    None => bail!("the price is not connected to the dictionary"),
-                };
-                Tensor::cat(&variables.iter().map(of).collect::<Result<Vec<_>>>()?, 0)
-            })
+            .case(
+                "its gradient by all four parts of a random dictionary",
+                |f, (_, d, x)| {
+                    let variables = d.each_ref().map(Var::from_tensor);
+                    let [a, b, c, e] = variables;
+                    let variables = [a?, b?, c?, e?];
+                    let parts = variables.each_ref().map(|variable| variable.as_tensor().clone());
+                    let gradients = (f.price)(&parts, x, 3, 0.3)?.backward()?;
+                    let of = |variable: &Var| match gradients.get(variable) {
+                        Some(gradient) => gradient.flatten_all(),
+                        None => bail!("the price is not connected to the dictionary"),
+                    };
+                    Tensor::cat(&variables.iter().map(of).collect::<Result<Vec<_>>>()?, 0)
+                },
+            )
             .because("The price is what Adam goes down on: it has to stay connected to all four tensors.")
             .holds(Returned)
             .holds(Combined)
@@ -744,7 +772,8 @@ fn planted(exam: Exam<Sparse>) -> Exam<Sparse> {
     exam.part("price and unit_rows")
         .truth(
             format!(
-                "{PLANTED} directions in {UNITS} units, two in each row: how many does a dictionary hold, with a cosine of \
+                "{PLANTED} directions in {UNITS} units, two in each row: how many does a dictionary hold, with a \
+                 cosine of \
                  0.95 or more, that starts 40° away and is learned with your functions?"
             ),
             PLANTED,
