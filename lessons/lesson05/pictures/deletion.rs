@@ -63,18 +63,14 @@ pub fn draw(material: &Material) -> Result<Figure> {
                 let points = sums[way].iter().enumerate().map(|(k, &p)| (k as f64 / STEPS as f64, p));
                 chart = chart.series(Series::new(*order, points));
             }
-            charts.push(
-                chart
-                    .x_label("share of the pixels exchanged")
-                    .y_label("probability of the class"),
-            );
+            charts.push(chart.x_label("share exchanged").y_label("probability"));
         }
     }
     progress.finish_and_clear();
     Ok(figure.next_row().panels(charts).caption(format!(
         "ResNet-18 “scenes” (ordinary) and “robust”. Above: a scene without the {GONE} % of its pixels that come first, by the true \
          mask of the figure asked for, your grad_cam (5.3) at layer4 of the ordinary network, your saliency (5.6), and by chance. \
-         Below: your exchange_curve (5.12), {SCENES} scenes with two figures of 224×224, {STEPS} steps, mean. What is gone has the \
+         Below: the class's probability over the share of the pixels exchanged, your exchange_curve (5.12), {SCENES} scenes with two figures of 224×224, {STEPS} steps, mean. What is gone has the \
          image's mean colour."
     )))
 }
