@@ -24,7 +24,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use common::{config, subject};
-use microscope::own::{By, Known, Learner, Part, Patience, Program};
+use microscope::own::{By, Known, Learner, Part, Patience, Program, Question};
 use microscope::tuning::{self, Factor, bases, responses};
 use microscope::{Images, Microscope, Subject, UnitCard, html};
 use resnet::{ResNet, parameters};
@@ -173,7 +173,8 @@ fn the_learners_functions_give_what_the_reference_gives_if_they_are_right() {
     let stand_in = StandIn::new("right");
     let mut all = vec![];
     for part in Part::ALL {
-        for (index, (line, numbers)) in part.asked(&scope, reference).unwrap().unwrap().into_iter().enumerate() {
+        let questions = part.asked(&scope, reference).unwrap().unwrap();
+        for (index, Question { line, numbers }) in questions.into_iter().enumerate() {
             let mut asked = format!("{line}\n").into_bytes();
             asked.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
             let answer = by_the_solutions(&asked);
