@@ -354,11 +354,34 @@ const PROOFS: &[Slip<Block>] = &[
 
 /// 1.5
 pub fn exam(seed: u64) -> Exam<Block> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Block> {
+    Exam::new("1.5", SOLUTION)
+        .changes(SOLUTION, FAULTS)
+        .unnamed("projection without the stride", fault!(Flaw::ProjectionWithoutStride))
+        .unnamed("padded projection", fault!(Flaw::ProjectionPadded))
+        .alternative(
+            "scale and shift in one step",
+            Block {
+                batch_norm: |x, w, name| {
+                    let get = |part: &str| {
+                        let name = format!("{name}.{part}");
+                        w.get(&name).ok_or(Error::Msg(name))?.reshape(((), 1, 1))
+                    };
+                    let scale = (get("weight")? / (get("running_var")? + 1e-5)?.sqrt()?)?;
+                    let shift = (get("bias")? - (get("running_mean")? * &scale)?)?;
+                    x.broadcast_mul(&scale)?.broadcast_add(&shift)
+                },
+                basic_block: |x, w, stride| basic_block(x, w, stride, Flaw::None, Norm::Right),
+            },
+        )
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Block> {
+fn basics(seed: u64, exam: Exam<Block>) -> Exam<Block> {
     let mut random = Random::new(seed, 15);
 
     let two = Parameters::from(
@@ -403,77 +426,57 @@ fn basics(seed: u64) -> Exam<Block> {
     let plain_weights = random_block(&mut random, 3, 3);
     let wide = random.signed((2, 3, 7, 6));
     let wide_weights = random_block(&mut random, 3, 5);
-    let (wide_1, wide_weights_1) = (wide.clone(), wide_weights.clone());
-    let (wide_2, wide_weights_2) = (wide.clone(), wide_weights.clone());
     let (shared, shared_weights, shared_output) = from_the_network(seed).expect("a small network");
     let mut incomplete = wide_weights.clone();
     incomplete.remove("bn2.bias");
-    let wide_3 = wide.clone();
 
-    Exam::new("1.5", SOLUTION)
-        .changes(SOLUTION, FAULTS)
-        .unnamed("projection without the stride", fault!(Flaw::ProjectionWithoutStride))
-        .unnamed("padded projection", fault!(Flaw::ProjectionPadded))
-        .alternative(
-            "scale and shift in one step",
-            Block {
-                batch_norm: |x, w, name| {
-                    let get = |part: &str| {
-                        let name = format!("{name}.{part}");
-                        w.get(&name).ok_or(Error::Msg(name))?.reshape(((), 1, 1))
-                    };
-                    let scale = (get("weight")? / (get("running_var")? + 1e-5)?.sqrt()?)?;
-                    let shift = (get("bias")? - (get("running_mean")? * &scale)?)?;
-                    x.broadcast_mul(&scale)?.broadcast_add(&shift)
-                },
-                basic_block: |x, w, stride| basic_block(x, w, stride, Flaw::None, Norm::Right),
-            },
-        )
-        .truth(
-            "batch norm of 5 and 5, two channels",
-            tensor(&[2., 11.], (1, 2, 1, 1)),
-            move |f| (f.batch_norm)(&tensor(&[5., 5.], (1, 2, 1, 1)), &two, "bn"),
-        )
-        .because("(5 − 1) / √4 · 1 + 0 and (5 − 2) / √9 · 10 + 1.")
-        .truth(
-            "batch norm of 1 with a running variance of 1e-5",
-            tensor(&[223.6068], (1, 1, 1, 1)),
-            move |f| (f.batch_norm)(&tensor(&[1.0], (1, 1, 1, 1)), &quiet, "bn1"),
-        )
-        .because("1 / √(1e-5 + 1e-5).")
-        .case("batch norm of a random [2, 5, 4, 5] tensor", move |f| {
-            (f.batch_norm)(&square, &norms, "bn1")
-        })
-        .truth(
-            "a block whose branch is −x, x positive",
-            Tensor::zeros((1, 2, 4, 4), DType::F32, &Device::Cpu).expect("zeros"),
-            move |f| (f.basic_block)(&positive, &cancelling, 1),
-        )
-        .because("x + (−x) = 0. A branch that could only add would leave x.")
-        .truth(
-            "a branch of 0, stride 2, a single 1 at row 2, column 4",
-            delta([0, 1, 1, 2], [1, 2, 4, 4]),
-            move |f| (f.basic_block)(&delta([0, 1, 2, 4], [1, 2, 8, 8]), &projecting, 2),
-        )
-        .because(
-            "The projection, 1×1 without padding and with the block's stride, copies the pixels of even rows \
+    exam.truth(
+        "batch norm of 5 and 5, two channels",
+        tensor(&[2., 11.], (1, 2, 1, 1)),
+        move |f| (f.batch_norm)(&tensor(&[5., 5.], (1, 2, 1, 1)), &two, "bn"),
+    )
+    .because("(5 − 1) / √4 · 1 + 0 and (5 − 2) / √9 · 10 + 1.")
+    .truth(
+        "batch norm of 1 with a running variance of 1e-5",
+        tensor(&[223.6068], (1, 1, 1, 1)),
+        move |f| (f.batch_norm)(&tensor(&[1.0], (1, 1, 1, 1)), &quiet, "bn1"),
+    )
+    .because("1 / √(1e-5 + 1e-5).")
+    .case("batch norm of a random [2, 5, 4, 5] tensor", move |f| {
+        (f.batch_norm)(&square, &norms, "bn1")
+    })
+    .truth(
+        "a block whose branch is −x, x positive",
+        Tensor::zeros((1, 2, 4, 4), DType::F32, &Device::Cpu).expect("zeros"),
+        move |f| (f.basic_block)(&positive, &cancelling, 1),
+    )
+    .because("x + (−x) = 0. A branch that could only add would leave x.")
+    .truth(
+        "a branch of 0, stride 2, a single 1 at row 2, column 4",
+        delta([0, 1, 1, 2], [1, 2, 4, 4]),
+        move |f| (f.basic_block)(&delta([0, 1, 2, 4], [1, 2, 8, 8]), &projecting, 2),
+    )
+    .because(
+        "The projection, 1×1 without padding and with the block's stride, copies the pixels of even rows \
                   and columns: (2, 4) lands at (1, 2).",
+    )
+    .case("a random [2, 3, 6, 7] tensor, no projection", move |f| {
+        (f.basic_block)(&plain, &plain_weights, 1)
+    })
+    .given((wide, wide_weights), |on| {
+        on.case(
+            "a random [2, 3, 7, 6] tensor, 5 channels out, stride 1",
+            move |f, (wide, wide_weights)| (f.basic_block)(wide, wide_weights, 1),
         )
-        .case("a random [2, 3, 6, 7] tensor, no projection", move |f| {
-            (f.basic_block)(&plain, &plain_weights, 1)
-        })
-        .case("a random [2, 3, 7, 6] tensor, 5 channels out, stride 1", move |f| {
-            (f.basic_block)(&wide, &wide_weights, 1)
-        })
-        .case("the same with stride 2", move |f| {
-            (f.basic_block)(&wide_1, &wide_weights_1, 2)
+        .case("the same with stride 2", move |f, (wide, wide_weights)| {
+            (f.basic_block)(wide, wide_weights, 2)
         })
         .truth(
             "the same: how much image 0 changes when image 1 is left out",
             0.0,
-            move |f| -> Result<f32> {
-                let both = (f.basic_block)(&wide_2, &wide_weights_2, 2)?.narrow(0, 0, 1)?;
-                let alone = (f.basic_block)(&wide_2.narrow(0, 0, 1)?, &wide_weights_2, 2)?;
+            move |f, (wide, wide_weights)| -> Result<f32> {
+                let both = (f.basic_block)(wide, wide_weights, 2)?.narrow(0, 0, 1)?;
+                let alone = (f.basic_block)(&wide.narrow(0, 0, 1)?, wide_weights, 2)?;
                 (both - alone)?.abs()?.max_all()?.to_scalar::<f32>()
             },
         )
@@ -481,12 +484,13 @@ fn basics(seed: u64) -> Exam<Block> {
         .truth(
             "layer2.0 of a small ResNet-18, on its layer1",
             shared_output,
-            move |f| (f.basic_block)(&shared, &shared_weights, 2),
+            move |f, _| (f.basic_block)(&shared, &shared_weights, 2),
         )
         .because("The expected values are those of resnet::ResNet.")
-        .refuses("no weight named bn2.bias", move |f| {
-            (f.basic_block)(&wide_3, &incomplete, 1)
+        .refuses("no weight named bn2.bias", move |f, (wide, ..)| {
+            (f.basic_block)(wide, &incomplete, 1)
         })
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -202,19 +202,12 @@ const PROOFS: &[Slip<Convolve>] = &[
 
 /// 1.2
 pub fn convolve(seed: u64) -> Exam<Convolve> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Convolve> {
-    let ramp = tensor(&[1., 2., 3., 4., 5., 6., 7., 8., 9.], (1, 3, 3));
-    let numbered = tensor(&[1., 2., 3., 4., 5., 6., 7., 8., 9.], (1, 1, 3, 3));
-    let diagonal = tensor(&[1., 0., 0., -1.], (1, 1, 2, 2));
-    let down = tensor(&[-1., -1., 1., 1.], (1, 1, 2, 2));
-    let spot = delta([0, 2, 2], [1, 5, 5]);
-    let ones = tensor(&[1.0; 9], (1, 3, 3));
-
-    let mut exam = Exam::new("1.2", SOLUTION)
+/// Right answers and wrong ones.
+fn answers() -> Exam<Convolve> {
+    Exam::new("1.2", SOLUTION)
         .mistakes(WRONG)
         .alternative("an index test instead of a padded copy", |i, k, b, w| {
             loops(i, k, b, w, Fault::None)
@@ -230,6 +223,18 @@ fn basics(seed: u64) -> Exam<Convolve> {
             }
         })
         .alternative("patches as the columns of one matrix", patches)
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<Convolve>) -> Exam<Convolve> {
+    let ramp = tensor(&[1., 2., 3., 4., 5., 6., 7., 8., 9.], (1, 3, 3));
+    let numbered = tensor(&[1., 2., 3., 4., 5., 6., 7., 8., 9.], (1, 1, 3, 3));
+    let diagonal = tensor(&[1., 0., 0., -1.], (1, 1, 2, 2));
+    let down = tensor(&[-1., -1., 1., 1.], (1, 1, 2, 2));
+    let spot = delta([0, 2, 2], [1, 5, 5]);
+    let ones = tensor(&[1.0; 9], (1, 3, 3));
+
+    let mut exam = exam
         .truth(
             "a 3×3 image, kernel [[1, 0], [0, −1]]",
             tensor(&[-4.0; 4], (1, 2, 2)),
@@ -317,25 +322,27 @@ fn basics(seed: u64) -> Exam<Convolve> {
     }
     let image = random.signed((2, 5, 5));
     let kernels = random.signed((3, 2, 3, 3));
-    let (image_1, kernels_1) = (image.clone(), kernels.clone());
-    let (image_2, kernels_2) = (image.clone(), kernels.clone());
-    let (image_3, kernels_3) = (image.clone(), kernels.clone());
-    exam.refuses("2 channels in the image, 3 in the kernels", move |f| {
-        f(
-            &image,
-            &Tensor::cat(&[&kernels, &kernels.narrow(1, 0, 1)?], 1)?,
-            None,
-            Window::new(3),
+    exam.given((image, kernels), |on| {
+        on.refuses(
+            "2 channels in the image, 3 in the kernels",
+            move |f, (image, kernels)| {
+                f(
+                    image,
+                    &Tensor::cat(&[kernels, &kernels.narrow(1, 0, 1)?], 1)?,
+                    None,
+                    Window::new(3),
+                )
+            },
         )
-    })
-    .refuses("3×3 kernels, window.kernel 2", move |f| {
-        f(&image_1, &kernels_1, None, Window::new(2))
-    })
-    .refuses("3 filters, 2 biases", move |f| {
-        f(&image_2, &kernels_2, Some(&tensor(&[0.; 2], 2)), Window::new(3))
-    })
-    .refuses("a batch of images: rank 4", move |f| {
-        f(&image_3.unsqueeze(0)?, &kernels_3, None, Window::new(3))
+        .refuses("3×3 kernels, window.kernel 2", move |f, (image, kernels)| {
+            f(image, kernels, None, Window::new(2))
+        })
+        .refuses("3 filters, 2 biases", move |f, (image, kernels)| {
+            f(image, kernels, Some(&tensor(&[0.; 2], 2)), Window::new(3))
+        })
+        .refuses("a batch of images: rank 4", move |f, (image, kernels)| {
+            f(&image.unsqueeze(0)?, kernels, None, Window::new(3))
+        })
     })
 }
 

@@ -320,11 +320,21 @@ const PROOFS: &[Slip<GradientNorms>] = &[
 
 /// 1.9
 pub fn gradient_norms(seed: u64) -> Exam<GradientNorms> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<GradientNorms> {
+    Exam::new("1.9", SOLUTION)
+        .mistakes(WRONG)
+        .alternative("candle's operations for the batch norm", |i, g, k, d| {
+            norms(i, g, k, d, Fault::None)
+        })
+        .alternative("the chain rule, one block at a time", block_by_block)
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<GradientNorms> {
+fn basics(seed: u64, exam: Exam<GradientNorms>) -> Exam<GradientNorms> {
     let mut random = Random::new(seed, 19);
     let copy = {
         let kernels: Vec<_> = (0..2).map(|c| delta([c, 1, 1], [2, 3, 3])).collect();
@@ -336,12 +346,7 @@ fn basics(seed: u64) -> Exam<GradientNorms> {
     let length = 18f64.sqrt() / 2.0;
     let (positive_1, arriving_1, copy_1) = (positive.clone(), arriving.clone(), copy.clone());
 
-    let exam = Exam::new("1.9", SOLUTION)
-        .mistakes(WRONG)
-        .alternative("candle's operations for the batch norm", |i, g, k, d| {
-            norms(i, g, k, d, Fault::None)
-        })
-        .alternative("the chain rule, one block at a time", block_by_block)
+    let exam = exam
         .truth(
             "plain, kernels that copy, x > 0, output_gradient 0.5",
             vec![length; 4],

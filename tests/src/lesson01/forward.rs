@@ -273,34 +273,11 @@ const PROOFS: &[Slip<Forward>] = &[
 
 /// 1.4
 pub fn forward(seed: u64) -> Exam<Forward> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Forward> {
-    let mut random = Random::new(seed, 14);
-    let x = random.between(-3.0, 3.0, (2, 3, 4));
-    let (x_1, x_2) = (x.clone(), x.clone());
-    let logits = random.between(-4.0, 4.0, 7);
-    let shifted = (&logits + 300.0).expect("a number adds to any tensor");
-    let small = random.signed((1, 4, 4));
-    let small_weights = weights(&mut random, 1, 2, 8, 3);
-    let image = random.signed((3, 8, 6));
-    let image_weights = weights(&mut random, 3, 4, 48, 5);
-    let mut incomplete = image_weights.clone();
-    incomplete.remove("fc.bias");
-    let image_1 = image.clone();
-
-    // A network that sees: filter 0 answers to bright columns left of dark ones, and class 0 counts its answers.
-    let edge = tensor(&[0., 1., -1., 0., 1., -1., 0., 1., -1.], (1, 1, 3, 3));
-    let planted = Parameters::from([
-        ("conv.weight".into(), edge),
-        ("conv.bias".into(), tensor(&[-2.0], 1)),
-        ("fc.weight".into(), tensor(&[1., 1., 1., 1., 0., 0., 0., 0.], (2, 4))),
-        ("fc.bias".into(), tensor(&[0., 2.], 2)),
-    ]);
-    let step = tensor(&[1., 1., 0., 0.].repeat(4), (1, 4, 4));
-
+/// Right answers and wrong ones.
+fn answers() -> Exam<Forward> {
     Exam::new("1.4", SOLUTION)
         .changes(SOLUTION, FAULTS)
         .unnamed(
@@ -329,37 +306,48 @@ fn basics(seed: u64) -> Exam<Forward> {
                 forward: |i, w| pass(i, w, Flaw::None),
             },
         )
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
+    let mut random = Random::new(seed, 14);
+    let x = random.between(-3.0, 3.0, (2, 3, 4));
+    let logits = random.between(-4.0, 4.0, 7);
+    let shifted = (&logits + 300.0).expect("a number adds to any tensor");
+    let small = random.signed((1, 4, 4));
+    let small_weights = weights(&mut random, 1, 2, 8, 3);
+    let image = random.signed((3, 8, 6));
+    let image_weights = weights(&mut random, 3, 4, 48, 5);
+    let mut incomplete = image_weights.clone();
+    incomplete.remove("fc.bias");
+
+    // A network that sees: filter 0 answers to bright columns left of dark ones, and class 0 counts its answers.
+    let edge = tensor(&[0., 1., -1., 0., 1., -1., 0., 1., -1.], (1, 1, 3, 3));
+    let planted = Parameters::from([
+        ("conv.weight".into(), edge),
+        ("conv.bias".into(), tensor(&[-2.0], 1)),
+        ("fc.weight".into(), tensor(&[1., 1., 1., 1., 0., 0., 0., 0.], (2, 4))),
+        ("fc.bias".into(), tensor(&[0., 2.], 2)),
+    ]);
+    let step = tensor(&[1., 1., 0., 0.].repeat(4), (1, 4, 4));
+
+    exam
         .truth(
             "relu of −2, −0.5, 0, 0.5, 2",
             tensor(&[0., 0., 0., 0.5, 2.], 5),
             |f| (f.relu)(&tensor(&[-2., -0.5, 0., 0.5, 2.], 5)),
-        )
-        .case("relu of a random [2, 3, 4] tensor", move |f| (f.relu)(&x))
-        .truth("sigmoid of 0 and ln 3", tensor(&[0.5, 0.75], 2), |f| {
+        ).given((image, x), |on| {
+on.case("relu of a random [2, 3, 4] tensor", move |f, (_, x)| (f.relu)(x)).truth("sigmoid of 0 and ln 3", tensor(&[0.5, 0.75], 2), |f, _| {
             (f.sigmoid)(&tensor(&[0., 3f32.ln()], 2))
-        })
-        .because("1 / (1 + 1) and 1 / (1 + 1/3).")
-        .case("sigmoid of a random [2, 3, 4] tensor", move |f| (f.sigmoid)(&x_1))
-        .truth("sigmoid of −100 and 100", tensor(&[0., 1.], 2), |f| {
+        }).because("1 / (1 + 1) and 1 / (1 + 1/3).").case("sigmoid of a random [2, 3, 4] tensor", move |f, (_, x)| (f.sigmoid)(x)).truth("sigmoid of −100 and 100", tensor(&[0., 1.], 2), |f, _| {
             (f.sigmoid)(&tensor(&[-100., 100.], 2))
-        })
-        .truth("tanh of 0 and ln 2", tensor(&[0., 0.6], 2), |f| {
+        }).truth("tanh of 0 and ln 2", tensor(&[0., 0.6], 2), |f, _| {
             (f.tanh)(&tensor(&[0., 2f32.ln()], 2))
-        })
-        .because("(2 − 1/2) / (2 + 1/2) = 0.6.")
-        .case("tanh of a random [2, 3, 4] tensor", move |f| (f.tanh)(&x_2))
-        .truth("tanh of −100 and 100", tensor(&[-1., 1.], 2), |f| {
+        }).because("(2 − 1/2) / (2 + 1/2) = 0.6.").case("tanh of a random [2, 3, 4] tensor", move |f, (_, x)| (f.tanh)(x)).truth("tanh of −100 and 100", tensor(&[-1., 1.], 2), |f, _| {
             (f.tanh)(&tensor(&[-100., 100.], 2))
-        })
-        .truth("softmax of the logits 0 and ln 3", tensor(&[0.25, 0.75], 2), |f| {
+        }).truth("softmax of the logits 0 and ln 3", tensor(&[0.25, 0.75], 2), |f, _| {
             (f.softmax)(&tensor(&[0., 3f32.ln()], 2))
-        })
-        .because("1 / (1 + 3) and 3 / (1 + 3).")
-        .case("softmax of seven random logits", move |f| (f.softmax)(&logits))
-        .case("softmax of the same logits plus 300", move |f| (f.softmax)(&shifted))
-        .truth(
-            "forward: a bright left half, an edge filter, and two classes",
-            Observed::Fields(vec![
+        }).because("1 / (1 + 3) and 3 / (1 + 3).").case("softmax of seven random logits", move |f, _| (f.softmax)(&logits)).case("softmax of the same logits plus 300", move |f, _| (f.softmax)(&shifted)).truth("forward: a bright left half, an edge filter, and two classes", Observed::Fields(vec![
                 (
                     "conv".into(),
                     tensor(
@@ -390,22 +378,17 @@ fn basics(seed: u64) -> Exam<Forward> {
                 ("flatten".into(), tensor(&[1., 0., 1., 0.], 4).into()),
                 ("fc".into(), tensor(&[2., 2.], 2).into()),
                 ("softmax".into(), tensor(&[0.5, 0.5], 2).into()),
-            ]),
-            move |f| observe((f.forward)(&step, &planted)),
-        )
-        .because(
+            ]), move |f, _| observe((f.forward)(&step, &planted))).because(
             "The filter adds up bright minus dark over three rows, less 2: at the edge 3 − 2 = 1, at its ends, where \
              the padding hides a row, 0. Class 0 counts two answers, class 1 has a bias of 2.",
-        )
-        .case("forward: a random [1, 4, 4] image, 2 filters, 3 classes", move |f| {
+        ).case("forward: a random [1, 4, 4] image, 2 filters, 3 classes", move |f, _| {
             observe((f.forward)(&small, &small_weights))
+        }).case("forward: a random [3, 8, 6] image, 4 filters, 5 classes", move |f, (image, ..)| {
+            observe((f.forward)(image, &image_weights))
+        }).refuses("forward: no weight named fc.bias", move |f, (image, ..)| {
+            observe((f.forward)(image, &incomplete))
         })
-        .case("forward: a random [3, 8, 6] image, 4 filters, 5 classes", move |f| {
-            observe((f.forward)(&image, &image_weights))
-        })
-        .refuses("forward: no weight named fc.bias", move |f| {
-            observe((f.forward)(&image_1, &incomplete))
-        })
+})
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

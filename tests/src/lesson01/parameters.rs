@@ -152,11 +152,22 @@ const PROOFS: &[Slip<ParameterCount>] = &[slip(Combined, "bottlenecks always beh
 
 /// 1.7
 pub fn parameter_count(seed: u64) -> Exam<ParameterCount> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<ParameterCount> {
+    Exam::new("1.7", SOLUTION)
+        .mistakes(WRONG)
+        .alternative("part by part", |c| count(c, Fault::None))
+        .alternative("the shapes of a checkpoint", |c| {
+            let learned = c.tensors().into_iter().filter(|(name, _)| !name.contains("running"));
+            learned.map(|(_, shape)| shape.iter().product::<usize>()).sum()
+        })
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<ParameterCount> {
+fn basics(seed: u64, exam: Exam<ParameterCount>) -> Exam<ParameterCount> {
     let mut random = Random::new(seed, 17);
     let mut blocks = || [1, 2, 3, 4].map(|most| random.count(1, most));
     let (basic, deep) = (blocks(), blocks());
@@ -176,46 +187,39 @@ fn basics(seed: u64) -> Exam<ParameterCount> {
     .width(width)
     .classes(classes);
 
-    Exam::new("1.7", SOLUTION)
-        .mistakes(WRONG)
-        .alternative("part by part", |c| count(c, Fault::None))
-        .alternative("the shapes of a checkpoint", |c| {
-            let learned = c.tensors().into_iter().filter(|(name, _)| !name.contains("running"));
-            learned.map(|(_, shape)| shape.iter().product::<usize>()).sum()
-        })
-        .truth(
-            "one basic block per stage, width 1, CIFAR stem, 1 class",
-            1_320usize,
-            |f| {
-                f(&Config {
-                    blocks: [1; 4],
-                    ..Config::resnet18()
-                }
-                .width(1)
-                .classes(1)
-                .stem(Stem::Cifar))
-            },
-        )
-        .because(
-            "The stem has 27 + 2; the blocks 22, 62, 232 and 896; the projections of the last three 6, 16 and 48; \
+    exam.truth(
+        "one basic block per stage, width 1, CIFAR stem, 1 class",
+        1_320usize,
+        |f| {
+            f(&Config {
+                blocks: [1; 4],
+                ..Config::resnet18()
+            }
+            .width(1)
+            .classes(1)
+            .stem(Stem::Cifar))
+        },
+    )
+    .because(
+        "The stem has 27 + 2; the blocks 22, 62, 232 and 896; the projections of the last three 6, 16 and 48; \
              fc 8 + 1.",
-        )
-        .case(
-            format!(
-                "{:?} basic blocks, width {width}, CIFAR stem, {classes} classes",
-                basic.blocks
-            ),
-            move |f| f(&basic),
-        )
-        .case(
-            format!("{:?} bottlenecks, width {width}, {classes} classes", deep.blocks),
-            move |f| f(&deep),
-        )
-        .truth("ResNet-18", 11_689_512usize, |f| f(&Config::resnet18()))
-        .truth("ResNet-34", 21_797_672usize, |f| f(&Config::resnet34()))
-        .truth("ResNet-50", 25_557_032usize, |f| f(&Config::resnet50()))
-        .truth("ResNet-101", 44_549_160usize, |f| f(&Config::resnet101()))
-        .truth("ResNet-152", 60_192_808usize, |f| f(&Config::resnet152()))
+    )
+    .case(
+        format!(
+            "{:?} basic blocks, width {width}, CIFAR stem, {classes} classes",
+            basic.blocks
+        ),
+        move |f| f(&basic),
+    )
+    .case(
+        format!("{:?} bottlenecks, width {width}, {classes} classes", deep.blocks),
+        move |f| f(&deep),
+    )
+    .truth("ResNet-18", 11_689_512usize, |f| f(&Config::resnet18()))
+    .truth("ResNet-34", 21_797_672usize, |f| f(&Config::resnet34()))
+    .truth("ResNet-50", 25_557_032usize, |f| f(&Config::resnet50()))
+    .truth("ResNet-101", 44_549_160usize, |f| f(&Config::resnet101()))
+    .truth("ResNet-152", 60_192_808usize, |f| f(&Config::resnet152()))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -197,20 +197,11 @@ const PROOFS: &[Slip<Pooling>] = &[
 
 /// 1.3
 pub fn pooling(seed: u64) -> Exam<Pooling> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Pooling> {
-    let mut random = Random::new(seed, 13);
-    let image = random.signed((2, 7, 8));
-    let negative = random.between(-2.0, -1.0, (3, 6, 6));
-    let stem = Window::new(3).stride(2).padding(1);
-    let expected = ops::max_pool2d(&negative.unsqueeze(0).expect("rank 4"), stem).and_then(|y| y.squeeze(0));
-    let expected = expected.expect("the window fits");
-    let (image_1, image_2, image_3) = (image.clone(), image.clone(), image.clone());
-    let (negative_1, negative_2) = (negative.clone(), negative.clone());
-
+/// Right answers and wrong ones.
+fn answers() -> Exam<Pooling> {
     Exam::new("1.3", SOLUTION)
         .changes(SOLUTION, FAULTS)
         .alternative(
@@ -235,62 +226,77 @@ fn basics(seed: u64) -> Exam<Pooling> {
                 },
             },
         )
-        .truth(
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<Pooling>) -> Exam<Pooling> {
+    let mut random = Random::new(seed, 13);
+    let image = random.signed((2, 7, 8));
+    let negative = random.between(-2.0, -1.0, (3, 6, 6));
+    let stem = Window::new(3).stride(2).padding(1);
+    let expected = ops::max_pool2d(&negative.unsqueeze(0).expect("rank 4"), stem).and_then(|y| y.squeeze(0));
+    let expected = expected.expect("the window fits");
+
+    exam.given((image, negative), |on| {
+        on.truth(
             "max, the image [[1, 2], [3, 4]], kernel 2",
             tensor(&[4.0], (1, 1, 1)),
-            |f| (f.max)(&tensor(&[1., 2., 3., 4.], (1, 2, 2)), Window::new(2)),
+            |f, _| (f.max)(&tensor(&[1., 2., 3., 4.], (1, 2, 2)), Window::new(2)),
         )
         .truth(
             "max, the image [[−3, −1], [−2, 1]], kernel 1 stride 1",
             tensor(&[-3., -1., -2., 1.], (1, 2, 2)),
-            |f| (f.max)(&tensor(&[-3., -1., -2., 1.], (1, 2, 2)), Window::new(1)),
+            |f, _| (f.max)(&tensor(&[-3., -1., -2., 1.], (1, 2, 2)), Window::new(1)),
         )
         .because("A window of one pixel keeps every pixel, the negative ones too.")
         .truth(
             "max, one row −5 −4 −3, kernel 3, stride 2, padding 1",
             tensor(&[-4., -3.], (1, 1, 2)),
-            move |f| (f.max)(&tensor(&[-5., -4., -3.], (1, 1, 3)), stem),
+            move |f, _| (f.max)(&tensor(&[-5., -4., -3.], (1, 1, 3)), stem),
         )
         .because("The windows see {−5, −4} and {−4, −3}; the padding never wins.")
         .truth(
             "max, a random image of negative pixels, the stem's window",
             expected,
-            move |f| (f.max)(&negative_1, stem),
+            move |f, (_, negative)| (f.max)(negative, stem),
         )
         .because("The expected values are those of resnet::ops::max_pool2d.")
         .truth(
             "average, the image [[1, 2], [3, 4]], kernel 2",
             tensor(&[2.5], (1, 1, 1)),
-            |f| (f.average)(&tensor(&[1., 2., 3., 4.], (1, 2, 2)), Window::new(2)),
+            |f, _| (f.average)(&tensor(&[1., 2., 3., 4.], (1, 2, 2)), Window::new(2)),
         )
         .truth(
             "average, one pixel 8, kernel 2, padding 1",
             tensor(&[2.0; 4], (1, 2, 2)),
-            |f| (f.average)(&tensor(&[8.0], (1, 1, 1)), Window::new(2).padding(1)),
+            |f, _| (f.average)(&tensor(&[8.0], (1, 1, 1)), Window::new(2).padding(1)),
         )
         .because("Each window holds the 8 and three zeros of padding: 8 / 4.")
-        .case("max, a random [2, 7, 8] image, kernel 3, stride 2", move |f| {
-            (f.max)(&image, Window::new(3).stride(2))
+        .case(
+            "max, a random [2, 7, 8] image, kernel 3, stride 2",
+            move |f, (image, ..)| (f.max)(image, Window::new(3).stride(2)),
+        )
+        .case("max, the same, kernel 2, dilation 3", move |f, (image, ..)| {
+            (f.max)(image, Window::new(2).dilation(3))
         })
-        .case("max, the same, kernel 2, dilation 3", move |f| {
-            (f.max)(&image_1, Window::new(2).dilation(3))
+        .case(
+            "average, the same, kernel 3, stride 2, padding 1",
+            move |f, (image, ..)| (f.average)(image, stem),
+        )
+        .case("average, the same, kernel 2, dilation 3", move |f, (image, ..)| {
+            (f.average)(image, Window::new(2).dilation(3))
         })
-        .case("average, the same, kernel 3, stride 2, padding 1", move |f| {
-            (f.average)(&image_2, stem)
+        .refuses("max, kernel 2, padding 2", move |f, (_, negative)| {
+            (f.max)(negative, Window::new(2).padding(2))
         })
-        .case("average, the same, kernel 2, dilation 3", move |f| {
-            (f.average)(&image_3, Window::new(2).dilation(3))
+        .refuses("average, kernel 2, padding 2", move |f, (_, negative)| {
+            (f.average)(negative, Window::new(2).padding(2))
         })
-        .refuses("max, kernel 2, padding 2", move |f| {
-            (f.max)(&negative, Window::new(2).padding(2))
-        })
-        .refuses("average, kernel 2, padding 2", move |f| {
-            (f.average)(&negative_2, Window::new(2).padding(2))
-        })
-        .refuses("max, a 2×2 image, kernel 3", |f| {
+        .refuses("max, a 2×2 image, kernel 3", |f, _| {
             (f.max)(&tensor(&[0.; 4], (1, 2, 2)), Window::new(3))
         })
-        .refuses("max, rank 2", |f| (f.max)(&tensor(&[0.; 4], (2, 2)), Window::new(2)))
+        .refuses("max, rank 2", |f, _| (f.max)(&tensor(&[0.; 4], (2, 2)), Window::new(2)))
+    })
 }
 
 /// The part of `pooled` that has the size the window asks for.

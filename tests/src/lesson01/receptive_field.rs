@@ -203,11 +203,18 @@ const PROOFS: &[Slip<Receptive>] = &[
 
 /// 1.8
 pub fn receptive_field(seed: u64) -> Exam<Receptive> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Receptive> {
+    Exam::new("1.8", SOLUTION)
+        .mistakes(WRONG)
+        .alternative("from the layer back to the image", backwards)
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Receptive> {
+fn basics(seed: u64, exam: Exam<Receptive>) -> Exam<Receptive> {
     let mut random = Random::new(seed, 18);
     let planted: Vec<Window> = (0..3)
         .map(|_| {
@@ -225,9 +232,7 @@ fn basics(seed: u64) -> Exam<Receptive> {
         .collect();
     let shown: Vec<_> = planted.iter().map(|w| (w.kernel, w.stride, w.dilation)).collect();
 
-    let mut exam = Exam::new("1.8", SOLUTION)
-        .mistakes(WRONG)
-        .alternative("from the layer back to the image", backwards)
+    let mut exam = exam
         .truth("no layer at all", observe((1, 1)), |f| observe(f(&[])))
         .because("A pixel sees itself.")
         .truth("a 3-window", observe((3, 1)), |f| observe(f(&[Window::new(3)])))

@@ -187,11 +187,18 @@ const PROOFS: &[Slip<ShapeTable>] = &[
 
 /// 1.6
 pub fn shape_table(seed: u64) -> Exam<ShapeTable> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<ShapeTable> {
+    Exam::new("1.6", SOLUTION)
+        .mistakes(WRONG)
+        .alternative("one step at a time", |c, i| table(c, i, Fault::None))
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<ShapeTable> {
+fn basics(seed: u64, exam: Exam<ShapeTable>) -> Exam<ShapeTable> {
     let mut random = Random::new(seed, 16);
     let small = Config::resnet18().width(2).classes(random.count(2, 9));
     let cifar = Config::resnet18().width(3).classes(4).stem(Stem::Cifar);
@@ -205,48 +212,45 @@ fn basics(seed: u64) -> Exam<ShapeTable> {
     let check = |config: &Config| measured(config, odd).expect("a small network");
     let (expected_small, expected_cifar, expected_deep) = (check(&small), check(&cifar), check(&deep));
 
-    Exam::new("1.6", SOLUTION)
-        .mistakes(WRONG)
-        .alternative("one step at a time", |c, i| table(c, i, Fault::None))
-        .truth(
-            "the first row of ResNet-18 for [1, 3, 32, 32]",
-            vec![1, 64, 16, 16],
-            |f| -> Result<Vec<usize>> {
-                Ok(f(&Config::resnet18(), [1, 3, 32, 32])?
-                    .first()
-                    .map(|row| row.1.clone())
-                    .unwrap_or_default())
-            },
-        )
-        .because("The guide's exercise: 64 filters of 7×7, stride 2, padding 3, make 16×16 of 32×32.")
-        .truth(
-            format!("ResNet-18, width 2, images {odd:?}"),
-            expected_small,
-            move |f| observe(f(&small, odd)),
-        )
-        .because("The expected shapes are those of a forward pass of resnet::ResNet.")
-        .truth(
-            format!("ResNet-18, width 3, CIFAR stem, images {odd:?}"),
-            expected_cifar,
-            move |f| observe(f(&cifar, odd)),
-        )
-        .because("The expected shapes are those of a forward pass of resnet::ResNet.")
-        .truth(
-            format!("bottlenecks [2, 1, 3, 1], width 2, images {odd:?}"),
-            expected_deep,
-            move |f| observe(f(&deep, odd)),
-        )
-        .because("The expected shapes are those of a forward pass of resnet::ResNet.")
-        .snapshot("ResNet-18 for [1, 3, 224, 224]", "lesson01_resnet18_224", |f| {
-            f(&Config::resnet18(), [1, 3, 224, 224]).map(|rows| solution01::format_table(&rows))
-        })
-        .snapshot("ResNet-50 for [8, 3, 224, 224]", "lesson01_resnet50_224", |f| {
-            f(&Config::resnet50(), [8, 3, 224, 224]).map(|rows| solution01::format_table(&rows))
-        })
-        .refuses("images with one channel", |f| {
-            observe(f(&Config::resnet18(), [1, 1, 32, 32]))
-        })
-        .refuses("images of height 0", |f| observe(f(&Config::resnet18(), [1, 3, 0, 32])))
+    exam.truth(
+        "the first row of ResNet-18 for [1, 3, 32, 32]",
+        vec![1, 64, 16, 16],
+        |f| -> Result<Vec<usize>> {
+            Ok(f(&Config::resnet18(), [1, 3, 32, 32])?
+                .first()
+                .map(|row| row.1.clone())
+                .unwrap_or_default())
+        },
+    )
+    .because("The guide's exercise: 64 filters of 7×7, stride 2, padding 3, make 16×16 of 32×32.")
+    .truth(
+        format!("ResNet-18, width 2, images {odd:?}"),
+        expected_small,
+        move |f| observe(f(&small, odd)),
+    )
+    .because("The expected shapes are those of a forward pass of resnet::ResNet.")
+    .truth(
+        format!("ResNet-18, width 3, CIFAR stem, images {odd:?}"),
+        expected_cifar,
+        move |f| observe(f(&cifar, odd)),
+    )
+    .because("The expected shapes are those of a forward pass of resnet::ResNet.")
+    .truth(
+        format!("bottlenecks [2, 1, 3, 1], width 2, images {odd:?}"),
+        expected_deep,
+        move |f| observe(f(&deep, odd)),
+    )
+    .because("The expected shapes are those of a forward pass of resnet::ResNet.")
+    .snapshot("ResNet-18 for [1, 3, 224, 224]", "lesson01_resnet18_224", |f| {
+        f(&Config::resnet18(), [1, 3, 224, 224]).map(|rows| solution01::format_table(&rows))
+    })
+    .snapshot("ResNet-50 for [8, 3, 224, 224]", "lesson01_resnet50_224", |f| {
+        f(&Config::resnet50(), [8, 3, 224, 224]).map(|rows| solution01::format_table(&rows))
+    })
+    .refuses("images with one channel", |f| {
+        observe(f(&Config::resnet18(), [1, 1, 32, 32]))
+    })
+    .refuses("images of height 0", |f| observe(f(&Config::resnet18(), [1, 3, 0, 32])))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

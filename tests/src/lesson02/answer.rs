@@ -245,11 +245,19 @@ const PROOFS: &[Slip<StrongestAnswer>] = &[
 
 /// 2.9
 pub fn strongest_answer(seed: u64) -> Exam<StrongestAnswer> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<StrongestAnswer> {
+    Exam::new("2.9", SOLUTION)
+        .mistakes(WRONG)
+        .alternative("patch by patch", fault!(None))
+        .alternative("the patch as a gradient", by_convolution)
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<StrongestAnswer> {
+fn basics(seed: u64, exam: Exam<StrongestAnswer>) -> Exam<StrongestAnswer> {
     let mut random = Random::new(seed, 29);
     let filter = random.signed((3, 3, 3));
     let images = random.signed((3, 3, 7, 9));
@@ -270,23 +278,17 @@ fn basics(seed: u64) -> Exam<StrongestAnswer> {
     let expected = observed([1, rows, columns], f64::from(squares), 1.0, &filter);
     let pixel = tensor(&[1.0], (1, 1, 1));
     let one = Window::new(1);
-    let (filter_1, filter_2, filter_3, filter_4) = (filter.clone(), filter.clone(), filter.clone(), filter.clone());
-    let (images_1, images_2) = (images.clone(), images.clone());
-    let (pixel_1, pixel_2) = (pixel.clone(), pixel.clone());
 
-    Exam::new("2.9", SOLUTION)
-        .mistakes(WRONG)
-        .alternative("patch by patch", fault!(None))
-        .alternative("the patch as a gradient", by_convolution)
-        .truth(
+    exam.given((filter, images, pixel), |on| {
+        on.truth(
             "one row −9 2 5, a filter of one 1",
             observed([0, 0, 2], 5.0, 1.0, &tensor(&[5.0], (1, 1, 1))),
-            move |f| f(&tensor(&[-9., 2., 5.], (1, 1, 1, 3)), &pixel, one),
+            move |f, (.., pixel)| f(&tensor(&[-9., 2., 5.], (1, 1, 1, 3)), pixel, one),
         )
         .truth(
             "two images, 3 1 above 1 1 and 1 1 above 4 1, a filter of one 1",
             observed([1, 1, 0], 4.0, 1.0, &tensor(&[4.0], (1, 1, 1))),
-            move |f| f(&tensor(&[3., 1., 1., 1., 1., 1., 4., 1.], (2, 1, 2, 2)), &pixel_1, one),
+            move |f, (.., pixel)| f(&tensor(&[3., 1., 1., 1., 1., 1., 4., 1.], (2, 1, 2, 2)), pixel, one),
         )
         .truth(
             "an image with 2 at (0, 3) and elsewhere 0, a filter with 1 in the middle of 3×3, padding 1",
@@ -296,7 +298,7 @@ fn basics(seed: u64) -> Exam<StrongestAnswer> {
                 1.0,
                 &delta([0, 1, 1], [1, 3, 3]).affine(2.0, 0.0).expect("a number"),
             ),
-            move |f| {
+            move |f, _| {
                 let image = delta([0, 0, 0, 3], [1, 1, 4, 4]).affine(2.0, 0.0)?;
                 f(&image, &spot, plain.padding(1))
             },
@@ -305,27 +307,33 @@ fn basics(seed: u64) -> Exam<StrongestAnswer> {
         .truth(
             "a black image",
             observed([0, 0, 0], 0.0, 0.0, &tensor(&[0.0], (1, 1, 1))),
-            move |f| f(&tensor(&[0.; 4], (1, 1, 2, 2)), &pixel_2, one),
+            move |f, (.., pixel)| f(&tensor(&[0.; 4], (1, 1, 2, 2)), pixel, one),
         )
         .because("All responses are 0, so the first place wins, and nothing fits nothing.")
         .truth(
             format!("a black image, and one with the filter itself at row {rows}, column {columns}"),
             expected,
-            move |f| f(&planted, &filter_1, plain),
+            move |f, (filter, ..)| f(&planted, filter, plain),
         )
         .because("Nothing of this length answers a filter better than the filter: ‖filter‖², cosine 1.")
-        .case("three random images 7×9, a random filter", move |f| {
-            f(&images, &filter_2, plain)
+        .case(
+            "three random images 7×9, a random filter",
+            move |f, (filter, images, ..)| f(images, filter, plain),
+        )
+        .case("the same, stride 2, padding 1", move |f, (filter, images, ..)| {
+            f(images, filter, stem)
         })
-        .case("the same, stride 2, padding 1", move |f| f(&images_1, &filter_3, stem))
-        .refuses("a filter for another number of channels", |f| {
+        .refuses("a filter for another number of channels", |f, _| {
             f(
                 &tensor(&[0.; 32], (1, 2, 4, 4)),
                 &tensor(&[0.; 27], (3, 3, 3)),
                 Window::new(3),
             )
         })
-        .refuses("dilation 2", move |f| f(&images_2, &filter_4, plain.dilation(2)))
+        .refuses("dilation 2", move |f, (filter, images, ..)| {
+            f(images, filter, plain.dilation(2))
+        })
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

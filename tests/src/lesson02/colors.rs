@@ -264,11 +264,25 @@ const PROOFS: &[Slip<Colors>] = &[
 
 /// 2.8
 pub fn colors(seed: u64) -> Exam<Colors> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Colors> {
+    Exam::new("2.8", SOLUTION)
+        .changes(SOLUTION, FAULTS)
+        .unnamed("no colour at 1", shade!(EndPanics))
+        .alternative(
+            "strips put together",
+            Colors {
+                colorize: |m, c| colorize(m, c, Shade::Right),
+                map_grid: |m, n, c| grid(m, n, c, Layout::Right),
+            },
+        )
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Colors> {
+fn basics(seed: u64, exam: Exam<Colors>) -> Exam<Colors> {
     const BLACK_WHITE: [[f32; 3]; 2] = [[0.; 3], [1.; 3]];
     const BLUE_GREY_RED: [[f32; 3]; 3] = [[0., 0., 1.], [0.5, 0.5, 0.5], [1., 0., 0.]];
     let mut random = Random::new(seed, 28);
@@ -285,87 +299,77 @@ fn basics(seed: u64) -> Exam<Colors> {
     let (table_1, table_2, table_3) = (table.clone(), table.clone(), table);
     let maps = random.between(0.0, 1.0, (7, 3, 4));
     let whole = random.between(0.0, 1.0, (6, 2, 2));
-    Exam::new("2.8", SOLUTION)
-        .changes(SOLUTION, FAULTS)
-        .unnamed("no colour at 1", shade!(EndPanics))
-        .alternative(
-            "strips put together",
-            Colors {
-                colorize: |m, c| colorize(m, c, Shade::Right),
-                map_grid: |m, n, c| grid(m, n, c, Layout::Right),
-            },
-        )
-        .truth(
-            "colorize: 0 0.25 1 in black and white",
-            tensor(&[0., 0.25, 1.].repeat(3), (3, 1, 3)),
-            |f| (f.colorize)(&tensor(&[0., 0.25, 1.], (1, 3)), &BLACK_WHITE),
-        )
-        .because("At v = 1 it is the last colour: there is none after it, so i is at most n − 2, and then t is 1.")
-        .truth(
-            "colorize: 0 0.25 0.5 1 from blue over grey to red",
-            tensor(
-                &[
-                    0., 0.25, 0.5, 1., // red
-                    0., 0.25, 0.5, 0., // green
-                    1., 0.75, 0.5, 0., // blue
-                ],
-                (3, 2, 2),
-            ),
-            |f| (f.colorize)(&tensor(&[0., 0.25, 0.5, 1.], (2, 2)), &BLUE_GREY_RED),
-        )
-        .because("0.25 lies half way between blue and grey.")
-        .truth(
-            "colorize: −3 and 7 in black and white",
-            tensor(&[0., 1.].repeat(3), (3, 1, 2)),
-            |f| (f.colorize)(&tensor(&[-3., 7.], (1, 2)), &BLACK_WHITE),
-        )
-        .truth("colorize: NaN", tensor(&solution02::NAN, (3, 1, 1)), |f| {
-            (f.colorize)(&tensor(&[f32::NAN], (1, 1)), &BLACK_WHITE)
-        })
-        .case("colorize: a random 4×6 map, random colours", move |f| {
-            (f.colorize)(&map, &table_1)
-        })
-        .case("colorize: random values between −0.5 and 1.5", move |f| {
-            (f.colorize)(&beyond, &table_2)
-        })
-        .refuses("colorize: one colour", |f| {
-            (f.colorize)(&tensor(&[0.5], (1, 1)), &[[0.; 3]])
-        })
-        .refuses("colorize: two maps", |f| {
-            (f.colorize)(&tensor(&[0.5; 2], (2, 1, 1)), &BLACK_WHITE)
-        })
-        .truth(
-            "map_grid: five maps of one pixel, 0 to 0.4, in three columns",
-            tensor(
-                &[
-                    0., 1., 0.1, 1., 0.2, //
-                    1., 1., 1., 1., 1., //
-                    0.3, 1., 0.4, 1., 1., //
-                ]
-                .repeat(3),
-                (3, 3, 5),
-            ),
-            |f| (f.map_grid)(&tensor(&[0., 0.1, 0.2, 0.3, 0.4], (5, 1, 1)), 3, &BLACK_WHITE),
-        )
-        .because("Two rows of three places, a line of paper between neighbours, paper where no map is left.")
-        .truth(
-            "map_grid: two maps of 1×2 in one column",
-            tensor(&[0., 0.5, 1., 1., 0.25, 0.75].repeat(3), (3, 3, 2)),
-            |f| (f.map_grid)(&tensor(&[0., 0.5, 0.25, 0.75], (2, 1, 2)), 1, &BLACK_WHITE),
-        )
-        .case(
-            "map_grid: seven random maps of 3×4 in three columns, random colours",
-            move |f| (f.map_grid)(&maps, 3, &table_3),
-        )
-        .case("map_grid: six random maps of 2×2 in three columns", move |f| {
-            (f.map_grid)(&whole, 3, &BLUE_GREY_RED)
-        })
-        .refuses("map_grid: no column", |f| {
-            (f.map_grid)(&tensor(&[0.5], (1, 1, 1)), 0, &BLACK_WHITE)
-        })
-        .refuses("map_grid: a single map without the channel dimension", |f| {
-            (f.map_grid)(&tensor(&[0.5], (1, 1)), 1, &BLACK_WHITE)
-        })
+    exam.truth(
+        "colorize: 0 0.25 1 in black and white",
+        tensor(&[0., 0.25, 1.].repeat(3), (3, 1, 3)),
+        |f| (f.colorize)(&tensor(&[0., 0.25, 1.], (1, 3)), &BLACK_WHITE),
+    )
+    .because("At v = 1 it is the last colour: there is none after it, so i is at most n − 2, and then t is 1.")
+    .truth(
+        "colorize: 0 0.25 0.5 1 from blue over grey to red",
+        tensor(
+            &[
+                0., 0.25, 0.5, 1., // red
+                0., 0.25, 0.5, 0., // green
+                1., 0.75, 0.5, 0., // blue
+            ],
+            (3, 2, 2),
+        ),
+        |f| (f.colorize)(&tensor(&[0., 0.25, 0.5, 1.], (2, 2)), &BLUE_GREY_RED),
+    )
+    .because("0.25 lies half way between blue and grey.")
+    .truth(
+        "colorize: −3 and 7 in black and white",
+        tensor(&[0., 1.].repeat(3), (3, 1, 2)),
+        |f| (f.colorize)(&tensor(&[-3., 7.], (1, 2)), &BLACK_WHITE),
+    )
+    .truth("colorize: NaN", tensor(&solution02::NAN, (3, 1, 1)), |f| {
+        (f.colorize)(&tensor(&[f32::NAN], (1, 1)), &BLACK_WHITE)
+    })
+    .case("colorize: a random 4×6 map, random colours", move |f| {
+        (f.colorize)(&map, &table_1)
+    })
+    .case("colorize: random values between −0.5 and 1.5", move |f| {
+        (f.colorize)(&beyond, &table_2)
+    })
+    .refuses("colorize: one colour", |f| {
+        (f.colorize)(&tensor(&[0.5], (1, 1)), &[[0.; 3]])
+    })
+    .refuses("colorize: two maps", |f| {
+        (f.colorize)(&tensor(&[0.5; 2], (2, 1, 1)), &BLACK_WHITE)
+    })
+    .truth(
+        "map_grid: five maps of one pixel, 0 to 0.4, in three columns",
+        tensor(
+            &[
+                0., 1., 0.1, 1., 0.2, //
+                1., 1., 1., 1., 1., //
+                0.3, 1., 0.4, 1., 1., //
+            ]
+            .repeat(3),
+            (3, 3, 5),
+        ),
+        |f| (f.map_grid)(&tensor(&[0., 0.1, 0.2, 0.3, 0.4], (5, 1, 1)), 3, &BLACK_WHITE),
+    )
+    .because("Two rows of three places, a line of paper between neighbours, paper where no map is left.")
+    .truth(
+        "map_grid: two maps of 1×2 in one column",
+        tensor(&[0., 0.5, 1., 1., 0.25, 0.75].repeat(3), (3, 3, 2)),
+        |f| (f.map_grid)(&tensor(&[0., 0.5, 0.25, 0.75], (2, 1, 2)), 1, &BLACK_WHITE),
+    )
+    .case(
+        "map_grid: seven random maps of 3×4 in three columns, random colours",
+        move |f| (f.map_grid)(&maps, 3, &table_3),
+    )
+    .case("map_grid: six random maps of 2×2 in three columns", move |f| {
+        (f.map_grid)(&whole, 3, &BLUE_GREY_RED)
+    })
+    .refuses("map_grid: no column", |f| {
+        (f.map_grid)(&tensor(&[0.5], (1, 1, 1)), 0, &BLACK_WHITE)
+    })
+    .refuses("map_grid: a single map without the channel dimension", |f| {
+        (f.map_grid)(&tensor(&[0.5], (1, 1)), 1, &BLACK_WHITE)
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

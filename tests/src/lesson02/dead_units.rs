@@ -216,11 +216,19 @@ const PROOFS: &[Slip<DeadUnits>] = &[
 
 /// 2.5
 pub fn dead_units(seed: u64) -> Exam<DeadUnits> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<DeadUnits> {
+    Exam::new("2.5", SOLUTION)
+        .mistakes(WRONG)
+        .alternative("candle's maximum", by_tensors)
+        .alternative("all batches at once", |b| dead(b, Fault::None))
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<DeadUnits> {
+fn basics(seed: u64, exam: Exam<DeadUnits>) -> Exam<DeadUnits> {
     let mut random = Random::new(seed, 25);
     // Of six channels some fire nowhere, and one at a single place of a single image.
     let silent = random.count(0, 5);
@@ -247,44 +255,40 @@ fn basics(seed: u64) -> Exam<DeadUnits> {
         .collect();
     let pair = |a: [f32; 2]| tensor(&a, (1, 2, 1, 1));
 
-    Exam::new("2.5", SOLUTION)
-        .mistakes(WRONG)
-        .alternative("candle's maximum", by_tensors)
-        .alternative("all batches at once", |b| dead(b, Fault::None))
-        .truth("one batch, channels 0 and 2", vec![0usize], move |f| {
-            f(&[pair([0., 2.])])
-        })
-        .truth("two batches, 0 0 and 0 3", vec![0usize], move |f| {
-            f(&[pair([0., 0.]), pair([0., 3.])])
-        })
-        .because("The second unit fires in the last batch.")
-        .truth("three batches, 0 1 and 2 0 and 0 0", Vec::<usize>::new(), move |f| {
-            f(&[pair([0., 1.]), pair([2., 0.]), pair([0., 0.])])
-        })
-        .because("Each unit fired once.")
-        .truth(
-            "one channel with −1 1, one with −1 −2, before the ReLU",
-            vec![1usize],
-            |f| f(&[tensor(&[-1., 1., -1., -2.], (1, 2, 1, 2))]),
-        )
-        .because("The first has a mean of 0 and is alive; the second is never above zero.")
-        .truth("a unit at 10⁻²⁰, one at 0", vec![1usize], move |f| {
-            f(&[pair([1e-20, 0.])])
-        })
-        .truth(
-            format!("three batches of 3 images, 6 channels; channel {silent} silent, channel {rare} on at one place"),
-            vec![silent],
-            move |f| f(&planted),
-        )
-        .because("Both were planted.")
-        .refuses("two batches, 0 1 and NaN 1", move |f| {
-            f(&[pair([0., 1.]), pair([f32::NAN, 1.])])
-        })
-        .refuses("two channels, then three", move |f| {
-            f(&[pair([0., 1.]), tensor(&[0., 1., 2.], (1, 3, 1, 1))])
-        })
-        .refuses("rank 2", |f| f(&[tensor(&[0., 1.], (1, 2))]))
-        .refuses("no batch at all", |f| f(&[]))
+    exam.truth("one batch, channels 0 and 2", vec![0usize], move |f| {
+        f(&[pair([0., 2.])])
+    })
+    .truth("two batches, 0 0 and 0 3", vec![0usize], move |f| {
+        f(&[pair([0., 0.]), pair([0., 3.])])
+    })
+    .because("The second unit fires in the last batch.")
+    .truth("three batches, 0 1 and 2 0 and 0 0", Vec::<usize>::new(), move |f| {
+        f(&[pair([0., 1.]), pair([2., 0.]), pair([0., 0.])])
+    })
+    .because("Each unit fired once.")
+    .truth(
+        "one channel with −1 1, one with −1 −2, before the ReLU",
+        vec![1usize],
+        |f| f(&[tensor(&[-1., 1., -1., -2.], (1, 2, 1, 2))]),
+    )
+    .because("The first has a mean of 0 and is alive; the second is never above zero.")
+    .truth("a unit at 10⁻²⁰, one at 0", vec![1usize], move |f| {
+        f(&[pair([1e-20, 0.])])
+    })
+    .truth(
+        format!("three batches of 3 images, 6 channels; channel {silent} silent, channel {rare} on at one place"),
+        vec![silent],
+        move |f| f(&planted),
+    )
+    .because("Both were planted.")
+    .refuses("two batches, 0 1 and NaN 1", move |f| {
+        f(&[pair([0., 1.]), pair([f32::NAN, 1.])])
+    })
+    .refuses("two channels, then three", move |f| {
+        f(&[pair([0., 1.]), tensor(&[0., 1., 2.], (1, 3, 1, 1))])
+    })
+    .refuses("rank 2", |f| f(&[tensor(&[0., 1.], (1, 2))]))
+    .refuses("no batch at all", |f| f(&[]))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -239,11 +239,19 @@ const PROOFS: &[Slip<ForDisplay>] = &[
 
 /// 2.7
 pub fn for_display(seed: u64) -> Exam<ForDisplay> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<ForDisplay> {
+    Exam::new("2.7", SOLUTION)
+        .mistakes(WRONG)
+        .alternative("loops", |m, s| shown(m, s, Fault::None))
+        .alternative("candle's minimum and maximum", by_tensors)
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<ForDisplay> {
+fn basics(seed: u64, exam: Exam<ForDisplay>) -> Exam<ForDisplay> {
     const EACH: Scaling = Scaling {
         per_map: true,
         symmetric: false,
@@ -266,13 +274,9 @@ fn basics(seed: u64) -> Exam<ForDisplay> {
     let signed = random.between(-2.0, 5.0, (3, 4, 4));
     let two = tensor(&[1., 2., 3., 5., 10., 20., 20., 30.], (2, 2, 2));
 
-    let mut exam = Exam::new("2.7", SOLUTION)
-        .mistakes(WRONG)
-        .alternative("loops", |m, s| shown(m, s, Fault::None))
-        .alternative("candle's minimum and maximum", by_tensors)
-        .truth("a map 1 2 3 5, per map", tensor(&[0., 0.25, 0.5, 1.], (1, 2, 2)), |f| {
-            f(&tensor(&[1., 2., 3., 5.], (1, 2, 2)), EACH)
-        });
+    let mut exam = exam.truth("a map 1 2 3 5, per map", tensor(&[0., 0.25, 0.5, 1.], (1, 2, 2)), |f| {
+        f(&tensor(&[1., 2., 3., 5.], (1, 2, 2)), EACH)
+    });
     let (two_1, two_2) = (two.clone(), two);
     exam = exam
         .truth(

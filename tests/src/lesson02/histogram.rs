@@ -219,11 +219,20 @@ const PROOFS: &[Slip<HistogramOver>] = &[
 
 /// 2.6
 pub fn histogram(seed: u64) -> Exam<HistogramOver> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<HistogramOver> {
+    Exam::new("2.6", SOLUTION)
+        .mistakes(WRONG)
+        .unnamed("the upper end has no bin", |r, b| count(r, b, Fault::UpperEndPanics))
+        .alternative("bin by bin", bin_by_bin)
+        .alternative("one value at a time", |r, b| count(r, b, Fault::None))
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<HistogramOver> {
+fn basics(seed: u64, exam: Exam<HistogramOver>) -> Exam<HistogramOver> {
     let mut random = Random::new(seed, 26);
     let batches = [
         random.between(-3.0, 3.0, (3, 2, 5, 5)),
@@ -233,66 +242,61 @@ fn basics(seed: u64) -> Exam<HistogramOver> {
     let ends: Bins = (-2.0, 2.0, random.count(5, 16));
     let doubles = random.signed((2, 30)).to_dtype(DType::F64).expect("a conversion");
 
-    Exam::new("2.6", SOLUTION)
-        .mistakes(WRONG)
-        .unnamed("the upper end has no bin", |r, b| count(r, b, Fault::UpperEndPanics))
-        .alternative("bin by bin", bin_by_bin)
-        .alternative("one value at a time", |r, b| count(r, b, Fault::None))
-        .truth(
-            "bins 0 to 4 by 1; values 0.5 1.5 1.5 3.9",
-            observed(vec![1, 2, 0, 1], 0, 0, 0),
-            |f| f((0.0, 4.0, 4), &[tensor(&[0.5, 1.5, 1.5, 3.9], 4)]),
-        )
-        .truth(
-            "bins 0 to 4 by 1; values 0 1 2 3",
-            observed(vec![1, 1, 1, 1], 0, 0, 0),
-            |f| f((0.0, 4.0, 4), &[tensor(&[0., 1., 2., 3.], (2, 2))]),
-        )
-        .because("A bin begins with its lower end.")
-        .truth(
-            "bins 0 to 4 by 1; the value 4",
-            observed(vec![0, 0, 0, 1], 0, 0, 0),
-            |f| f((0.0, 4.0, 4), &[tensor(&[4.], 1)]),
-        )
-        .because("The last bin has both its ends: at value = high the formula gives the index `bins`, one too many.")
-        .truth(
-            "bins −1 to 1 by 1; values −3 −0.5 0 0.5 7",
-            observed(vec![1, 2], 1, 1, 0),
-            |f| f((-1.0, 1.0, 2), &[tensor(&[-3., -0.5, 0., 0.5, 7.], 5)]),
-        )
-        .truth(
-            "bins 0 to 2 by 1; values −3 NaN 1.5",
-            observed(vec![0, 1], 1, 0, 1),
-            |f| f((0.0, 2.0, 2), &[tensor(&[-3., f32::NAN, 1.5], 3)]),
-        )
-        .because("Neither −3 nor NaN has a bin, and `as usize` makes 0 of both.")
-        .truth(
-            "bins 0 to 2 by 1; values NaN 0.5 ∞ −∞ NaN",
-            observed(vec![1, 0], 1, 1, 2),
-            |f| {
-                f(
-                    (0.0, 2.0, 2),
-                    &[tensor(&[f32::NAN, 0.5, f32::INFINITY, f32::NEG_INFINITY, f32::NAN], 5)],
-                )
-            },
-        )
-        .truth(
-            "bins 0 to 2 by 1; batches 0.5 1.5 and 0.2",
-            observed(vec![2, 1], 0, 0, 0),
-            |f| f((0.0, 2.0, 2), &[tensor(&[0.5, 1.5], 2), tensor(&[0.2], 1)]),
-        )
-        .case(
-            format!("{} bins from −2 to 2; three random batches", ends.2),
-            move |f| f(ends, &batches),
-        )
-        .case("9 bins from −1 to 1; random f64 values", move |f| {
-            f((-1.0, 1.0, 9), std::slice::from_ref(&doubles))
-        })
-        .refuses("no bins", |f| f((0.0, 1.0, 0), &[]))
-        .refuses("a range from 1 to 1", |f| f((1.0, 1.0, 4), &[]))
-        .refuses("a range from 1 to 0", |f| f((1.0, 0.0, 4), &[]))
-        .refuses("a range from NaN to 1", |f| f((f64::NAN, 1.0, 4), &[]))
-        .refuses("a range from 0 to ∞", |f| f((0.0, f64::INFINITY, 4), &[]))
+    exam.truth(
+        "bins 0 to 4 by 1; values 0.5 1.5 1.5 3.9",
+        observed(vec![1, 2, 0, 1], 0, 0, 0),
+        |f| f((0.0, 4.0, 4), &[tensor(&[0.5, 1.5, 1.5, 3.9], 4)]),
+    )
+    .truth(
+        "bins 0 to 4 by 1; values 0 1 2 3",
+        observed(vec![1, 1, 1, 1], 0, 0, 0),
+        |f| f((0.0, 4.0, 4), &[tensor(&[0., 1., 2., 3.], (2, 2))]),
+    )
+    .because("A bin begins with its lower end.")
+    .truth(
+        "bins 0 to 4 by 1; the value 4",
+        observed(vec![0, 0, 0, 1], 0, 0, 0),
+        |f| f((0.0, 4.0, 4), &[tensor(&[4.], 1)]),
+    )
+    .because("The last bin has both its ends: at value = high the formula gives the index `bins`, one too many.")
+    .truth(
+        "bins −1 to 1 by 1; values −3 −0.5 0 0.5 7",
+        observed(vec![1, 2], 1, 1, 0),
+        |f| f((-1.0, 1.0, 2), &[tensor(&[-3., -0.5, 0., 0.5, 7.], 5)]),
+    )
+    .truth(
+        "bins 0 to 2 by 1; values −3 NaN 1.5",
+        observed(vec![0, 1], 1, 0, 1),
+        |f| f((0.0, 2.0, 2), &[tensor(&[-3., f32::NAN, 1.5], 3)]),
+    )
+    .because("Neither −3 nor NaN has a bin, and `as usize` makes 0 of both.")
+    .truth(
+        "bins 0 to 2 by 1; values NaN 0.5 ∞ −∞ NaN",
+        observed(vec![1, 0], 1, 1, 2),
+        |f| {
+            f(
+                (0.0, 2.0, 2),
+                &[tensor(&[f32::NAN, 0.5, f32::INFINITY, f32::NEG_INFINITY, f32::NAN], 5)],
+            )
+        },
+    )
+    .truth(
+        "bins 0 to 2 by 1; batches 0.5 1.5 and 0.2",
+        observed(vec![2, 1], 0, 0, 0),
+        |f| f((0.0, 2.0, 2), &[tensor(&[0.5, 1.5], 2), tensor(&[0.2], 1)]),
+    )
+    .case(
+        format!("{} bins from −2 to 2; three random batches", ends.2),
+        move |f| f(ends, &batches),
+    )
+    .case("9 bins from −1 to 1; random f64 values", move |f| {
+        f((-1.0, 1.0, 9), std::slice::from_ref(&doubles))
+    })
+    .refuses("no bins", |f| f((0.0, 1.0, 0), &[]))
+    .refuses("a range from 1 to 1", |f| f((1.0, 1.0, 4), &[]))
+    .refuses("a range from 1 to 0", |f| f((1.0, 0.0, 4), &[]))
+    .refuses("a range from NaN to 1", |f| f((f64::NAN, 1.0, 4), &[]))
+    .refuses("a range from 0 to ∞", |f| f((0.0, f64::INFINITY, 4), &[]))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -498,11 +498,18 @@ const PROOFS: &[Slip<NewHooks>] = &[
 
 /// 2.1
 pub fn hooks(seed: u64) -> Exam<NewHooks> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<NewHooks> {
+    Exam::new("2.1", SOLUTION)
+        .mistakes(WRONG)
+        .alternative("the current activation is carried along", fault!(None))
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<NewHooks> {
+fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
     let config = Config {
         blocks: [1, 1, 1, 1],
         ..Config::resnet18()
@@ -533,264 +540,261 @@ fn basics(seed: u64) -> Exam<NewHooks> {
             }
         }};
     }
-    Exam::new("2.1", SOLUTION)
-        .mistakes(WRONG)
-        .alternative("the current activation is carried along", fault!(None))
-        .truth(
-            "a hook on layer2, one pass",
-            "layer2 [2, 4, 3, 2]",
-            on!(|hooks, images| {
-                let log = Log::default();
-                let _handle = hooks.register("layer2", log.site())?;
-                hooks.forward(&images)?;
-                Ok(log.text())
-            }),
-        )
-        .because("One site, so one call, with the name and the activation.")
-        .truth(
-            "a hook on layer2, two passes",
-            "layer2\nlayer2",
-            on!(|hooks, images| {
-                let log = Log::default();
-                let _handle = hooks.register("layer2", log.hook("layer2"))?;
-                hooks.forward(&images)?;
-                hooks.forward(&images)?;
-                Ok(log.text())
-            }),
-        )
-        .truth(
-            "a pass, the handle dropped, a second pass",
-            Observed::Fields(vec![
-                ("calls".into(), "layer2".into()),
-                ("hooks left".into(), 0usize.into()),
-            ]),
-            on!(|hooks, images| {
-                let log = Log::default();
-                let handle = hooks.register("layer2", log.hook("layer2"))?;
-                hooks.forward(&images)?;
-                drop(handle);
-                hooks.forward(&images)?;
-                Ok(Observed::Fields(vec![
-                    ("calls".into(), log.text()),
-                    ("hooks left".into(), hooks.count().into()),
-                ]))
-            }),
-        )
-        .because("The hook is called in the first pass only.")
-        .truth(
-            "two hooks on one site",
-            "first\nsecond",
-            on!(|hooks, images| {
-                let log = Log::default();
-                let _handles = (
-                    hooks.register("relu", log.hook("first"))?,
-                    hooks.register("relu", log.hook("second"))?,
-                );
-                hooks.forward(&images)?;
-                Ok(log.text())
-            }),
-        )
-        .truth(
-            "two hooks on one site, the first removed",
-            "second",
-            on!(|hooks, images| {
-                let log = Log::default();
-                let first = hooks.register("relu", log.hook("first"))?;
-                let _second = hooks.register("relu", log.hook("second"))?;
-                drop(first);
-                hooks.forward(&images)?;
-                Ok(log.text())
-            }),
-        )
-        .truth(
-            "hooks a, b, c; a removed, then b",
-            "c",
-            on!(|hooks, images| {
-                let log = Log::default();
-                let [a, b, _c] = [("conv1", "a"), ("layer1", "b"), ("layer2", "c")]
-                    .map(|(site, line)| hooks.register(site, log.hook(line)));
-                drop((a?, b?));
-                hooks.forward(&images)?;
-                Ok(log.text())
-            }),
-        )
-        .truth(
-            "hooks a, b, c; a removed, then b; c stays for ever",
-            "c",
-            on!(|hooks, images| {
-                let log = Log::default();
-                let [a, b, c] = [("conv1", "a"), ("layer1", "b"), ("layer2", "c")]
-                    .map(|(site, line)| hooks.register(site, log.hook(line)));
-                std::mem::forget(c?);
-                drop((a?, b?));
-                hooks.forward(&images)?;
-                Ok(log.text())
-            }),
-        )
-        .truth(
-            "hooks a, b; a removed, c registered, b removed",
-            "c",
-            on!(|hooks, images| {
-                let log = Log::default();
-                let a = hooks.register("conv1", log.hook("a"))?;
-                let b = hooks.register("layer1", log.hook("b"))?;
-                drop(a);
-                let _c = hooks.register("layer2", log.hook("c"))?;
-                drop(b);
-                hooks.forward(&images)?;
-                Ok(log.text())
-            }),
-        )
-        .snapshot("a hook on every site: the order of the calls", "lesson02_call_order", {
-            let (network, images) = (Rc::clone(&network), images.clone());
-            move |new: NewHooks| -> Result<Observed> {
-                let (hooks, log) = (new(&network), Log::default());
-                let sites = network.sites();
-                let handles = sites.iter().map(|site| hooks.register(site, log.site()));
-                let _handles = handles.collect::<Result<Vec<_>>>()?;
-                hooks.forward(&images)?;
-                Ok(log.text())
+    exam.truth(
+        "a hook on layer2, one pass",
+        "layer2 [2, 4, 3, 2]",
+        on!(|hooks, images| {
+            let log = Log::default();
+            let _handle = hooks.register("layer2", log.site())?;
+            hooks.forward(&images)?;
+            Ok(log.text())
+        }),
+    )
+    .because("One site, so one call, with the name and the activation.")
+    .truth(
+        "a hook on layer2, two passes",
+        "layer2\nlayer2",
+        on!(|hooks, images| {
+            let log = Log::default();
+            let _handle = hooks.register("layer2", log.hook("layer2"))?;
+            hooks.forward(&images)?;
+            hooks.forward(&images)?;
+            Ok(log.text())
+        }),
+    )
+    .truth(
+        "a pass, the handle dropped, a second pass",
+        Observed::Fields(vec![
+            ("calls".into(), "layer2".into()),
+            ("hooks left".into(), 0usize.into()),
+        ]),
+        on!(|hooks, images| {
+            let log = Log::default();
+            let handle = hooks.register("layer2", log.hook("layer2"))?;
+            hooks.forward(&images)?;
+            drop(handle);
+            hooks.forward(&images)?;
+            Ok(Observed::Fields(vec![
+                ("calls".into(), log.text()),
+                ("hooks left".into(), hooks.count().into()),
+            ]))
+        }),
+    )
+    .because("The hook is called in the first pass only.")
+    .truth(
+        "two hooks on one site",
+        "first\nsecond",
+        on!(|hooks, images| {
+            let log = Log::default();
+            let _handles = (
+                hooks.register("relu", log.hook("first"))?,
+                hooks.register("relu", log.hook("second"))?,
+            );
+            hooks.forward(&images)?;
+            Ok(log.text())
+        }),
+    )
+    .truth(
+        "two hooks on one site, the first removed",
+        "second",
+        on!(|hooks, images| {
+            let log = Log::default();
+            let first = hooks.register("relu", log.hook("first"))?;
+            let _second = hooks.register("relu", log.hook("second"))?;
+            drop(first);
+            hooks.forward(&images)?;
+            Ok(log.text())
+        }),
+    )
+    .truth(
+        "hooks a, b, c; a removed, then b",
+        "c",
+        on!(|hooks, images| {
+            let log = Log::default();
+            let [a, b, _c] = [("conv1", "a"), ("layer1", "b"), ("layer2", "c")]
+                .map(|(site, line)| hooks.register(site, log.hook(line)));
+            drop((a?, b?));
+            hooks.forward(&images)?;
+            Ok(log.text())
+        }),
+    )
+    .truth(
+        "hooks a, b, c; a removed, then b; c stays for ever",
+        "c",
+        on!(|hooks, images| {
+            let log = Log::default();
+            let [a, b, c] = [("conv1", "a"), ("layer1", "b"), ("layer2", "c")]
+                .map(|(site, line)| hooks.register(site, log.hook(line)));
+            std::mem::forget(c?);
+            drop((a?, b?));
+            hooks.forward(&images)?;
+            Ok(log.text())
+        }),
+    )
+    .truth(
+        "hooks a, b; a removed, c registered, b removed",
+        "c",
+        on!(|hooks, images| {
+            let log = Log::default();
+            let a = hooks.register("conv1", log.hook("a"))?;
+            let b = hooks.register("layer1", log.hook("b"))?;
+            drop(a);
+            let _c = hooks.register("layer2", log.hook("c"))?;
+            drop(b);
+            hooks.forward(&images)?;
+            Ok(log.text())
+        }),
+    )
+    .snapshot("a hook on every site: the order of the calls", "lesson02_call_order", {
+        let (network, images) = (Rc::clone(&network), images.clone());
+        move |new: NewHooks| -> Result<Observed> {
+            let (hooks, log) = (new(&network), Log::default());
+            let sites = network.sites();
+            let handles = sites.iter().map(|site| hooks.register(site, log.site()));
+            let _handles = handles.collect::<Result<Vec<_>>>()?;
+            hooks.forward(&images)?;
+            Ok(log.text())
+        }
+    })
+    .truth(
+        "a hook that replaces layer4 by zeros: the logits",
+        bias,
+        on!(|hooks, images| {
+            let _handle = hooks.register("layer4", silencing())?;
+            Ok(hooks.forward(&images)?.into())
+        }),
+    )
+    .because("Nothing comes out of layer4, so every logit is the bias of fc.")
+    .truth(
+        "a hook that replaces relu by zeros, and one after it that writes the sum it sees",
+        "sum 0",
+        on!(|hooks, images| {
+            let log = Log::default();
+            let _first = hooks.register("relu", silencing())?;
+            let written = log.clone();
+            let _second = hooks.register(
+                "relu",
+                Box::new(move |_, activation| {
+                    written.write(format!("sum {}", activation.sum_all()?.to_scalar::<f32>()?));
+                    Ok(None)
+                }),
+            )?;
+            hooks.forward(&images)?;
+            Ok(log.text())
+        }),
+    )
+    .refuses(
+        "a hook that fails",
+        on!(|hooks, images| {
+            let _handle = hooks.register("layer2", failing())?;
+            Ok(hooks.forward(&images)?.into())
+        }),
+    )
+    .truth(
+        "hooks on layer1 and layer3, and one on layer2 that fails; removed after the error, and a second pass",
+        "layer1\nan error\nlayer1\nlayer3",
+        on!(|hooks, images| {
+            let log = Log::default();
+            let _first = hooks.register("layer1", log.hook("layer1"))?;
+            let broken = hooks.register("layer2", failing())?;
+            let _third = hooks.register("layer3", log.hook("layer3"))?;
+            if hooks.forward(&images).is_err() {
+                log.write("an error");
             }
-        })
-        .truth(
-            "a hook that replaces layer4 by zeros: the logits",
-            bias,
-            on!(|hooks, images| {
-                let _handle = hooks.register("layer4", silencing())?;
-                Ok(hooks.forward(&images)?.into())
-            }),
-        )
-        .because("Nothing comes out of layer4, so every logit is the bias of fc.")
-        .truth(
-            "a hook that replaces relu by zeros, and one after it that writes the sum it sees",
-            "sum 0",
-            on!(|hooks, images| {
-                let log = Log::default();
-                let _first = hooks.register("relu", silencing())?;
-                let written = log.clone();
-                let _second = hooks.register(
-                    "relu",
-                    Box::new(move |_, activation| {
-                        written.write(format!("sum {}", activation.sum_all()?.to_scalar::<f32>()?));
-                        Ok(None)
-                    }),
-                )?;
-                hooks.forward(&images)?;
-                Ok(log.text())
-            }),
-        )
-        .refuses(
-            "a hook that fails",
-            on!(|hooks, images| {
-                let _handle = hooks.register("layer2", failing())?;
-                Ok(hooks.forward(&images)?.into())
-            }),
-        )
-        .truth(
-            "hooks on layer1 and layer3, and one on layer2 that fails; removed after the error, and a second pass",
-            "layer1\nan error\nlayer1\nlayer3",
-            on!(|hooks, images| {
-                let log = Log::default();
-                let _first = hooks.register("layer1", log.hook("layer1"))?;
-                let broken = hooks.register("layer2", failing())?;
-                let _third = hooks.register("layer3", log.hook("layer3"))?;
-                if hooks.forward(&images).is_err() {
-                    log.write("an error");
-                }
-                drop(broken);
-                hooks.forward(&images)?;
-                Ok(log.text())
-            }),
-        )
-        .because("The failed pass ends at layer2. The other two hooks are still there for the next one.")
-        .truth(
-            "a hook in a function that an error leaves: hooks left",
-            0usize,
-            on!(|hooks, images| {
-                let attempt = || -> Result<Tensor> {
-                    let _mine = hooks.register("layer1", Box::new(|_, _| Ok(None)))?;
-                    let _broken = hooks.register("layer2", failing())?;
-                    hooks.forward(&images)
-                };
-                match attempt() {
-                    Ok(_) => bail!("expected the error of the hook on layer2, got logits"),
-                    Err(_) => Ok(hooks.count().into()),
-                }
-            }),
-        )
-        .because("`?` drops both handles on its way out.")
-        .refuses(
-            "a site named layer9",
-            on!(|hooks, _images| {
-                let _handle = hooks.register("layer9", failing())?;
-                Ok(true.into())
-            }),
-        )
-        .truth(
-            "capture of layer3 and relu, in this order",
-            captured,
-            on!(|hooks, images| {
-                let (_, activations) = hooks.capture(&images, &["layer3", "relu"])?;
-                let names = ["layer3", "relu"].map(String::from).into_iter();
-                let list = names.zip(activations).map(|(name, value)| (name, value.into()));
-                Ok(Observed::Fields(list.collect()))
-            }),
-        )
-        .because("The expected values are those of resnet's own capture.")
-        .truth(
-            "capture: the logits",
-            logits,
-            on!(|hooks, images| { Ok(hooks.capture(&images, &["relu", "layer4"])?.0.into()) }),
-        )
-        .because("Looking changes nothing: they are the logits of a pass without hooks.")
-        .truth(
-            "capture: hooks left on the network, after a pass and after one that failed",
-            vec![0usize, 1],
-            on!(|hooks, images| {
-                hooks.capture(&images, &["relu"])?;
-                let after_success = hooks.count();
+            drop(broken);
+            hooks.forward(&images)?;
+            Ok(log.text())
+        }),
+    )
+    .because("The failed pass ends at layer2. The other two hooks are still there for the next one.")
+    .truth(
+        "a hook in a function that an error leaves: hooks left",
+        0usize,
+        on!(|hooks, images| {
+            let attempt = || -> Result<Tensor> {
+                let _mine = hooks.register("layer1", Box::new(|_, _| Ok(None)))?;
                 let _broken = hooks.register("layer2", failing())?;
-                if hooks.capture(&images, &["relu"]).is_ok() {
-                    bail!("expected the error of the hook on layer2, got activations");
-                }
-                Ok(vec![after_success, hooks.count()].into())
-            }),
-        )
-        .because("Its own hooks are gone both times; the failing one is not capture's to remove.")
-        .truth(
-            "capture of layer1, where another hook puts ones",
-            Tensor::ones((2, 2, 6, 4), candle_core::DType::F32, &Device::Cpu).expect("ones"),
-            on!(|hooks, images| {
-                let ones: Hook = Box::new(|_, activation| Ok(Some(activation.ones_like()?)));
-                let _handle = hooks.register("layer1", ones)?;
-                first(hooks.capture(&images, &["layer1"])?.1)
-            }),
-        )
-        .truth(
-            "capture of layer1, where another hook puts a Var of ones that is set to zeros afterwards",
-            Tensor::ones((2, 2, 6, 4), candle_core::DType::F32, &Device::Cpu).expect("ones"),
-            on!(|hooks, images| {
-                let var = Var::ones((2, 2, 6, 4), candle_core::DType::F32, &Device::Cpu)?;
-                let shared = var.as_tensor().clone();
-                let _handle = hooks.register("layer1", Box::new(move |_, _| Ok(Some(shared.clone()))))?;
-                let captured = hooks.capture(&images, &["layer1"])?.1;
-                var.set(&var.zeros_like()?)?;
-                first(captured)
-            }),
-        )
-        .because("The capture was taken while they were ones.")
-        .truth(
-            "capture of layer1 for an image that is a Var: does the capture hang on the graph?",
-            false,
-            on!(|hooks, images| {
-                let image = Var::from_tensor(&images)?;
-                let captured = hooks.capture(image.as_tensor(), &["layer1"])?.1;
-                match captured.first() {
-                    Some(activation) => Ok(activation.track_op().into()),
-                    None => bail!("expected one activation, got none"),
-                }
-            }),
-        )
+                hooks.forward(&images)
+            };
+            match attempt() {
+                Ok(_) => bail!("expected the error of the hook on layer2, got logits"),
+                Err(_) => Ok(hooks.count().into()),
+            }
+        }),
+    )
+    .because("`?` drops both handles on its way out.")
+    .refuses(
+        "a site named layer9",
+        on!(|hooks, _images| {
+            let _handle = hooks.register("layer9", failing())?;
+            Ok(true.into())
+        }),
+    )
+    .truth(
+        "capture of layer3 and relu, in this order",
+        captured,
+        on!(|hooks, images| {
+            let (_, activations) = hooks.capture(&images, &["layer3", "relu"])?;
+            let names = ["layer3", "relu"].map(String::from).into_iter();
+            let list = names.zip(activations).map(|(name, value)| (name, value.into()));
+            Ok(Observed::Fields(list.collect()))
+        }),
+    )
+    .because("The expected values are those of resnet's own capture.")
+    .truth(
+        "capture: the logits",
+        logits,
+        on!(|hooks, images| { Ok(hooks.capture(&images, &["relu", "layer4"])?.0.into()) }),
+    )
+    .because("Looking changes nothing: they are the logits of a pass without hooks.")
+    .truth(
+        "capture: hooks left on the network, after a pass and after one that failed",
+        vec![0usize, 1],
+        on!(|hooks, images| {
+            hooks.capture(&images, &["relu"])?;
+            let after_success = hooks.count();
+            let _broken = hooks.register("layer2", failing())?;
+            if hooks.capture(&images, &["relu"]).is_ok() {
+                bail!("expected the error of the hook on layer2, got activations");
+            }
+            Ok(vec![after_success, hooks.count()].into())
+        }),
+    )
+    .because("Its own hooks are gone both times; the failing one is not capture's to remove.")
+    .truth(
+        "capture of layer1, where another hook puts ones",
+        Tensor::ones((2, 2, 6, 4), candle_core::DType::F32, &Device::Cpu).expect("ones"),
+        on!(|hooks, images| {
+            let ones: Hook = Box::new(|_, activation| Ok(Some(activation.ones_like()?)));
+            let _handle = hooks.register("layer1", ones)?;
+            first(hooks.capture(&images, &["layer1"])?.1)
+        }),
+    )
+    .truth(
+        "capture of layer1, where another hook puts a Var of ones that is set to zeros afterwards",
+        Tensor::ones((2, 2, 6, 4), candle_core::DType::F32, &Device::Cpu).expect("ones"),
+        on!(|hooks, images| {
+            let var = Var::ones((2, 2, 6, 4), candle_core::DType::F32, &Device::Cpu)?;
+            let shared = var.as_tensor().clone();
+            let _handle = hooks.register("layer1", Box::new(move |_, _| Ok(Some(shared.clone()))))?;
+            let captured = hooks.capture(&images, &["layer1"])?.1;
+            var.set(&var.zeros_like()?)?;
+            first(captured)
+        }),
+    )
+    .because("The capture was taken while they were ones.")
+    .truth(
+        "capture of layer1 for an image that is a Var: does the capture hang on the graph?",
+        false,
+        on!(|hooks, images| {
+            let image = Var::from_tensor(&images)?;
+            let captured = hooks.capture(image.as_tensor(), &["layer1"])?.1;
+            match captured.first() {
+                Some(activation) => Ok(activation.track_op().into()),
+                None => bail!("expected one activation, got none"),
+            }
+        }),
+    )
 }
 
 fn first(captured: Vec<Tensor>) -> Result<Observed> {

@@ -153,18 +153,11 @@ const PROOFS: &[Slip<SparsityOf>] = &[
 
 /// 2.4
 pub fn sparsity(seed: u64) -> Exam<SparsityOf> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64) -> Exam<SparsityOf> {
-    let mut random = Random::new(seed, 24);
-    let activations = rectified(&mut random, [3, 2, 4, 5]);
-    let before = random.signed((2, 3, 4, 4));
-    let doubles = rectified(&mut random, [2, 2, 3, 3])
-        .to_dtype(DType::F64)
-        .expect("a conversion");
-
+/// Right answers and wrong ones.
+fn answers() -> Exam<SparsityOf> {
     Exam::new("2.4", SOLUTION)
         .mistakes(WRONG)
         .alternative("loops", |x| {
@@ -185,51 +178,62 @@ fn basics(seed: u64) -> Exam<SparsityOf> {
                 part(active.transpose(0, 1)?.flatten_from(1)?.mean(1)?)?.to_vec1()?,
             ))
         })
-        .truth(
-            "one image, one map, 0 2 0 1",
-            observed(0.5, vec![0.5], vec![0.5]),
-            |f| f(&tensor(&[0., 2., 0., 1.], (1, 1, 2, 2))),
-        )
-        .because("Two of four values are zero: 50 % sparse.")
-        .truth(
-            "one image, channels 0 0 and 3 1",
-            observed(0.5, vec![0.5], vec![1.0, 0.0]),
-            |f| f(&tensor(&[0., 0., 3., 1.], (1, 2, 1, 2))),
-        )
-        .because("50 % sparse as well, and of another kind: one channel is silent, one always on.")
-        .truth(
-            "two images of two channels, 0 1, 2 2 and 0 0, 0 5",
-            observed(0.5, vec![0.25, 0.75], vec![0.75, 0.25]),
-            |f| f(&tensor(&[0., 1., 2., 2., 0., 0., 0., 5.], (2, 2, 1, 2))),
-        )
-        .truth(
-            "values 0, 10⁻⁶, 10⁻³⁰ and 1",
-            observed(0.25, vec![0.25], vec![0.25]),
-            |f| f(&tensor(&[0., 1e-6, 1e-30, 1.], (1, 1, 2, 2))),
-        )
-        .because("Exactly zero, not nearly.")
-        .truth(
-            "before a ReLU: −1, −2, 0 and 1",
-            observed(0.25, vec![0.25], vec![0.25]),
-            |f| f(&tensor(&[-1., -2., 0., 1.], (1, 1, 2, 2))),
-        )
-        .because("One value is zero; the negative ones are not, yet.")
-        .truth(
-            "a map of 20×20 zeros but one",
-            observed(0.9975, vec![0.9975], vec![0.9975]),
-            |f| f(&delta([0, 0, 3, 4], [1, 1, 20, 20])),
-        )
-        .because("399 of 400 values are zero: more than a u8 can count.")
-        .case("random activations, [3, 2, 4, 5]", move |f| f(&activations))
-        .case("random values before a ReLU, [2, 3, 4, 4]", move |f| f(&before))
-        .case("random f64 activations, [2, 2, 3, 3]", move |f| f(&doubles))
-        .refuses("one NaN among three numbers", |f| {
-            f(&tensor(&[0., f32::NAN, 1., 2.], (1, 1, 2, 2)))
-        })
-        .refuses("a layer without channels and places, [1, 8]", |f| {
-            f(&tensor(&[1.; 8], (1, 8)))
-        })
-        .refuses("no image at all, [0, 2, 3, 3]", |f| f(&tensor(&[], (0, 2, 3, 3))))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<SparsityOf>) -> Exam<SparsityOf> {
+    let mut random = Random::new(seed, 24);
+    let activations = rectified(&mut random, [3, 2, 4, 5]);
+    let before = random.signed((2, 3, 4, 4));
+    let doubles = rectified(&mut random, [2, 2, 3, 3])
+        .to_dtype(DType::F64)
+        .expect("a conversion");
+
+    exam.truth(
+        "one image, one map, 0 2 0 1",
+        observed(0.5, vec![0.5], vec![0.5]),
+        |f| f(&tensor(&[0., 2., 0., 1.], (1, 1, 2, 2))),
+    )
+    .because("Two of four values are zero: 50 % sparse.")
+    .truth(
+        "one image, channels 0 0 and 3 1",
+        observed(0.5, vec![0.5], vec![1.0, 0.0]),
+        |f| f(&tensor(&[0., 0., 3., 1.], (1, 2, 1, 2))),
+    )
+    .because("50 % sparse as well, and of another kind: one channel is silent, one always on.")
+    .truth(
+        "two images of two channels, 0 1, 2 2 and 0 0, 0 5",
+        observed(0.5, vec![0.25, 0.75], vec![0.75, 0.25]),
+        |f| f(&tensor(&[0., 1., 2., 2., 0., 0., 0., 5.], (2, 2, 1, 2))),
+    )
+    .truth(
+        "values 0, 10⁻⁶, 10⁻³⁰ and 1",
+        observed(0.25, vec![0.25], vec![0.25]),
+        |f| f(&tensor(&[0., 1e-6, 1e-30, 1.], (1, 1, 2, 2))),
+    )
+    .because("Exactly zero, not nearly.")
+    .truth(
+        "before a ReLU: −1, −2, 0 and 1",
+        observed(0.25, vec![0.25], vec![0.25]),
+        |f| f(&tensor(&[-1., -2., 0., 1.], (1, 1, 2, 2))),
+    )
+    .because("One value is zero; the negative ones are not, yet.")
+    .truth(
+        "a map of 20×20 zeros but one",
+        observed(0.9975, vec![0.9975], vec![0.9975]),
+        |f| f(&delta([0, 0, 3, 4], [1, 1, 20, 20])),
+    )
+    .because("399 of 400 values are zero: more than a u8 can count.")
+    .case("random activations, [3, 2, 4, 5]", move |f| f(&activations))
+    .case("random values before a ReLU, [2, 3, 4, 4]", move |f| f(&before))
+    .case("random f64 activations, [2, 2, 3, 3]", move |f| f(&doubles))
+    .refuses("one NaN among three numbers", |f| {
+        f(&tensor(&[0., f32::NAN, 1., 2.], (1, 1, 2, 2)))
+    })
+    .refuses("a layer without channels and places, [1, 8]", |f| {
+        f(&tensor(&[1.; 8], (1, 8)))
+    })
+    .refuses("no image at all, [0, 2, 3, 3]", |f| f(&tensor(&[], (0, 2, 3, 3))))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

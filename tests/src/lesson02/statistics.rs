@@ -293,11 +293,19 @@ const PROOFS: &[Slip<StatisticsOver>] = &[
 
 /// 2.3
 pub fn statistics(seed: u64) -> Exam<StatisticsOver> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<StatisticsOver> {
+    Exam::new("2.3", SOLUTION)
+        .mistakes(WRONG)
+        .alternative("Welford's, one value at a time", welford)
+        .alternative("everything at once", |b| over(b, Fault::None))
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<StatisticsOver> {
+fn basics(seed: u64, exam: Exam<StatisticsOver>) -> Exam<StatisticsOver> {
     let mut random = Random::new(seed, 23);
     // Their squares need more digits than an f64 has.
     const FAR: f64 = 1e9;
@@ -313,57 +321,53 @@ fn basics(seed: u64) -> Exam<StatisticsOver> {
     let two_passes = over(&batches, Fault::None).expect("finite values");
     let double = random.signed((2, 5)).to_dtype(DType::F64).expect("a conversion");
 
-    Exam::new("2.3", SOLUTION)
-        .mistakes(WRONG)
-        .alternative("Welford's, one value at a time", welford)
-        .alternative("everything at once", |b| over(b, Fault::None))
-        .truth(
-            "one batch, 1 2 3 4",
-            observed(4, 0, 2.5, 1.25f64.sqrt(), 1.0, 4.0),
-            |f| f(&[tensor(&[1., 2., 3., 4.], (2, 2))]),
-        )
-        .because(
-            "Mean 10/4 = 2.5; squared differences 2.25, 0.25, 0.25, 2.25, whose mean is 1.25: the deviation \
+    exam.truth(
+        "one batch, 1 2 3 4",
+        observed(4, 0, 2.5, 1.25f64.sqrt(), 1.0, 4.0),
+        |f| f(&[tensor(&[1., 2., 3., 4.], (2, 2))]),
+    )
+    .because(
+        "Mean 10/4 = 2.5; squared differences 2.25, 0.25, 0.25, 2.25, whose mean is 1.25: the deviation \
                   is √1.25.",
-        )
-        .truth("one batch, −3 −1", observed(2, 0, -2.0, 1.0, -3.0, -1.0), |f| {
-            f(&[tensor(&[-3., -1.], 2)])
-        })
-        .truth(
-            "two batches, 0 0 0 and 12",
-            observed(4, 0, 3.0, 27f64.sqrt(), 0.0, 12.0),
-            |f| f(&[tensor(&[0.; 3], 3), tensor(&[12.], 1)]),
-        )
-        .because("Mean 12/4 = 3; squared differences 9, 9, 9, 81, their mean is 27.")
-        .truth(
-            "three batches, 2 and 4 4 and 6",
-            observed(4, 0, 4.0, 2f64.sqrt(), 2.0, 6.0),
-            |f| f(&[tensor(&[2.], 1), tensor(&[4., 4.], 2), tensor(&[6.], 1)]),
-        )
-        .truth(
-            "38 and 22 values in f64, 999999999 and 1000000001 by turns",
-            observed(60, 0, FAR, 1.0, FAR - 1.0, FAR + 1.0),
-            move |f| f(&far),
-        )
-        .because("Each value lies 1 from the mean, so the standard deviation is 1.")
-        .truth("one batch, 1 NaN 3 ∞", observed(2, 2, 2.0, 1.0, 1.0, 3.0), |f| {
-            f(&[tensor(&[1., f32::NAN, 3., f32::INFINITY], 4)])
-        })
-        .truth(
-            "three batches, 1 and NaN NaN and 3",
-            observed(2, 2, 2.0, 1.0, 1.0, 3.0),
-            |f| f(&[tensor(&[1.], 1), tensor(&[f32::NAN; 2], 2), tensor(&[3.], 1)]),
-        )
-        .because("A batch without a finite value changes nothing but not_finite.")
-        .truth(
-            "five batches of random activations of unequal size",
-            two_passes,
-            move |f| f(&batches),
-        )
-        .because("The expected numbers come from two passes over all values at once.")
-        .case("random f64 values", move |f| f(std::slice::from_ref(&double)))
-        .refuses("no batch at all", |f| f(&[]))
-        .refuses("one batch, NaN", |f| f(&[Tensor::new(&[f32::NAN], &Device::Cpu)?]))
+    )
+    .truth("one batch, −3 −1", observed(2, 0, -2.0, 1.0, -3.0, -1.0), |f| {
+        f(&[tensor(&[-3., -1.], 2)])
+    })
+    .truth(
+        "two batches, 0 0 0 and 12",
+        observed(4, 0, 3.0, 27f64.sqrt(), 0.0, 12.0),
+        |f| f(&[tensor(&[0.; 3], 3), tensor(&[12.], 1)]),
+    )
+    .because("Mean 12/4 = 3; squared differences 9, 9, 9, 81, their mean is 27.")
+    .truth(
+        "three batches, 2 and 4 4 and 6",
+        observed(4, 0, 4.0, 2f64.sqrt(), 2.0, 6.0),
+        |f| f(&[tensor(&[2.], 1), tensor(&[4., 4.], 2), tensor(&[6.], 1)]),
+    )
+    .truth(
+        "38 and 22 values in f64, 999999999 and 1000000001 by turns",
+        observed(60, 0, FAR, 1.0, FAR - 1.0, FAR + 1.0),
+        move |f| f(&far),
+    )
+    .because("Each value lies 1 from the mean, so the standard deviation is 1.")
+    .truth("one batch, 1 NaN 3 ∞", observed(2, 2, 2.0, 1.0, 1.0, 3.0), |f| {
+        f(&[tensor(&[1., f32::NAN, 3., f32::INFINITY], 4)])
+    })
+    .truth(
+        "three batches, 1 and NaN NaN and 3",
+        observed(2, 2, 2.0, 1.0, 1.0, 3.0),
+        |f| f(&[tensor(&[1.], 1), tensor(&[f32::NAN; 2], 2), tensor(&[3.], 1)]),
+    )
+    .because("A batch without a finite value changes nothing but not_finite.")
+    .truth(
+        "five batches of random activations of unequal size",
+        two_passes,
+        move |f| f(&batches),
+    )
+    .because("The expected numbers come from two passes over all values at once.")
+    .case("random f64 values", move |f| f(std::slice::from_ref(&double)))
+    .refuses("no batch at all", |f| f(&[]))
+    .refuses("one batch, NaN", |f| f(&[Tensor::new(&[f32::NAN], &Device::Cpu)?]))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

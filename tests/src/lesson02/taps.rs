@@ -229,11 +229,29 @@ const PROOFS: &[Slip<Gradients>] = &[
 
 /// 2.2
 pub fn gradients(seed: u64) -> Exam<Gradients> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Gradients> {
+    Exam::new("2.2", SOLUTION)
+        .mistakes(WRONG)
+        .unnamed("no tap in the network, and unwrapped", |n, i, s, o| {
+            taps(n, i, s, o, Fault::UnknownIgnored)?;
+            Ok(vec![Vec::new().pop().unwrap()])
+        })
+        .unnamed("a tap of another dtype", |n, i, s, o| {
+            taps(n, i, s, o, Fault::AlwaysSingle)
+        })
+        .alternative("a map of taps", |n, i, s, o| taps(n, i, s, o, Fault::None))
+        .alternative("a pass per site", |n, i, s, o| match o(&n.forward(i)?)?.elem_count() {
+            1 => one_by_one(n, i, s, o),
+            count => bail!("{count} elements"),
+        })
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Gradients> {
+fn basics(seed: u64, exam: Exam<Gradients>) -> Exam<Gradients> {
     let mut random = Random::new(seed, 22);
     let config = Config {
         blocks: [1, 1, 1, 1],
@@ -269,27 +287,11 @@ fn basics(seed: u64) -> Exam<Gradients> {
     let expected_beside = shared(&BESIDE).expect("its sites");
     let (smooth, directions, slopes) = smooth_case(&exact, &mut random).expect("a small network");
 
-    let (network_1, network_2, network_3) = (network.clone(), network.clone(), network.clone());
-    let (network_4, network_5, images_1, images_2) = (network.clone(), network.clone(), images.clone(), images.clone());
-    let (images_3, images_4, images_5) = (images.clone(), images.clone(), images.clone());
-    Exam::new("2.2", SOLUTION)
-        .mistakes(WRONG)
-        .unnamed("no tap in the network, and unwrapped", |n, i, s, o| {
-            taps(n, i, s, o, Fault::UnknownIgnored)?;
-            Ok(vec![Vec::new().pop().unwrap()])
-        })
-        .unnamed("a tap of another dtype", |n, i, s, o| {
-            taps(n, i, s, o, Fault::AlwaysSingle)
-        })
-        .alternative("a map of taps", |n, i, s, o| taps(n, i, s, o, Fault::None))
-        .alternative("a pass per site", |n, i, s, o| match o(&n.forward(i)?)?.elem_count() {
-            1 => one_by_one(n, i, s, o),
-            count => bail!("{count} elements"),
-        })
-        .truth(
+    exam.given((network, images), |on| {
+        on.truth(
             format!("site fc, the score of class {class}"),
             one_hot,
-            move |f| -> Result<Observed> { only(f(&network_1, &images_1, &["fc"], &one_class)?) },
+            move |f, (network, images)| -> Result<Observed> { only(f(network, images, &["fc"], &one_class)?) },
         )
         .because(
             "The score of a class rises by 1 with its own logit and by 0 with the others. candle keeps gradients \
@@ -298,25 +300,29 @@ fn basics(seed: u64) -> Exam<Gradients> {
         .truth(
             format!("site avgpool, the score of class {class}"),
             at_pool,
-            move |f| -> Result<Observed> { only(f(&network_2, &images_2, &["avgpool"], &one_class)?) },
+            move |f, (network, images)| -> Result<Observed> { only(f(network, images, &["avgpool"], &one_class)?) },
         )
         .because("score = Σ weight · feature + bias, so the gradient is the class's row of fc.weight, for both images.")
         .truth(
             format!("sites {}, the sum of squared logits", SITES.join(", ")),
             fields(&SITES, expected),
-            move |f| f(&network_3, &images_3, &SITES, &sum_of_squares).map(|gradients| fields(&SITES, gradients)),
+            move |f, (network, images)| {
+                f(network, images, &SITES, &sum_of_squares).map(|gradients| fields(&SITES, gradients))
+            },
         )
         .because("The expected gradients are those of resnet's own taps.")
         .truth(
             format!("sites {}, the sum of squared logits", BESIDE.join(", ")),
             fields(&BESIDE, expected_beside),
-            move |f| f(&network_5, &images_5, &BESIDE, &sum_of_squares).map(|gradients| fields(&BESIDE, gradients)),
+            move |f, (network, images)| {
+                f(network, images, &BESIDE, &sum_of_squares).map(|gradients| fields(&BESIDE, gradients))
+            },
         )
         .because("The two ways through a block: neither site lies behind the other.")
         .truth(
             "the first four sites in f64: the slope along a random direction at each site",
             slopes,
-            move |f| -> Result<Vec<f64>> {
+            move |f, _| -> Result<Vec<f64>> {
                 let gradients = f(&exact, &smooth, &SITES, &sum_of_squares)?;
                 let along =
                     |(gradient, direction): (&Tensor, &Tensor)| (gradient * direction)?.sum_all()?.to_scalar::<f64>();
@@ -328,12 +334,13 @@ fn basics(seed: u64) -> Exam<Gradients> {
             "The expected slopes are finite differences: each site was moved a little both ways. Everything \
                   is f64 here, and dtypes never mix: a tap has activation.dtype().",
         )
-        .refuses("a site named layer9", move |f| {
-            f(&network_4, &images_4, &["layer9", "fc"], &one_class).map(|gradients| gradients.len())
+        .refuses("a site named layer9", move |f, (network, images)| {
+            f(network, images, &["layer9", "fc"], &one_class).map(|gradients| gradients.len())
         })
-        .refuses("an objective of 2·3 numbers", move |f| {
-            f(&network, &images, &["layer4"], &|logits| Ok(logits.clone())).map(|gradients| gradients.len())
+        .refuses("an objective of 2·3 numbers", move |f, (network, images)| {
+            f(network, images, &["layer4"], &|logits| Ok(logits.clone())).map(|gradients| gradients.len())
         })
+    })
 }
 
 fn only(gradients: Vec<Tensor>) -> Result<Observed> {

@@ -311,11 +311,18 @@ const PROOFS: &[Slip<Ascent>] = &[
 
 /// 3.2
 pub fn ascent(seed: u64) -> Exam<Ascent> {
-    further_hazards(seed, hazards(seed, basics(seed)))
+    further_hazards(seed, hazards(seed, basics(seed, answers())))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Ascent> {
+    Exam::new("3.2", SOLUTION)
+        .changes(RIGHT, FAULTS)
+        .alternative("another order of the operations", RIGHT)
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Ascent> {
+fn basics(seed: u64, exam: Exam<Ascent>) -> Exam<Ascent> {
     let mut random = Random::new(seed, 32);
     let weights = random.signed((1, 3, 4, 5));
     let images = random.signed((2, 3, 4, 5));
@@ -328,10 +335,6 @@ fn basics(seed: u64) -> Exam<Ascent> {
     let four = tensor(&[3.0, 4.0, 0.3, 0.4], (2, 1, 1, 2));
     let start = random.signed((1, 3, 4, 5));
     let start = (start * 0.01).expect("numbers");
-
-    let exam = Exam::new("3.2", SOLUTION)
-        .changes(RIGHT, FAULTS)
-        .alternative("another order of the operations", RIGHT);
 
     let f = linear(&slopes);
     let exam = exam

@@ -311,11 +311,18 @@ const PROOFS: &[Slip<Dreaming>] = &[
 
 /// 3.7
 pub fn exam(seed: u64) -> Exam<Dreaming> {
-    further_hazards(seed, hazards(seed, basics(seed)))
+    further_hazards(seed, hazards(seed, basics(seed, answers())))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Dreaming> {
+    Exam::new("3.7", SOLUTION)
+        .changes(RIGHT, FAULTS)
+        .alternative("from the picture of the octave before", RIGHT)
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Dreaming> {
+fn basics(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
     let mut random = Random::new(seed, 37);
     let picture = random.between(0.2, 0.8, (2, 3, 9, 12));
     let kernel = random.signed((2, 3, 3, 3));
@@ -334,9 +341,7 @@ fn basics(seed: u64) -> Exam<Dreaming> {
     let pair = tensor(&[0.5, 0.5], (1, 1, 1, 2));
     let up = 0.1 / 5f32.sqrt();
 
-    let exam = Exam::new("3.7", SOLUTION)
-        .changes(RIGHT, FAULTS)
-        .alternative("from the picture of the octave before", RIGHT)
+    let exam = exam
         .truth(
             "sizes of 100×60 in 3 octaves of 2",
             vec![25usize, 15, 50, 30, 100, 60],
@@ -384,44 +389,48 @@ fn basics(seed: u64) -> Exam<Dreaming> {
         )
         .because("a would leave [0, 1] and is held at 1.");
     let (same, one_octave) = (picture.clone(), picture.clone());
-    let (layer_1, layer_2) = (layer.clone(), layer.clone());
     let gentle = Dream {
         octaves: 3,
         ratio: 1.5,
         steps: 2,
         step_size: 0.0,
     };
-    exam.truth("three octaves with step size 0", &picture, move |f| {
-        (f.dream)(&same, &layer_1, &gentle, &mut shifts())
-    })
-    .within(Tolerance {
-        max_relative: 1e-4,
-        epsilon: 1e-5,
-    })
-    .because("Nothing was dreamt, so the picture comes back as it was, with all its detail.")
-    .case("one octave, three steps with rolls, on two pictures", move |f| {
-        let settings = Dream {
-            octaves: 1,
-            ratio: 1.5,
-            steps: 3,
-            step_size: 0.05,
-        };
-        Observed::from((f.dream)(&one_octave, &layer_2, &settings, &mut shifts()))
-    })
-    .within(Tolerance {
-        max_relative: 1e-3,
-        epsilon: 1e-4,
-    })
-    .case("three octaves of 1.5, two steps each", move |f| {
-        let settings = Dream {
-            step_size: 0.08,
-            ..gentle
-        };
-        (f.dream)(&picture, &layer, &settings, &mut shifts())
-    })
-    .within(Tolerance {
-        max_relative: 1e-3,
-        epsilon: 1e-4,
+    exam.given(layer, |on| {
+        on.truth("three octaves with step size 0", &picture, move |f, layer| {
+            (f.dream)(&same, layer, &gentle, &mut shifts())
+        })
+        .within(Tolerance {
+            max_relative: 1e-4,
+            epsilon: 1e-5,
+        })
+        .because("Nothing was dreamt, so the picture comes back as it was, with all its detail.")
+        .case(
+            "one octave, three steps with rolls, on two pictures",
+            move |f, layer| {
+                let settings = Dream {
+                    octaves: 1,
+                    ratio: 1.5,
+                    steps: 3,
+                    step_size: 0.05,
+                };
+                Observed::from((f.dream)(&one_octave, layer, &settings, &mut shifts()))
+            },
+        )
+        .within(Tolerance {
+            max_relative: 1e-3,
+            epsilon: 1e-4,
+        })
+        .case("three octaves of 1.5, two steps each", move |f, layer| {
+            let settings = Dream {
+                step_size: 0.08,
+                ..gentle
+            };
+            (f.dream)(&picture, layer, &settings, &mut shifts())
+        })
+        .within(Tolerance {
+            max_relative: 1e-3,
+            epsilon: 1e-4,
+        })
     })
 }
 

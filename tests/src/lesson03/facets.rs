@@ -293,11 +293,18 @@ const PROOFS: &[Slip<Facets>] = &[
 
 /// 3.8
 pub fn facets(seed: u64) -> Exam<Facets> {
-    further_hazards(seed, hazards(seed, basics(seed)))
+    further_hazards(seed, hazards(seed, basics(seed, answers())))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Facets> {
+    Exam::new("3.8", SOLUTION)
+        .changes(RIGHT, FAULTS)
+        .alternative("pair by pair, and by choosing the best that is left", RIGHT)
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Facets> {
+fn basics(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
     let mut random = Random::new(seed, 38);
     let one = random.signed((1, 3, 2, 4));
     // The same image, and the same with its places in another order.
@@ -308,65 +315,62 @@ fn basics(seed: u64) -> Exam<Facets> {
     let three = random.signed((3, 4, 2, 3));
     let scores: Vec<f32> = random.between(-1.0, 1.0, 30).to_vec1().expect("a list");
 
-    Exam::new("3.8", SOLUTION)
-        .changes(RIGHT, FAULTS)
-        .alternative("pair by pair, and by choosing the best that is left", RIGHT)
-        .truth(
-            "similarity of an image and the same image rolled by a pixel",
-            1f32,
-            move |f| scalar((f.similarity)(&alike)),
-        )
-        .because("The same channels are active together, only elsewhere.")
-        .truth(
-            "similarity of two images, one with channel 0 active, one with channel 1",
-            0f32,
-            move |f| scalar((f.similarity)(&apart)),
-        )
-        .because("They have nothing in common.")
-        .truth(
-            "channels (1, 0) and (0, 1) here, (1, 0) and (1, 0) there",
-            2f32.sqrt() / 2.0,
-            move |f| scalar((f.similarity)(&hand)),
-        )
-        .because("G₁ = [1 0; 0 1], G₂ = [1 1; 1 1]: ⟨G₁, G₂⟩ = 2, ‖G₁‖ = √2, ‖G₂‖ = 2.")
-        .truth("similarity to an image without any response", 0f32, move |f| {
-            scalar((f.similarity)(&dead))
-        })
-        .because("⟨G, 0⟩ = 0, divided by 1e-8.")
-        .truth(
-            "similarity of two images of one pixel, 0.02 and 0.02",
-            16f32 / 17.0,
-            |f| scalar((f.similarity)(&tensor(&[0.02, 0.02], (2, 1, 1, 1)))),
-        )
-        .because("G = 4e-4 for both, so 16e-8 / (16e-8 + 1e-8).")
-        .case("similarity of three random images, and its gradient", move |f| {
-            with_gradient(&three, f.similarity)
-        })
-        .within(Tolerance {
-            max_relative: 1e-3,
-            epsilon: 1e-4,
-        })
-        .refuses("similarity of one image", move |f| scalar((f.similarity)(&one)))
-        .truth("the best 2 of 0.5, 3, −4, 1", vec![1usize, 3], |f| {
-            (f.top_examples)(&[0.5, 3.0, -4.0, 1.0], 2)
-        })
-        .truth("the best 3 of 2, 5, 2, 5, 1", vec![1usize, 3, 0], |f| {
-            (f.top_examples)(&[2.0, 5.0, 2.0, 5.0, 1.0], 3)
-        })
-        .because("Of equal scores the earlier one comes first.")
-        .truth("the best 2 of NaN, 1, 2", vec![2usize, 1], |f| {
-            (f.top_examples)(&[f32::NAN, 1.0, 2.0], 2)
-        })
-        .truth("the best 5 of −2, −1", vec![1usize, 0], |f| {
-            (f.top_examples)(&[-2.0, -1.0], 5)
-        })
-        .case("the best 9 of 30 random scores", move |f| (f.top_examples)(&scores, 9))
-        .truth(
-            "the decoy of 3.5 in a world of six plain colours, blue at 1, 3 and 5",
-            vec![1usize, 5, 3],
-            |f| (f.top_examples)(&decoy_scores().expect("six images"), 3),
-        )
-        .because("Its optimum is a checkerboard; in this world there is none, and it is a detector of blue.")
+    exam.truth(
+        "similarity of an image and the same image rolled by a pixel",
+        1f32,
+        move |f| scalar((f.similarity)(&alike)),
+    )
+    .because("The same channels are active together, only elsewhere.")
+    .truth(
+        "similarity of two images, one with channel 0 active, one with channel 1",
+        0f32,
+        move |f| scalar((f.similarity)(&apart)),
+    )
+    .because("They have nothing in common.")
+    .truth(
+        "channels (1, 0) and (0, 1) here, (1, 0) and (1, 0) there",
+        2f32.sqrt() / 2.0,
+        move |f| scalar((f.similarity)(&hand)),
+    )
+    .because("G₁ = [1 0; 0 1], G₂ = [1 1; 1 1]: ⟨G₁, G₂⟩ = 2, ‖G₁‖ = √2, ‖G₂‖ = 2.")
+    .truth("similarity to an image without any response", 0f32, move |f| {
+        scalar((f.similarity)(&dead))
+    })
+    .because("⟨G, 0⟩ = 0, divided by 1e-8.")
+    .truth(
+        "similarity of two images of one pixel, 0.02 and 0.02",
+        16f32 / 17.0,
+        |f| scalar((f.similarity)(&tensor(&[0.02, 0.02], (2, 1, 1, 1)))),
+    )
+    .because("G = 4e-4 for both, so 16e-8 / (16e-8 + 1e-8).")
+    .case("similarity of three random images, and its gradient", move |f| {
+        with_gradient(&three, f.similarity)
+    })
+    .within(Tolerance {
+        max_relative: 1e-3,
+        epsilon: 1e-4,
+    })
+    .refuses("similarity of one image", move |f| scalar((f.similarity)(&one)))
+    .truth("the best 2 of 0.5, 3, −4, 1", vec![1usize, 3], |f| {
+        (f.top_examples)(&[0.5, 3.0, -4.0, 1.0], 2)
+    })
+    .truth("the best 3 of 2, 5, 2, 5, 1", vec![1usize, 3, 0], |f| {
+        (f.top_examples)(&[2.0, 5.0, 2.0, 5.0, 1.0], 3)
+    })
+    .because("Of equal scores the earlier one comes first.")
+    .truth("the best 2 of NaN, 1, 2", vec![2usize, 1], |f| {
+        (f.top_examples)(&[f32::NAN, 1.0, 2.0], 2)
+    })
+    .truth("the best 5 of −2, −1", vec![1usize, 0], |f| {
+        (f.top_examples)(&[-2.0, -1.0], 5)
+    })
+    .case("the best 9 of 30 random scores", move |f| (f.top_examples)(&scores, 9))
+    .truth(
+        "the decoy of 3.5 in a world of six plain colours, blue at 1, 3 and 5",
+        vec![1usize, 5, 3],
+        |f| (f.top_examples)(&decoy_scores().expect("six images"), 3),
+    )
+    .because("Its optimum is a checkerboard; in this world there is none, and it is a detector of blue.")
 }
 
 fn scalar(value: Result<Tensor>) -> Result<f32> {

@@ -284,11 +284,18 @@ const PROOFS: &[Slip<Fourier>] = &[
 
 /// 3.6
 pub fn fourier(seed: u64) -> Exam<Fourier> {
-    further_hazards(seed, hazards(seed, basics(seed)))
+    further_hazards(seed, hazards(seed, basics(seed, answers())))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Fourier> {
+    Exam::new("3.6", SOLUTION)
+        .changes(RIGHT, FAULTS)
+        .alternative("by one large matrix, colour by colour", RIGHT)
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Fourier> {
+fn basics(seed: u64, exam: Exam<Fourier>) -> Exam<Fourier> {
     let mut random = Random::new(seed, 36);
     let axes = random.signed((3, 3));
     let image = random.signed((2, 3, 3, 4));
@@ -298,9 +305,7 @@ fn basics(seed: u64) -> Exam<Fourier> {
     let planted = tensor(&[1.0, 0.0, 0.0, 2.0, 3.0, 0.0, 0.0, 0.0, -1.0], (3, 3));
     let colours = tensor(&[1.0, 10.0, 100.0], (1, 3, 1, 1));
 
-    let mut exam = Exam::new("3.6", SOLUTION)
-        .changes(RIGHT, FAULTS)
-        .alternative("by one large matrix, colour by colour", RIGHT)
+    let mut exam = exam
         .truth(
             "one wave: v = 1 along 4 pixels, amplitude 1",
             tensor(&[4.0, 0.0, -4.0, 0.0], (1, 1, 1, 4)),

@@ -510,11 +510,19 @@ const PROOFS: &[Slip<Maximize>] = &[
 
 /// 3.5
 pub fn exam(seed: u64) -> Exam<Maximize> {
-    further_hazards(seed, hazards(seed, basics(seed)))
+    further_hazards(seed, hazards(seed, basics(seed, answers())))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Maximize> {
+    Exam::new("3.5", SOLUTION)
+        .mistakes(WRONG)
+        .unnamed("a summit refused", with!(SummitRefused))
+        .alternative("everything in one loop", RIGHT)
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Maximize> {
+fn basics(seed: u64, mut exam: Exam<Maximize>) -> Exam<Maximize> {
     let mut random = Random::new(seed, 35);
     let origin = tensor(&[0.0, 0.0], (1, 1, 1, 2));
     let weights = random.signed((1, 3, 4, 5));
@@ -522,11 +530,6 @@ fn basics(seed: u64) -> Exam<Maximize> {
     let batch = random.between(0.2, 0.8, (2, 3, 4, 5));
     let slopes = tensor(&[3.0, -1.0], (1, 1, 1, 2));
     let rms = 5f32.sqrt();
-
-    let mut exam = Exam::new("3.5", SOLUTION)
-        .mistakes(WRONG)
-        .unnamed("a summit refused", with!(SummitRefused))
-        .alternative("everything in one loop", RIGHT);
 
     // One step at a time, by hand.
     let up = 0.1 / rms;

@@ -249,11 +249,18 @@ const PROOFS: &[Slip<Objectives>] = &[
 
 /// 3.1
 pub fn objectives(seed: u64) -> Exam<Objectives> {
-    further_hazards(seed, hazards(seed, basics(seed)))
+    further_hazards(seed, hazards(seed, basics(seed, answers())))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Objectives> {
+    Exam::new("3.1", SOLUTION)
+        .changes(RIGHT, FAULTS)
+        .alternative("by a visitor, on flattened maps", RIGHT)
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Objectives> {
+fn basics(seed: u64, exam: Exam<Objectives>) -> Exam<Objectives> {
     let mut random = Random::new(seed, 31);
     let counted = Tensor::arange(0f32, 24.0, &candle_core::Device::Cpu)
         .and_then(|x| x.reshape((1, 2, 3, 4)))
@@ -278,9 +285,7 @@ fn basics(seed: u64) -> Exam<Objectives> {
         ("channel 2", Target::Channel(2)),
         ("the layer", Target::Layer),
     ];
-    let mut exam = Exam::new("3.1", SOLUTION)
-        .changes(RIGHT, FAULTS)
-        .alternative("by a visitor, on flattened maps", RIGHT)
+    let mut exam = exam
         .truth(
             "the neuron of channel 1 of [1, 2, 3, 4], which counts 0, 1, 2, …",
             vec![18f32],

@@ -316,11 +316,18 @@ const PROOFS: &[Slip<Regularizers>] = &[
 
 /// 3.3
 pub fn regularizers(seed: u64) -> Exam<Regularizers> {
-    further_hazards(seed, hazards(seed, basics(seed)))
+    further_hazards(seed, hazards(seed, basics(seed, answers())))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Regularizers> {
+    Exam::new("3.3", SOLUTION)
+        .changes(RIGHT, FAULTS)
+        .alternative("by rolls, and by two plain matrix products", RIGHT)
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Regularizers> {
+fn basics(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
     let mut random = Random::new(seed, 33);
     let images = random.between(0.0, 1.0, (2, 3, 5, 6));
     let high = random.between(0.0, 1.0, (1, 2, 7, 4));
@@ -344,82 +351,79 @@ fn basics(seed: u64) -> Exam<Regularizers> {
         })
         .collect();
 
-    Exam::new("3.3", SOLUTION)
-        .changes(RIGHT, FAULTS)
-        .alternative("by rolls, and by two plain matrix products", RIGHT)
-        .truth(
-            "total variation of [[0, 0.3], [0.4, 0.7]]",
-            vec![(0.25f32 + 1e-6).sqrt() - 1e-3],
-            move |f| (f.total_variation)(&ramp),
-        )
-        .because("One pixel has both neighbours: √(0.3² + 0.4² + s²) − s, about 0.499.")
-        .truth(
-            "total variation of a step from 0 to 1, 3×3",
-            vec![(1f32 + 1e-6).sqrt() / 2.0 - 0.5e-3],
-            move |f| (f.total_variation)(&step),
-        )
-        .because("Two of the four pixels with both neighbours stand at the step.")
-        .truth(
-            "total variation of plain grey, and its gradient",
-            Observed::fields([
-                ("value", Observed::from(vec![0f32])),
-                ("gradient", Observed::from(&zeros)),
-            ]),
-            {
-                let flat = flat.clone();
-                move |f| with_gradient(&flat, f.total_variation)
-            },
-        )
-        .because("A flat image has no variation, and neither way is up.")
-        .truth(
-            "total variation of a random 3×3 image; gradient by finite differences",
-            Observed::fields([
-                ("value", Observed::from(&small_value)),
-                ("gradient", Observed::from(&measured)),
-            ]),
-            move |f| with_gradient(&small, f.total_variation),
-        )
-        .within(Tolerance {
-            max_relative: 1e-3,
-            epsilon: 1e-4,
-        })
-        .case("total variation of two random images", {
-            let images = images.clone();
-            move |f| with_gradient(&images, f.total_variation)
-        })
-        .case("total variation of [1, 2, 7, 4]", {
-            let high = high.clone();
-            move |f| (f.total_variation)(&high)
-        })
-        .refuses("total variation of a single row", {
-            let two = two.clone();
-            move |f| (f.total_variation)(&two)
-        })
-        .truth("l2 of (0, 0) and (½, 1)", vec![0.25f32, 0.125], {
-            let two = two.clone();
-            move |f| (f.l2)(&two)
-        })
-        .case("l2 of two random images, and its gradient", {
-            let images = images.clone();
-            move |f| with_gradient(&images, f.l2)
-        })
-        .truth("a flat image, blurred with σ = 1.5", &flat, {
+    exam.truth(
+        "total variation of [[0, 0.3], [0.4, 0.7]]",
+        vec![(0.25f32 + 1e-6).sqrt() - 1e-3],
+        move |f| (f.total_variation)(&ramp),
+    )
+    .because("One pixel has both neighbours: √(0.3² + 0.4² + s²) − s, about 0.499.")
+    .truth(
+        "total variation of a step from 0 to 1, 3×3",
+        vec![(1f32 + 1e-6).sqrt() / 2.0 - 0.5e-3],
+        move |f| (f.total_variation)(&step),
+    )
+    .because("Two of the four pixels with both neighbours stand at the step.")
+    .truth(
+        "total variation of plain grey, and its gradient",
+        Observed::fields([
+            ("value", Observed::from(vec![0f32])),
+            ("gradient", Observed::from(&zeros)),
+        ]),
+        {
             let flat = flat.clone();
-            move |f| (f.blur)(&flat, 1.5)
-        })
-        .because("Where all pixels are alike, a mean of them changes nothing, at the border neither.")
-        .truth(
-            "a point in the middle of 9×9, blurred with σ = 1",
-            tensor(&spread, (1, 1, 9, 9)),
-            move |f| (f.blur)(&point, 1.0),
-        )
-        .because("A point becomes a bell, exp(−(dx² + dy²)/2), each row of K divided by its own sum.")
-        .case("two random images, blurred with σ = 0.7", {
-            let images = images.clone();
-            move |f| with_gradient(&images, |x| (f.blur)(x, 0.7))
-        })
-        .case("[1, 2, 7, 4], blurred with σ = 2", move |f| (f.blur)(&high, 2.0))
-        .refuses("σ = 0", move |f| (f.blur)(&images, 0.0))
+            move |f| with_gradient(&flat, f.total_variation)
+        },
+    )
+    .because("A flat image has no variation, and neither way is up.")
+    .truth(
+        "total variation of a random 3×3 image; gradient by finite differences",
+        Observed::fields([
+            ("value", Observed::from(&small_value)),
+            ("gradient", Observed::from(&measured)),
+        ]),
+        move |f| with_gradient(&small, f.total_variation),
+    )
+    .within(Tolerance {
+        max_relative: 1e-3,
+        epsilon: 1e-4,
+    })
+    .case("total variation of two random images", {
+        let images = images.clone();
+        move |f| with_gradient(&images, f.total_variation)
+    })
+    .case("total variation of [1, 2, 7, 4]", {
+        let high = high.clone();
+        move |f| (f.total_variation)(&high)
+    })
+    .refuses("total variation of a single row", {
+        let two = two.clone();
+        move |f| (f.total_variation)(&two)
+    })
+    .truth("l2 of (0, 0) and (½, 1)", vec![0.25f32, 0.125], {
+        let two = two.clone();
+        move |f| (f.l2)(&two)
+    })
+    .case("l2 of two random images, and its gradient", {
+        let images = images.clone();
+        move |f| with_gradient(&images, f.l2)
+    })
+    .truth("a flat image, blurred with σ = 1.5", &flat, {
+        let flat = flat.clone();
+        move |f| (f.blur)(&flat, 1.5)
+    })
+    .because("Where all pixels are alike, a mean of them changes nothing, at the border neither.")
+    .truth(
+        "a point in the middle of 9×9, blurred with σ = 1",
+        tensor(&spread, (1, 1, 9, 9)),
+        move |f| (f.blur)(&point, 1.0),
+    )
+    .because("A point becomes a bell, exp(−(dx² + dy²)/2), each row of K divided by its own sum.")
+    .case("two random images, blurred with σ = 0.7", {
+        let images = images.clone();
+        move |f| with_gradient(&images, |x| (f.blur)(x, 0.7))
+    })
+    .case("[1, 2, 7, 4], blurred with σ = 2", move |f| (f.blur)(&high, 2.0))
+    .refuses("σ = 0", move |f| (f.blur)(&images, 0.0))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -276,11 +276,18 @@ const PROOFS: &[Slip<Transformations>] = &[
 
 /// 3.4
 pub fn transformations(seed: u64) -> Exam<Transformations> {
-    further_hazards(seed, hazards(seed, basics(seed)))
+    further_hazards(seed, hazards(seed, basics(seed, answers())))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Transformations> {
+    Exam::new("3.4", SOLUTION)
+        .changes(RIGHT, FAULTS)
+        .alternative("by index, and by one large matrix", RIGHT)
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Transformations> {
+fn basics(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
     let mut random = Random::new(seed, 34);
     let images = random.between(0.0, 1.0, (2, 3, 5, 7));
     let upstream = random.signed((2, 3, 5, 7));
@@ -291,9 +298,7 @@ fn basics(seed: u64) -> Exam<Transformations> {
     let (down, right) = (random.count(1, 4) as i32, random.count(1, 6) as i32);
     let angle = f64::from(random.between(0.2, 1.0, 1).to_vec1::<f32>().expect("a number")[0]);
 
-    let mut exam = Exam::new("3.4", SOLUTION)
-        .changes(RIGHT, FAULTS)
-        .alternative("by index, and by one large matrix", RIGHT)
+    let mut exam = exam
         .truth(
             "[1, 2, 3 | 4, 5, 6] rolled (0, 1)",
             tensor(&[3., 1., 2., 6., 4., 5.], (1, 1, 2, 3)),

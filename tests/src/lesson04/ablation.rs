@@ -368,27 +368,11 @@ const PROOFS: &[Slip<Ablation>] = &[
 
 /// 4.9
 pub fn ablation(seed: u64) -> Exam<Ablation> {
-    further_hazards(seed, hazards(seed, basics(seed)))
+    further_hazards(seed, hazards(seed, basics(seed, answers())))
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Ablation> {
-    let mut random = Random::new(seed, 49);
-    let images = random.signed((3, 3, 40, 36));
-    let network = network(seed).expect("a small network");
-    let direction = random.signed(8);
-    let (before, after) = (random.signed((5, 4)), random.signed((5, 4)));
-    // d is a combination of all channels; what is left must be perpendicular to it.
-    let (planted, unused, all) = ([5], 5, (0..16).collect::<Vec<_>>());
-    let bias: Vec<f32> = [0.5, -1.0, 2.0].repeat(3);
-    macro_rules! with {
-        (|$f:ident, $network:ident, $images:ident| $run:expr) => {{
-            let ($network, $images) = (network.clone(), images.clone());
-            move |$f: Ablation| $run
-        }};
-    }
-    let (direction_1, direction_2, direction_3) = (direction.clone(), direction.clone(), direction.clone());
-
+/// Right answers and wrong ones.
+fn answers() -> Exam<Ablation> {
     Exam::new("4.9", SOLUTION)
         .changes(RIGHT, FAULTS)
         .alternative("with matrices, in one batch", RIGHT)
@@ -426,96 +410,116 @@ fn basics(seed: u64) -> Exam<Ablation> {
                 ..fault!(Flaw::None)
             },
         )
-        .truth(
-            "without all 16 units of layer4",
-            tensor(&bias, (3, 3)),
-            with!(|f, network, images| { (f.units)(&network, &images, "layer4", &all) }),
-        )
-        .because("What is left of the logits is the bias of fc.")
-        .truth(
-            "without layer4's unit 5, whose weights in fc are 0: largest change of a logit",
-            0.0,
-            with!(|f, network, images| {
-                largest_change(&network, &images, (f.units)(&network, &images, "layer4", &planted))
-            }),
-        )
-        .within(Tolerance {
-            max_relative: 0.0,
-            epsilon: 1e-4,
-        })
-        .because("The network does not use it, whatever a probe can read from it.")
-        .truth(
-            "without layer4's direction e_5: largest change of a logit",
-            0.0,
-            with!(|f, network, images| {
-                let mut e = vec![0f32; 16];
-                e[unused] = 3.0;
-                largest_change(
-                    &network,
-                    &images,
-                    (f.direction)(&network, &images, "layer4", &tensor(&e, 16)),
-                )
-            }),
-        )
-        .within(Tolerance {
-            max_relative: 0.0,
-            epsilon: 1e-4,
-        })
-        .because("Taking out the direction of one unit is taking out the unit.")
-        .case(
-            "without units 0 and 3 of layer2",
-            with!(|f, network, images| { (f.units)(&network, &images, "layer2.0.relu", &[0, 3]) }),
-        )
-        .case(
-            "without units 1 and 2 of avgpool",
-            with!(|f, network, images| { (f.units)(&network, &images, "avgpool", &[1, 2]) }),
-        )
-        .case(
-            "without a random direction of layer3",
-            with!(|f, network, images| { (f.direction)(&network, &images, "layer3", &direction_1) }),
-        )
-        .within(Tolerance::relative(1e-3))
-        .truth(
-            "how much the length of that direction matters",
-            0.0,
-            with!(|f, network, images| {
-                let once = (f.direction)(&network, &images, "layer3", &direction_2)?;
-                let longer = (f.direction)(&network, &images, "layer3", &(&direction_2 * 7.0)?)?;
-                (once - longer)?.abs()?.max_all()?.to_scalar::<f32>()
-            }),
-        )
-        .within(Tolerance {
-            max_relative: 0.0,
-            epsilon: 1e-4,
-        })
-        .because("A direction is the same however long its arrow is drawn.")
-        .truth("effect: [[1, 0], [0, 2]] becomes [[0, 1], [0, 5]]", (1.25, 0.5), |f| {
-            (f.effect)(&tensor(&[1., 0., 0., 2.], (2, 2)), &tensor(&[0., 1., 0., 5.], (2, 2)))
-        })
-        .because("Changes of 1, 1, 0 and 3; the first image has another class now, the second has not.")
-        .case("effect: random logits of 5 images", move |f| {
-            (f.effect)(&before, &after)
-        })
-        .refuses(
-            "a site that does not exist",
-            with!(|f, network, images| { (f.units)(&network, &images, "layer5", &[0]) }),
-        )
-        .refuses(
-            "unit 16 of 16",
-            with!(|f, network, images| (f.units)(&network, &images, "layer4", &[16])),
-        )
-        .refuses(
-            "a direction at a site that does not exist",
-            with!(|f, network, images| { (f.direction)(&network, &images, "layer5", &tensor(&[1.; 16], 16)) }),
-        )
-        .refuses(
-            "a direction of 5 numbers for 16 units",
-            with!(|f, network, images| { (f.direction)(&network, &images, "layer4", &tensor(&[1.; 5], 5)) }),
-        )
-        .refuses(
-            "a direction of zeros",
-            with!(|f, network, images| { (f.direction)(&network, &images, "layer3", &(&direction_3 * 0.0)?) }),
-        )
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
+    let mut random = Random::new(seed, 49);
+    let images = random.signed((3, 3, 40, 36));
+    let network = network(seed).expect("a small network");
+    let direction = random.signed(8);
+    let (before, after) = (random.signed((5, 4)), random.signed((5, 4)));
+    // d is a combination of all channels; what is left must be perpendicular to it.
+    let (planted, unused, all) = ([5], 5, (0..16).collect::<Vec<_>>());
+    let bias: Vec<f32> = [0.5, -1.0, 2.0].repeat(3);
+    macro_rules! with {
+        (|$f:ident, $network:ident, $images:ident| $run:expr) => {{
+            let ($network, $images) = (network.clone(), images.clone());
+            move |$f: Ablation| $run
+        }};
+    }
+    let (direction_1, direction_2, direction_3) = (direction.clone(), direction.clone(), direction.clone());
+
+    exam.truth(
+        "without all 16 units of layer4",
+        tensor(&bias, (3, 3)),
+        with!(|f, network, images| { (f.units)(&network, &images, "layer4", &all) }),
+    )
+    .because("What is left of the logits is the bias of fc.")
+    .truth(
+        "without layer4's unit 5, whose weights in fc are 0: largest change of a logit",
+        0.0,
+        with!(|f, network, images| {
+            largest_change(&network, &images, (f.units)(&network, &images, "layer4", &planted))
+        }),
+    )
+    .within(Tolerance {
+        max_relative: 0.0,
+        epsilon: 1e-4,
+    })
+    .because("The network does not use it, whatever a probe can read from it.")
+    .truth(
+        "without layer4's direction e_5: largest change of a logit",
+        0.0,
+        with!(|f, network, images| {
+            let mut e = vec![0f32; 16];
+            e[unused] = 3.0;
+            largest_change(
+                &network,
+                &images,
+                (f.direction)(&network, &images, "layer4", &tensor(&e, 16)),
+            )
+        }),
+    )
+    .within(Tolerance {
+        max_relative: 0.0,
+        epsilon: 1e-4,
+    })
+    .because("Taking out the direction of one unit is taking out the unit.")
+    .case(
+        "without units 0 and 3 of layer2",
+        with!(|f, network, images| { (f.units)(&network, &images, "layer2.0.relu", &[0, 3]) }),
+    )
+    .case(
+        "without units 1 and 2 of avgpool",
+        with!(|f, network, images| { (f.units)(&network, &images, "avgpool", &[1, 2]) }),
+    )
+    .case(
+        "without a random direction of layer3",
+        with!(|f, network, images| { (f.direction)(&network, &images, "layer3", &direction_1) }),
+    )
+    .within(Tolerance::relative(1e-3))
+    .truth(
+        "how much the length of that direction matters",
+        0.0,
+        with!(|f, network, images| {
+            let once = (f.direction)(&network, &images, "layer3", &direction_2)?;
+            let longer = (f.direction)(&network, &images, "layer3", &(&direction_2 * 7.0)?)?;
+            (once - longer)?.abs()?.max_all()?.to_scalar::<f32>()
+        }),
+    )
+    .within(Tolerance {
+        max_relative: 0.0,
+        epsilon: 1e-4,
+    })
+    .because("A direction is the same however long its arrow is drawn.")
+    .truth("effect: [[1, 0], [0, 2]] becomes [[0, 1], [0, 5]]", (1.25, 0.5), |f| {
+        (f.effect)(&tensor(&[1., 0., 0., 2.], (2, 2)), &tensor(&[0., 1., 0., 5.], (2, 2)))
+    })
+    .because("Changes of 1, 1, 0 and 3; the first image has another class now, the second has not.")
+    .case("effect: random logits of 5 images", move |f| {
+        (f.effect)(&before, &after)
+    })
+    .refuses(
+        "a site that does not exist",
+        with!(|f, network, images| { (f.units)(&network, &images, "layer5", &[0]) }),
+    )
+    .refuses(
+        "unit 16 of 16",
+        with!(|f, network, images| (f.units)(&network, &images, "layer4", &[16])),
+    )
+    .refuses(
+        "a direction at a site that does not exist",
+        with!(|f, network, images| { (f.direction)(&network, &images, "layer5", &tensor(&[1.; 16], 16)) }),
+    )
+    .refuses(
+        "a direction of 5 numbers for 16 units",
+        with!(|f, network, images| { (f.direction)(&network, &images, "layer4", &tensor(&[1.; 5], 5)) }),
+    )
+    .refuses(
+        "a direction of zeros",
+        with!(|f, network, images| { (f.direction)(&network, &images, "layer3", &(&direction_3 * 0.0)?) }),
+    )
 }
 
 fn largest_change(network: &ResNet, images: &Tensor, after: Result<Tensor>) -> Result<f32> {

@@ -231,11 +231,18 @@ const PROOFS: &[Slip<Control>] = &[
 
 /// 4.6
 pub fn control(seed: u64) -> Exam<Control> {
-    hazards(seed, basics(seed))
+    hazards(seed, basics(seed, answers()))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Control> {
+    Exam::new("4.6", SOLUTION)
+        .changes(RIGHT, FAULTS)
+        .alternative("a seed for each type", RIGHT)
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Control> {
+fn basics(seed: u64, exam: Exam<Control>) -> Exam<Control> {
     let mut random = Random::new(seed, 46);
     let types: Vec<usize> = (0..400).map(|row| 3 + (row * 7 + random.count(0, 1)) % 200).collect();
     let start = random.count(0, 1000) as u64;
@@ -249,10 +256,7 @@ fn basics(seed: u64) -> Exam<Control> {
     let (kinds_2, real_2, train_2, test_2) = (kinds.clone(), real.clone(), train.clone(), test.clone());
     let (kinds_1, real_1, train_1, test_1) = (kinds.clone(), real.clone(), train.clone(), test.clone());
 
-    Exam::new("4.6", SOLUTION)
-        .changes(RIGHT, FAULTS)
-        .alternative("a seed for each type", RIGHT)
-        .truth("5 rows of one type, 1 class", vec![0; 5], |f| (f.labels)(&[8; 5], 1, 0))
+    exam.truth("5 rows of one type, 1 class", vec![0; 5], |f| (f.labels)(&[8; 5], 1, 0))
         .because("There is only one class to draw.")
         .truth("400 rows of 200 types, 4 classes", expected(400, 4), move |f| {
             properties(f, &types, 4, start)

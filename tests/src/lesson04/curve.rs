@@ -283,11 +283,18 @@ const PROOFS: &[Slip<DepthCurve>] = &[
 
 /// 4.7
 pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
-    spare(hazards(seed, basics(seed)))
+    spare(hazards(seed, basics(seed, answers())))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<DepthCurve> {
+    Exam::new("4.7", SOLUTION)
+        .mistakes(WRONG)
+        .alternative("all images in one pass", RIGHT)
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<DepthCurve> {
+fn basics(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
     let mut random = Random::new(seed, 47);
     let network = red_and_blue().expect("a small network");
     let count = random.count(100, 140);
@@ -325,105 +332,102 @@ fn basics(seed: u64) -> Exam<DepthCurve> {
         [share(&colours), share(&places)]
     };
 
-    Exam::new("4.7", SOLUTION)
-        .mistakes(WRONG)
-        .alternative("all images in one pass", RIGHT)
-        .truth(
-            "a conv1 with a red and a blue unit: colour at conv1, grid 1",
-            Observed::fields([("colour at conv1", 1.0), ("colour at conv1, majority", majority[0])]),
-            move |f| {
-                observe(
-                    &["colour"],
-                    &["conv1"],
-                    f(&network, &batches, &["conv1"], 1, &tasks[..1], [&train, &test]),
-                )
-            },
-        )
-        .because("The mean of the red unit says whether the square is red.")
-        .truth(
-            "the same: colour and half at conv1, grid 2",
-            Observed::fields([
-                ("colour at conv1", 1.0),
-                ("colour at conv1, majority", majority[0]),
-                ("half at conv1", 1.0),
-                ("half at conv1, majority", majority[1]),
-            ]),
-            move |f| {
-                let rows = [&train_5[..], &test_5];
-                observe(
-                    &["colour", "half"],
-                    &["conv1"],
-                    f(&network_5, &batches_5, &["conv1"], 2, &tasks_5, rows),
-                )
-            },
-        )
-        .because("Quarters of the map say in which half the square lies.")
-        .truth(
-            "the same: colour and half, at conv1 and at layer4, which is always 0; grid 1 first, then 2: who knows it",
-            Observed::Text("grid 1: colour at conv1\ngrid 2: colour at conv1, half at conv1".into()),
-            move |f| -> Result<String> {
-                // layer4 of an 8×8 image has a single place: grid 2 is asked of conv1 and layer2 only.
-                let mut lines = vec![];
-                for (grid, last) in [(1, "layer4"), (2, "layer2")] {
-                    let sites = ["conv1", last];
-                    let curve = f(&network_1, &batches_1, &sites, grid, &tasks_1, [&train_1, &test_1])?;
-                    let mut known = vec![];
-                    for (task, row) in ["colour", "half"].iter().zip(&curve) {
-                        for (site, score) in sites.iter().zip(row) {
-                            if score[0] > 0.95 {
-                                known.push(format!("{task} at {site}"));
-                            }
-                        }
-                    }
-                    lines.push(format!("grid {grid}: {}", known.join(", ")));
-                }
-                Ok(lines.join("\n"))
-            },
-        )
-        .because(
-            "An average over the map knows the colour and not the half; a grid of 2 knows both; layers that are \
-             always 0 know neither.",
-        )
-        .truth(
-            "two tasks and three sites: the lengths of the rows",
-            vec![3, 3],
-            move |f| -> Result<Vec<usize>> {
-                let sites = ["conv1", "layer1", "layer2"];
-                let config = Config::resnet18().width(2).classes(2).stem(Stem::Cifar);
-                let network = ResNet::untrained(&config, 5)?;
-                let tasks = [(colours.clone(), 2), (places.clone(), 2)];
-                let curve = f(&network, &batches_2, &sites, 2, &tasks, [&train_2, &test_2])?;
-                Ok(curve.iter().map(Vec::len).collect())
-            },
-        )
-        .because("One row for each task, and in it one score for each site.")
-        .truth(
-            "the largest change of a weight of the network",
-            0.0,
-            move |f| -> Result<f64> {
-                let before: Vec<Tensor> = network_3
-                    .parameters()
-                    .values()
-                    .map(|t| t.copy())
-                    .collect::<Result<_>>()?;
-                f(&network_3, &batches_3, &["conv1"], 1, &tasks_3, [&train_3, &test_3])?;
-                let mut largest = 0f64;
-                for (before, after) in before.iter().zip(network_3.parameters().values()) {
-                    let change = (after - before)?.abs()?.to_dtype(DType::F64)?.flatten_all()?.max(0)?;
-                    largest = largest.max(change.to_scalar()?);
-                }
-                Ok(largest)
-            },
-        )
-        .because("The backbone is frozen.")
-        .refuses(format!("{count} images and 40 labels"), move |f| {
-            let rows: [&[usize]; 2] = [&[0, 1, 2, 3], &[4, 5]];
+    exam.truth(
+        "a conv1 with a red and a blue unit: colour at conv1, grid 1",
+        Observed::fields([("colour at conv1", 1.0), ("colour at conv1, majority", majority[0])]),
+        move |f| {
             observe(
                 &["colour"],
                 &["conv1"],
-                f(&network_2, &batches_4(&images), &["conv1"], 1, &short, rows),
+                f(&network, &batches, &["conv1"], 1, &tasks[..1], [&train, &test]),
             )
-        })
+        },
+    )
+    .because("The mean of the red unit says whether the square is red.")
+    .truth(
+        "the same: colour and half at conv1, grid 2",
+        Observed::fields([
+            ("colour at conv1", 1.0),
+            ("colour at conv1, majority", majority[0]),
+            ("half at conv1", 1.0),
+            ("half at conv1, majority", majority[1]),
+        ]),
+        move |f| {
+            let rows = [&train_5[..], &test_5];
+            observe(
+                &["colour", "half"],
+                &["conv1"],
+                f(&network_5, &batches_5, &["conv1"], 2, &tasks_5, rows),
+            )
+        },
+    )
+    .because("Quarters of the map say in which half the square lies.")
+    .truth(
+        "the same: colour and half, at conv1 and at layer4, which is always 0; grid 1 first, then 2: who knows it",
+        Observed::Text("grid 1: colour at conv1\ngrid 2: colour at conv1, half at conv1".into()),
+        move |f| -> Result<String> {
+            // layer4 of an 8×8 image has a single place: grid 2 is asked of conv1 and layer2 only.
+            let mut lines = vec![];
+            for (grid, last) in [(1, "layer4"), (2, "layer2")] {
+                let sites = ["conv1", last];
+                let curve = f(&network_1, &batches_1, &sites, grid, &tasks_1, [&train_1, &test_1])?;
+                let mut known = vec![];
+                for (task, row) in ["colour", "half"].iter().zip(&curve) {
+                    for (site, score) in sites.iter().zip(row) {
+                        if score[0] > 0.95 {
+                            known.push(format!("{task} at {site}"));
+                        }
+                    }
+                }
+                lines.push(format!("grid {grid}: {}", known.join(", ")));
+            }
+            Ok(lines.join("\n"))
+        },
+    )
+    .because(
+        "An average over the map knows the colour and not the half; a grid of 2 knows both; layers that are \
+             always 0 know neither.",
+    )
+    .truth(
+        "two tasks and three sites: the lengths of the rows",
+        vec![3, 3],
+        move |f| -> Result<Vec<usize>> {
+            let sites = ["conv1", "layer1", "layer2"];
+            let config = Config::resnet18().width(2).classes(2).stem(Stem::Cifar);
+            let network = ResNet::untrained(&config, 5)?;
+            let tasks = [(colours.clone(), 2), (places.clone(), 2)];
+            let curve = f(&network, &batches_2, &sites, 2, &tasks, [&train_2, &test_2])?;
+            Ok(curve.iter().map(Vec::len).collect())
+        },
+    )
+    .because("One row for each task, and in it one score for each site.")
+    .truth(
+        "the largest change of a weight of the network",
+        0.0,
+        move |f| -> Result<f64> {
+            let before: Vec<Tensor> = network_3
+                .parameters()
+                .values()
+                .map(|t| t.copy())
+                .collect::<Result<_>>()?;
+            f(&network_3, &batches_3, &["conv1"], 1, &tasks_3, [&train_3, &test_3])?;
+            let mut largest = 0f64;
+            for (before, after) in before.iter().zip(network_3.parameters().values()) {
+                let change = (after - before)?.abs()?.to_dtype(DType::F64)?.flatten_all()?.max(0)?;
+                largest = largest.max(change.to_scalar()?);
+            }
+            Ok(largest)
+        },
+    )
+    .because("The backbone is frozen.")
+    .refuses(format!("{count} images and 40 labels"), move |f| {
+        let rows: [&[usize]; 2] = [&[0, 1, 2, 3], &[4, 5]];
+        observe(
+            &["colour"],
+            &["conv1"],
+            f(&network_2, &batches_4(&images), &["conv1"], 1, &short, rows),
+        )
+    })
 }
 
 fn batches_4(images: &Tensor) -> Vec<Tensor> {

@@ -501,64 +501,11 @@ const PROOFS: &[Slip<Dissect>] = &[
 
 /// 4.8
 pub fn dissection(seed: u64) -> Exam<Dissect> {
-    further_hazards(seed, hazards(seed, basics(seed)))
+    further_hazards(seed, hazards(seed, basics(seed, answers())))
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Dissect> {
-    let mut random = Random::new(seed, 48);
-    let hundred = || {
-        let counting: Vec<f32> = (0..100).map(|i| ((i * 37) % 100) as f32).collect();
-        let map = tensor(&counting, (1, 1, 10, 10));
-        vec![map.narrow(2, 0, 3).expect("rows"), map.narrow(2, 3, 7).expect("rows")]
-    };
-    let sparse = vec![
-        tensor(&[0., 0., 3., 0., 0., 0., 0., 0.], (2, 1, 2, 2)),
-        tensor(&[0., 0., 0., 2., 0., 0., 0., 0.], (2, 1, 2, 2)),
-    ];
-    // Units of unlike scale, batches of unlike size and level.
-    let scales = tensor(&[1., 10., 0.1], (1, 3, 1, 1));
-    let maps: Vec<Tensor> = [3, 5, 1]
-        .iter()
-        .enumerate()
-        .map(|(i, &count)| {
-            let maps = random.between(0.0, 1.0 + i as f32, (count, 3, 5, 4));
-            maps.broadcast_mul(&scales).expect("one scale for each unit")
-        })
-        .collect();
-    let (maps_1, maps_2) = (maps.clone(), maps.clone());
-    let masks: Vec<Tensor> = [3, 5, 1]
-        .iter()
-        .map(|&count| {
-            let coin = random.between(-1.0, 0.5, (count, 4, 10, 12));
-            let mask = coin.gt(0f32).and_then(|mask| mask.to_dtype(DType::F32));
-            mask.expect("zeros and ones")
-        })
-        .collect();
-    let batches: Vec<(Tensor, Tensor)> = maps.iter().cloned().zip(masks.iter().cloned()).collect();
-    let exact = thresholds(&maps, 9 * 20, 0.1, Flaw::None).expect("180 values per unit");
-    let slow = iou(&batches, &exact, Flaw::None).expect("pixel by pixel");
-    let (small_maps, small_masks) = (maps[2].clone(), masks[1].clone());
-    let (planted_maps, planted_masks) = planted().expect("a small network");
-    let (planted_maps_1, planted_masks_1) = (planted_maps.clone(), planted_masks.clone());
-    // An image in which the unit fits its concept, and one with a large mask that it misses.
-    let uneven = {
-        let map = Tensor::cat(&[delta([0, 0, 0, 0], [1, 1, 2, 2]), tensor(&[0.; 4], (1, 1, 2, 2))], 0);
-        let mask = Tensor::cat(
-            &[
-                delta([0, 0, 0, 0], [1, 1, 2, 2]),
-                tensor(&[1., 1., 1., 0.], (1, 1, 2, 2)),
-            ],
-            0,
-        );
-        vec![(map.expect("two maps"), mask.expect("two masks"))]
-    };
-    let concept_lists = random
-        .between(0.0, 1.0, (4, 6))
-        .to_dtype(DType::F64)
-        .expect("a number type");
-    let masks_of_three = masks[0].clone();
-
+/// Right answers and wrong ones.
+fn answers() -> Exam<Dissect> {
     Exam::new("4.8", SOLUTION)
         .changes(RIGHT, FAULTS)
         .alternative("every value kept, pixel by pixel", RIGHT)
@@ -595,31 +542,87 @@ fn basics(seed: u64) -> Exam<Dissect> {
                 ..fault!(Flaw::None)
             },
         )
-        .truth(
-            "thresholds: 0 to 99 in mixed order and two batches, share 0.05",
-            tensor(&[94.], 1),
-            move |f| (f.thresholds)(&hundred(), 100, 0.05),
-        )
-        .because("Five of a hundred lie above 94.")
-        .truth(
-            "thresholds: 16 values, 14 of them 0, share 0.25",
-            tensor(&[0.], 1),
-            move |f| (f.thresholds)(&sparse, 16, 0.25),
-        )
-        .because("Four may be on, but only two are above 0.")
-        .truth(
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<Dissect>) -> Exam<Dissect> {
+    let mut random = Random::new(seed, 48);
+    let hundred = || {
+        let counting: Vec<f32> = (0..100).map(|i| ((i * 37) % 100) as f32).collect();
+        let map = tensor(&counting, (1, 1, 10, 10));
+        vec![map.narrow(2, 0, 3).expect("rows"), map.narrow(2, 3, 7).expect("rows")]
+    };
+    let sparse = vec![
+        tensor(&[0., 0., 3., 0., 0., 0., 0., 0.], (2, 1, 2, 2)),
+        tensor(&[0., 0., 0., 2., 0., 0., 0., 0.], (2, 1, 2, 2)),
+    ];
+    // Units of unlike scale, batches of unlike size and level.
+    let scales = tensor(&[1., 10., 0.1], (1, 3, 1, 1));
+    let maps: Vec<Tensor> = [3, 5, 1]
+        .iter()
+        .enumerate()
+        .map(|(i, &count)| {
+            let maps = random.between(0.0, 1.0 + i as f32, (count, 3, 5, 4));
+            maps.broadcast_mul(&scales).expect("one scale for each unit")
+        })
+        .collect();
+    let masks: Vec<Tensor> = [3, 5, 1]
+        .iter()
+        .map(|&count| {
+            let coin = random.between(-1.0, 0.5, (count, 4, 10, 12));
+            let mask = coin.gt(0f32).and_then(|mask| mask.to_dtype(DType::F32));
+            mask.expect("zeros and ones")
+        })
+        .collect();
+    let batches: Vec<(Tensor, Tensor)> = maps.iter().cloned().zip(masks.iter().cloned()).collect();
+    let exact = thresholds(&maps, 9 * 20, 0.1, Flaw::None).expect("180 values per unit");
+    let slow = iou(&batches, &exact, Flaw::None).expect("pixel by pixel");
+    let (small_maps, small_masks) = (maps[2].clone(), masks[1].clone());
+    let (planted_maps, planted_masks) = planted().expect("a small network");
+    // An image in which the unit fits its concept, and one with a large mask that it misses.
+    let uneven = {
+        let map = Tensor::cat(&[delta([0, 0, 0, 0], [1, 1, 2, 2]), tensor(&[0.; 4], (1, 1, 2, 2))], 0);
+        let mask = Tensor::cat(
+            &[
+                delta([0, 0, 0, 0], [1, 1, 2, 2]),
+                tensor(&[1., 1., 1., 0.], (1, 1, 2, 2)),
+            ],
+            0,
+        );
+        vec![(map.expect("two maps"), mask.expect("two masks"))]
+    };
+    let concept_lists = random
+        .between(0.0, 1.0, (4, 6))
+        .to_dtype(DType::F64)
+        .expect("a number type");
+    let masks_of_three = masks[0].clone();
+
+    exam.truth(
+        "thresholds: 0 to 99 in mixed order and two batches, share 0.05",
+        tensor(&[94.], 1),
+        move |f| (f.thresholds)(&hundred(), 100, 0.05),
+    )
+    .because("Five of a hundred lie above 94.")
+    .truth(
+        "thresholds: 16 values, 14 of them 0, share 0.25",
+        tensor(&[0.], 1),
+        move |f| (f.thresholds)(&sparse, 16, 0.25),
+    )
+    .because("Four may be on, but only two are above 0.")
+    .given((maps, planted_maps, planted_masks), |on| {
+        on.truth(
             "thresholds: three units of unlike scale, batches of 3, 5 and 1, share 0.1",
             exact.clone(),
-            move |f| (f.thresholds)(&maps_1, 9 * 20, 0.1),
+            move |f, (maps, ..)| (f.thresholds)(maps, 9 * 20, 0.1),
         )
         .because("The expected thresholds come from sorting all values of each unit.")
-        .case("thresholds: the same, share 0.5", move |f| {
-            (f.thresholds)(&maps_2, 9 * 20, 0.5)
+        .case("thresholds: the same, share 0.5", move |f, (maps, ..)| {
+            (f.thresholds)(maps, 9 * 20, 0.5)
         })
         .truth(
             "IoU: a 2×2 map with 1 at the top left, T = 0, mask on 3 pixels",
             Tensor::new(&[[1f64 / 3.0]], &Device::Cpu).expect("a number"),
-            |f| {
+            |f, _| {
                 let mask = tensor(&[1., 1., 1., 0.], (1, 1, 2, 2));
                 (f.iou)(&[(delta([0, 0, 0, 0], [1, 1, 2, 2]), mask)], &tensor(&[0.], 1))
             },
@@ -628,13 +631,13 @@ fn basics(seed: u64) -> Exam<Dissect> {
         .truth(
             "IoU: one image fits exactly, another shows the concept on 3 pixels unseen",
             Tensor::new(&[[0.25f64]], &Device::Cpu).expect("a number"),
-            move |f| (f.iou)(&uneven, &tensor(&[0.5], 1)),
+            move |f, _| (f.iou)(&uneven, &tensor(&[0.5], 1)),
         )
         .because("1 common pixel of 1 + 3 over both images.")
         .truth(
             "IoU: maps [[1, 0], [0, 0]] on 8×8 pixels, T = 0.5, mask the 3×3 pixels in the corner",
             Tensor::new(&[[0.6f64]], &Device::Cpu).expect("a number"),
-            |f| {
+            |f, _| {
                 let mask: Vec<f32> = (0..64).map(|i| f32::from(u8::from(i / 8 < 3 && i % 8 < 3))).collect();
                 (f.iou)(
                     &[(delta([0, 0, 0, 0], [1, 1, 2, 2]), tensor(&mask, (1, 1, 8, 8)))],
@@ -649,7 +652,7 @@ fn basics(seed: u64) -> Exam<Dissect> {
         .truth(
             "IoU: a unit that is never on, a concept that is never shown",
             Tensor::new(&[[0f64]], &Device::Cpu).expect("a number"),
-            |f| {
+            |f, _| {
                 (f.iou)(
                     &[(tensor(&[0.; 4], (1, 1, 2, 2)), tensor(&[0.; 4], (1, 1, 2, 2)))],
                     &tensor(&[0.], 1),
@@ -659,7 +662,7 @@ fn basics(seed: u64) -> Exam<Dissect> {
         .truth(
             "IoU: random maps 5×4, random masks 10×12, three batches, T at the top tenth",
             slow,
-            move |f| (f.iou)(&batches, &exact),
+            move |f, _| (f.iou)(&batches, &exact),
         )
         .because("The expected values were counted pixel by pixel.")
         .truth(
@@ -668,27 +671,27 @@ fn basics(seed: u64) -> Exam<Dissect> {
                 ("concepts", Observed::from(vec![1, 0])),
                 ("IoU", Observed::from(vec![0.3, 0.5])),
             ]),
-            |f| {
+            |f, _| {
                 observe((f.best)(&Tensor::new(
                     &[[0.1f64, 0.3, 0.2], [0.5, 0.5, 0.4]],
                     &Device::Cpu,
                 )?))
             },
         )
-        .case("best concepts of a random [4, 6] tensor", move |f| {
+        .case("best concepts of a random [4, 6] tensor", move |f, _| {
             observe((f.best)(&concept_lists))
         })
         .truth(
             "shuffled masks of three images that hold 1, 2 and 3",
             tensor(&[3., 1., 2.], (3, 1, 1, 1)),
-            |f| (f.shuffled)(&tensor(&[1., 2., 3.], (3, 1, 1, 1))),
+            |f, _| (f.shuffled)(&tensor(&[1., 2., 3.], (3, 1, 1, 1))),
         )
         .truth(
             "shuffled masks of two images that hold 1 and 2",
             tensor(&[2., 1.], (2, 1, 1, 1)),
-            |f| (f.shuffled)(&tensor(&[1., 2.], (2, 1, 1, 1))),
+            |f, _| (f.shuffled)(&tensor(&[1., 2.], (2, 1, 1, 1))),
         )
-        .case("shuffled random masks of three images", move |f| {
+        .case("shuffled random masks of three images", move |f, _| {
             (f.shuffled)(&masks_of_three)
         })
         .truth(
@@ -698,8 +701,8 @@ fn basics(seed: u64) -> Exam<Dissect> {
                 ("concepts", Observed::from(vec![0, 1, 2, 0])),
                 ("above 0.5", Observed::from(vec![1, 1, 1, 0])),
             ]),
-            move |f| -> Result<Observed> {
-                let thresholds = (f.thresholds)(std::slice::from_ref(&planted_maps), 9 * 40 * 40, 0.03)?;
+            move |f, (_, planted_maps, planted_masks)| -> Result<Observed> {
+                let thresholds = (f.thresholds)(std::slice::from_ref(planted_maps), 9 * 40 * 40, 0.03)?;
                 let found = (f.best)(&(f.iou)(&[(planted_maps.clone(), planted_masks.clone())], &thresholds)?)?;
                 let above = found.iter().map(|one| usize::from(one.1 > 0.5)).collect::<Vec<_>>();
                 Ok(Observed::fields([
@@ -715,26 +718,27 @@ fn basics(seed: u64) -> Exam<Dissect> {
         .truth(
             "the same with shuffled masks: how many IoUs are above 0.5",
             0usize,
-            move |f| -> Result<usize> {
-                let thresholds = (f.thresholds)(std::slice::from_ref(&planted_maps_1), 9 * 40 * 40, 0.03)?;
-                let masks = (f.shuffled)(&planted_masks_1)?;
-                let found = (f.best)(&(f.iou)(&[(planted_maps_1.clone(), masks)], &thresholds)?)?;
+            move |f, (_, planted_maps, planted_masks)| -> Result<usize> {
+                let thresholds = (f.thresholds)(std::slice::from_ref(planted_maps), 9 * 40 * 40, 0.03)?;
+                let masks = (f.shuffled)(planted_masks)?;
+                let found = (f.best)(&(f.iou)(&[(planted_maps.clone(), masks)], &thresholds)?)?;
                 Ok(found.iter().filter(|one| one.1 > 0.5).count())
             },
         )
         .because("Other images' masks do not lie where the units are on.")
-        .refuses("thresholds: share 0", |f| {
+        .refuses("thresholds: share 0", |f, _| {
             (f.thresholds)(&[tensor(&[1.; 4], (1, 1, 2, 2))], 4, 0.0)
         })
-        .refuses("thresholds: 4 values where 40 were announced, share 0.5", |f| {
+        .refuses("thresholds: 4 values where 40 were announced, share 0.5", |f, _| {
             (f.thresholds)(&[tensor(&[1.; 4], (1, 1, 2, 2))], 40, 0.5)
         })
-        .refuses("IoU: activations of one image, masks of five", move |f| {
+        .refuses("IoU: activations of one image, masks of five", move |f, _| {
             (f.iou)(&[(small_maps.clone(), small_masks.clone())], &tensor(&[0.; 3], 3))
         })
-        .refuses("shuffled masks of one image", |f| {
+        .refuses("shuffled masks of one image", |f, _| {
             (f.shuffled)(&tensor(&[1.; 4], (1, 1, 2, 2)))
         })
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -263,27 +263,11 @@ const PROOFS: &[Slip<Features>] = &[
 
 /// 4.1
 pub fn exam(seed: u64) -> Exam<Features> {
-    further_hazards(seed, hazards(seed, basics(seed)))
+    further_hazards(seed, hazards(seed, basics(seed, answers())))
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Features> {
-    let mut random = Random::new(seed, 41);
-    let two = random.signed((2, 3, 6, 4));
-    let odd = random.signed((2, 3, 7, 5));
-    let images = random.signed((2, 3, 37, 33));
-    let network = trainable(seed).expect("a small network");
-    let sites = ["fc", "layer4", "conv1"];
-    let trace = network
-        .capture(&images, &["fc", "avgpool", "conv1"])
-        .expect("a forward pass");
-    let at = |site: &str| trace.activation(site).expect("captured").detach();
-    let conv1 = pool(&at("conv1"), 1, Flaw::None).expect("a map");
-    let pooled = at("avgpool").flatten_from(1).expect("one number per channel");
-    let expected = observe(&sites, Ok(vec![at("fc"), pooled, conv1]));
-    let (images_1, images_2) = (images.clone(), images.clone());
-    let (network_1, network_2) = (network.clone(), network.clone());
-
+/// Right answers and wrong ones.
+fn answers() -> Exam<Features> {
     Exam::new("4.1", SOLUTION)
         .changes(RIGHT, FAULTS)
         .unnamed("logits pooled", fault!(Flaw::LogitsPooled))
@@ -311,82 +295,102 @@ fn basics(seed: u64) -> Exam<Features> {
                 features: |network, images, sites, grid| features(network, images, sites, grid, Flaw::None),
             },
         )
-        .truth("pool: [[1, 2], [3, 4]], grid 1", tensor(&[2.5], (1, 1)), |f| {
-            (f.pool)(&tensor(&[1., 2., 3., 4.], (1, 1, 2, 2)), 1)
-        })
-        .because("The mean of the whole map.")
-        .truth(
-            "pool: [[1, 2], [3, 4]], grid 2",
-            tensor(&[1., 2., 3., 4.], (1, 4)),
-            |f| (f.pool)(&tensor(&[1., 2., 3., 4.], (1, 1, 2, 2)), 2),
-        )
-        .because("Each place is a cell.")
-        .truth(
-            "pool: three rows of two, grid 2",
-            tensor(&[2., 3., 4., 5.], (1, 4)),
-            |f| (f.pool)(&tensor(&[1., 2., 3., 4., 5., 6.], (1, 1, 3, 2)), 2),
-        )
-        .because("Both cell rows contain the middle row: (1 + 3)/2, (2 + 4)/2, (3 + 5)/2, (4 + 6)/2.")
-        .truth(
-            "pool, grid 1: a dot on the left minus the same dot on the right",
-            0.0,
-            |f| -> Result<f32> {
-                let at = |column| (f.pool)(&delta([0, 0, 1, column], [1, 1, 4, 4]), 1);
-                (at(0)? - at(3)?)?.sum_all()?.to_scalar::<f32>()
-            },
-        )
-        .because("An average does not know where the dot was.")
-        .case("pool: a random [2, 3, 6, 4] tensor, grid 2", move |f| (f.pool)(&two, 2))
-        .case("pool: a random [2, 3, 7, 5] tensor, grid 3", move |f| (f.pool)(&odd, 3))
-        .refuses("pool: a [1, 1, 2, 3] tensor, grid 3", |f| {
-            (f.pool)(&tensor(&[0.; 6], (1, 1, 2, 3)), 3)
-        })
-        .refuses("pool: grid 0", |f| (f.pool)(&tensor(&[0.; 4], (1, 1, 2, 2)), 0))
-        .truth(
-            "features: fc, layer4 and conv1 of a small ResNet-18, grid 1",
-            expected,
-            move |f| observe(&sites, (f.features)(&network, &images, &sites, 1)),
-        )
-        .because(
-            "The expected values are the network's own logits (fc has no maps, so its activation stays as it \
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<Features>) -> Exam<Features> {
+    let mut random = Random::new(seed, 41);
+    let two = random.signed((2, 3, 6, 4));
+    let odd = random.signed((2, 3, 7, 5));
+    let images = random.signed((2, 3, 37, 33));
+    let network = trainable(seed).expect("a small network");
+    let sites = ["fc", "layer4", "conv1"];
+    let trace = network
+        .capture(&images, &["fc", "avgpool", "conv1"])
+        .expect("a forward pass");
+    let at = |site: &str| trace.activation(site).expect("captured").detach();
+    let conv1 = pool(&at("conv1"), 1, Flaw::None).expect("a map");
+    let pooled = at("avgpool").flatten_from(1).expect("one number per channel");
+    let expected = observe(&sites, Ok(vec![at("fc"), pooled, conv1]));
+    let (images_1, images_2) = (images.clone(), images.clone());
+    let (network_1, network_2) = (network.clone(), network.clone());
+
+    exam.truth("pool: [[1, 2], [3, 4]], grid 1", tensor(&[2.5], (1, 1)), |f| {
+        (f.pool)(&tensor(&[1., 2., 3., 4.], (1, 1, 2, 2)), 1)
+    })
+    .because("The mean of the whole map.")
+    .truth(
+        "pool: [[1, 2], [3, 4]], grid 2",
+        tensor(&[1., 2., 3., 4.], (1, 4)),
+        |f| (f.pool)(&tensor(&[1., 2., 3., 4.], (1, 1, 2, 2)), 2),
+    )
+    .because("Each place is a cell.")
+    .truth(
+        "pool: three rows of two, grid 2",
+        tensor(&[2., 3., 4., 5.], (1, 4)),
+        |f| (f.pool)(&tensor(&[1., 2., 3., 4., 5., 6.], (1, 1, 3, 2)), 2),
+    )
+    .because("Both cell rows contain the middle row: (1 + 3)/2, (2 + 4)/2, (3 + 5)/2, (4 + 6)/2.")
+    .truth(
+        "pool, grid 1: a dot on the left minus the same dot on the right",
+        0.0,
+        |f| -> Result<f32> {
+            let at = |column| (f.pool)(&delta([0, 0, 1, column], [1, 1, 4, 4]), 1);
+            (at(0)? - at(3)?)?.sum_all()?.to_scalar::<f32>()
+        },
+    )
+    .because("An average does not know where the dot was.")
+    .case("pool: a random [2, 3, 6, 4] tensor, grid 2", move |f| (f.pool)(&two, 2))
+    .case("pool: a random [2, 3, 7, 5] tensor, grid 3", move |f| (f.pool)(&odd, 3))
+    .refuses("pool: a [1, 1, 2, 3] tensor, grid 3", |f| {
+        (f.pool)(&tensor(&[0.; 6], (1, 1, 2, 3)), 3)
+    })
+    .refuses("pool: grid 0", |f| (f.pool)(&tensor(&[0.; 4], (1, 1, 2, 2)), 0))
+    .truth(
+        "features: fc, layer4 and conv1 of a small ResNet-18, grid 1",
+        expected,
+        move |f| observe(&sites, (f.features)(&network, &images, &sites, 1)),
+    )
+    .because(
+        "The expected values are the network's own logits (fc has no maps, so its activation stays as it \
                   is), its avgpool, and the mean of conv1.",
+    )
+    .case("features: layer1 and conv1, grid 4", move |f| {
+        observe(
+            &["layer1", "conv1"],
+            (f.features)(&network_1, &images_1, &["layer1", "conv1"], 4),
         )
-        .case("features: layer1 and conv1, grid 4", move |f| {
-            observe(
-                &["layer1", "conv1"],
-                (f.features)(&network_1, &images_1, &["layer1", "conv1"], 4),
-            )
-        })
-        .snapshot(
-            "features: shapes for two scenes and the shipped network, grids 1 and 2",
-            "lesson04_feature_shapes",
-            |f| -> Result<String> {
-                let network = resnet::checkpoints::scenes()?;
-                let images = Tensor::zeros((2, 3, 128, 128), candle_core::DType::F32, &Device::Cpu)?;
-                let sites = [
-                    "conv1",
-                    "maxpool",
-                    "layer1",
-                    "layer2.0.conv1",
-                    "layer2",
-                    "layer3",
-                    "layer4",
-                    "avgpool",
-                    "fc",
-                ];
-                let mut lines = vec![];
-                for grid in [1, 2] {
-                    let sites = if grid == 1 { &sites[..] } else { &sites[..7] };
-                    for (site, rows) in sites.iter().zip((f.features)(&network, &images, sites, grid)?) {
-                        lines.push(format!("grid {grid}  {site:<15}{:?}", rows.dims()));
-                    }
+    })
+    .snapshot(
+        "features: shapes for two scenes and the shipped network, grids 1 and 2",
+        "lesson04_feature_shapes",
+        |f| -> Result<String> {
+            let network = resnet::checkpoints::scenes()?;
+            let images = Tensor::zeros((2, 3, 128, 128), candle_core::DType::F32, &Device::Cpu)?;
+            let sites = [
+                "conv1",
+                "maxpool",
+                "layer1",
+                "layer2.0.conv1",
+                "layer2",
+                "layer3",
+                "layer4",
+                "avgpool",
+                "fc",
+            ];
+            let mut lines = vec![];
+            for grid in [1, 2] {
+                let sites = if grid == 1 { &sites[..] } else { &sites[..7] };
+                for (site, rows) in sites.iter().zip((f.features)(&network, &images, sites, grid)?) {
+                    lines.push(format!("grid {grid}  {site:<15}{:?}", rows.dims()));
                 }
-                Ok(lines.join("\n"))
-            },
-        )
-        .refuses("features: a site that does not exist", move |f| {
-            observe(&["layer9"], (f.features)(&network_2, &images_2, &["layer9"], 1))
-        })
+            }
+            Ok(lines.join("\n"))
+        },
+    )
+    .refuses("features: a site that does not exist", move |f| {
+        observe(&["layer9"], (f.features)(&network_2, &images_2, &["layer9"], 1))
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -393,72 +393,76 @@ const PROOFS: &[Slip<Scoring>] = &[
 
 /// 4.5
 pub fn exam(seed: u64) -> Exam<Scoring> {
-    further_hazards(hazards(seed, basics(seed)))
+    further_hazards(hazards(seed, basics(seed, answers())))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Scoring> {
+    Exam::new("4.5", SOLUTION)
+        .changes(RIGHT, FAULTS)
+        .alternative("Wilson's quadratic, solved", RIGHT)
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Scoring> {
+fn basics(seed: u64, exam: Exam<Scoring>) -> Exam<Scoring> {
     let mut random = Random::new(seed, 45);
     let total = random.count(20, 500);
     let correct = random.count(1, total - 1);
     let quiet = said_quietly(&mut random);
     let far = with_a_far_test_row();
 
-    Exam::new("4.5", SOLUTION)
-        .changes(RIGHT, FAULTS)
-        .alternative("Wilson's quadratic, solved", RIGHT)
-        .truth(
-            "interval: the upper end for 0 of 1",
-            3.8416 / 4.8416,
-            |f| -> Result<f64> { Ok((f.interval)(0, 1)?.1) },
-        )
-        .because("p = 0: centre and half are both (z²/2)/(1 + z²), with z² = 3.8416.")
-        .truth("interval: 50 of 100", (0.403_830, 0.596_170), |f| (f.interval)(50, 100))
-        .because("scipy.stats.binomtest(50, 100).proportion_ci(method=\"wilson\"), to four digits.")
-        .case(format!("interval: {correct} of {total}"), move |f| {
-            (f.interval)(correct, total)
-        })
-        .truth("majority: trained on 2, 2, 1; tested on 1, 1, 2, 1", 0.25, |f| {
-            (f.majority)(&[2, 2, 1], &[1, 1, 2, 1])
-        })
-        .because("2 is the commonest training label, and one test label of four is 2.")
-        .truth("majority: trained on 3, 1, 1, 3; tested on 1, 3, 3", 1.0 / 3.0, |f| {
-            (f.majority)(&[3, 1, 1, 3], &[1, 3, 3])
-        })
-        .because("1 and 3 are equally common; the smaller counts.")
-        .truth("score: feature 0 is −1 or 1 and says the class: accuracy", 1.0, |f| {
-            said_plainly().accuracy(f)
-        })
-        .case("score: the same, all four numbers", |f| {
-            observe(said_plainly().score(f))
-        })
-        .truth("score: the same, all test rows of one class: accuracy", 1.0, |f| {
-            with_one_class_to_test().accuracy(f)
-        })
-        .because("The feature still says the class. By the test rows' own mean it would say nothing.")
-        .truth(
-            "score: the same, one test row a million times larger: accuracy",
-            1.0,
-            move |f| far.accuracy(f),
-        )
-        .because("The scale comes from the training rows, where nothing is that large.")
-        .truth("score: features that only tell rows apart: accuracy", 0.25, |f| {
-            only_memorable().accuracy(f)
-        })
-        .because("No training row shows a test row's feature. What is left is the commoner class, right in 2 of 8.")
-        .truth(
-            "score: a class said in thousandths beside large noise: accuracy",
-            1.0,
-            move |f| quiet.accuracy(f),
-        )
-        .because("Standardized, the feature that says the class is as large as the others.")
-        .refuses("interval: 3 of 2", |f| (f.interval)(3, 2))
-        .refuses("majority: no test labels", |f| (f.majority)(&[1], &[]))
-        .refuses("score: 24 rows and 25 labels", |f| {
-            let planted = said_plainly();
-            let labels = [planted.labels, vec![0]].concat();
-            observe((f.score)(&planted.features, &labels, 2, &planted.train, &planted.test))
-        })
+    exam.truth(
+        "interval: the upper end for 0 of 1",
+        3.8416 / 4.8416,
+        |f| -> Result<f64> { Ok((f.interval)(0, 1)?.1) },
+    )
+    .because("p = 0: centre and half are both (z²/2)/(1 + z²), with z² = 3.8416.")
+    .truth("interval: 50 of 100", (0.403_830, 0.596_170), |f| (f.interval)(50, 100))
+    .because("scipy.stats.binomtest(50, 100).proportion_ci(method=\"wilson\"), to four digits.")
+    .case(format!("interval: {correct} of {total}"), move |f| {
+        (f.interval)(correct, total)
+    })
+    .truth("majority: trained on 2, 2, 1; tested on 1, 1, 2, 1", 0.25, |f| {
+        (f.majority)(&[2, 2, 1], &[1, 1, 2, 1])
+    })
+    .because("2 is the commonest training label, and one test label of four is 2.")
+    .truth("majority: trained on 3, 1, 1, 3; tested on 1, 3, 3", 1.0 / 3.0, |f| {
+        (f.majority)(&[3, 1, 1, 3], &[1, 3, 3])
+    })
+    .because("1 and 3 are equally common; the smaller counts.")
+    .truth("score: feature 0 is −1 or 1 and says the class: accuracy", 1.0, |f| {
+        said_plainly().accuracy(f)
+    })
+    .case("score: the same, all four numbers", |f| {
+        observe(said_plainly().score(f))
+    })
+    .truth("score: the same, all test rows of one class: accuracy", 1.0, |f| {
+        with_one_class_to_test().accuracy(f)
+    })
+    .because("The feature still says the class. By the test rows' own mean it would say nothing.")
+    .truth(
+        "score: the same, one test row a million times larger: accuracy",
+        1.0,
+        move |f| far.accuracy(f),
+    )
+    .because("The scale comes from the training rows, where nothing is that large.")
+    .truth("score: features that only tell rows apart: accuracy", 0.25, |f| {
+        only_memorable().accuracy(f)
+    })
+    .because("No training row shows a test row's feature. What is left is the commoner class, right in 2 of 8.")
+    .truth(
+        "score: a class said in thousandths beside large noise: accuracy",
+        1.0,
+        move |f| quiet.accuracy(f),
+    )
+    .because("Standardized, the feature that says the class is as large as the others.")
+    .refuses("interval: 3 of 2", |f| (f.interval)(3, 2))
+    .refuses("majority: no test labels", |f| (f.majority)(&[1], &[]))
+    .refuses("score: 24 rows and 25 labels", |f| {
+        let planted = said_plainly();
+        let labels = [planted.labels, vec![0]].concat();
+        observe((f.score)(&planted.features, &labels, 2, &planted.train, &planted.test))
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -200,24 +200,11 @@ const PROOFS: &[Slip<Split>] = &[
 
 /// 4.2
 pub fn exam(seed: u64) -> Exam<Split> {
-    spare(hazards(seed, basics(seed)))
+    spare(hazards(seed, basics(seed, answers())))
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Split> {
-    let mut random = Random::new(seed, 42);
-    // 12 scenes with 3 views each, in any order, under numbers that are no row numbers.
-    let mut views: Vec<usize> = (0..36).map(|row| 100 + 7 * (row / 3)).collect();
-    for row in (1..views.len()).rev() {
-        views.swap(row, random.count(0, row));
-    }
-    let unequal: Vec<usize> = (0..49).map(|row: usize| row.saturating_sub(39)).collect();
-    let start = random.count(0, 1000) as u64;
-    let scenes = random.count(30, 90);
-    let pairs: Vec<usize> = (0..2 * scenes).map(|row| row % scenes).collect();
-    let pairs_1 = pairs.clone();
-    let (views_1, views_2, views_4) = (views.clone(), views.clone(), views.clone());
-
+/// Right answers and wrong ones.
+fn answers() -> Exam<Split> {
     Exam::new("4.2", SOLUTION)
         .mistakes(WRONG)
         .alternative("by sorting random keys", |groups, share, seed| {
@@ -243,17 +230,35 @@ fn basics(seed: u64) -> Exam<Split> {
             }
             Ok((train, test))
         })
-        .truth("two scenes of one row, share 0.5", expected(1), |f| {
-            properties(f, &[3, 5], 0.5, 0)
-        })
-        .truth("12 scenes with 3 views each, share 0.25", expected(3), move |f| {
-            properties(f, &views, 0.25, start)
-        })
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<Split>) -> Exam<Split> {
+    let mut random = Random::new(seed, 42);
+    // 12 scenes with 3 views each, in any order, under numbers that are no row numbers.
+    let mut views: Vec<usize> = (0..36).map(|row| 100 + 7 * (row / 3)).collect();
+    for row in (1..views.len()).rev() {
+        views.swap(row, random.count(0, row));
+    }
+    let unequal: Vec<usize> = (0..49).map(|row: usize| row.saturating_sub(39)).collect();
+    let start = random.count(0, 1000) as u64;
+    let scenes = random.count(30, 90);
+    let pairs: Vec<usize> = (0..2 * scenes).map(|row| row % scenes).collect();
+
+    exam.truth("two scenes of one row, share 0.5", expected(1), |f| {
+        properties(f, &[3, 5], 0.5, 0)
+    })
+    .given((pairs, views), |on| {
+        on.truth(
+            "12 scenes with 3 views each, share 0.25",
+            expected(3),
+            move |f, (_, views)| properties(f, views, 0.25, start),
+        )
         .because("Whatever the seed: 3 of 12 scenes are held out, with all their views.")
         .truth(
             "10 scenes, one with 40 views, share 0.3, five seeds: scenes held out",
             vec![3; 5],
-            move |f| -> Result<Vec<usize>> {
+            move |f, _| -> Result<Vec<usize>> {
                 let held_out = |seed| {
                     let test = f(&unequal, 0.3, start + seed)?.1;
                     Ok(test.iter().map(|&row| unequal[row]).collect::<BTreeSet<_>>().len())
@@ -262,32 +267,36 @@ fn basics(seed: u64) -> Exam<Split> {
             },
         )
         .because("The share counts scenes, not rows.")
-        .truth("12 scenes, share 0.01", expected(1), move |f| {
-            properties(f, &views_1, 0.01, start)
+        .truth("12 scenes, share 0.01", expected(1), move |f, (_, views)| {
+            properties(f, views, 0.01, start)
         })
-        .truth("12 scenes, share 0.99", expected(11), move |f| {
-            properties(f, &views_2, 0.99, start)
+        .truth("12 scenes, share 0.99", expected(11), move |f, (_, views)| {
+            properties(f, views, 0.99, start)
         })
         .truth(
             format!("{scenes} scenes with 2 views, share 0.3"),
             expected((0.3 * scenes as f64).round() as usize),
-            move |f| properties(f, &pairs, 0.3, start),
+            move |f, (pairs, ..)| properties(f, pairs, 0.3, start),
         )
         .truth(
             "the same seed twice gives the same split",
             true,
-            move |f| -> Result<bool> { Ok(f(&pairs_1, 0.25, start)? == f(&pairs_1, 0.25, start)?) },
+            move |f, (pairs, ..)| -> Result<bool> { Ok(f(pairs, 0.25, start)? == f(pairs, 0.25, start)?) },
         )
-        .truth("20 seeds give more than one split", true, move |f| -> Result<bool> {
-            let splits = (0..20)
-                .map(|i| f(&views_4, 0.25, start + i))
-                .collect::<Result<HashSet<_>>>()?;
-            Ok(splits.len() > 1)
-        })
+        .truth(
+            "20 seeds give more than one split",
+            true,
+            move |f, (_, views)| -> Result<bool> {
+                let splits = (0..20)
+                    .map(|i| f(views, 0.25, start + i))
+                    .collect::<Result<HashSet<_>>>()?;
+                Ok(splits.len() > 1)
+            },
+        )
         .truth(
             "300 seeds: each of 6 scenes is held out in 20 % to 47 % of 0.33 splits",
             true,
-            move |f| -> Result<bool> {
+            move |f, _| -> Result<bool> {
                 let groups: Vec<usize> = (0..6).collect();
                 let mut held_out = [0; 6];
                 for i in 0..300 {
@@ -299,16 +308,16 @@ fn basics(seed: u64) -> Exam<Split> {
             },
         )
         .because("Every scene has the same chance of being held out: 2 of 6.")
-        .refuses("one scene", |f| properties(f, &[4, 4, 4], 0.5, 0))
-        .refuses("share 0", |f| properties(f, &[1, 2, 3], 0.0, 0))
-        .refuses("share 1", |f| properties(f, &[1, 2, 3], 1.0, 0))
+        .refuses("one scene", |f, _| properties(f, &[4, 4, 4], 0.5, 0))
+        .refuses("share 0", |f, _| properties(f, &[1, 2, 3], 0.0, 0))
+        .refuses("share 1", |f, _| properties(f, &[1, 2, 3], 1.0, 0))
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
-fn hazards(seed: u64, exam: Exam<Split>) -> Exam<Split> {
+fn hazards(seed: u64, mut exam: Exam<Split>) -> Exam<Split> {
     let start = Random::new(seed, 142).count(0, 1000) as u64;
     let groups = |scenes: usize| -> Vec<usize> { (0..3 * scenes).map(|row| 5 * (row % scenes)).collect() };
-    let mut exam = exam;
     for (scenes, share, held_out, because) in [
         (7, 0.4, 3, "0.4 · 7 = 2.8, rounded to 3."),
         (7, 0.35, 2, "0.35 · 7 = 2.45, rounded to 2."),

@@ -226,70 +226,75 @@ const PROOFS: &[Slip<Standardize>] = &[
 
 /// 4.3
 pub fn standardize(seed: u64) -> Exam<Standardize> {
-    further_hazards(seed, hazards(seed, basics(seed)))
+    further_hazards(seed, hazards(seed, basics(seed, answers())))
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Standardize> {
-    let mut random = Random::new(seed, 43);
-    let train = random.between(-1.0, 3.0, (9, 4));
-    let test = random.between(5.0, 6.0, (3, 4));
-    let (train_1, train_2, train_3) = (train.clone(), train.clone(), train.clone());
-    let test_1 = test.clone();
-    let by_hand = || tensor(&[1., 10., 3., 10.], (2, 2));
-
+/// Right answers and wrong ones.
+fn answers() -> Exam<Standardize> {
     Exam::new("4.3", SOLUTION)
         .changes(RIGHT, FAULTS)
         .alternative("column by column, in f64", RIGHT)
-        .truth(
-            "fit: rows [1, 10] and [3, 10]",
-            (tensor(&[2., 10.], 2), tensor(&[1., 1.], 2)),
-            move |f| (f.fit)(&by_hand()),
-        )
-        .because("Feature 0: mean 2, both rows 1 away. Feature 1 does not vary: deviation 1.")
-        .truth(
-            "apply: fitted to those, on the row [5, 12]",
-            tensor(&[3., 2.], (1, 2)),
-            move |f| (f.apply)(&by_hand(), &tensor(&[5., 12.], (1, 2))),
-        )
-        .because("(5 − 2)/1 and (12 − 10)/1.")
-        .truth(
-            "fit: a unit that is always 0, in 3 rows",
-            (tensor(&[0.], 1), tensor(&[1.], 1)),
-            |f| (f.fit)(&tensor(&[0.; 3], (3, 1))),
-        )
-        .truth(
-            "fit: rows 0, 0 and 0.003: a unit that varies little",
-            (tensor(&[0.001], 1), tensor(&[0.001_414_213_6], 1)),
-            |f| (f.fit)(&tensor(&[0., 0., 0.003], (3, 1))),
-        )
-        .because("σ = √(2/9)·0.003. It is small, but it is not 0.")
-        .truth(
-            "apply: fitted to 50 rows of 0.1, on a row of 0.2",
-            tensor(&[0.1], (1, 1)),
-            |f| (f.apply)(&tensor(&[0.1; 50], (50, 1)), &tensor(&[0.2], (1, 1))),
-        )
-        .because("What does not vary in training has deviation 1.")
-        .case("fit: a random [9, 4] tensor", move |f| (f.fit)(&train))
-        .case("apply: fitted to it, on [3, 4] values from 5 to 6", move |f| {
-            (f.apply)(&train_1, &test)
-        })
-        .truth(
-            "apply: how much row 0 changes when another test row is replaced by 1000s",
-            0.0,
-            move |f| -> Result<f32> {
-                let far = tensor(&[1000.; 4], (1, 4));
-                let first = test_1.narrow(0, 0, 1)?;
-                let alone = (f.apply)(&train_2, &Tensor::cat(&[&first, &first], 0)?)?.get(0)?;
-                let beside = (f.apply)(&train_2, &Tensor::cat(&[&first, &far], 0)?)?.get(0)?;
-                (alone - beside)?.abs()?.max_all()?.to_scalar::<f32>()
-            },
-        )
-        .because("What the probe sees of one test row does not depend on the others.")
-        .refuses("apply: 3 features after a fit to 4", move |f| {
-            (f.apply)(&train_3, &tensor(&[1.; 3], (1, 3)))
-        })
-        .refuses("fit: a tensor of rank 1", |f| (f.fit)(&tensor(&[1.; 3], 3)))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
+    let mut random = Random::new(seed, 43);
+    let train = random.between(-1.0, 3.0, (9, 4));
+    let test = random.between(5.0, 6.0, (3, 4));
+    let by_hand = || tensor(&[1., 10., 3., 10.], (2, 2));
+
+    exam.truth(
+        "fit: rows [1, 10] and [3, 10]",
+        (tensor(&[2., 10.], 2), tensor(&[1., 1.], 2)),
+        move |f| (f.fit)(&by_hand()),
+    )
+    .because("Feature 0: mean 2, both rows 1 away. Feature 1 does not vary: deviation 1.")
+    .truth(
+        "apply: fitted to those, on the row [5, 12]",
+        tensor(&[3., 2.], (1, 2)),
+        move |f| (f.apply)(&by_hand(), &tensor(&[5., 12.], (1, 2))),
+    )
+    .because("(5 − 2)/1 and (12 − 10)/1.")
+    .truth(
+        "fit: a unit that is always 0, in 3 rows",
+        (tensor(&[0.], 1), tensor(&[1.], 1)),
+        |f| (f.fit)(&tensor(&[0.; 3], (3, 1))),
+    )
+    .truth(
+        "fit: rows 0, 0 and 0.003: a unit that varies little",
+        (tensor(&[0.001], 1), tensor(&[0.001_414_213_6], 1)),
+        |f| (f.fit)(&tensor(&[0., 0., 0.003], (3, 1))),
+    )
+    .because("σ = √(2/9)·0.003. It is small, but it is not 0.")
+    .truth(
+        "apply: fitted to 50 rows of 0.1, on a row of 0.2",
+        tensor(&[0.1], (1, 1)),
+        |f| (f.apply)(&tensor(&[0.1; 50], (50, 1)), &tensor(&[0.2], (1, 1))),
+    )
+    .because("What does not vary in training has deviation 1.")
+    .given((test, train), |on| {
+        on.case("fit: a random [9, 4] tensor", move |f, (_, train)| (f.fit)(train))
+            .case(
+                "apply: fitted to it, on [3, 4] values from 5 to 6",
+                move |f, (test, train)| (f.apply)(train, test),
+            )
+            .truth(
+                "apply: how much row 0 changes when another test row is replaced by 1000s",
+                0.0,
+                move |f, (test, train)| -> Result<f32> {
+                    let far = tensor(&[1000.; 4], (1, 4));
+                    let first = test.narrow(0, 0, 1)?;
+                    let alone = (f.apply)(train, &Tensor::cat(&[&first, &first], 0)?)?.get(0)?;
+                    let beside = (f.apply)(train, &Tensor::cat(&[&first, &far], 0)?)?.get(0)?;
+                    (alone - beside)?.abs()?.max_all()?.to_scalar::<f32>()
+                },
+            )
+            .because("What the probe sees of one test row does not depend on the others.")
+            .refuses("apply: 3 features after a fit to 4", move |f, (_, train)| {
+                (f.apply)(train, &tensor(&[1.; 3], (1, 3)))
+            })
+            .refuses("fit: a tensor of rank 1", |f, _| (f.fit)(&tensor(&[1.; 3], 3)))
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -354,11 +354,29 @@ const PROOFS: &[Slip<Backprop>] = &[
 
 /// 5.6
 pub fn backprop(seed: u64) -> Exam<Backprop> {
-    further_hazards(seed, hazards(seed, basics(seed)))
+    further_hazards(seed, hazards(seed, basics(seed, answers())))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Backprop> {
+    Exam::new("5.6", SOLUTION).changes(SOLUTION, FAULTS).alternative(
+        "from one ReLU to the one before",
+        Backprop {
+            contributions: |a, g| {
+                let (batch, channels, _, _) = a.dims4()?;
+                let terms = a.flatten_from(2)?.unsqueeze(2)?; // [batch, channels, 1, places]
+                let sums = terms.matmul(&g.flatten_from(2)?.unsqueeze(3)?)?;
+                sums.reshape((batch, channels))
+            },
+            saliency: |n, i, c| plain(n, i, c)?.sqr()?.max(1)?.sqrt(),
+            guide: |x| x.apply_op1(Rule(|g| g.maximum(0f32))),
+            guided_backprop: by_stages,
+        },
+    )
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Backprop> {
+fn basics(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
     let mut random = Random::new(seed, 56);
     let activations = random.between(0.0, 1.0, (2, 3, 2, 4));
     let gradients = random.signed((2, 3, 2, 4));
@@ -370,10 +388,6 @@ fn basics(seed: u64) -> Exam<Backprop> {
     let staged = by_stages(&network, &images, &[1, 0]).expect("a small network");
     let of_logit = random.signed((2, 3, 64, 48));
 
-    let (network_1, images_1) = (network.clone(), images.clone());
-    let (network_2, images_2) = (network.clone(), images.clone());
-    let (network_3, images_3) = (network.clone(), images.clone());
-    let (network_4, of_logit_1) = (network.clone(), of_logit.clone());
     let logit_without_bias = network
         .capture(&of_logit, &["avgpool"])
         .and_then(|trace| {
@@ -383,53 +397,39 @@ fn basics(seed: u64) -> Exam<Backprop> {
         })
         .expect("a small network");
 
-    Exam::new("5.6", SOLUTION)
-        .changes(SOLUTION, FAULTS)
-        .alternative(
-            "from one ReLU to the one before",
-            Backprop {
-                contributions: |a, g| {
-                    let (batch, channels, _, _) = a.dims4()?;
-                    let terms = a.flatten_from(2)?.unsqueeze(2)?; // [batch, channels, 1, places]
-                    let sums = terms.matmul(&g.flatten_from(2)?.unsqueeze(3)?)?;
-                    sums.reshape((batch, channels))
-                },
-                saliency: |n, i, c| plain(n, i, c)?.sqr()?.max(1)?.sqrt(),
-                guide: |x| x.apply_op1(Rule(|g| g.maximum(0f32))),
-                guided_backprop: by_stages,
-            },
-        )
-        .truth("contributions: A = 1 2, gradient 3 −1", tensor(&[1.], (1, 1)), |f| {
-            (f.contributions)(&tensor(&[1., 2.], (1, 1, 1, 2)), &tensor(&[3., -1.], (1, 1, 1, 2)))
-        })
-        .because("1·3 + 2·(−1).")
-        .case("contributions: random [2, 3, 2, 4]", move |f| {
-            (f.contributions)(&activations, &gradients)
-        })
-        .truth(
+    exam.truth("contributions: A = 1 2, gradient 3 −1", tensor(&[1.], (1, 1)), |f| {
+        (f.contributions)(&tensor(&[1., 2.], (1, 1, 1, 2)), &tensor(&[3., -1.], (1, 1, 1, 2)))
+    })
+    .because("1·3 + 2·(−1).")
+    .case("contributions: random [2, 3, 2, 4]", move |f| {
+        (f.contributions)(&activations, &gradients)
+    })
+    .given((network, images, of_logit), |on| {
+        on.truth(
             "contributions: added up, layer4 of a small ResNet, class 1",
             logit_without_bias,
-            move |f| {
-                let trace = network_4.tap(&of_logit_1, &["layer4"])?;
+            move |f, (network, _, of_logit)| {
+                let trace = network.tap(of_logit, &["layer4"])?;
                 let score = trace.logits.narrow(1, 1, 1)?.sum_all()?;
                 let gradients = trace.gradients(&score)?.at("layer4")?;
                 (f.contributions)(&trace.activation("layer4")?.detach(), &gradients)?.sum(1)
             },
         )
         .because("Behind layer4 everything is linear: the contributions add up to the logit without its bias.")
-        .refuses("contributions: shapes that differ", |f| {
+        .refuses("contributions: shapes that differ", |f, _| {
             (f.contributions)(&tensor(&[1.; 4], (1, 1, 2, 2)), &tensor(&[1.; 2], (1, 1, 1, 2)))
         })
         .truth(
             "saliency: an image of 6×5, class 2, a ResNet of width 2",
             moved,
-            move |f| (f.saliency)(&small, &image, &[2]),
+            move |f, _| (f.saliency)(&small, &image, &[2]),
         )
         .within(Tolerance::relative(1e-2))
         .because("The expected slopes were measured: each pixel was moved by a millionth, and the logit read.")
-        .case("saliency: two images, classes 2 and 1", move |f| {
-            (f.saliency)(&network_1, &images_1, &[2, 1])
-        })
+        .case(
+            "saliency: two images, classes 2 and 1",
+            move |f, (network, images, ..)| (f.saliency)(network, images, &[2, 1]),
+        )
         .within(Tolerance::relative(1e-3))
         .truth(
             "guide: forward, and a gradient of 3, −2, 0.5 on its way back",
@@ -437,7 +437,7 @@ fn basics(seed: u64) -> Exam<Backprop> {
                 ("forward", tensor(&[-1., 0., 2.], 3)),
                 ("gradient", tensor(&[3., 0., 0.5], 3)),
             ]),
-            |f| -> Result<Observed> {
+            |f, _| -> Result<Observed> {
                 let x = Var::from_tensor(&tensor(&[-1., 0., 2.], 3))?;
                 let forward = (f.guide)(&x)?;
                 let objective = (&forward * tensor(&[3., -2., 0.5], 3))?.sum_all()?;
@@ -453,14 +453,17 @@ fn basics(seed: u64) -> Exam<Backprop> {
             "On the way forward nothing changes. On the way back what is negative is dropped, wherever x itself lies: \
              the ReLU before it looks after that.",
         )
-        .truth("guided_backprop: two images, classes 1 and 0", staged, move |f| {
-            (f.guided_backprop)(&network_2, &images_2, &[1, 0])
-        })
+        .truth(
+            "guided_backprop: two images, classes 1 and 0",
+            staged,
+            move |f, (network, images, ..)| (f.guided_backprop)(network, images, &[1, 0]),
+        )
         .within(Tolerance::relative(1e-3))
         .because("The expected image was made from one ReLU to the one before, with the rule applied in between.")
-        .refuses("saliency: one class for two images", move |f| {
-            (f.saliency)(&network_3, &images_3, &[1])
+        .refuses("saliency: one class for two images", move |f, (network, images, ..)| {
+            (f.saliency)(network, images, &[1])
         })
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

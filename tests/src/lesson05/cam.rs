@@ -109,26 +109,11 @@ const PROOFS: &[Slip<ClassMap>] = &[
 
 /// 5.1
 pub fn class_activation_map(seed: u64) -> Exam<ClassMap> {
-    spare(hazards(seed, basics(seed)))
+    spare(hazards(seed, basics(seed, answers())))
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64) -> Exam<ClassMap> {
-    let mut random = Random::new(seed, 51);
-    let activations = random.between(0.0, 1.0, (2, 4, 3, 5));
-    let fc = random.signed((4, 4)); // as many classes as channels: rows and columns are easily confused
-    let bias = random.signed(4);
-    // What a ResNet does after its last feature maps.
-    let logits = activations
-        .mean((2, 3))
-        .and_then(|features| features.matmul(&fc.t()?)?.broadcast_add(&bias))
-        .expect("shapes that fit");
-    let of_class_2 = logits.narrow(1, 2, 1).expect("four classes");
-    let expected = of_class_2.flatten_all().expect("a list");
-    let (activations_1, fc_1) = (activations.clone(), fc.clone());
-    let (activations_2, fc_2) = (activations.clone(), fc.clone());
-    let (activations_3, fc_3) = (activations.clone(), random.signed((4, 5)));
-
+/// Right answers and wrong ones.
+fn answers() -> Exam<ClassMap> {
     Exam::new("5.1", SOLUTION)
         .mistakes(WRONG)
         .alternative("a matrix product", |a, w, c| {
@@ -144,35 +129,54 @@ fn basics(seed: u64) -> Exam<ClassMap> {
             let kernel = w.reshape((classes, channels, 1, 1))?;
             ops::conv2d(a, &kernel, Window::new(1))?.narrow(1, c, 1)?.squeeze(1)
         })
-        .truth(
-            "two channels at two places, weights 1 and −1",
-            tensor(&[1., -2.], (1, 1, 2)),
-            |f| {
-                f(
-                    &tensor(&[1., 0., 0., 2.], (1, 2, 1, 2)),
-                    &tensor(&[5., 7., 1., -1.], (2, 2)),
-                    1,
-                )
-            },
-        )
-        .because("1·1 − 1·0 = 1 on the left, 1·0 − 1·2 = −2 on the right.")
-        .truth(
-            "the map's mean plus the bias is the logit: 4 channels, class 2",
-            expected,
-            move |f| {
-                let bias = bias.get(2)?.to_scalar::<f32>()?;
-                f(&activations, &fc, 2)?.mean((1, 2))? + f64::from(bias)
-            },
-        )
-        .because(
-            "The network averages last and you average nothing: the mean over all places must be the logit \
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<ClassMap>) -> Exam<ClassMap> {
+    let mut random = Random::new(seed, 51);
+    let activations = random.between(0.0, 1.0, (2, 4, 3, 5));
+    let fc = random.signed((4, 4)); // as many classes as channels: rows and columns are easily confused
+    let bias = random.signed(4);
+    // What a ResNet does after its last feature maps.
+    let logits = activations
+        .mean((2, 3))
+        .and_then(|features| features.matmul(&fc.t()?)?.broadcast_add(&bias))
+        .expect("shapes that fit");
+    let of_class_2 = logits.narrow(1, 2, 1).expect("four classes");
+    let expected = of_class_2.flatten_all().expect("a list");
+    let (activations_1, fc_1) = (activations.clone(), fc.clone());
+    let (activations_2, fc_2) = (activations.clone(), fc.clone());
+    let (activations_3, fc_3) = (activations.clone(), random.signed((4, 5)));
+
+    exam.truth(
+        "two channels at two places, weights 1 and −1",
+        tensor(&[1., -2.], (1, 1, 2)),
+        |f| {
+            f(
+                &tensor(&[1., 0., 0., 2.], (1, 2, 1, 2)),
+                &tensor(&[5., 7., 1., -1.], (2, 2)),
+                1,
+            )
+        },
+    )
+    .because("1·1 − 1·0 = 1 on the left, 1·0 − 1·2 = −2 on the right.")
+    .truth(
+        "the map's mean plus the bias is the logit: 4 channels, class 2",
+        expected,
+        move |f| {
+            let bias = bias.get(2)?.to_scalar::<f32>()?;
+            f(&activations, &fc, 2)?.mean((1, 2))? + f64::from(bias)
+        },
+    )
+    .because(
+        "The network averages last and you average nothing: the mean over all places must be the logit \
                   without its bias.",
-        )
-        .case("a random [2, 4, 3, 5] activation, class 0 of 4", move |f| {
-            f(&activations_1, &fc_1, 0)
-        })
-        .refuses("class 4 of 4", move |f| f(&activations_2, &fc_2, 4))
-        .refuses("4 channels, weights for 5", move |f| f(&activations_3, &fc_3, 0))
+    )
+    .case("a random [2, 4, 3, 5] activation, class 0 of 4", move |f| {
+        f(&activations_1, &fc_1, 0)
+    })
+    .refuses("class 4 of 4", move |f| f(&activations_2, &fc_2, 4))
+    .refuses("4 channels, weights for 5", move |f| f(&activations_3, &fc_3, 0))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -268,11 +268,36 @@ const PROOFS: &[Slip<GradCam>] = &[
 
 /// 5.3
 pub fn grad_cam(seed: u64) -> Exam<GradCam> {
-    further_hazards(seed, hazards(seed, basics(seed)))
+    further_hazards(seed, hazards(seed, basics(seed, answers())))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<GradCam> {
+    Exam::new("5.3", SOLUTION).changes(SOLUTION, FAULTS).alternative(
+        "one image at a time",
+        GradCam {
+            class_score: |l, c| score(l, c, Flaw::None),
+            weighted_map: |a, w| {
+                let (batch, channels, height, width) = a.dims4()?;
+                if w.dims() != [batch, channels, 1, 1] {
+                    bail!("weights {:?}", w.dims());
+                }
+                let w = w.reshape((batch, 1, channels))?;
+                w.matmul(&a.flatten_from(2)?)?.relu()?.reshape((batch, height, width))
+            },
+            grad_cam: |network, images, classes, site| {
+                let maps = classes
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &class)| cam(network, &images.narrow(0, i, 1)?, &[class], site, Flaw::None));
+                Tensor::cat(&maps.collect::<Result<Vec<_>>>()?, 0)
+            },
+        },
+    )
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<GradCam> {
+fn basics(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
     let mut random = Random::new(seed, 53);
     let logits = random.signed((3, 4));
     let (activations, weights) = (random.signed((2, 3, 2, 4)), random.signed((2, 3, 1, 1)));
@@ -282,41 +307,16 @@ fn basics(seed: u64) -> Exam<GradCam> {
     let expected = from_class_map(&network, &images, &[2, 0]).expect("a small network");
     let shifted = by_shifting(&network, &first, 1, "layer3").expect("a small network");
     let shares = (network.clone(), images.clone());
-    let (network_1, first_1) = (network.clone(), first.clone());
-    let (network_2, network_3) = (network.clone(), network.clone());
-    let first_2 = first.clone();
 
-    Exam::new("5.3", SOLUTION)
-        .changes(SOLUTION, FAULTS)
-        .alternative(
-            "one image at a time",
-            GradCam {
-                class_score: |l, c| score(l, c, Flaw::None),
-                weighted_map: |a, w| {
-                    let (batch, channels, height, width) = a.dims4()?;
-                    if w.dims() != [batch, channels, 1, 1] {
-                        bail!("weights {:?}", w.dims());
-                    }
-                    let w = w.reshape((batch, 1, channels))?;
-                    w.matmul(&a.flatten_from(2)?)?.relu()?.reshape((batch, height, width))
-                },
-                grad_cam: |network, images, classes, site| {
-                    let maps = classes
-                        .iter()
-                        .enumerate()
-                        .map(|(i, &class)| cam(network, &images.narrow(0, i, 1)?, &[class], site, Flaw::None));
-                    Tensor::cat(&maps.collect::<Result<Vec<_>>>()?, 0)
-                },
-            },
-        )
-        .truth("class_score: logits 1 2 3 and 4 5 6, classes 2 and 0", 7f32, |f| {
+    exam.given((first, network), |on| {
+        on.truth("class_score: logits 1 2 3 and 4 5 6, classes 2 and 0", 7f32, |f, _| {
             (f.class_score)(&tensor(&[1., 2., 3., 4., 5., 6.], (2, 3)), &[2, 0])?.to_scalar::<f32>()
         })
         .because("3 for the first image, 4 for the second.")
         .truth(
             "class_score: its gradient by the logits",
             tensor(&[0., 0., 0., 1., 0., 1., 0., 0., 1., 0., 0., 0.], (3, 4)),
-            move |f| {
+            move |f, _| {
                 let logits = Var::from_tensor(&logits)?;
                 let gradients = (f.class_score)(&logits, &[3, 1, 0])?.backward()?;
                 gradients.get(&logits).cloned().map_or_else(|| logits.zeros_like(), Ok)
@@ -326,7 +326,7 @@ fn basics(seed: u64) -> Exam<GradCam> {
         .truth(
             "weighted_map: two channels at three places, weights 1 and −1",
             tensor(&[0., 0., 2.], (1, 1, 3)),
-            |f| {
+            |f, _| {
                 let activations = tensor(&[1., 0., 2., 1., 1., 0.], (1, 2, 1, 3));
                 (f.weighted_map)(&activations, &tensor(&[1., -1.], (1, 2, 1, 1)))
             },
@@ -335,36 +335,40 @@ fn basics(seed: u64) -> Exam<GradCam> {
         .truth(
             "weighted_map: everything speaks against the class",
             tensor(&[0., 0.], (1, 1, 2)),
-            |f| (f.weighted_map)(&tensor(&[1., 3.], (1, 1, 1, 2)), &tensor(&[-1.], (1, 1, 1, 1))),
+            |f, _| (f.weighted_map)(&tensor(&[1., 3.], (1, 1, 1, 2)), &tensor(&[-1.], (1, 1, 1, 1))),
         )
         .because("A map without positive values is zeros.")
-        .case("weighted_map: random activations of both signs", move |f| {
+        .case("weighted_map: random activations of both signs", move |f, _| {
             (f.weighted_map)(&activations, &weights)
         })
         .truth(
             "grad_cam: two images, classes 2 and 0, layer4 of a small ResNet",
             expected,
-            move |f| (f.grad_cam)(&shares.0, &shares.1, &[2, 0], "layer4"),
+            move |f, _| (f.grad_cam)(&shares.0, &shares.1, &[2, 0], "layer4"),
         )
         .because(
             "Behind layer4 come only an average and one linear layer: there Grad-CAM is the ReLU of the class \
              activation map (5.1), divided by the number of places.",
         )
-        .truth("grad_cam: one image, class 1, layer3", shifted, move |f| {
-            (f.grad_cam)(&network_1, &first_1, &[1], "layer3")
-        })
+        .truth(
+            "grad_cam: one image, class 1, layer3",
+            shifted,
+            move |f, (first, network)| (f.grad_cam)(network, first, &[1], "layer3"),
+        )
         .within(Tolerance::relative(1e-3))
         .because("The expected weights were measured: each channel was shifted by a millionth, and the logit read.")
-        .case("grad_cam: two images, classes 1 and 2, layer2", move |f| {
-            (f.grad_cam)(&network, &images, &[1, 2], "layer2")
-        })
+        .case(
+            "grad_cam: two images, classes 1 and 2, layer2",
+            move |f, (_, network)| (f.grad_cam)(network, &images, &[1, 2], "layer2"),
+        )
         .within(Tolerance::relative(1e-3))
-        .refuses("grad_cam: two classes for one image", move |f| {
-            (f.grad_cam)(&network_2, &first, &[1, 2], "layer4")
+        .refuses("grad_cam: two classes for one image", move |f, (first, network)| {
+            (f.grad_cam)(network, first, &[1, 2], "layer4")
         })
-        .refuses("grad_cam: class 3 of 3", move |f| {
-            (f.grad_cam)(&network_3, &first_2, &[3], "layer4")
+        .refuses("grad_cam: class 3 of 3", move |f, (first, network)| {
+            (f.grad_cam)(network, first, &[3], "layer4")
         })
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -279,11 +279,18 @@ const PROOFS: &[Slip<Localize>] = &[
 
 /// 5.7
 pub fn localization(seed: u64) -> Exam<Localize> {
-    further_hazards(seed, hazards(seed, basics(seed)))
+    further_hazards(seed, hazards(seed, basics(seed, answers())))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Localize> {
+    Exam::new("5.7", SOLUTION)
+        .changes(RIGHT, FAULTS)
+        .alternative("pixel by pixel", RIGHT)
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Localize> {
+fn basics(seed: u64, exam: Exam<Localize>) -> Exam<Localize> {
     let mut random = Random::new(seed, 57);
     // The figure: the left column of 2×3, and the corner at the top right.
     let mask = tensor(&[1., 0., 1., 1., 0., 0.], (2, 3));
@@ -305,73 +312,72 @@ fn basics(seed: u64) -> Exam<Localize> {
         .lt(0.3f32)
         .and_then(|mask| mask.to_dtype(candle_core::DType::F32))
         .expect("a comparison");
-    let (maps_1, masks_1) = (maps.clone(), masks.clone());
     let planted_maps = tensor(&[0., 12., 0., 0., 1., 1., 0., 2.], (2, 2, 2));
     let planted_masks = tensor(&[0., 1., 0., 0., 1., 1., 0., 0.], (2, 2, 2));
 
-    Exam::new("5.7", SOLUTION)
-        .changes(RIGHT, FAULTS)
-        .alternative("pixel by pixel", RIGHT)
-        .truth("points_inside: the largest value in the figure", true, move |f| {
-            (f.points_inside)(&with([0., 1., 0., 3., 2., 0.]), &m1)
-        })
-        .truth(
-            "points_inside: the largest value beside it, warm pixels inside",
-            false,
-            move |f| (f.points_inside)(&with([3., 0., 3., 3., 4., 0.]), &m2),
-        )
-        .truth(
-            "points_inside: 3 beside the figure, and 3 in it, further down",
-            false,
-            move |f| (f.points_inside)(&with([0., 3., 0., 3., 0., 0.]), &m9),
-        )
-        .because("Of several largest values the first in reading order counts.")
-        .truth("points_inside: −5 in the figure, 1 beside it", false, move |f| {
-            (f.points_inside)(&with([0., 1., 0., -5., 0., 0.]), &m3)
-        })
-        .truth("points_inside: a flat map", false, move |f| {
-            (f.points_inside)(&with([2.; 6]), &m4)
-        })
-        .because("It points nowhere, and must not win by its first pixel.")
-        .truth("energy_inside: 1, 2 in the figure, 3 beside it", 0.5, move |f| {
-            (f.energy_inside)(&with([1., 3., 0., 2., 0., 0.]), &m5)
-        })
-        .truth("energy_inside: the same with −4 beside it", 0.5, move |f| {
-            (f.energy_inside)(&with([1., 3., 0., 2., -4., 0.]), &m6)
-        })
-        .because("Negative values are cut at 0 first.")
-        .truth("energy_inside: nothing above 0", 0.0, move |f| {
-            (f.energy_inside)(&with([-1., 0., 0., -2., 0., -1.]), &m7)
-        })
-        .truth(
+    exam.truth("points_inside: the largest value in the figure", true, move |f| {
+        (f.points_inside)(&with([0., 1., 0., 3., 2., 0.]), &m1)
+    })
+    .truth(
+        "points_inside: the largest value beside it, warm pixels inside",
+        false,
+        move |f| (f.points_inside)(&with([3., 0., 3., 3., 4., 0.]), &m2),
+    )
+    .truth(
+        "points_inside: 3 beside the figure, and 3 in it, further down",
+        false,
+        move |f| (f.points_inside)(&with([0., 3., 0., 3., 0., 0.]), &m9),
+    )
+    .because("Of several largest values the first in reading order counts.")
+    .truth("points_inside: −5 in the figure, 1 beside it", false, move |f| {
+        (f.points_inside)(&with([0., 1., 0., -5., 0., 0.]), &m3)
+    })
+    .truth("points_inside: a flat map", false, move |f| {
+        (f.points_inside)(&with([2.; 6]), &m4)
+    })
+    .because("It points nowhere, and must not win by its first pixel.")
+    .truth("energy_inside: 1, 2 in the figure, 3 beside it", 0.5, move |f| {
+        (f.energy_inside)(&with([1., 3., 0., 2., 0., 0.]), &m5)
+    })
+    .truth("energy_inside: the same with −4 beside it", 0.5, move |f| {
+        (f.energy_inside)(&with([1., 3., 0., 2., -4., 0.]), &m6)
+    })
+    .because("Negative values are cut at 0 first.")
+    .truth("energy_inside: nothing above 0", 0.0, move |f| {
+        (f.energy_inside)(&with([-1., 0., 0., -2., 0., -1.]), &m7)
+    })
+    .given((maps, masks), |on| {
+        on.truth(
             "localization: two maps of 2×2",
             Observed::fields([("pointing", 0.5), ("energy", 0.75), ("area", 0.375)]),
-            move |f| named((f.localization)(&planted_maps, &planted_masks)),
+            move |f, _| named((f.localization)(&planted_maps, &planted_masks)),
         )
         .because(
             "The first map lies on its figure of one pixel; the second points beside its figure of two, with half \
              of its energy inside.",
         )
-        .case("localization: six random maps and masks of 4×5", move |f| {
-            named((f.localization)(&maps, &masks))
-        })
-        .refuses("energy_inside: a map of 2×2, a mask of 2×3", move |f| {
+        .case(
+            "localization: six random maps and masks of 4×5",
+            move |f, (maps, masks)| named((f.localization)(maps, masks)),
+        )
+        .refuses("energy_inside: a map of 2×2, a mask of 2×3", move |f, _| {
             (f.energy_inside)(&tensor(&[1.; 4], (2, 2)), &m8)
         })
-        .refuses("points_inside: a map of 2×2, a mask of 2×3", move |f| {
+        .refuses("points_inside: a map of 2×2, a mask of 2×3", move |f, _| {
             (f.points_inside)(&tensor(&[1., 2., 3., 4.], (2, 2)), &tensor(&[1.; 6], (2, 3)))
         })
-        .refuses("localization: six maps, five masks", move |f| {
-            named((f.localization)(&maps_1, &masks_1.narrow(0, 0, 5).expect("six masks")))
+        .refuses("localization: six maps, five masks", move |f, (maps, masks)| {
+            named((f.localization)(maps, &masks.narrow(0, 0, 5).expect("six masks")))
         })
-        .refuses("localization: one map, two masks", move |f| {
+        .refuses("localization: one map, two masks", move |f, _| {
             let map = tensor(&[0., 4., 0., 0.], (1, 2, 2));
             named((f.localization)(&map, &tensor(&[1.; 8], (2, 2, 2))))
         })
-        .refuses("localization: no map", move |f| {
+        .refuses("localization: no map", move |f, _| {
             let none = tensor(&[], (0, 2, 2));
             named((f.localization)(&none, &none))
         })
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

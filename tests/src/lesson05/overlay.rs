@@ -301,24 +301,11 @@ const PROOFS: &[Slip<Overlay>] = &[
 
 /// 5.4
 pub fn overlay(seed: u64) -> Exam<Overlay> {
-    spare(hazards(seed, basics(seed)))
+    spare(hazards(seed, basics(seed, answers())))
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Overlay> {
-    let mut random = Random::new(seed, 54);
-    let maps = random.signed((2, 3, 4));
-    let (maps_1, maps_2) = (random.signed((2, 3, 4)), maps.clone());
-    let image = random.between(0.0, 1.0, (3, 6, 9));
-    // Its largest value is about 3: were it 1, nobody would see whether the map was made relative.
-    let map =
-        (random.between(-0.5, 0.5, (2, 3)) + (delta([1, 2], [2, 3]) * 3.0).expect("a number")).expect("equal shapes");
-    let (image_1, map_1) = (image.clone(), map.clone());
-    let rank_2 = map.clone();
-    let hot = Colormap::Magma
-        .rgb(1.0)
-        .map(|byte| 0.25 * 0.4 + 0.75 * f32::from(byte) / 255.0);
-
+/// Right answers and wrong ones.
+fn answers() -> Exam<Overlay> {
     Exam::new("5.4", SOLUTION)
         .changes(SOLUTION, FAULTS)
         .alternative(
@@ -349,69 +336,86 @@ fn basics(seed: u64) -> Exam<Overlay> {
                 ..SOLUTION
             },
         )
-        .truth(
-            "upsample: 0 1 to four pixels",
-            tensor(&[0., 0.25, 0.75, 1.], (1, 1, 4)),
-            |f| (f.upsample)(&tensor(&[0., 1.], (1, 1, 2)), 1, 4),
-        )
-        .because(
-            "The cells' middles lie at pixels 0.5 and 2.5 of 4, counted from the middle of pixel 0. Pixel 1 is a \
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<Overlay>) -> Exam<Overlay> {
+    let mut random = Random::new(seed, 54);
+    let maps = random.signed((2, 3, 4));
+    let (maps_1, maps_2) = (random.signed((2, 3, 4)), maps.clone());
+    let image = random.between(0.0, 1.0, (3, 6, 9));
+    // Its largest value is about 3: were it 1, nobody would see whether the map was made relative.
+    let map =
+        (random.between(-0.5, 0.5, (2, 3)) + (delta([1, 2], [2, 3]) * 3.0).expect("a number")).expect("equal shapes");
+    let (image_1, map_1) = (image.clone(), map.clone());
+    let rank_2 = map.clone();
+    let hot = Colormap::Magma
+        .rgb(1.0)
+        .map(|byte| 0.25 * 0.4 + 0.75 * f32::from(byte) / 255.0);
+
+    exam.truth(
+        "upsample: 0 1 to four pixels",
+        tensor(&[0., 0.25, 0.75, 1.], (1, 1, 4)),
+        |f| (f.upsample)(&tensor(&[0., 1.], (1, 1, 2)), 1, 4),
+    )
+    .because(
+        "The cells' middles lie at pixels 0.5 and 2.5 of 4, counted from the middle of pixel 0. Pixel 1 is a \
              quarter of the way, pixel 2 three quarters; pixels 0 and 3 lie beyond and keep the cell's value.",
-        )
-        .truth(
-            "upsample: [[0, 4], [8, 12]] to 2×4",
-            tensor(&[0., 1., 3., 4., 8., 9., 11., 12.], (1, 2, 4)),
-            |f| (f.upsample)(&tensor(&[0., 4., 8., 12.], (1, 2, 2)), 2, 4),
-        )
-        .because("The rows stay, each row is enlarged as before.")
-        .truth("upsample: a constant stays one", tensor(&[3.0; 35], (1, 5, 7)), |f| {
-            (f.upsample)(&tensor(&[3.; 6], (1, 2, 3)), 5, 7)
-        })
-        .case("upsample: random [2, 3, 4] to 9×7", move |f| (f.upsample)(&maps, 9, 7))
-        .within(Tolerance {
-            max_relative: 1e-4,
-            epsilon: 1e-5,
-        })
-        .case("upsample: random [2, 3, 4] down to 2×2", move |f| {
-            (f.upsample)(&maps_2, 2, 2)
-        })
-        .within(Tolerance {
-            max_relative: 1e-4,
-            epsilon: 1e-5,
-        })
-        .refuses("upsample: a map without a batch", move |f| (f.upsample)(&rank_2, 4, 4))
-        .refuses("upsample: to a height of 0", |f| {
-            (f.upsample)(&tensor(&[3.; 6], (1, 2, 3)), 0, 7)
-        })
-        .truth("relative: 2 −1 0 4", tensor(&[0.5, 0., 0., 1.], (1, 2, 2)), |f| {
-            (f.relative)(&tensor(&[2., -1., 0., 4.], (1, 2, 2)))
-        })
-        .truth("relative: a map of −3 and −1", tensor(&[0., 0.], (1, 1, 2)), |f| {
-            (f.relative)(&tensor(&[-3., -1.], (1, 1, 2)))
-        })
-        .because("Nothing speaks for the class, so there is nothing to show.")
-        .truth(
-            "relative: two maps, 1 2 and 10 5",
-            tensor(&[0.5, 1., 1., 0.5], (2, 1, 2)),
-            |f| (f.relative)(&tensor(&[1., 2., 10., 5.], (2, 1, 2))),
-        )
-        .case("relative: random [2, 3, 4]", move |f| (f.relative)(&maps_1))
-        .truth(
-            "overlay: one grey pixel of 0.4, opacity 0.75",
-            tensor(&hot, (3, 1, 1)),
-            |f| (f.overlay)(&tensor(&[0.4; 3], (3, 1, 1)), &tensor(&[5.], (1, 1)), 0.75),
-        )
-        .because("The pixel is its map's maximum: a quarter grey, three quarters of magma's last colour.")
-        .truth("overlay: opacity 0", image_1.clone(), move |f| {
-            (f.overlay)(&image_1, &map_1, 0.0)
-        })
-        .case("overlay: [2, 3] over a random 6×9 image, opacity 0.5", move |f| {
-            (f.overlay)(&image, &map, 0.5)
-        })
-        .within(Tolerance {
-            max_relative: 1e-2,
-            epsilon: 5e-3,
-        })
+    )
+    .truth(
+        "upsample: [[0, 4], [8, 12]] to 2×4",
+        tensor(&[0., 1., 3., 4., 8., 9., 11., 12.], (1, 2, 4)),
+        |f| (f.upsample)(&tensor(&[0., 4., 8., 12.], (1, 2, 2)), 2, 4),
+    )
+    .because("The rows stay, each row is enlarged as before.")
+    .truth("upsample: a constant stays one", tensor(&[3.0; 35], (1, 5, 7)), |f| {
+        (f.upsample)(&tensor(&[3.; 6], (1, 2, 3)), 5, 7)
+    })
+    .case("upsample: random [2, 3, 4] to 9×7", move |f| (f.upsample)(&maps, 9, 7))
+    .within(Tolerance {
+        max_relative: 1e-4,
+        epsilon: 1e-5,
+    })
+    .case("upsample: random [2, 3, 4] down to 2×2", move |f| {
+        (f.upsample)(&maps_2, 2, 2)
+    })
+    .within(Tolerance {
+        max_relative: 1e-4,
+        epsilon: 1e-5,
+    })
+    .refuses("upsample: a map without a batch", move |f| (f.upsample)(&rank_2, 4, 4))
+    .refuses("upsample: to a height of 0", |f| {
+        (f.upsample)(&tensor(&[3.; 6], (1, 2, 3)), 0, 7)
+    })
+    .truth("relative: 2 −1 0 4", tensor(&[0.5, 0., 0., 1.], (1, 2, 2)), |f| {
+        (f.relative)(&tensor(&[2., -1., 0., 4.], (1, 2, 2)))
+    })
+    .truth("relative: a map of −3 and −1", tensor(&[0., 0.], (1, 1, 2)), |f| {
+        (f.relative)(&tensor(&[-3., -1.], (1, 1, 2)))
+    })
+    .because("Nothing speaks for the class, so there is nothing to show.")
+    .truth(
+        "relative: two maps, 1 2 and 10 5",
+        tensor(&[0.5, 1., 1., 0.5], (2, 1, 2)),
+        |f| (f.relative)(&tensor(&[1., 2., 10., 5.], (2, 1, 2))),
+    )
+    .case("relative: random [2, 3, 4]", move |f| (f.relative)(&maps_1))
+    .truth(
+        "overlay: one grey pixel of 0.4, opacity 0.75",
+        tensor(&hot, (3, 1, 1)),
+        |f| (f.overlay)(&tensor(&[0.4; 3], (3, 1, 1)), &tensor(&[5.], (1, 1)), 0.75),
+    )
+    .because("The pixel is its map's maximum: a quarter grey, three quarters of magma's last colour.")
+    .truth("overlay: opacity 0", image_1.clone(), move |f| {
+        (f.overlay)(&image_1, &map_1, 0.0)
+    })
+    .case("overlay: [2, 3] over a random 6×9 image, opacity 0.5", move |f| {
+        (f.overlay)(&image, &map, 0.5)
+    })
+    .within(Tolerance {
+        max_relative: 1e-2,
+        epsilon: 5e-3,
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

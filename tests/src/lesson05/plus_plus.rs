@@ -190,19 +190,11 @@ const PROOFS: &[Slip<PlusPlus>] = &[
 
 /// 5.5
 pub fn plus_plus(seed: u64) -> Exam<PlusPlus> {
-    further_hazards(seed, hazards(seed, basics(seed)))
+    further_hazards(seed, hazards(seed, basics(seed, answers())))
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64) -> Exam<PlusPlus> {
-    let mut random = Random::new(seed, 55);
-    let activations = random.between(0.0, 1.0, (2, 3, 2, 4));
-    let gradients = random.signed((2, 3, 2, 4));
-    let network = tiny::network(&mut random);
-    let images = random.signed((2, 3, 64, 48));
-    let (activations_1, short) = (activations.clone(), random.signed((2, 3, 2, 3)));
-    let (network_1, images_1) = (network.clone(), images.clone());
-
+/// Right answers and wrong ones.
+fn answers() -> Exam<PlusPlus> {
     Exam::new("5.5", SOLUTION)
         .changes(SOLUTION, FAULTS)
         .alternative("the formula as printed, zeros filled in", faulty!(TinyEpsilon))
@@ -213,37 +205,50 @@ fn basics(seed: u64) -> Exam<PlusPlus> {
                 ..SOLUTION
             },
         )
-        .truth("one active place, A = 2, g = 1", tensor(&[0.25], (1, 1, 1, 1)), |f| {
-            let activations = tensor(&[2., 0., 0., 0.], (1, 1, 2, 2));
-            (f.weights)(&activations, &tensor(&[1., 0., 0., 0.], (1, 1, 2, 2)))
-        })
-        .because("α = 1 / (2·1 + 1·2) = 1/4 at the one place, and g is 1 there.")
-        .truth("g = 0 everywhere", tensor(&[0.], (1, 1, 1, 1)), |f| {
-            (f.weights)(&tensor(&[1., 2.], (1, 1, 1, 2)), &tensor(&[0., 0.], (1, 1, 1, 2)))
-        })
-        .because("A channel that moves nothing weighs nothing.")
-        .truth("g = 1 and −1, A = 1 and 0", tensor(&[1. / 3.], (1, 1, 1, 1)), |f| {
-            (f.weights)(&tensor(&[1., 0.], (1, 1, 1, 2)), &tensor(&[1., -1.], (1, 1, 1, 2)))
-        })
-        .because("The second place does not count; α = 1 / (2 + 1) at the first.")
-        .truth("g = 0.001, A = 1", tensor(&[0.001 / 2.001], (1, 1, 1, 1)), |f| {
-            (f.weights)(&tensor(&[1.], (1, 1, 1, 1)), &tensor(&[0.001], (1, 1, 1, 1)))
-        })
-        .because("α = 1 / (2 + 0.001).")
-        .case("random activations and gradients [2, 3, 2, 4]", move |f| {
-            (f.weights)(&activations, &gradients)
-        })
-        .case(
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<PlusPlus>) -> Exam<PlusPlus> {
+    let mut random = Random::new(seed, 55);
+    let activations = random.between(0.0, 1.0, (2, 3, 2, 4));
+    let gradients = random.signed((2, 3, 2, 4));
+    let network = tiny::network(&mut random);
+    let images = random.signed((2, 3, 64, 48));
+    let (activations_1, short) = (activations.clone(), random.signed((2, 3, 2, 3)));
+
+    exam.truth("one active place, A = 2, g = 1", tensor(&[0.25], (1, 1, 1, 1)), |f| {
+        let activations = tensor(&[2., 0., 0., 0.], (1, 1, 2, 2));
+        (f.weights)(&activations, &tensor(&[1., 0., 0., 0.], (1, 1, 2, 2)))
+    })
+    .because("α = 1 / (2·1 + 1·2) = 1/4 at the one place, and g is 1 there.")
+    .truth("g = 0 everywhere", tensor(&[0.], (1, 1, 1, 1)), |f| {
+        (f.weights)(&tensor(&[1., 2.], (1, 1, 1, 2)), &tensor(&[0., 0.], (1, 1, 1, 2)))
+    })
+    .because("A channel that moves nothing weighs nothing.")
+    .truth("g = 1 and −1, A = 1 and 0", tensor(&[1. / 3.], (1, 1, 1, 1)), |f| {
+        (f.weights)(&tensor(&[1., 0.], (1, 1, 1, 2)), &tensor(&[1., -1.], (1, 1, 1, 2)))
+    })
+    .because("The second place does not count; α = 1 / (2 + 1) at the first.")
+    .truth("g = 0.001, A = 1", tensor(&[0.001 / 2.001], (1, 1, 1, 1)), |f| {
+        (f.weights)(&tensor(&[1.], (1, 1, 1, 1)), &tensor(&[0.001], (1, 1, 1, 1)))
+    })
+    .because("α = 1 / (2 + 0.001).")
+    .case("random activations and gradients [2, 3, 2, 4]", move |f| {
+        (f.weights)(&activations, &gradients)
+    })
+    .given((network, images), |on| {
+        on.case(
             "the map: two images, classes 2 and 1, layer3 of a small ResNet",
-            move |f| (f.grad_cam_plus_plus)(&network, &images, &[2, 1], "layer3"),
+            move |f, (network, images)| (f.grad_cam_plus_plus)(network, images, &[2, 1], "layer3"),
         )
         .within(Tolerance::relative(1e-3))
-        .refuses("activations [2, 3, 2, 4], gradients [2, 3, 2, 3]", move |f| {
+        .refuses("activations [2, 3, 2, 4], gradients [2, 3, 2, 3]", move |f, _| {
             (f.weights)(&activations_1, &short)
         })
-        .refuses("the map: one class for two images", move |f| {
-            (f.grad_cam_plus_plus)(&network_1, &images_1, &[0], "layer4")
+        .refuses("the map: one class for two images", move |f, (network, images)| {
+            (f.grad_cam_plus_plus)(network, images, &[0], "layer4")
         })
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -327,11 +327,29 @@ const PROOFS: &[Slip<Sanity>] = &[
 
 /// 5.8
 pub fn sanity(seed: u64) -> Exam<Sanity> {
-    further_hazards(hazards(seed, basics(seed)))
+    further_hazards(hazards(seed, basics(seed, answers())))
+}
+
+/// Right answers and wrong ones.
+fn answers() -> Exam<Sanity> {
+    Exam::new("5.8", SOLUTION).changes(SOLUTION, FAULTS).alternative(
+        "by counting",
+        Sanity {
+            randomized: |n, m, s| exchange(n, m, s, below),
+            cascade: |n, s| {
+                let mut networks = vec![n.clone()];
+                for module in TOP_DOWN {
+                    networks.push(exchange(&networks[networks.len() - 1], &[module], s, below)?);
+                }
+                Ok(networks)
+            },
+            rank_correlation: |a, b| correlate(a, b, counted_ranks, 0.0),
+        },
+    )
 }
 
 /// Inputs from small to large.
-fn basics(seed: u64) -> Exam<Sanity> {
+fn basics(seed: u64, exam: Exam<Sanity>) -> Exam<Sanity> {
     let mut random = Random::new(seed, 58);
     let network = tiny::smallest(&mut random);
     let (a, b) = (random.signed((5, 6)), random.signed((5, 6)));
@@ -342,75 +360,59 @@ fn basics(seed: u64) -> Exam<Sanity> {
     let (network_3, network_4) = (network.clone(), network.clone());
     let network_5 = network.clone();
 
-    Exam::new("5.8", SOLUTION)
-        .changes(SOLUTION, FAULTS)
-        .alternative(
-            "by counting",
-            Sanity {
-                randomized: |n, m, s| exchange(n, m, s, below),
-                cascade: |n, s| {
-                    let mut networks = vec![n.clone()];
-                    for module in TOP_DOWN {
-                        networks.push(exchange(&networks[networks.len() - 1], &[module], s, below)?);
-                    }
-                    Ok(networks)
-                },
-                rank_correlation: |a, b| correlate(a, b, counted_ranks, 0.0),
-            },
-        )
-        .truth(
-            "randomized: fc",
-            "fc      2 fresh\nlayer4  25 trained\nlayer3  25 trained\nlayer2  25 trained\nlayer1  20 trained\n\
+    exam.truth(
+        "randomized: fc",
+        "fc      2 fresh\nlayer4  25 trained\nlayer3  25 trained\nlayer2  25 trained\nlayer1  20 trained\n\
              bn1     4 trained\nconv1   1 trained\n",
-            move |f| (f.randomized)(&network_1, &["fc"], SEED).and_then(|n| describe(&network_1, &n, SEED)),
-        )
-        .because("Of each part's parameters, how many are fresh ones of the seed and how many are the trained ones.")
-        .truth(
-            "randomized: conv1 and layer3",
-            "fc      2 trained\nlayer4  25 trained\nlayer3  25 fresh\nlayer2  25 trained\nlayer1  20 trained\n\
+        move |f| (f.randomized)(&network_1, &["fc"], SEED).and_then(|n| describe(&network_1, &n, SEED)),
+    )
+    .because("Of each part's parameters, how many are fresh ones of the seed and how many are the trained ones.")
+    .truth(
+        "randomized: conv1 and layer3",
+        "fc      2 trained\nlayer4  25 trained\nlayer3  25 fresh\nlayer2  25 trained\nlayer1  20 trained\n\
              bn1     4 trained\nconv1   1 fresh\n",
-            move |f| {
-                let network = (f.randomized)(&network_2, &["conv1", "layer3"], SEED);
-                network.and_then(|n| describe(&network_2, &n, SEED))
-            },
-        )
-        .refuses("randomized: layer5", move |f| {
-            (f.randomized)(&network_3, &["layer5"], SEED).map(|_| true)
-        })
-        .snapshot("cascade: what is fresh at each step", "lesson05_cascade", move |f| {
-            (f.cascade)(&network_4, SEED).and_then(|networks| steps(&network_4, &networks, SEED))
-        })
-        .truth("rank_correlation: 1 2 30 and 5 6 7", 1.0, |f| {
-            (f.rank_correlation)(&tensor(&[1., 2., 30.], 3), &tensor(&[5., 6., 7.], 3))
-        })
-        .because("Both put the three places in the same order.")
-        .truth("rank_correlation: 1 2 3 and 3 2 1", -1.0, |f| {
-            (f.rank_correlation)(&tensor(&[1., 2., 3.], 3), &tensor(&[3., 2., 1.], 3))
-        })
-        .truth("rank_correlation: 0 0 1 and 0 1 2", 0.75f64.sqrt(), |f| {
-            (f.rank_correlation)(&tensor(&[0., 0., 1.], 3), &tensor(&[0., 1., 2.], 3))
-        })
-        .because("The ranks are 1.5 1.5 3 and 1 2 3: 1.5 / √(1.5 · 2).")
-        .truth("rank_correlation: 0 0 0 and 1 2 3", 0.0, |f| {
-            (f.rank_correlation)(&tensor(&[0., 0., 0.], 3), &tensor(&[1., 2., 3.], 3))
-        })
-        .because("A map with one value orders nothing.")
-        .case("rank_correlation: two random maps of 5×6", move |f| {
-            (f.rank_correlation)(&a, &b)
-        })
-        .case("rank_correlation: the same, rounded: many ties", move |f| {
-            (f.rank_correlation)(&tied_a, &tied_b)
-        })
-        .refuses("rank_correlation: shapes that differ", |f| {
-            (f.rank_correlation)(&tensor(&[1., 2.], 2), &tensor(&[1., 2., 3.], 3))
-        })
-        .truth("randomized: the network itself afterwards", true, move |f| {
-            let before = network_5.parameter("fc.weight")?.copy()?;
-            (f.randomized)(&network_5, &["fc"], SEED)?;
-            let far = (network_5.parameter("fc.weight")? - before)?.abs()?.max_all()?;
-            Ok::<_, candle_core::Error>(far.to_scalar::<f32>()? == 0.0)
-        })
-        .because("The trained network must stay as it is.")
+        move |f| {
+            let network = (f.randomized)(&network_2, &["conv1", "layer3"], SEED);
+            network.and_then(|n| describe(&network_2, &n, SEED))
+        },
+    )
+    .refuses("randomized: layer5", move |f| {
+        (f.randomized)(&network_3, &["layer5"], SEED).map(|_| true)
+    })
+    .snapshot("cascade: what is fresh at each step", "lesson05_cascade", move |f| {
+        (f.cascade)(&network_4, SEED).and_then(|networks| steps(&network_4, &networks, SEED))
+    })
+    .truth("rank_correlation: 1 2 30 and 5 6 7", 1.0, |f| {
+        (f.rank_correlation)(&tensor(&[1., 2., 30.], 3), &tensor(&[5., 6., 7.], 3))
+    })
+    .because("Both put the three places in the same order.")
+    .truth("rank_correlation: 1 2 3 and 3 2 1", -1.0, |f| {
+        (f.rank_correlation)(&tensor(&[1., 2., 3.], 3), &tensor(&[3., 2., 1.], 3))
+    })
+    .truth("rank_correlation: 0 0 1 and 0 1 2", 0.75f64.sqrt(), |f| {
+        (f.rank_correlation)(&tensor(&[0., 0., 1.], 3), &tensor(&[0., 1., 2.], 3))
+    })
+    .because("The ranks are 1.5 1.5 3 and 1 2 3: 1.5 / √(1.5 · 2).")
+    .truth("rank_correlation: 0 0 0 and 1 2 3", 0.0, |f| {
+        (f.rank_correlation)(&tensor(&[0., 0., 0.], 3), &tensor(&[1., 2., 3.], 3))
+    })
+    .because("A map with one value orders nothing.")
+    .case("rank_correlation: two random maps of 5×6", move |f| {
+        (f.rank_correlation)(&a, &b)
+    })
+    .case("rank_correlation: the same, rounded: many ties", move |f| {
+        (f.rank_correlation)(&tied_a, &tied_b)
+    })
+    .refuses("rank_correlation: shapes that differ", |f| {
+        (f.rank_correlation)(&tensor(&[1., 2.], 2), &tensor(&[1., 2., 3.], 3))
+    })
+    .truth("randomized: the network itself afterwards", true, move |f| {
+        let before = network_5.parameter("fc.weight")?.copy()?;
+        (f.randomized)(&network_5, &["fc"], SEED)?;
+        let far = (network_5.parameter("fc.weight")? - before)?.abs()?.max_all()?;
+        Ok::<_, candle_core::Error>(far.to_scalar::<f32>()? == 0.0)
+    })
+    .because("The trained network must stay as it is.")
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

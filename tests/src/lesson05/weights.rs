@@ -100,15 +100,11 @@ const PROOFS: &[Slip<ChannelWeights>] = &[
 
 /// 5.2
 pub fn channel_weights(seed: u64) -> Exam<ChannelWeights> {
-    spare(hazards(seed, basics(seed)))
+    spare(hazards(seed, basics(seed, answers())))
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64) -> Exam<ChannelWeights> {
-    let mut random = Random::new(seed, 52);
-    let gradients = random.signed((2, 3, 2, 4));
-    let flat = random.signed((3, 2, 4));
-
+/// Right answers and wrong ones.
+fn answers() -> Exam<ChannelWeights> {
     Exam::new("5.2", SOLUTION)
         .mistakes(WRONG)
         .alternative("flatten, then mean", |g| {
@@ -119,12 +115,20 @@ fn basics(seed: u64) -> Exam<ChannelWeights> {
             let (_, _, height, width) = g.dims4()?;
             g.sum_keepdim(3)?.sum_keepdim(2)? / (height * width) as f64
         })
-        .truth("two channels of 2×2", tensor(&[1., -1.], (1, 2, 1, 1)), |f| {
-            f(&tensor(&[1., 2., 3., -2., -4., 0., 0., 0.], (1, 2, 2, 2)))
-        })
-        .because("(1 + 2 + 3 − 2) / 4 and −4 / 4.")
-        .case("random gradients [2, 3, 2, 4]", move |f| f(&gradients))
-        .refuses("gradients [3, 2, 4] without a batch", move |f| f(&flat))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<ChannelWeights>) -> Exam<ChannelWeights> {
+    let mut random = Random::new(seed, 52);
+    let gradients = random.signed((2, 3, 2, 4));
+    let flat = random.signed((3, 2, 4));
+
+    exam.truth("two channels of 2×2", tensor(&[1., -1.], (1, 2, 1, 1)), |f| {
+        f(&tensor(&[1., 2., 3., -2., -4., 0., 0., 0.], (1, 2, 2, 2)))
+    })
+    .because("(1 + 2 + 3 − 2) / 4 and −4 / 4.")
+    .case("random gradients [2, 3, 2, 4]", move |f| f(&gradients))
+    .refuses("gradients [3, 2, 4] without a batch", move |f| f(&flat))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
