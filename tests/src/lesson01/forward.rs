@@ -331,64 +331,84 @@ fn basics(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
     ]);
     let step = tensor(&[1., 1., 0., 0.].repeat(4), (1, 4, 4));
 
-    exam
-        .truth(
-            "relu of −2, −0.5, 0, 0.5, 2",
-            tensor(&[0., 0., 0., 0.5, 2.], 5),
-            |f| (f.relu)(&tensor(&[-2., -0.5, 0., 0.5, 2.], 5)),
-        ).given((image, x), |on| {
-on.case("relu of a random [2, 3, 4] tensor", move |f, (_, x)| (f.relu)(x)).truth("sigmoid of 0 and ln 3", tensor(&[0.5, 0.75], 2), |f, _| {
-            (f.sigmoid)(&tensor(&[0., 3f32.ln()], 2))
-        }).because("1 / (1 + 1) and 1 / (1 + 1/3).").case("sigmoid of a random [2, 3, 4] tensor", move |f, (_, x)| (f.sigmoid)(x)).truth("sigmoid of −100 and 100", tensor(&[0., 1.], 2), |f, _| {
-            (f.sigmoid)(&tensor(&[-100., 100.], 2))
-        }).truth("tanh of 0 and ln 2", tensor(&[0., 0.6], 2), |f, _| {
-            (f.tanh)(&tensor(&[0., 2f32.ln()], 2))
-        }).because("(2 − 1/2) / (2 + 1/2) = 0.6.").case("tanh of a random [2, 3, 4] tensor", move |f, (_, x)| (f.tanh)(x)).truth("tanh of −100 and 100", tensor(&[-1., 1.], 2), |f, _| {
-            (f.tanh)(&tensor(&[-100., 100.], 2))
-        }).truth("softmax of the logits 0 and ln 3", tensor(&[0.25, 0.75], 2), |f, _| {
-            (f.softmax)(&tensor(&[0., 3f32.ln()], 2))
-        }).because("1 / (1 + 3) and 3 / (1 + 3).").case("softmax of seven random logits", move |f, _| (f.softmax)(&logits)).case("softmax of the same logits plus 300", move |f, _| (f.softmax)(&shifted)).truth("forward: a bright left half, an edge filter, and two classes", Observed::Fields(vec![
-                (
-                    "conv".into(),
-                    tensor(
-                        &[
-                            -2., 0., -2., -2., //
-                            -2., 1., -2., -2., //
-                            -2., 1., -2., -2., //
-                            -2., 0., -2., -2.,
-                        ],
-                        (1, 4, 4),
-                    )
-                    .into(),
-                ),
-                (
-                    "relu".into(),
-                    tensor(
-                        &[
-                            0., 0., 0., 0., //
-                            0., 1., 0., 0., //
-                            0., 1., 0., 0., //
-                            0., 0., 0., 0.,
-                        ],
-                        (1, 4, 4),
-                    )
-                    .into(),
-                ),
-                ("maxpool".into(), tensor(&[1., 0., 1., 0.], (1, 2, 2)).into()),
-                ("flatten".into(), tensor(&[1., 0., 1., 0.], 4).into()),
-                ("fc".into(), tensor(&[2., 2.], 2).into()),
-                ("softmax".into(), tensor(&[0.5, 0.5], 2).into()),
-            ]), move |f, _| observe((f.forward)(&step, &planted))).because(
-            "The filter adds up bright minus dark over three rows, less 2: at the edge 3 − 2 = 1, at its ends, where \
-             the padding hides a row, 0. Class 0 counts two answers, class 1 has a bias of 2.",
-        ).case("forward: a random [1, 4, 4] image, 2 filters, 3 classes", move |f, _| {
-            observe((f.forward)(&small, &small_weights))
-        }).case("forward: a random [3, 8, 6] image, 4 filters, 5 classes", move |f, (image, ..)| {
-            observe((f.forward)(image, &image_weights))
-        }).refuses("forward: no weight named fc.bias", move |f, (image, ..)| {
-            observe((f.forward)(image, &incomplete))
-        })
-})
+    let field = |(name, values, shape): (&str, &[f32], &[usize])| (name.into(), tensor(values, shape).into());
+    let seen: [(&str, &[f32], &[usize]); 6] = [
+        (
+            "conv",
+            &[
+                -2., 0., -2., -2., //
+                -2., 1., -2., -2., //
+                -2., 1., -2., -2., //
+                -2., 0., -2., -2.,
+            ],
+            &[1, 4, 4],
+        ),
+        (
+            "relu",
+            &[
+                0., 0., 0., 0., //
+                0., 1., 0., 0., //
+                0., 1., 0., 0., //
+                0., 0., 0., 0.,
+            ],
+            &[1, 4, 4],
+        ),
+        ("maxpool", &[1., 0., 1., 0.], &[1, 2, 2]),
+        ("flatten", &[1., 0., 1., 0.], &[4]),
+        ("fc", &[2., 2.], &[2]),
+        ("softmax", &[0.5, 0.5], &[2]),
+    ];
+
+    exam.truth(
+        "relu of −2, −0.5, 0, 0.5, 2",
+        tensor(&[0., 0., 0., 0.5, 2.], 5),
+        |f| (f.relu)(&tensor(&[-2., -0.5, 0., 0.5, 2.], 5)),
+    )
+    .given((image, x), |on| {
+        on.case("relu of a random [2, 3, 4] tensor", |f, (_, x)| (f.relu)(x))
+            .truth("sigmoid of 0 and ln 3", tensor(&[0.5, 0.75], 2), |f, _| {
+                (f.sigmoid)(&tensor(&[0., 3f32.ln()], 2))
+            })
+            .because("1 / (1 + 1) and 1 / (1 + 1/3).")
+            .case("sigmoid of a random [2, 3, 4] tensor", |f, (_, x)| (f.sigmoid)(x))
+            .truth("sigmoid of −100 and 100", tensor(&[0., 1.], 2), |f, _| {
+                (f.sigmoid)(&tensor(&[-100., 100.], 2))
+            })
+            .truth("tanh of 0 and ln 2", tensor(&[0., 0.6], 2), |f, _| {
+                (f.tanh)(&tensor(&[0., 2f32.ln()], 2))
+            })
+            .because("(2 − 1/2) / (2 + 1/2) = 0.6.")
+            .case("tanh of a random [2, 3, 4] tensor", |f, (_, x)| (f.tanh)(x))
+            .truth("tanh of −100 and 100", tensor(&[-1., 1.], 2), |f, _| {
+                (f.tanh)(&tensor(&[-100., 100.], 2))
+            })
+            .truth("softmax of the logits 0 and ln 3", tensor(&[0.25, 0.75], 2), |f, _| {
+                (f.softmax)(&tensor(&[0., 3f32.ln()], 2))
+            })
+            .because("1 / (1 + 3) and 3 / (1 + 3).")
+            .case("softmax of seven random logits", move |f, _| (f.softmax)(&logits))
+            .case("softmax of the same logits plus 300", move |f, _| (f.softmax)(&shifted))
+            .truth(
+                "forward: a bright left half, an edge filter, and two classes",
+                Observed::Fields(seen.map(field).into()),
+                move |f, _| observe((f.forward)(&step, &planted)),
+            )
+            .because(
+                "The filter adds up bright minus dark over three rows, less 2: at the edge 3 − 2 = 1, at its ends, \
+                 where the padding hides a row, 0. Class 0 counts two answers, class 1 has a bias of 2.",
+            )
+            .case(
+                "forward: a random [1, 4, 4] image, 2 filters, 3 classes",
+                move |f, _| observe((f.forward)(&small, &small_weights)),
+            )
+            .case(
+                "forward: a random [3, 8, 6] image, 4 filters, 5 classes",
+                move |f, (image, _)| observe((f.forward)(image, &image_weights)),
+            )
+            .refuses("forward: no weight named fc.bias", move |f, (image, _)| {
+                observe((f.forward)(image, &incomplete))
+            })
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
