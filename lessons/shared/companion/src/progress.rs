@@ -52,10 +52,12 @@ pub fn progress(checkout: &Checkout, again: bool, json: bool) -> Result<()> {
     anstream::println!("{DIM}{:<9} {:width$}  {columns}  {columns}{DIM:#}", "", "");
     for lesson in course::lessons() {
         let of_lesson: Vec<_> = entries.iter().filter(|entry| entry.lesson == lesson).collect();
-        let line = match failures.iter().any(|(failed, _)| *failed == lesson.number) {
-            true => format!("{BAD}does not compile{BAD:#} (cargo test -p {})", lesson.package),
-            false if of_lesson.is_empty() => format!("{DIM}still to be written{DIM:#}"),
-            false => format!("{}  {}", Tally::of(&of_lesson, true), Tally::of(&of_lesson, false)),
+        let line = if failures.iter().any(|(failed, _)| *failed == lesson.number) {
+            format!("{BAD}does not compile{BAD:#} (cargo test -p {})", lesson.package)
+        } else if of_lesson.is_empty() {
+            format!("{DIM}still to be written{DIM:#}")
+        } else {
+            format!("{}  {}", Tally::of(&of_lesson, true), Tally::of(&of_lesson, false))
         };
         anstream::println!("{:<9} {:width$}  {line}", lesson.package, lesson.title);
         if let Some(ids) = ids(&of_lesson) {

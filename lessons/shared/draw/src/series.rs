@@ -83,10 +83,12 @@ impl Series {
         let finite: Vec<f64> = all.iter().filter(|v| v.is_finite()).map(|&v| f64::from(v)).collect();
         let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
         let high = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let (low, high) = match high > low {
-            true => (low, high),
-            false if finite.is_empty() => (0.0, 1.0),
-            false => (low - 0.5, low + 0.5),
+        let (low, high) = if finite.is_empty() {
+            (0.0, 1.0)
+        } else if high > low {
+            (low, high)
+        } else {
+            (low - 0.5, low + 0.5)
         };
         let bins = bins.max(1);
         let width = (high - low) / bins as f64;

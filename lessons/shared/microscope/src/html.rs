@@ -342,14 +342,15 @@ fn silence_table(card: &UnitCard) -> String {
             class.logit
         )
     });
-    let over = match card
+    let over = if card
         .silence
         .classes
         .first()
         .is_some_and(|class| class.recognised.is_some())
     {
-        true => "over the images of the class",
-        false => "over all images",
+        "over the images of the class"
+    } else {
+        "over all images"
     };
     format!(
         "<table><thead><tr><th scope=\"col\">class</th><th>its logit, {over}</th><th>recognised</th><th>without it</th></tr></thead>\

@@ -29,6 +29,7 @@ pub mod ops;
 pub mod parameters;
 mod sites;
 mod threads;
+mod units;
 
 use candle_core::{CpuStorage, DType, Result, Storage, Tensor, bail};
 use rayon::prelude::*;

@@ -255,10 +255,12 @@ fn chosen<'p>(pictures: &'p [Picture], wanted: &[String]) -> anyhow::Result<Vec<
         let exact = pictures.iter().any(|picture| picture.name == pattern);
         let mut found = false;
         for (picture, asked) in pictures.iter().zip(&mut asked) {
-            let is_meant = match pattern.contains(['*', '?']) {
-                _ if exact => picture.name == pattern,
-                true => matches(pattern, picture.name),
-                false => picture.name.contains(pattern),
+            let is_meant = if exact {
+                picture.name == pattern
+            } else if pattern.contains(['*', '?']) {
+                matches(pattern, picture.name)
+            } else {
+                picture.name.contains(pattern)
             };
             *asked |= is_meant;
             found |= is_meant;

@@ -52,9 +52,10 @@ pub(crate) fn in_steps(threads: usize, tasks: &[usize], work: impl Fn(usize, usi
                     return;
                 }
                 rounds += 1;
-                match rounds.is_multiple_of(256) {
-                    true => std::thread::yield_now(), // the other may have lost its core
-                    false => std::hint::spin_loop(),
+                if rounds.is_multiple_of(256) {
+                    std::thread::yield_now(); // the other may have lost its core
+                } else {
+                    std::hint::spin_loop();
                 }
             }
         }

@@ -79,9 +79,10 @@ unsafe fn spread<L: Lanes, const V: usize>(
             unsafe {
                 let (planes, weights) = (planes.add(start), weights.add(phase.weights));
                 let sums = sums.as_mut_ptr().cast();
-                match width == V {
-                    true => spread_tile::<L, V>(job, &phase.taps, planes, weights, sums),
-                    false => spread_tile::<L, 1>(job, &phase.taps, planes, weights, sums),
+                if width == V {
+                    spread_tile::<L, V>(job, &phase.taps, planes, weights, sums);
+                } else {
+                    spread_tile::<L, 1>(job, &phase.taps, planes, weights, sums);
                 }
             }
             let count = (width * LANES).min(columns - column);
