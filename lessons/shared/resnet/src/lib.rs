@@ -27,6 +27,7 @@ mod memory;
 mod network;
 pub mod ops;
 pub mod parameters;
+mod plan;
 mod sites;
 mod threads;
 mod units;

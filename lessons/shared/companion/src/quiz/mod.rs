@@ -1,5 +1,8 @@
 //! The questions of the study guide as multiple choice, on a terminal or from a pipe.
 
+pub mod record;
+mod words;
+
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{BufRead, ErrorKind, IsTerminal, Write};
@@ -11,11 +14,9 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use self::words::Words;
 use crate::Checkout;
 use crate::term::{BAD, DIM, FAIR, GOOD, TITLE, width, wrap};
-
-#[path = "quiz_record.rs"]
-pub mod record;
 
 /// Characters in a line of a question behind so many others: a comfortable line, and no more than the terminal has.
 fn room(taken: usize) -> usize {
@@ -388,69 +389,6 @@ fn indented(head: &str, text: &str, output: &mut impl Write) -> Result<()> {
         writeln!(output, "  {head}{line}")?;
     }
     Ok(())
-}
-
-/// What the program itself says.
-struct Words {
-    keys: &'static str,
-    seed: &'static str,
-    of: &'static str,
-    lesson: &'static str,
-    again: &'static str,
-    right: &'static str,
-    wrong: &'static str,
-    answer: &'static str,
-    read: &'static str,
-    practise: &'static str,
-    score: &'static str,
-    open: &'static str,
-    repeat: &'static str,
-    right_before: &'static str,
-    left: &'static str,
-    none_left: &'static str,
-}
-
-impl Words {
-    fn of(language: Language) -> &'static Self {
-        match language {
-            Language::English => &Self {
-                keys: "A letter answers, s skips, q ends.",
-                seed: "The same order again: --seed",
-                of: "of",
-                lesson: "lesson",
-                again: "Type s, q or a letter from a to",
-                right: "Right.",
-                wrong: "Wrong.",
-                answer: "The answer is",
-                read: "read",
-                practise: "practise",
-                score: "right",
-                open: "not answered",
-                repeat: "Those you missed:",
-                right_before: "Answered rightly before, and asked last:",
-                left: "Still to be answered rightly:",
-                none_left: "Each of them was answered rightly. --again starts over.",
-            },
-            Language::Spanish => &Self {
-                keys: "Una letra responde, s salta la pregunta, q termina.",
-                seed: "Para repetir el mismo orden: --seed",
-                of: "de",
-                lesson: "lección",
-                again: "Escribe s, q o una letra de la a a la",
-                right: "Correcto.",
-                wrong: "Incorrecto.",
-                answer: "La respuesta es",
-                read: "lee",
-                practise: "practica",
-                score: "correctas",
-                open: "sin responder",
-                repeat: "Para repetir las falladas:",
-                right_before: "Respondidas bien antes, y preguntadas al final:",
-                left: "Por responder bien todavía:",
-                none_left: "Todas están respondidas bien. Con --again se empieza de nuevo.",
-            },
-        }
-    }
 }
 
 #[cfg(test)]
