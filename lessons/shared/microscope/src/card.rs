@@ -2,10 +2,11 @@
 
 use anyhow::{Result, bail};
 use candle_core::{DType, Device, Tensor};
+use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 use solution03::top_examples;
 
-use crate::optimum::Optima;
+use crate::optimum::{Made, Optima};
 use crate::own::Panel;
 use crate::picture::Picture;
 use crate::scope::Microscope;
@@ -167,7 +168,16 @@ impl UnitCard {
         if !scope.images.are_of_classes_of(&scope.subject) {
             left_out.push("recall without the unit: it needs images whose class is one of the network's".into());
         }
-        let wiring = Wiring::new(scope, &site, &survey, unit, &mut left_out)?;
+        // In an atlas all of them are made before.
+        let bar = if scope.has_optima(&site, unit) {
+            ProgressBar::hidden()
+        } else {
+            studio::progress((scope.recipe.images() + 2 * WIRES) as u64, "images made")
+        };
+        let optima = scope.optima(&site, unit)?;
+        bar.inc(scope.recipe.images() as u64);
+        let wiring = Wiring::new(scope, &site, &survey, unit, &mut left_out, &bar)?;
+        bar.finish_and_clear();
         Ok(Self {
             network: scope.subject.name.clone(),
             slug: scope.subject.slug.clone(),
@@ -177,7 +187,7 @@ impl UnitCard {
             images: survey.images.clone(),
             statistics: statistics(&survey, &site, unit),
             filter: filter(scope, &site, unit)?,
-            optima: scope.optima(&site, unit)?,
+            optima,
             strongest,
             weakest,
             by_class: by_class(scope, &survey, unit)?,
@@ -328,7 +338,14 @@ struct Wiring {
 }
 
 impl Wiring {
-    fn new(scope: &Microscope, site: &Site, survey: &Survey, unit: usize, left_out: &mut Vec<String>) -> Result<Self> {
+    fn new(
+        scope: &Microscope,
+        site: &Site,
+        survey: &Survey,
+        unit: usize,
+        left_out: &mut Vec<String>,
+        bar: &ProgressBar,
+    ) -> Result<Self> {
         let mut wiring = Self::default();
         let Some(place) = STAGES.iter().position(|stage| *stage == site.name) else {
             left_out.push(format!("weights: {} is not one of {}", site.name, STAGES.join(", ")));
@@ -342,7 +359,7 @@ impl Wiring {
                     let deviations: Vec<f32> = scope.survey(&from)?.means.iter().map(|v| deviation(v)).collect();
                     let row = &matrix[unit];
                     let wires = row.iter().zip(&deviations).map(|(w, d)| (*w, w * f64::from(*d)));
-                    wiring.inputs = wires_of(scope, &from, wires.collect())?;
+                    wiring.inputs = wires_of(scope, &from, wires.collect(), bar)?;
                 }
                 Err(error) => left_out.push(format!("weights in: {error}")),
             }
@@ -355,7 +372,7 @@ impl Wiring {
                 Ok(matrix) => {
                     let own = f64::from(deviation(&survey.means[unit]));
                     let wires = matrix.iter().map(|row| (row[unit], row[unit] * own)).collect();
-                    wiring.outputs = wires_of(scope, &scope.site(next)?, wires)?;
+                    wiring.outputs = wires_of(scope, &scope.site(next)?, wires, bar)?;
                 }
                 Err(error) => left_out.push(format!("weights out: {error}")),
             },
@@ -372,20 +389,20 @@ impl Wiring {
 }
 
 /// The strongest of (weight, strength), with pictures of the units.
-fn wires_of(scope: &Microscope, site: &Site, all: Vec<(f64, f64)>) -> Result<Vec<Wire>> {
+fn wires_of(scope: &Microscope, site: &Site, all: Vec<(f64, f64)>, bar: &ProgressBar) -> Result<Vec<Wire>> {
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by(|&a, &b| all[b].1.abs().total_cmp(&all[a].1.abs()));
     order.truncate(WIRES);
     let wire = |unit: usize| -> Result<Wire> {
-        let optima = scope.optima(site, unit)?;
-        let best = optima.as_ref().and_then(|optima| optima.starts.first());
-        let small = |made: &crate::optimum::Made| Picture::small(&made.picture.pixels()?, THUMBNAIL);
+        let best = scope.thumbnail(site, unit)?;
+        bar.inc(1);
+        let small = |made: &Made| Picture::small(&made.picture.pixels()?, THUMBNAIL);
         Ok(Wire {
             site: site.name.clone(),
             unit,
             weight: all[unit].0,
             strength: all[unit].1,
-            thumbnail: best.map(small).transpose()?,
+            thumbnail: best.as_ref().map(small).transpose()?,
         })
     };
     order.into_iter().map(wire).collect()

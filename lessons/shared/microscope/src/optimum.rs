@@ -25,6 +25,13 @@ pub struct Recipe {
     pub diversity: f64,
 }
 
+impl Recipe {
+    /// Images that are made for one unit.
+    pub fn images(&self) -> usize {
+        2 * self.starts + self.minima
+    }
+}
+
 /// That of the cards.
 pub const CARD: Recipe = Recipe {
     way: Way {
@@ -86,6 +93,17 @@ pub fn optima(subject: &Subject, site: &Site, unit: usize, recipe: &Recipe) -> R
             .unwrap_or_default(),
         recipe: recipe.words(site),
     }))
+}
+
+/// The image from the first start alone, which stands for a unit on the cards of others; `None` as for [`optima`].
+///
+/// **Errors** if the network cannot run.
+pub fn first(subject: &Subject, site: &Site, unit: usize, recipe: &Recipe) -> Result<Option<Made>> {
+    let one = Unit { subject, site, unit };
+    let Some(image) = one.make_each(1.0, 1, recipe)? else {
+        return Ok(None);
+    };
+    Ok(one.ranked(&image, false)?.into_iter().next())
 }
 
 /// A unit of a site, of which images are made.
