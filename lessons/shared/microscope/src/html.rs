@@ -334,7 +334,7 @@ fn silence_table(card: &UnitCard) -> String {
     let rows = shown(most, card, |class| &class.class).map(|class| {
         let recall = match class.recognised {
             Some((all, before, after)) => format!("<td>{before} of {all}</td><td>{after} of {all}</td>"),
-            None => "<td>not known</td><td>not known</td>".into(),
+            None => String::new(),
         };
         format!(
             "<tr><th scope=\"row\">{}</th><td>{:+.3}</td>{recall}</tr>",
@@ -342,18 +342,18 @@ fn silence_table(card: &UnitCard) -> String {
             class.logit
         )
     });
-    let over = if card
-        .silence
-        .classes
-        .first()
-        .is_some_and(|class| class.recognised.is_some())
-    {
-        "over the images of the class"
+    // Of all classes or of none.
+    let is_recall_known = card.silence.classes.iter().any(|class| class.recognised.is_some());
+    let (over, recall) = if is_recall_known {
+        (
+            "over the images of the class",
+            "<th scope=\"col\">recognised</th><th scope=\"col\">without it</th>",
+        )
     } else {
-        "over all images"
+        ("over all images", "")
     };
     format!(
-        "<table><thead><tr><th scope=\"col\">class</th><th>its logit, {over}</th><th>recognised</th><th>without it</th></tr></thead>\
+        "<table><thead><tr><th scope=\"col\">class</th><th scope=\"col\">its logit, {over}</th>{recall}</tr></thead>\
          <tbody>{}</tbody></table><p class=\"how\">{}</p>",
         rows.collect::<String>(),
         escape(&figure::silence_words(card))
@@ -411,7 +411,7 @@ fn wired(card: &UnitCard, link: &Link) -> Result<String> {
              everywhere; kernels summed over their positions, batch norm and shortcuts multiplied out, each ReLU on the way \
              counted with the share of places where it is open on the first {} images. A first guess, not a measurement. Second \
              number: the same for one standard deviation of the mean of the one that feeds, over {}; by it they are ranked. \
-             Picture: the best optimum.</p>",
+             Picture: an optimum.</p>",
             crate::weights::IMAGES,
             escape(&card.images)
         )?;
