@@ -28,6 +28,8 @@ pub struct Choice {
     pub image: Option<PathBuf>,
     /// Classes to ask about, each a name or a number.
     pub classes: Vec<String>,
+    /// Units to ask about, each `SITE:CHANNEL`.
+    pub units: Vec<String>,
     /// How many scenes a picture counts over that counts over many; without it as many as the picture says.
     pub scenes: Option<u64>,
 }

@@ -33,6 +33,7 @@ mod program;
 pub mod scenery;
 pub mod smoothing;
 pub mod statistics;
+mod unit;
 
 pub use answer::{Guess, softmax};
 pub use bars::progress;
@@ -43,6 +44,7 @@ pub use instruments::Instrument;
 pub use material::Material;
 pub use parts::Parts;
 pub use program::{grade, main, main_with, unless_it_waits};
+pub use unit::Unit;
 
 use std::fmt;
 

@@ -6,15 +6,15 @@ use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::Result;
-use real_data::{Cache, Cifar10, Split};
+use real_data::{Cache, Cifar10, Split, imagenet};
 use resnet::ResNet;
-use scenes::Sampler;
+use scenes::{COLOUR_AXES, Sampler};
 
 use crate::folder::Folder;
 use crate::images::{Batch, Images, Preparation, Sample};
 use crate::near;
 use crate::networks::{Loaded, called, class_names};
-use crate::{Choice, Data, LeftOut};
+use crate::{Choice, Data, LeftOut, Unit};
 
 /// The network and the images of one run.
 ///
@@ -36,6 +36,8 @@ pub struct Material {
     photo: Option<Sample>,
     /// The classes of `--class`.
     wanted: Vec<usize>,
+    /// The units of `--unit`.
+    units: Vec<Unit>,
     scenes: Option<u64>,
     remarks: RefCell<Vec<String>>,
 }
@@ -71,6 +73,8 @@ impl Material {
         let class_names = class_names(config, choice.data, knows_scenes);
         let wanted = choice.classes.iter().map(|typed| near::class(typed, &class_names));
         let wanted = wanted.collect::<Result<Vec<_>>>()?;
+        let units = choice.units.iter().map(|typed| Unit::find(typed, &network));
+        let units = units.collect::<Result<Vec<_>>>()?;
         let preparation = Preparation::of(config, knows_scenes);
         let images = match (&choice.images, cifar10, choice.data) {
             (Some(folder), ..) => Images::Folder(Rc::new(Folder::open(folder, preparation, &class_names)?)),
@@ -94,6 +98,7 @@ impl Material {
             knows_scenes,
             images,
             wanted,
+            units,
             network,
             remarks: RefCell::default(),
         })
@@ -116,6 +121,7 @@ impl Material {
             images: self.images.clone(),
             photo: self.photo.clone(),
             wanted: self.wanted.clone(),
+            units: self.units.clone(),
             scenes: self.scenes,
             network,
             remarks: RefCell::default(),
@@ -175,6 +181,21 @@ impl Material {
     /// The classes of `--class`, in their order.
     pub fn wanted(&self) -> &[usize] {
         &self.wanted
+    }
+
+    /// The units of `--unit`, in their order.
+    pub fn units(&self) -> &[Unit] {
+        &self.units
+    }
+
+    /// How red, green and blue vary together in the images that the network knows, as [`COLOUR_AXES`] says it of scenes: what
+    /// lesson 03 paints with.
+    pub fn colour_axes(&self) -> &'static [[f32; 3]; 3] {
+        if self.knows_scenes {
+            &COLOUR_AXES
+        } else {
+            &imagenet::COLOUR_AXES
+        }
     }
 
     /// The image that a picture is of: the learner's photo if there is one, otherwise image `index` of the data.

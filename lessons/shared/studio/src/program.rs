@@ -48,6 +48,10 @@ struct Arguments {
     /// Ask about this class of the network, by its name or its number, instead of the most probable one; can be repeated
     #[arg(long = "class", value_name = "NAME_OR_NUMBER")]
     classes: Vec<String>,
+    /// Ask about this unit, `layer3.5:20` for channel 20 of block 5 of layer3, in lesson 03's pictures of single units; can be
+    /// repeated
+    #[arg(long = "unit", value_name = "SITE:CHANNEL")]
+    units: Vec<String>,
     /// Answer the page's bench with the functions of this package instead of drawing
     #[arg(long, hide = true)]
     instruments: bool,
@@ -128,6 +132,7 @@ fn draw(package: &str, pictures: &[Picture], arguments: Arguments) -> anyhow::Re
         weights: arguments.weights,
         image: arguments.image,
         classes: arguments.classes,
+        units: arguments.units,
         scenes: arguments.scenes,
     };
     let material = open(&choice)?;
