@@ -40,13 +40,13 @@ pub fn objective(activation: &Tensor, target: Target) -> Result<Tensor> {
 ///
 /// - `images`: `[batch, 3, height, width]` with values in [0, 1], as they are shown and saved. The network takes
 ///   normalized ones: `resnet::normalize` comes first
-/// - `site`: a name such as `layer4.1.add` or `fc`; `network.capture(&images, &[site])?` gives a
-///   `resnet::Trace`, and its `.activation(site)?` the tensor there
+/// - `site`: a name such as `layer4.1.add` or `fc`; `network.activation(&images, site)?` gives the tensor there, by a forward
+///   pass that ends there
 /// - returns `[batch]`, connected to `images`, so that it can be differentiated
 ///
 /// **Errors** if there is no such site, or as [`objective`] does.
 /// **Trap** Without the normalization the numbers look plausible, and the image that comes out is one that the network
 /// never sees: saved, loaded and normalized like any other it activates the unit less.
 pub fn score(network: &ResNet, images: &Tensor, site: &str, target: Target) -> Result<Tensor> {
-    todo!("exercise 3.1: normalize, capture at the site, and call objective")
+    todo!("exercise 3.1: normalize, take the activation at the site, and call objective")
 }
