@@ -5,9 +5,10 @@ use draw::{Figure, ImagePanel};
 use lesson03::Wobble;
 use studio::Material;
 
-use super::images::side;
+use super::both::{in_turn, names, robust_beside};
+use super::images::{WIDTH_OF_SIX, side};
 use super::recipe::{ASCENT, CAREFUL, PLAIN, Recipe, STILL, WAVES};
-use super::unit::{before_relu, optimum, value, within};
+use super::unit::{STARTS, one, optimum, spread_over, value};
 
 pub fn draw(material: &Material) -> Result<Figure> {
     let penalized = Recipe {
@@ -25,11 +26,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
         ("total variation", "total variation taken off (3.3)", penalized),
         ("blur", "blurred after each step (3.3)", blurred),
         ("jitter", "rolled before each step (3.4)", jitter),
-        (
-            "all, with l2 and turns",
-            "all of it with l2, rotation and scale (3.3, 3.4)",
-            CAREFUL,
-        ),
+        ("all", "all of it with l2, rotation and scale (3.3, 3.4)", CAREFUL),
         (
             "waves",
             "waves and decorrelated colours (3.6) with Adam, moved, total variation",
@@ -37,26 +34,37 @@ pub fn draw(material: &Material) -> Result<Figure> {
         ),
     ];
     let (drawn, waiting): (Vec<_>, Vec<_>) = recipes.into_iter().partition(|(_, _, recipe)| recipe.can_be_made());
-    let site = before_relu(material.network(), "layer3")?;
-    let channel = within(material, &site, 20)?;
-    let mut figure = Figure::new("From noise to a picture").columns(3).width(876);
-    for (name, _, recipe) in &drawn {
-        let (image, _) = optimum(material, &site, channel, recipe, side(material))?;
-        let reached = value(material, &image, &site, channel)?;
-        let panel = ImagePanel::new(&image.get(0)?)?.title(*name);
-        figure = figure.panel(panel.note(format!("objective {reached:.2}")));
+    let robust = robust_beside(material)?;
+    let networks = in_turn(material, &robust);
+    let mut figure = Figure::new("From noise to a picture")
+        .columns(drawn.len())
+        .width(WIDTH_OF_SIX);
+    for (prefix, material) in &networks {
+        let unit = one(material, "layer3", 20)?;
+        for (name, _, recipe) in &drawn {
+            let (image, _) = optimum(material, &unit, recipe)?;
+            let reached = value(material, &image, &unit)?;
+            let panel = ImagePanel::new(&image.get(0)?)?.title(*name);
+            figure = figure.panel(panel.note(format!("{prefix}{reached:.2}")));
+        }
     }
     let list = |recipes: &[(&str, &str, Recipe)]| -> String {
         let words = recipes.iter().map(|(name, words, _)| format!("{name}: {words}"));
         words.collect::<Vec<_>>().join("; ")
     };
+    let unit = one(material, "layer3", 20)?;
     let mut caption = format!(
-        "{}, {site}, channel {channel}, {} steps each, {side}×{side} pixels. {}.",
-        material.network_name(),
+        "{}, {}, channel {}, {} steps each, {side}×{side} pixels, the best of {STARTS} starts; below each the objective. {}.",
+        names(&networks),
+        unit.site,
+        unit.channel,
         ASCENT.steps,
         upper(&list(&drawn)),
         side = side(material)
     );
+    if material.needs_images().is_err() {
+        caption += &format!(" Penalties are multiples of the spread over {}.", spread_over(material));
+    }
     if !waiting.is_empty() {
         let names: Vec<_> = waiting.iter().map(|(name, _, _)| *name).collect();
         let waits = format!("waiting for 3.4 or 3.6: {}", names.join(", "));

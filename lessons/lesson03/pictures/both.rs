@@ -6,9 +6,9 @@ use lesson03::{Function, ascent_step, into_ball};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use resnet::ResNet;
-use studio::Material;
+use studio::{LeftOut, Material};
 
-use super::making::uniform;
+use super::making::{CELLS, clouds};
 
 /// `scenes` and `robust`, each with the word for it in the pictures.
 ///
@@ -21,18 +21,41 @@ pub fn networks(material: &Material) -> Result<[(&'static str, ResNet); 2]> {
     ])
 }
 
+/// The robust network beside the ordinary one, before the same images, for pictures that draw any network alone; none where the
+/// run is about another network.
+pub fn robust_beside(material: &Material) -> Result<Option<Material>> {
+    match material.beside("robust") {
+        Ok(robust) => Ok(Some(robust).filter(|robust| robust.network_name() != material.network_name())),
+        Err(error) if error.is::<LeftOut>() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What is drawn in the same way: the run's network, and the robust one if it is beside it; each with what its panels' titles
+/// begin with.
+pub fn in_turn<'a>(material: &'a Material, robust: &'a Option<Material>) -> Vec<(&'static str, &'a Material)> {
+    match robust {
+        Some(robust) => vec![("ordinary: ", material), ("robust: ", robust)],
+        None => vec![("", material)],
+    }
+}
+
+/// The networks of a picture, for its caption.
+pub fn names(networks: &[(&'static str, &Material)]) -> String {
+    match networks {
+        [(_, only)] => only.network_name().to_string(),
+        _ => "ResNet-18 “scenes” (ordinary) and “robust”".to_string(),
+    }
+}
+
 /// Steps of the ascent in a ball.
 pub const STEPS: usize = 60;
 /// Largest distance from grey, which is about that of a scene.
 pub const RADIUS: f64 = 40.0;
 
-/// Plain ascent (3.2) from `count` starts, in a ball around grey. A start is grey with faint clouds of colour: from plain grey
-/// the ascent often ends in a flat field, for there is nothing to begin with.
+/// Plain ascent (3.2) from `count` starts, grey with faint clouds of colour, in a ball around grey.
 pub fn from_clouds(objective: &Function, count: usize, side: usize) -> Result<Tensor> {
-    const CELLS: usize = 4;
-    let mut random = ChaCha8Rng::seed_from_u64(1);
-    let clouds = uniform(&mut random, &[count, 3, CELLS, CELLS], 0.5, 0.2)?;
-    let start = clouds.upsample_bilinear2d(side, side, false)?;
+    let start = clouds(&mut ChaCha8Rng::seed_from_u64(1), count, side, CELLS, 0.2)?;
     let grey = Tensor::full(0.5f32, start.shape(), start.device())?;
     ascend(&start, &grey, objective, RADIUS, STEPS)
 }

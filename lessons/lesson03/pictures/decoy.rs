@@ -29,12 +29,14 @@ pub fn draw(material: &Material) -> Result<Figure> {
         objective: &unit,
         scale: 0.0,
     };
+    // Fainter than what the filter for blue answers to.
+    let plain = Recipe { start: 0.02, ..PLAIN };
     let jitter = Recipe {
         wobble: Wobble { jitter: 8, ..STILL },
-        ..PLAIN
+        ..plain
     };
-    let recipe = if jitter.can_be_made() { jitter } else { PLAIN };
-    let (image, _) = make(&wish, &recipe, 1, side(material), "decoy".into())?;
+    let recipe = if jitter.can_be_made() { jitter } else { plain };
+    let (image, _) = make(material, &wish, &recipe, 1, side(material), "decoy".into())?;
     let reached = unit(&image)?.to_vec1::<f32>()?[0];
     let mut figure = Figure::new("A unit that wants one thing and finds another")
         .columns(6)

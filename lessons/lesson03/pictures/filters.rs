@@ -3,11 +3,11 @@
 use anyhow::Result;
 use candle_core::Tensor;
 use draw::{Figure, MapGrid};
-use lesson03::{Settings, Target, objective};
+use lesson03::{Target, objective};
 use studio::Material;
 
 use super::making::{Wish, make};
-use super::recipe::Recipe;
+use super::recipe::{PLAIN, Recipe};
 
 pub fn draw(material: &Material) -> Result<Figure> {
     const SMALL: usize = 48;
@@ -16,8 +16,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let count = weights.dim(0)?;
     // Image k is for filter k.
     let each = |images: &Tensor| {
-        let trace = network.capture(&resnet::normalize(images)?, &["relu"])?;
-        let activation = trace.activation("relu")?;
+        let activation = network.activation(&resnet::normalize(images)?, "relu")?;
         let values = (0..count)
             .map(|k| objective(&activation.narrow(0, k, 1)?, Target::Channel(k)))
             .collect::<candle_core::Result<Vec<_>>>()?;
@@ -27,17 +26,15 @@ pub fn draw(material: &Material) -> Result<Figure> {
         objective: &each,
         scale: 1.0,
     };
-    let best = Recipe::best(material);
     let recipe = Recipe {
-        total_variation: 0.5,
-        start: 0.3, // enough for every filter to answer somewhere
-        settings: Settings {
-            steps: 64,
-            ..best.settings
-        },
-        ..best
+        blur: 0.6,
+        total_variation: 0.02, // so that a filter that never answers ends as a plain field
+        // Enough for every filter to answer somewhere: to clouds as large as the image some are at rest everywhere.
+        start: 0.4,
+        cells: 16,
+        ..PLAIN
     };
-    let (images, _) = make(&wish, &recipe, count, SMALL, "conv1".into())?;
+    let (images, _) = make(material, &wish, &recipe, count, SMALL, "conv1".into())?;
     let columns = count.isqrt();
     let numbers = || (0..count).map(|k| k.to_string());
     let weights = MapGrid::filters(weights)?.title("filters");

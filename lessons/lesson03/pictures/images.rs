@@ -5,9 +5,9 @@ use candle_core::{Device, Tensor};
 use scenes::Grain;
 use studio::{Material, Sample};
 
-/// Side of the images that are made: as the network knows them, and at most 128 pixels, which is quick enough.
+/// Side of the images that are made: as the network knows them.
 pub fn side(material: &Material) -> usize {
-    material.side().min(128)
+    material.side()
 }
 
 /// The image that is dreamt of.
@@ -28,4 +28,9 @@ pub fn shown(sample: &Sample) -> Result<Tensor> {
         }
         None => Ok(sample.pixels.clone()),
     }
+}
+
+/// [`WIDTH_OF_FOUR`] for images as the network knows them.
+pub fn width_of_four(material: &Material) -> u32 {
+    WIDTH_OF_FOUR + 4 * (material.side().max(128) - 128) as u32
 }

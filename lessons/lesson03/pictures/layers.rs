@@ -28,7 +28,8 @@ pub fn draw(material: &Material) -> Result<Figure> {
     }
     Ok(figure.caption(format!(
         "ResNet-18 “scenes” (ordinary) and “robust”: one channel of each layer before its last ReLU, made by your ascent_step and \
-         into_ball (3.2) from grey with faint clouds, {STEPS} steps, at most {RADIUS} from grey. The two networks have nothing in \
-         common but architecture and data: a channel of one is not the channel of this index of the other."
+         into_ball (3.2) from grey with faint clouds, {STEPS} steps, at most {RADIUS} from grey. The two networks have \
+         architecture and data in common, and the weights that training began with: a channel of one may be another thing than \
+         the channel of this index of the other."
     )))
 }

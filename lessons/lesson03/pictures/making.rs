@@ -4,11 +4,10 @@ use std::cell::RefCell;
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use lesson03::{Function, Problem, blur, l2, maximize, paint, total_variation};
+use lesson03::{Function, Problem, blur, from_spectrum, into_ball, l2, maximize, mix_colours, paint, total_variation};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use scenes::COLOUR_AXES;
-use studio::progress;
+use studio::{Material, progress};
 
 use super::recipe::Recipe;
 
@@ -19,8 +18,16 @@ pub struct Wish<'a> {
     pub scale: f64,
 }
 
-/// Makes `batch` images by a recipe; returns them and the objective's mean before each step.
-pub fn make(wish: &Wish, recipe: &Recipe, batch: usize, side: usize, what: String) -> Result<(Tensor, Vec<f64>)> {
+/// Makes `batch` images by a recipe, in the colours that the network knows; returns them and the objective's mean before each
+/// step.
+pub fn make(
+    material: &Material,
+    wish: &Wish,
+    recipe: &Recipe,
+    batch: usize,
+    side: usize,
+    what: String,
+) -> Result<(Tensor, Vec<f64>)> {
     let random = RefCell::new(ChaCha8Rng::seed_from_u64(1));
     let bar = progress(recipe.settings.steps as u64, what);
     let values = RefCell::new(vec![]);
@@ -32,9 +39,8 @@ pub fn make(wish: &Wish, recipe: &Recipe, batch: usize, side: usize, what: Strin
         bar.inc(1);
         Ok(value)
     };
-    let axes = Tensor::new(&COLOUR_AXES, &Device::Cpu)?;
+    let axes = Tensor::new(material.colour_axes(), &Device::Cpu)?;
     let painted = |spectrum: &Tensor| paint(spectrum, side, &axes);
-    let same = |x: &Tensor| Ok(x.clone());
     let moved = |images: &Tensor| recipe.wobble.apply(images, &mut random.borrow_mut());
     let penalty = |images: &Tensor| {
         let mut sum = Tensor::zeros(images.dim(0)?, images.dtype(), images.device())?;
@@ -46,24 +52,57 @@ pub fn make(wish: &Wish, recipe: &Recipe, batch: usize, side: usize, what: Strin
         }
         Ok(sum)
     };
-    let softened = |pixels: &Tensor| blur(&pixels.clamp(0.0, 1.0)?, recipe.blur);
+    let radius = recipe.contrast * ((3 * side * side) as f64).sqrt();
+    let within = |pixels: &Tensor| {
+        let mut pixels = pixels.clamp(0.0, 1.0)?;
+        if recipe.blur > 0.0 {
+            pixels = blur(&pixels, recipe.blur)?;
+        }
+        if recipe.contrast > 0.0 {
+            pixels = (into_ball(&(pixels - 0.5)?, radius)? + 0.5)?;
+        }
+        Ok(pixels)
+    };
+    // What the sigmoid is given is a sum of the waves: to scale it, one scales them.
+    let calmed = |spectrum: &Tensor| {
+        if recipe.contrast == 0.0 {
+            return Ok(spectrum.clone());
+        }
+        let sum = mix_colours(&from_spectrum(spectrum, side)?, &axes)?;
+        let length = sum.sqr()?.flatten_from(1)?.sum_keepdim(1)?.sqrt()?;
+        let factor = (length.maximum(radius)?.recip()? * radius)?;
+        factor.reshape((batch, 1, 1, 1, 1))?.broadcast_mul(spectrum)
+    };
     let mut problem = Problem {
         transform: &moved,
         penalty: &penalty,
+        project: &within,
         ..Problem::new(&watched)
     };
-    if recipe.blur > 0.0 {
-        problem.project = &softened;
-    }
     let start = if recipe.waves {
-        (problem.image, problem.project) = (&painted, &same);
+        (problem.image, problem.project) = (&painted, &calmed);
         let waves = [batch, 3, side, side / 2 + 1, 2];
         uniform(&mut random.borrow_mut(), &waves, 0.0, recipe.start)?
     } else {
-        uniform(&mut random.borrow_mut(), &[batch, 3, side, side], 0.5, recipe.start)?
+        clouds(&mut random.borrow_mut(), batch, side, recipe.cells, recipe.start)?
     };
     let images = maximize(&start, &problem, &recipe.settings)?;
     Ok((images, values.take()))
+}
+
+/// Clouds in a row, where nothing else is said.
+pub const CELLS: usize = 4;
+
+/// Grey with faint clouds of colour, at most `spread` from grey, `cells` in a row: from plain grey the ascent often ends in a flat
+/// field, for there is nothing to begin with.
+pub fn clouds(
+    random: &mut ChaCha8Rng,
+    count: usize,
+    side: usize,
+    cells: usize,
+    spread: f32,
+) -> candle_core::Result<Tensor> {
+    uniform(random, &[count, 3, cells, cells], 0.5, spread)?.upsample_bilinear2d(side, side, false)
 }
 
 /// Random numbers between `middle` − `spread` and `middle` + `spread`.

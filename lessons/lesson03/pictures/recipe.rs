@@ -7,6 +7,8 @@ use lesson03::{Optimizer, Settings, Wobble, paint, roll, turn};
 use scenes::COLOUR_AXES;
 use studio::Material;
 
+use super::making::CELLS;
+
 /// How an image is made.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Recipe {
@@ -17,8 +19,14 @@ pub struct Recipe {
     pub l2: f64,
     /// Width of the blur after each step, 0 for none.
     pub blur: f64,
-    /// How far the numbers at the start are from 0, or pixels from grey.
+    /// How far a typical pixel may be from grey, 0 for no limit; of waves, how far what the sigmoid is given may be from 0.
+    pub contrast: f64,
+    /// How far the numbers of the waves are from 0 at the start, or the clouds from grey.
     pub start: f32,
+    /// Clouds in a row at the start.
+    pub cells: usize,
+    /// Is it taken where waves are wanted and cannot be made?
+    pub for_want_of_waves: bool,
     pub settings: Settings,
 }
 
@@ -27,14 +35,14 @@ impl Recipe {
     pub fn best(material: &Material) -> Self {
         let best = [WAVES, SOFT].into_iter().find(Self::can_be_made).unwrap_or(PLAIN);
         if let Some(waits) = best.waits() {
-            material.remark(waits);
+            material.remark(format!("made of pixels; {waits}"));
         }
         best
     }
 
-    /// Which exercises would make a better picture where waves were wanted: "made of pixels; waves need 3.4 and 3.6".
+    /// Which exercises would make a better picture where waves were wanted.
     fn waits(&self) -> Option<&'static str> {
-        (!self.waves && self.blur > 0.0).then_some("made of pixels; waves need 3.4 and 3.6")
+        self.for_want_of_waves.then_some("waves need 3.4 and 3.6")
     }
 
     /// Are the exercises beyond the core that it needs done?
@@ -53,7 +61,11 @@ impl Recipe {
 
     /// For captions.
     pub fn words(&self) -> String {
-        let what = if self.waves { "waves (3.6)" } else { "pixels" };
+        let what = match self.waits() {
+            _ if self.waves => "waves (3.6)".into(),
+            Some(waits) => format!("pixels ({waits})"),
+            None => "pixels".to_string(),
+        };
         let moved = if self.wobble == STILL {
             ""
         } else {
@@ -69,9 +81,9 @@ impl Recipe {
         } else {
             ""
         };
-        let waits = self.waits().map_or(String::new(), |waits| format!("; {waits}"));
         let Settings { steps, optimizer, .. } = self.settings;
-        format!("{what}, {steps} steps of {optimizer:?} (3.5){moved}{penalty}{blur}{waits}")
+        let limit = if self.contrast > 0.0 { ", contrast limited" } else { "" };
+        format!("{what}, {steps} steps of {optimizer:?} (3.5){moved}{penalty}{blur}{limit}")
     }
 }
 
@@ -81,14 +93,17 @@ pub const ASCENT: Settings = Settings {
     optimizer: Optimizer::Ascent,
 };
 
-/// Pixels, and nothing against noise.
+/// Pixels, and nothing against noise; about as much contrast as a scene has.
 pub const PLAIN: Recipe = Recipe {
     waves: false,
     wobble: STILL,
     total_variation: 0.0,
     l2: 0.0,
     blur: 0.0,
-    start: 0.02,
+    contrast: 0.22,
+    start: 0.2,
+    cells: CELLS,
+    for_want_of_waves: false,
     settings: ASCENT,
 };
 
@@ -107,7 +122,7 @@ pub const MOVED: Wobble = Wobble {
 /// Pixels with everything of 3.3 and 3.4.
 pub const CAREFUL: Recipe = Recipe {
     wobble: MOVED,
-    total_variation: 16.0,
+    total_variation: 6.0,
     l2: 0.3,
     blur: 0.5,
     settings: Settings {
@@ -117,11 +132,13 @@ pub const CAREFUL: Recipe = Recipe {
     ..PLAIN
 };
 
-/// Waves, moved about.
+/// Waves, moved about. The sigmoid of ±1 is 0.27 and 0.73, so that with this contrast hardly a value is black or white.
 pub const WAVES: Recipe = Recipe {
     waves: true,
     wobble: MOVED,
-    total_variation: 16.0,
+    total_variation: 6.0,
+    contrast: 1.0,
+    start: 0.3,
     settings: Settings {
         steps: 128,
         step_size: 0.05,
@@ -132,8 +149,9 @@ pub const WAVES: Recipe = Recipe {
 
 /// Pixels with what 3.3 alone has against noise.
 pub const SOFT: Recipe = Recipe {
-    total_variation: 16.0,
+    total_variation: 6.0,
     blur: 0.6,
+    for_want_of_waves: true,
     settings: Settings {
         step_size: 0.02,
         ..ASCENT
