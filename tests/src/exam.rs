@@ -319,7 +319,7 @@ impl<F: Copy + 'static> Exam<F> {
     /// Says why the experiment just added expects what it expects. Shown instead of the general sentence when it fails
     /// and no mistake is recognised.
     pub fn because(mut self, sentence: &str) -> Self {
-        self.last("because").because = Some(sentence.into());
+        self.last("because").because = (!sentence.is_empty()).then(|| sentence.into());
         self
     }
 

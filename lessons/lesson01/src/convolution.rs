@@ -29,5 +29,21 @@ use crate::window::output_size;
 /// **Source** Goodfellow, Bengio and Courville 2016, equation 9.6; PyTorch, `Conv2d`.
 /// **Accepted by** `cargo test -p lesson01 -- ex1_2`
 pub fn convolve(image: &Tensor, kernels: &Tensor, bias: Option<&Tensor>, window: Window) -> Result<Tensor> {
-    todo!("exercise 1.2: get the sizes with dims3 and dims4, then loop over out_channels, out_height, out_width")
+    let (channels, height, width) = image.dims3()?;
+    let (out_channels, kernel_channels, kernel_height, kernel_width) = kernels.dims4()?;
+    if kernel_channels != channels {
+        bail!("expected kernels for {channels} channels, got {kernel_channels}");
+    }
+    if (kernel_height, kernel_width) != (window.kernel, window.kernel) {
+        bail!(
+            "expected kernels of {} pixels a side, got {kernel_height}×{kernel_width}",
+            window.kernel
+        );
+    }
+    if let Some(bias) = bias
+        && bias.dims() != [out_channels]
+    {
+        bail!("expected {out_channels} biases, got {:?}", bias.dims());
+    }
+    todo!("exercise 1.2: the sizes by 1.1, then loops over out_channels, out_height, out_width")
 }

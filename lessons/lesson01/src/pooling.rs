@@ -23,6 +23,7 @@ use crate::window::output_size;
 /// **Source** PyTorch, `MaxPool2d`. ResNet's stem has one: kernel 3, stride 2, padding 1.
 /// **Accepted by** `cargo test -p lesson01 -- ex1_3`
 pub fn max_pool(image: &Tensor, window: Window) -> Result<Tensor> {
+    let (channels, height, width) = image.dims3()?;
     todo!("exercise 1.3: loop as in 1.2, one channel at a time, and keep the largest pixel inside the image")
 }
 
@@ -36,5 +37,6 @@ pub fn max_pool(image: &Tensor, window: Window) -> Result<Tensor> {
 /// **Trap** The padding counts: it adds zeros to the sum, and the sum is divided by k² everywhere, at the border too.
 /// **Source** PyTorch, `AvgPool2d` with its default `count_include_pad=True`.
 pub fn average_pool(image: &Tensor, window: Window) -> Result<Tensor> {
+    let (channels, height, width) = image.dims3()?;
     todo!("exercise 1.3: as max_pool, with a sum divided by kernel²")
 }

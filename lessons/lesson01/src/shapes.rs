@@ -33,6 +33,10 @@ use crate::window::output_size;
 /// **Source** He et al. 2015, table 1; torchvision, `resnet.py`.
 /// **Accepted by** `cargo test -p lesson01 -- ex1_6`
 pub fn shape_table(config: &Config, images: [usize; 4]) -> Result<Vec<(String, Vec<usize>)>> {
+    let [batch, channels, height, width] = images;
+    if channels != 3 {
+        bail!("expected images of 3 channels, got {channels}");
+    }
     todo!("exercise 1.6: start with the stem: which window, and which height and width after it?")
 }
 

@@ -22,5 +22,8 @@ use resnet::Window;
 /// **Source** Dumoulin and Visin 2016, "A guide to convolution arithmetic", relationship 15; PyTorch, `Conv2d`, "Shape".
 /// **Accepted by** `cargo test -p lesson01 -- ex1_1`
 pub fn output_size(input: usize, window: Window) -> Result<usize> {
+    if input == 0 || window.kernel == 0 || window.stride == 0 || window.dilation == 0 {
+        bail!("expected lengths of at least 1, got an input of {input} and {window:?}");
+    }
     todo!("exercise 1.1: how many pixels long is the dilated window, and the padded side?")
 }

@@ -43,5 +43,16 @@ pub struct Answer {
 /// **Trap** Row and column count windows, not pixels. The patch begins at pixel row·stride of the *padded* image.
 /// **Accepted by** `cargo test -p lesson02 -- ex2_9`
 pub fn strongest_answer(images: &Tensor, filter: &Tensor, window: Window) -> Result<Answer> {
+    if window.dilation != 1 {
+        bail!("expected a dilation of 1, got {}", window.dilation);
+    }
+    let (channels, rows, columns) = filter.dims3()?;
+    if images.dims4()?.1 != channels || (rows, columns) != (window.kernel, window.kernel) {
+        bail!(
+            "expected a filter for {:?} and {window:?}, got {:?}",
+            images.dims(),
+            filter.dims()
+        );
+    }
     todo!("exercise 2.9: convolve, find the largest response, cut out what the filter saw")
 }

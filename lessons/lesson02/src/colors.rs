@@ -68,6 +68,10 @@ pub const PAPER: Rgb = [1.0, 1.0, 1.0];
 /// **Trap** At v = 1 there is no colour i + 1.
 /// **Accepted by** `cargo test -p lesson02 -- ex2_8`
 pub fn colorize(map: &Tensor, colors: &[Rgb]) -> Result<Tensor> {
+    let (height, width) = map.dims2()?;
+    if colors.len() < 2 {
+        bail!("expected at least two colours, got {}", colors.len());
+    }
     todo!("exercise 2.8: a colour for each value, then red plane, green plane, blue plane")
 }
 
@@ -85,5 +89,9 @@ pub fn colorize(map: &Tensor, colors: &[Rgb]) -> Result<Tensor> {
 /// **Errors** if `maps` is not of rank 3, if there is no map or no column, or as [`colorize`] does.
 /// **Trap** Row and column of map c are c / columns and c % columns.
 pub fn map_grid(maps: &Tensor, columns: usize, colors: &[Rgb]) -> Result<Tensor> {
+    let (channels, height, width) = maps.dims3()?;
+    if channels == 0 || columns == 0 {
+        bail!("expected at least one map and one column, got {channels} and {columns}");
+    }
     todo!("exercise 2.8: begin with paper, and put each map in its place")
 }

@@ -35,6 +35,10 @@ impl Peaks {
     /// **Errors** if the rank is not 4, if the number of channels is not that of the batches before, or if a value is
     /// NaN: a unit that is broken must not pass for dead, nor for alive.
     pub fn update(&mut self, activations: &Tensor) -> Result<()> {
+        let channels = activations.dims4()?.1;
+        if !self.peaks.is_empty() && channels != self.peaks.len() {
+            bail!("expected {} channels, got {channels}", self.peaks.len());
+        }
         todo!("exercise 2.5: raise each peak to the largest value of its channel in this batch")
     }
 

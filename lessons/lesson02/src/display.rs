@@ -32,5 +32,6 @@ pub struct Scaling {
 /// **Trap** The map of a dead unit is 0 everywhere, and 0/0 is NaN.
 /// **Accepted by** `cargo test -p lesson02 -- ex2_7`
 pub fn for_display(maps: &Tensor, scaling: Scaling) -> Result<Tensor> {
+    let (channels, height, width) = maps.dims3()?;
     todo!("exercise 2.7: low and high of one map or of all, then (x − low) / (high − low)")
 }

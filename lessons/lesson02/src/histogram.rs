@@ -37,7 +37,11 @@ impl Histogram {
     ///
     /// **Errors** if there is no bin, or if `low < high` is not true of two finite numbers.
     pub fn new(low: f64, high: f64, bins: usize) -> Result<Self> {
-        todo!("exercise 2.6: check the range, and begin with zeros")
+        let is_range = low < high && low.is_finite() && high.is_finite();
+        if bins == 0 || !is_range {
+            bail!("expected at least one bin in a range, got {bins} from {low} to {high}");
+        }
+        todo!("exercise 2.6: begin with zeros")
     }
 
     /// Counts a batch.

@@ -30,5 +30,9 @@ pub struct Sparsity {
 /// "lifetime" (by channel).
 /// **Accepted by** `cargo test -p lesson02 -- ex2_4`
 pub fn sparsity(activations: &Tensor) -> Result<Sparsity> {
-    todo!("exercise 2.4: a mask of zeros, and its mean in three ways")
+    activations.dims4()?;
+    if activations.elem_count() == 0 {
+        bail!("expected at least one value, got {:?}", activations.dims());
+    }
+    todo!("exercise 2.4: refuse NaN; then a mask of zeros, and its mean in three ways")
 }

@@ -70,5 +70,8 @@ pub fn ascent_step(x: &Tensor, f: &Function, step_size: f64) -> Result<Tensor> {
 ///
 /// **Errors** if `radius` is not positive.
 pub fn into_ball(x: &Tensor, radius: f64) -> Result<Tensor> {
+    if radius.is_nan() || radius <= 0.0 {
+        bail!("expected a positive radius, got {radius}");
+    }
     todo!("exercise 3.2: the norm of each image first")
 }

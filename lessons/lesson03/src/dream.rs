@@ -35,6 +35,9 @@ pub struct Dream {
 /// **Trap** An octave is a ratio, not a difference: each size follows from the picture's own, without rounding twice.
 /// **Accepted by** `cargo test -p lesson03 -- ex3_7`
 pub fn octave_sizes(height: usize, width: usize, octaves: usize, ratio: f64) -> Result<Vec<(usize, usize)>> {
+    if octaves == 0 || ratio.is_nan() || ratio <= 1.0 {
+        bail!("expected at least one octave and a ratio above 1, got {octaves} and {ratio}");
+    }
     todo!("exercise 3.7: divide both sides by ratio to the power of octaves − 1 − octave, and round")
 }
 

@@ -22,6 +22,10 @@ use candle_core::{Result, Tensor, bail};
 /// **Source** Olah et al. 2017, section "Diversity"; they take the sum over pairs.
 /// **Accepted by** `cargo test -p lesson03 -- ex3_8`
 pub fn similarity(activations: &Tensor) -> Result<Tensor> {
+    let (batch, channels, height, width) = activations.dims4()?;
+    if batch < 2 {
+        bail!("expected at least two images, got {batch}");
+    }
     todo!("exercise 3.8: flatten the places; the Gram matrices are one batched matmul")
 }
 

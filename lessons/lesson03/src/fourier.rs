@@ -31,6 +31,15 @@ use candle_nn::ops::sigmoid;
 /// `torch.fft.irfft2(z, s=(H, W), norm="ortho")`.
 /// **Accepted by** `cargo test -p lesson03 -- ex3_6`
 pub fn from_spectrum(spectrum: &Tensor, width: usize) -> Result<Tensor> {
+    let [_, _, height, waves, 2] = *spectrum.dims() else {
+        bail!(
+            "expected a spectrum of shape [batch, channels, height, waves, 2], got {:?}",
+            spectrum.dims()
+        );
+    };
+    if waves != width / 2 + 1 {
+        bail!("expected {} waves for width {width}, got {waves}", width / 2 + 1);
+    }
     todo!("exercise 3.6: the weights m·s/√(H·W) of each wave first, then two pairs of matrix products")
 }
 
@@ -48,6 +57,14 @@ pub fn from_spectrum(spectrum: &Tensor, width: usize) -> Result<Tensor> {
 /// **Errors** if a shape is another.
 /// **Trap** The rows of `axes` belong to the result. With the matrix transposed each picture still has colours, wrong ones.
 pub fn mix_colours(image: &Tensor, axes: &Tensor) -> Result<Tensor> {
+    let (batch, channels, height, width) = image.dims4()?;
+    if (axes.dims(), channels) != (&[3, 3], 3) {
+        bail!(
+            "expected axes [3, 3] and an image of 3 channels, got {:?} and {:?}",
+            axes.dims(),
+            image.dims()
+        );
+    }
     todo!("exercise 3.6: flatten the places, and multiply by axes from the left")
 }
 

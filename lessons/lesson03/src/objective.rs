@@ -33,6 +33,18 @@ pub enum Target {
 /// **Source** Olah, Mordvintsev and Schubert 2017, "Feature visualization", section "Optimization objectives".
 /// **Accepted by** `cargo test -p lesson03 -- ex3_1`
 pub fn objective(activation: &Tensor, target: Target) -> Result<Tensor> {
+    let channels = match *activation.dims() {
+        [_, channels, _, _] | [_, channels] => channels,
+        _ => bail!(
+            "expected an activation of rank 4 or class scores of rank 2, got {:?}",
+            activation.dims()
+        ),
+    };
+    if let Target::Neuron(channel) | Target::Channel(channel) = target
+        && channel >= channels
+    {
+        bail!("expected a channel below {channels}, got {channel}");
+    }
     todo!("exercise 3.1: one target at a time: narrow picks a channel, mean takes its mean")
 }
 

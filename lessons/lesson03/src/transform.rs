@@ -19,6 +19,7 @@ use rand_chacha::ChaCha8Rng;
 /// **Source** Mordvintsev, Olah and Tyka 2015, "Inceptionism"; Olah et al. 2017, section "Transformation robustness".
 /// **Accepted by** `cargo test -p lesson03 -- ex3_4`
 pub fn roll(images: &Tensor, down: i32, right: i32) -> Result<Tensor> {
+    let (_, _, height, width) = images.dims4()?;
     todo!("exercise 3.4: take the last `down` rows off with narrow and put them on top with cat; the columns likewise")
 }
 
@@ -42,6 +43,10 @@ pub fn roll(images: &Tensor, down: i32, right: i32) -> Result<Tensor> {
 /// **Trap** Not where each pixel goes to: then some pixels of the result would get nothing.
 /// **Source** Jaderberg et al. 2015, "Spatial transformer networks", section 3.3.
 pub fn turn(images: &Tensor, angle: f64, scale: f64) -> Result<Tensor> {
+    let (batch, channels, height, width) = images.dims4()?;
+    if scale.is_nan() || scale <= 0.0 {
+        bail!("expected a positive scale, got {scale}");
+    }
     todo!("exercise 3.4: first the row and the column that each pixel comes from, as [height, width] tensors")
 }
 

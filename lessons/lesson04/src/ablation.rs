@@ -35,6 +35,10 @@ pub fn without_units(network: &ResNet, images: &Tensor, site: &str, units: &[usi
 ///
 /// **Errors** if there is no such site, the number of channels differs, or d is 0.
 pub fn without_direction(network: &ResNet, images: &Tensor, site: &str, direction: &Tensor) -> Result<Tensor> {
+    let length = direction.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>()?;
+    if length == 0.0 {
+        bail!("expected a direction, got zeros")
+    }
     todo!("exercise 4.9: the same visit; a·d is a sum over dimension 1")
 }
 
@@ -51,5 +55,12 @@ pub struct Effect {
 ///
 /// **Errors** if the shapes differ.
 pub fn effect(before: &Tensor, after: &Tensor) -> Result<Effect> {
+    if before.dims2()? != after.dims2()? {
+        bail!(
+            "expected logits of one shape, got {:?} and {:?}",
+            before.dims(),
+            after.dims()
+        )
+    }
     todo!("exercise 4.9: mean absolute difference, and the share of rows whose argmax differs")
 }

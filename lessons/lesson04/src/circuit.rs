@@ -54,6 +54,8 @@ pub fn shortcut(network: &ResNet, block: &str, from: usize, to: usize) -> Result
 ///
 /// **Errors** if a rank does not fit.
 pub fn predicted_change(map: &Tensor, connection: &Tensor, stride: usize) -> Result<Tensor> {
+    map.dims3()?;
+    let (kernel, _) = connection.dims2()?;
     todo!("exercise 4.12: minus the convolution of the map with the one kernel")
 }
 
@@ -78,5 +80,12 @@ pub fn measured_change(network: &ResNet, images: &Tensor, from: (&str, usize), t
 ///
 /// **Errors** if the shapes differ.
 pub fn share_let_through(predicted: &Tensor, measured: &Tensor) -> Result<f64> {
+    if predicted.dims() != measured.dims() {
+        bail!(
+            "expected changes of one shape, got {:?} and {:?}",
+            predicted.dims(),
+            measured.dims()
+        )
+    }
     todo!("exercise 4.12: two sums of magnitudes, and 0 where nothing was predicted")
 }

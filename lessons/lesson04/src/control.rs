@@ -27,6 +27,9 @@ use crate::score::{Score, score};
 /// **Source** Hewitt and Liang 2019, "Designing and interpreting probes with control tasks", section 2.
 /// **Accepted by** `cargo test -p lesson04 -- ex4_6`
 pub fn control_labels(types: &[usize], classes: usize, seed: u64) -> Result<Vec<usize>> {
+    if classes == 0 {
+        bail!("expected at least one class, got 0")
+    }
     todo!("exercise 4.6: for each type a generator from the seed, set to the type's stream")
 }
 

@@ -29,7 +29,10 @@ impl Thresholds {
     /// **Source** Bau et al. 2017, "Network Dissection", section 2.2: P(a > T) = 0.005.
     /// **Accepted by** `cargo test -p lesson04 -- ex4_8`
     pub fn new(values: usize, share: f64) -> Result<Self> {
-        todo!("exercise 4.8: check, then keep ⌊share·values⌋ + 1")
+        if values == 0 || !(share > 0.0 && share < 1.0) {
+            bail!("expected at least one value and a share between 0 and 1, got {values} and {share}")
+        }
+        todo!("exercise 4.8: keep ⌊share·values⌋ + 1")
     }
 
     /// Takes in a batch of activations, and keeps the `keep` largest of each unit.
@@ -41,6 +44,12 @@ impl Thresholds {
     ///
     /// **Errors** if the number of units differs from that of earlier batches.
     pub fn update(&mut self, activations: &Tensor) -> Result<()> {
+        let (_, units, _, _) = activations.dims4()?;
+        if let Some(largest) = &self.largest
+            && largest.dim(0)? != units
+        {
+            bail!("expected {} units, got {units}", largest.dim(0)?)
+        }
         todo!("exercise 4.8: one row of values per unit, joined to those kept, sorted, cut to `keep`")
     }
 
@@ -73,6 +82,7 @@ impl Dissection {
     ///
     /// **Errors** if `thresholds` is not of rank 1.
     pub fn new(thresholds: &Tensor, concepts: usize) -> Result<Self> {
+        let units = thresholds.dims1()?;
         todo!("exercise 4.8: zeros in f64 of three shapes")
     }
 
@@ -100,6 +110,16 @@ impl Dissection {
     /// already have the size of the masks, unless they were copied or computed. And an f32 cannot count beyond 16,777,216,
     /// while 1,025 images of 128×128 have more pixels: add up in f64.
     pub fn update(&mut self, activations: &Tensor, masks: &Tensor) -> Result<()> {
+        let (batch, units, _, _) = activations.dims4()?;
+        let (images, concepts, rows, columns) = masks.dims4()?;
+        if images != batch || [units, concepts] != self.both.dims() {
+            bail!(
+                "expected activations and masks of {:?} units and concepts for the same images, got {:?} and {:?}",
+                self.both.dims(),
+                activations.dims(),
+                masks.dims()
+            )
+        }
         todo!("exercise 4.8: image by image: enlarge, compare, and one matrix product with the masks")
     }
 
@@ -123,6 +143,9 @@ impl Dissection {
 ///
 /// **Errors** if there are no concepts.
 pub fn best_concepts(iou: &Tensor) -> Result<Vec<(usize, f64)>> {
+    if iou.dims2()?.1 == 0 {
+        bail!("expected at least one concept, got {:?}", iou.dims())
+    }
     todo!("exercise 4.8: the largest of each row of iou.to_vec2::<f64>()?")
 }
 

@@ -93,5 +93,10 @@ pub fn one_hot(labels: &[usize], classes: usize) -> Result<Tensor> {
 /// **Trap** A probe stopped early measures your patience, not the layer.
 /// **Source** Nesterov 1983; O'Donoghue and Candès 2015, section 3.2, for the restarts.
 pub fn fit_probe(features: &Tensor, labels: &[usize], classes: usize, penalty: f64) -> Result<Probe> {
+    let (rows, width) = features.dims2()?;
+    if labels.len() != rows {
+        bail!("expected {rows} labels, got {}", labels.len())
+    }
+    let targets = one_hot(labels, classes)?;
     todo!("exercise 4.4: zero weights, the step, and the loop with two probes, `now` and `before`")
 }

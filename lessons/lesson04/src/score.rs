@@ -39,7 +39,10 @@ pub struct Score {
 /// **Source** Wilson 1927, "Probable inference, the law of succession, and statistical inference".
 /// **Accepted by** `cargo test -p lesson04 -- ex4_5`
 pub fn interval(correct: usize, total: usize) -> Result<(f64, f64)> {
-    todo!("exercise 4.5: refuse what cannot be, then p, centre and half")
+    if total == 0 || correct > total {
+        bail!("expected at most {total} correct of at least 1, got {correct}")
+    }
+    todo!("exercise 4.5: p first, then centre and half")
 }
 
 /// What is reached without looking: the commonest *training* label, named for every test row.
@@ -48,6 +51,13 @@ pub fn interval(correct: usize, total: usize) -> Result<(f64, f64)> {
 ///
 /// **Errors** if one of the lists is empty.
 pub fn majority(train_labels: &[usize], test_labels: &[usize]) -> Result<f64> {
+    if train_labels.is_empty() || test_labels.is_empty() {
+        bail!(
+            "expected labels to train and to test on, got {} and {}",
+            train_labels.len(),
+            test_labels.len()
+        )
+    }
     todo!("exercise 4.5: count each label of the training rows")
 }
 
@@ -65,5 +75,14 @@ pub fn majority(train_labels: &[usize], test_labels: &[usize]) -> Result<f64> {
 /// **Trap** Whatever is fitted, scale included, is fitted without the test rows: changing them must not change what the
 /// probe says about the others.
 pub fn score(features: &Tensor, labels: &[usize], classes: usize, train: &[usize], test: &[usize]) -> Result<Score> {
+    if labels.len() != features.dims2()?.0 || train.is_empty() || test.is_empty() {
+        bail!(
+            "expected a label for each row of {:?}, and rows to train and to test on, got {}, {} and {}",
+            features.dims(),
+            labels.len(),
+            train.len(),
+            test.len()
+        )
+    }
     todo!("exercise 4.5: take the training rows, fit a Standardizer to them, then a probe")
 }

@@ -24,5 +24,8 @@ use rand_chacha::ChaCha8Rng;
 /// **Trap** The order in which a `HashSet` gives its elements changes from run to run. A `BTreeSet` is sorted.
 /// **Accepted by** `cargo test -p lesson04 -- ex4_2`
 pub fn split(groups: &[usize], test_share: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>)> {
+    if !(test_share > 0.0 && test_share < 1.0) {
+        bail!("expected a share between 0 and 1, got {test_share}")
+    }
     todo!("exercise 4.2: a BTreeSet of the groups, shuffled; then ask of each row where its group went")
 }

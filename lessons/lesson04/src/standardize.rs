@@ -29,6 +29,7 @@ impl Standardizer {
     /// **Trap** candle's `Tensor::var` divides by n − 1.
     /// **Accepted by** `cargo test -p lesson04 -- ex4_3`
     pub fn fit(train: &Tensor) -> Result<Self> {
+        train.dims2()?;
         todo!("exercise 4.3: train.mean(0), then the mean of the squared differences from it")
     }
 
@@ -38,6 +39,13 @@ impl Standardizer {
     ///
     /// **Errors** if the number of features is not that of the training rows.
     pub fn apply(&self, features: &Tensor) -> Result<Tensor> {
+        if features.dims2()?.1 != self.mean.elem_count() {
+            bail!(
+                "expected {} features, got {:?}",
+                self.mean.elem_count(),
+                features.dims()
+            )
+        }
         todo!("exercise 4.3: broadcast_sub the mean, broadcast_div the deviation")
     }
 }

@@ -90,6 +90,10 @@ pub struct TuningCurve {
 /// **Errors** if there are fewer than two scenes: one says nothing about the spread.
 /// **Trap** The scenes are the observations, n of them. The variants of one scene are not further ones.
 pub fn tuning_curve(responses: &Tensor) -> Result<TuningCurve> {
+    let (scenes, values) = responses.dims2()?;
+    if scenes < 2 {
+        bail!("expected two scenes or more, got {scenes}")
+    }
     todo!("exercise 4.10: mean and 1.96·s/√n of each column")
 }
 
@@ -106,6 +110,9 @@ pub fn tuning_curve(responses: &Tensor) -> Result<TuningCurve> {
 /// **Errors** if there are fewer than two means, or one is negative: the index means something behind a ReLU only.
 /// **Source** Morcos et al. 2018, "On the importance of single directions for generalization", section 2.3.
 pub fn tuning_index(curve: &[f64]) -> Result<f64> {
+    if curve.len() < 2 || curve.iter().any(|&mean| mean < 0.0) {
+        bail!("expected two means or more, none negative, got {curve:?}")
+    }
     todo!("exercise 4.10: the largest mean against the mean of the others")
 }
 

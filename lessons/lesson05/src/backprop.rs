@@ -81,5 +81,12 @@ pub fn guided_backprop(network: &ResNet, images: &Tensor, classes: &[u32]) -> Re
 /// **Errors** if the shapes differ or are not of rank 4.
 /// **Accepted by** `cargo test -p lesson05 -- ex5_6`
 pub fn contributions(activations: &Tensor, gradients: &Tensor) -> Result<Tensor> {
+    if activations.dims4()? != gradients.dims4()? {
+        bail!(
+            "expected activations and gradients of one shape, got {:?} and {:?}",
+            activations.dims(),
+            gradients.dims()
+        );
+    }
     todo!("exercise 5.6: activation times gradient, added up over the map")
 }

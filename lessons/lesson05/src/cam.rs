@@ -22,5 +22,10 @@ use candle_core::{Result, Tensor, bail};
 /// **Source** Zhou et al. 2016, "Learning deep features for discriminative localization", section 2.
 /// **Accepted by** `cargo test -p lesson05 -- ex5_1`
 pub fn class_activation_map(activations: &Tensor, fc_weight: &Tensor, class: usize) -> Result<Tensor> {
+    let (_, channels, _, _) = activations.dims4()?;
+    let (classes, features) = fc_weight.dims2()?;
+    if features != channels || class >= classes {
+        bail!("expected a class below {classes} and {features} channels, got class {class} and {channels} channels");
+    }
     todo!("exercise 5.1: multiply each channel by its weight for the class, add the channels up")
 }

@@ -60,7 +60,14 @@ pub fn finding() -> Finding {
 ///
 /// **Errors** if the shapes differ, or the cause moves nothing.
 pub fn difference(with: &Tensor, without: &Tensor) -> Result<Tensor> {
-    todo!("exercise 5.9: average the differences, make the length 1")
+    if with.dims2()? != without.dims2()? {
+        bail!(
+            "expected features of one shape, got {:?} and {:?}",
+            with.dims(),
+            without.dims()
+        );
+    }
+    todo!("exercise 5.9: average the differences, make the length 1; and if there is no length?")
 }
 
 /// Takes directions out of an activation, at every place. Part of exercise 5.9.
@@ -78,6 +85,11 @@ pub fn difference(with: &Tensor, without: &Tensor) -> Result<Tensor> {
 /// **Trap** Subtracting one direction after the other from the original takes away twice what two directions share. Make
 /// each new direction perpendicular to those before it first (Gram and Schmidt).
 pub fn remove(activation: &Tensor, directions: &Tensor) -> Result<Tensor> {
+    let (batch, channels, height, width) = activation.dims4()?;
+    let (count, length) = directions.dims2()?;
+    if length != channels {
+        bail!("expected directions of {channels} channels, got {length}");
+    }
     todo!("exercise 5.9: subtract from each place what it has along each direction")
 }
 
@@ -104,6 +116,17 @@ pub struct Effect {
 /// **Trap** Each share has its own denominator: all scenes, the class's own scenes, the scenes of the other classes. And
 /// `without` comes first here, unlike in [`difference`]: before the cause, then after it.
 pub fn effect(class: u32, labels: &[u32], without: &[u32], with: &[u32]) -> Result<Effect> {
+    if labels.len() != without.len() || labels.len() != with.len() {
+        bail!(
+            "expected predictions for {} scenes, got {} and {}",
+            labels.len(),
+            without.len(),
+            with.len()
+        );
+    }
+    if !labels.contains(&class) || labels.iter().all(|&label| label == class) {
+        bail!("expected scenes of class {class} and of others, got one kind");
+    }
     todo!("exercise 5.9: four shares, each with its own denominator")
 }
 

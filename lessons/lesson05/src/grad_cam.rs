@@ -17,6 +17,10 @@ use resnet::ResNet;
 ///
 /// **Errors** if there is not one class per image, or no such class.
 pub fn class_score(logits: &Tensor, classes: &[u32]) -> Result<Tensor> {
+    let (batch, count) = logits.dims2()?;
+    if classes.len() != batch || classes.iter().any(|&class| class as usize >= count) {
+        bail!("expected {batch} classes below {count}, got {classes:?}");
+    }
     todo!("exercise 5.3: pick one logit per image, add them up")
 }
 
@@ -31,6 +35,14 @@ pub fn class_score(logits: &Tensor, classes: &[u32]) -> Result<Tensor> {
 ///
 /// **Errors** if the shapes do not fit.
 pub fn weighted_map(activations: &Tensor, weights: &Tensor) -> Result<Tensor> {
+    let (batch, channels, _, _) = activations.dims4()?;
+    if weights.dims() != [batch, channels, 1, 1] {
+        bail!(
+            "expected a weight for each channel of {:?}, got {:?}",
+            activations.dims(),
+            weights.dims()
+        );
+    }
     todo!("exercise 5.3: weigh, add up, cut at zero")
 }
 

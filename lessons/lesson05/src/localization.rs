@@ -13,6 +13,7 @@ use candle_core::{Result, Tensor, bail};
 /// **Source** Zhang et al. 2016, "Top-down neural attention by excitation backprop", section 4.1. There a miss by up to
 /// 15 pixels still counts; here it does not.
 pub fn points_inside(map: &Tensor, mask: &Tensor) -> Result<bool> {
+    same_shape(map, mask)?;
     todo!("exercise 5.7: find the largest value, look at the mask there")
 }
 
@@ -26,7 +27,15 @@ pub fn points_inside(map: &Tensor, mask: &Tensor) -> Result<bool> {
 /// **Errors** if the shapes differ.
 /// **Source** Wang et al. 2020, "Score-CAM", section 4.4.
 pub fn energy_inside(map: &Tensor, mask: &Tensor) -> Result<f64> {
+    same_shape(map, mask)?;
     todo!("exercise 5.7: cut at zero, add up inside, add up everything")
+}
+
+fn same_shape(map: &Tensor, mask: &Tensor) -> Result<()> {
+    match (map.dims2()?, mask.dims2()?) {
+        (map, mask) if map == mask => Ok(()),
+        (map, mask) => bail!("expected a map and a mask of one shape, got {map:?} and {mask:?}"),
+    }
 }
 
 /// How well maps find what they should, each a mean over all maps.
@@ -53,5 +62,13 @@ pub struct Localization {
 /// **Errors** if the shapes differ or there is no map.
 /// **Accepted by** `cargo test -p lesson05 -- ex5_7`
 pub fn localization(maps: &Tensor, masks: &Tensor) -> Result<Localization> {
+    let (count, _, _) = maps.dims3()?;
+    if count == 0 || maps.dims() != masks.dims() {
+        bail!(
+            "expected as many masks as maps and at least one, got {:?} and {:?}",
+            maps.dims(),
+            masks.dims()
+        );
+    }
     todo!("exercise 5.7: both scores for each map, then their means")
 }

@@ -21,6 +21,13 @@ use draw::Colormap;
 /// **Errors** if `maps` is not of rank 3, or a side is 0.
 /// **Trap** Height comes first, in tensors as in this function's arguments; a square map hides a swap.
 pub fn upsample(maps: &Tensor, height: usize, width: usize) -> Result<Tensor> {
+    let (_, from_height, from_width) = maps.dims3()?;
+    if [from_height, from_width, height, width].contains(&0) {
+        bail!(
+            "expected at least one cell and one pixel, got {:?} and {height}×{width}",
+            maps.dims()
+        );
+    }
     todo!("exercise 5.4: two weights for each output row, two for each output column")
 }
 
@@ -35,6 +42,7 @@ pub fn upsample(maps: &Tensor, height: usize, width: usize) -> Result<Tensor> {
 /// **Trap** A map without a positive value has nothing to show: zeros, not NaN. Stretching from the minimum to the
 /// maximum would show its least negative place as the warmest.
 pub fn relative(maps: &Tensor) -> Result<Tensor> {
+    maps.dims3()?;
     todo!("exercise 5.4: cut at zero, divide each map by its maximum")
 }
 
@@ -56,5 +64,7 @@ pub fn relative(maps: &Tensor) -> Result<Tensor> {
 /// **Errors** if a rank does not fit.
 /// **Accepted by** `cargo test -p lesson05 -- ex5_4`
 pub fn overlay(image: &Tensor, map: &Tensor, opacity: f64) -> Result<Tensor> {
+    let (_, height, width) = image.dims3()?;
+    map.dims2()?;
     todo!("exercise 5.4: enlarge, make relative, colour, mix")
 }

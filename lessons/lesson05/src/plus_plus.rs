@@ -1,7 +1,7 @@
 //! Exercise 5.5: Grad-CAM++.
 
 use crate::{class_score, weighted_map};
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 use resnet::ResNet;
 
 /// ## 5.5 Weigh places before averaging them
@@ -27,6 +27,14 @@ use resnet::ResNet;
 /// **Source** Chattopadhay et al. 2018, "Grad-CAM++", section 3.
 /// **Accepted by** `cargo test -p lesson05 -- ex5_5`
 pub fn plus_plus_weights(activations: &Tensor, gradients: &Tensor) -> Result<Tensor> {
+    gradients.dims4()?;
+    if activations.dims() != gradients.dims() {
+        bail!(
+            "expected activations and gradients of one shape, got {:?} and {:?}",
+            activations.dims(),
+            gradients.dims()
+        );
+    }
     todo!("exercise 5.5: cancel g² in alpha, then weigh and add up")
 }
 

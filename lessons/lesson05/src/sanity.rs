@@ -51,6 +51,9 @@ pub fn cascade(network: &ResNet, seed: u64) -> Result<Vec<ResNet>> {
 ///
 /// **Errors** if the shapes differ.
 pub fn rank_correlation(a: &Tensor, b: &Tensor) -> Result<f64> {
+    if a.dims() != b.dims() {
+        bail!("expected maps of one shape, got {:?} and {:?}", a.dims(), b.dims());
+    }
     todo!("exercise 5.8: ranks first, then their correlation")
 }
 

@@ -17,5 +17,6 @@ use candle_core::{Result, Tensor};
 /// **Source** Selvaraju et al. 2017, "Grad-CAM", equation 1.
 /// **Accepted by** `cargo test -p lesson05 -- ex5_2`
 pub fn channel_weights(gradients: &Tensor) -> Result<Tensor> {
+    gradients.dims4()?;
     todo!("exercise 5.2: average over height and width")
 }

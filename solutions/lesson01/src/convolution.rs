@@ -31,25 +31,30 @@ use crate::window::output_size;
 pub fn convolve(image: &Tensor, kernels: &Tensor, bias: Option<&Tensor>, window: Window) -> Result<Tensor> {
     let (channels, height, width) = image.dims3()?;
     let (out_channels, kernel_channels, kernel_height, kernel_width) = kernels.dims4()?;
+    if kernel_channels != channels {
+        bail!("expected kernels for {channels} channels, got {kernel_channels}");
+    }
+    if (kernel_height, kernel_width) != (window.kernel, window.kernel) {
+        bail!(
+            "expected kernels of {} pixels a side, got {kernel_height}×{kernel_width}",
+            window.kernel
+        );
+    }
+    if let Some(bias) = bias
+        && bias.dims() != [out_channels]
+    {
+        bail!("expected {out_channels} biases, got {:?}", bias.dims());
+    }
     let Window {
         kernel,
         stride,
         padding,
         dilation,
     } = window;
-    if kernel_channels != channels {
-        bail!("expected kernels for {channels} channels, got {kernel_channels}");
-    }
-    if (kernel_height, kernel_width) != (kernel, kernel) {
-        bail!("expected {kernel}×{kernel} kernels, got {kernel_height}×{kernel_width}");
-    }
     let bias = match bias {
         Some(bias) => bias.to_vec1::<f32>()?,
         None => vec![0.0; out_channels],
     };
-    if bias.len() != out_channels {
-        bail!("expected {out_channels} biases, got {}", bias.len());
-    }
     let out_height = output_size(height, window)?;
     let out_width = output_size(width, window)?;
 

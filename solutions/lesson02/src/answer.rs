@@ -46,7 +46,14 @@ pub fn strongest_answer(images: &Tensor, filter: &Tensor, window: Window) -> Res
     if window.dilation != 1 {
         bail!("expected a dilation of 1, got {}", window.dilation);
     }
-    filter.dims3()?;
+    let (channels, rows, columns) = filter.dims3()?;
+    if images.dims4()?.1 != channels || (rows, columns) != (window.kernel, window.kernel) {
+        bail!(
+            "expected a filter for {:?} and {window:?}, got {:?}",
+            images.dims(),
+            filter.dims()
+        );
+    }
     let responses = ops::conv2d(images, &filter.unsqueeze(0)?, window)?;
     let (_, _, height, width) = responses.dims4()?;
     let responses = responses.flatten_all()?.to_vec1::<f32>()?;

@@ -36,14 +36,14 @@ impl Peaks {
     /// NaN: a unit that is broken must not pass for dead, nor for alive.
     pub fn update(&mut self, activations: &Tensor) -> Result<()> {
         let channels = activations.dims4()?.1;
+        if !self.peaks.is_empty() && channels != self.peaks.len() {
+            bail!("expected {} channels, got {channels}", self.peaks.len());
+        }
         if activations.elem_count() == 0 {
             return Ok(()); // no image, nothing known
         }
         if self.peaks.is_empty() {
             self.peaks = vec![f32::NEG_INFINITY; channels];
-        }
-        if channels != self.peaks.len() {
-            bail!("expected {} channels, got {channels}", self.peaks.len());
         }
         let by_channel = activations.transpose(0, 1)?.flatten_from(1)?;
         for (peak, values) in self.peaks.iter_mut().zip(by_channel.to_vec2::<f32>()?) {

@@ -33,20 +33,24 @@ pub enum Target {
 /// **Source** Olah, Mordvintsev and Schubert 2017, "Feature visualization", section "Optimization objectives".
 /// **Accepted by** `cargo test -p lesson03 -- ex3_1`
 pub fn objective(activation: &Tensor, target: Target) -> Result<Tensor> {
+    let channels = match *activation.dims() {
+        [_, channels, _, _] | [_, channels] => channels,
+        _ => bail!(
+            "expected an activation of rank 4 or class scores of rank 2, got {:?}",
+            activation.dims()
+        ),
+    };
+    if let Target::Neuron(channel) | Target::Channel(channel) = target
+        && channel >= channels
+    {
+        bail!("expected a channel below {channels}, got {channel}");
+    }
     let maps = match activation.rank() {
-        4 => activation.clone(),
         2 => activation.unsqueeze(2)?.unsqueeze(3)?, // [batch, classes, 1, 1]
-        rank => {
-            bail!("expected an activation of rank 4 or class scores of rank 2, got rank {rank}")
-        }
+        _ => activation.clone(),
     };
-    let (_, channels, height, width) = maps.dims4()?;
-    let map = |channel: usize| {
-        if channel >= channels {
-            bail!("expected a channel below {channels}, got {channel}");
-        }
-        maps.narrow(1, channel, 1) // [batch, 1, height, width]
-    };
+    let (_, _, height, width) = maps.dims4()?;
+    let map = |channel: usize| maps.narrow(1, channel, 1); // [batch, 1, height, width]
     match target {
         Target::Neuron(channel) => map(channel)?
             .narrow(2, height / 2, 1)?

@@ -93,6 +93,13 @@ pub struct Effect {
 ///
 /// **Errors** if the shapes differ.
 pub fn effect(before: &Tensor, after: &Tensor) -> Result<Effect> {
+    if before.dims2()? != after.dims2()? {
+        bail!(
+            "expected logits of one shape, got {:?} and {:?}",
+            before.dims(),
+            after.dims()
+        )
+    }
     let class = |logits: &Tensor| logits.argmax(D::Minus1);
     let flipped = class(before)?.ne(&class(after)?)?.to_dtype(DType::F64)?;
     let change = (after - before)?.abs()?.to_dtype(DType::F64)?;

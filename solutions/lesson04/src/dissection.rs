@@ -47,7 +47,12 @@ impl Thresholds {
     ///
     /// **Errors** if the number of units differs from that of earlier batches.
     pub fn update(&mut self, activations: &Tensor) -> Result<()> {
-        activations.dims4()?;
+        let (_, units, _, _) = activations.dims4()?;
+        if let Some(largest) = &self.largest
+            && largest.dim(0)? != units
+        {
+            bail!("expected {} units, got {units}", largest.dim(0)?)
+        }
         let mut values = activations.transpose(0, 1)?.flatten_from(1)?; // [units, batch·height·width]
         if let Some(largest) = &self.largest {
             values = Tensor::cat(&[largest, &values], 1)?;
@@ -175,14 +180,16 @@ impl Dissection {
 ///
 /// **Errors** if there are no concepts.
 pub fn best_concepts(iou: &Tensor) -> Result<Vec<(usize, f64)>> {
-    let best = |row: &Vec<f64>| {
-        let places = row.iter().copied().enumerate();
-        places.reduce(|best, one| if one.1 > best.1 { one } else { best })
-    };
-    match iou.to_vec2::<f64>()?.iter().map(best).collect() {
-        Some(best) => Ok(best),
-        None => bail!("expected at least one concept, got {:?}", iou.dims()),
+    if iou.dims2()?.1 == 0 {
+        bail!("expected at least one concept, got {:?}", iou.dims())
     }
+    let better = |best: (usize, f64), one: (usize, f64)| if one.1 > best.1 { one } else { best };
+    let best = |row: &Vec<f64>| {
+        (1..row.len())
+            .map(|concept| (concept, row[concept]))
+            .fold((0, row[0]), better)
+    };
+    Ok(iou.to_vec2::<f64>()?.iter().map(best).collect())
 }
 
 /// What would chance give? The masks of a batch, each moved on to the next image, the last one's to the first.

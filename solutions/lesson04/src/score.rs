@@ -87,11 +87,13 @@ pub fn majority(train_labels: &[usize], test_labels: &[usize]) -> Result<f64> {
 /// **Trap** Whatever is fitted, scale included, is fitted without the test rows: changing them must not change what the
 /// probe says about the others.
 pub fn score(features: &Tensor, labels: &[usize], classes: usize, train: &[usize], test: &[usize]) -> Result<Score> {
-    if labels.len() != features.dims2()?.0 {
+    if labels.len() != features.dims2()?.0 || train.is_empty() || test.is_empty() {
         bail!(
-            "expected a label for each row of {:?}, got {}",
+            "expected a label for each row of {:?}, and rows to train and to test on, got {}, {} and {}",
             features.dims(),
-            labels.len()
+            labels.len(),
+            train.len(),
+            test.len()
         )
     }
     let rows = |rows: &[usize]| {

@@ -24,13 +24,13 @@ use rand_chacha::ChaCha8Rng;
 /// **Trap** The order in which a `HashSet` gives its elements changes from run to run. A `BTreeSet` is sorted.
 /// **Accepted by** `cargo test -p lesson04 -- ex4_2`
 pub fn split(groups: &[usize], test_share: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>)> {
+    if !(test_share > 0.0 && test_share < 1.0) {
+        bail!("expected a share between 0 and 1, got {test_share}")
+    }
     let distinct: BTreeSet<usize> = groups.iter().copied().collect();
     let mut distinct: Vec<usize> = distinct.into_iter().collect();
-    if distinct.len() < 2 || !(test_share > 0.0 && test_share < 1.0) {
-        bail!(
-            "expected two groups or more and a share between 0 and 1, got {} and {test_share}",
-            distinct.len()
-        )
+    if distinct.len() < 2 {
+        bail!("expected two groups or more, got {}", distinct.len())
     }
     distinct.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
     let count = (test_share * distinct.len() as f64).round() as usize;

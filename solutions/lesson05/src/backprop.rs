@@ -98,6 +98,12 @@ pub fn guided_backprop(network: &ResNet, images: &Tensor, classes: &[u32]) -> Re
 /// **Errors** if the shapes differ or are not of rank 4.
 /// **Accepted by** `cargo test -p lesson05 -- ex5_6`
 pub fn contributions(activations: &Tensor, gradients: &Tensor) -> Result<Tensor> {
-    activations.dims4()?;
+    if activations.dims4()? != gradients.dims4()? {
+        bail!(
+            "expected activations and gradients of one shape, got {:?} and {:?}",
+            activations.dims(),
+            gradients.dims()
+        );
+    }
     (activations * gradients)?.sum((2, 3))
 }

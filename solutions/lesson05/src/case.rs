@@ -69,7 +69,13 @@ pub fn finding() -> Finding {
 ///
 /// **Errors** if the shapes differ, or the cause moves nothing.
 pub fn difference(with: &Tensor, without: &Tensor) -> Result<Tensor> {
-    with.dims2()?;
+    if with.dims2()? != without.dims2()? {
+        bail!(
+            "expected features of one shape, got {:?} and {:?}",
+            with.dims(),
+            without.dims()
+        );
+    }
     let mean = (with - without)?.mean(0)?;
     let length = norm(&mean)?;
     if length == 0.0 {
@@ -155,18 +161,18 @@ pub fn effect(class: u32, labels: &[u32], without: &[u32], with: &[u32]) -> Resu
             with.len()
         );
     }
+    if !labels.contains(&class) || labels.iter().all(|&label| label == class) {
+        bail!("expected scenes of class {class} and of others, got one kind");
+    }
     let share = |of: &dyn Fn(usize) -> bool, among: &dyn Fn(usize) -> bool| {
         let chosen: Vec<usize> = (0..labels.len()).filter(|&i| among(i)).collect();
-        if chosen.is_empty() {
-            bail!("expected scenes of class {class} and of others, got one kind");
-        }
-        Ok(chosen.iter().filter(|&&i| of(i)).count() as f64 / chosen.len() as f64)
+        chosen.iter().filter(|&&i| of(i)).count() as f64 / chosen.len() as f64
     };
     Ok(Effect {
-        accuracy_without: share(&|i| without[i] == labels[i], &|_| true)?,
-        accuracy_with: share(&|i| with[i] == labels[i], &|_| true)?,
-        recall_without: share(&|i| without[i] == class, &|i| labels[i] == class)?,
-        turned: share(&|i| with[i] == class && without[i] != class, &|i| labels[i] != class)?,
+        accuracy_without: share(&|i| without[i] == labels[i], &|_| true),
+        accuracy_with: share(&|i| with[i] == labels[i], &|_| true),
+        recall_without: share(&|i| without[i] == class, &|i| labels[i] == class),
+        turned: share(&|i| with[i] == class && without[i] != class, &|i| labels[i] != class),
     })
 }
 

@@ -23,6 +23,12 @@ use resnet::ops::relu;
 /// **Trap** Height comes first, in tensors as in this function's arguments; a square map hides a swap.
 pub fn upsample(maps: &Tensor, height: usize, width: usize) -> Result<Tensor> {
     let (_, from_height, from_width) = maps.dims3()?;
+    if [from_height, from_width, height, width].contains(&0) {
+        bail!(
+            "expected at least one cell and one pixel, got {:?} and {height}×{width}",
+            maps.dims()
+        );
+    }
     let rows = interpolation(from_height, height)?;
     let columns = interpolation(from_width, width)?.t()?;
     rows.broadcast_matmul(maps)?.broadcast_matmul(&columns)
@@ -30,9 +36,6 @@ pub fn upsample(maps: &Tensor, height: usize, width: usize) -> Result<Tensor> {
 
 /// Row i holds the weights of the cells that output pixel i mixes, `[to, from]`.
 fn interpolation(from: usize, to: usize) -> Result<Tensor> {
-    if from == 0 || to == 0 {
-        bail!("expected at least one cell and one pixel, got {from} and {to}");
-    }
     let mut weights = vec![0f32; to * from];
     for (i, row) in weights.chunks_exact_mut(from).enumerate() {
         let place = (i as f32 + 0.5) * from as f32 / to as f32 - 0.5;
@@ -81,6 +84,7 @@ pub fn relative(maps: &Tensor) -> Result<Tensor> {
 /// **Accepted by** `cargo test -p lesson05 -- ex5_4`
 pub fn overlay(image: &Tensor, map: &Tensor, opacity: f64) -> Result<Tensor> {
     let (_, height, width) = image.dims3()?;
+    map.dims2()?;
     let heat = relative(&upsample(&map.unsqueeze(0)?, height, width)?)?;
     let colours: Vec<_> = heat
         .flatten_all()?

@@ -1,4 +1,4 @@
-use candle_core::{Device, Result, Tensor, bail};
+use candle_core::{Device, Result, Tensor};
 use resnet::{Window, ops};
 
 use crate::inputs::{Random, askew, delta, in_order, tensor};
@@ -35,14 +35,8 @@ enum Fault {
 /// 1.2 without a padded copy: each index is tested instead.
 fn loops(image: &Tensor, kernels: &Tensor, bias: Option<&Tensor>, window: Window, fault: Fault) -> Result<Tensor> {
     let (channels, height, width) = image.dims3()?;
-    let (out_channels, kernel_channels, rows, columns) = kernels.dims4()?;
-    if kernel_channels != channels || [rows, columns] != [window.kernel; 2] {
-        bail!("kernels {:?} do not fit", kernels.dims());
-    }
+    let (out_channels, _, rows, columns) = kernels.dims4()?;
     let bias = bias.map_or(Ok(vec![0.0; out_channels]), |bias| bias.to_vec1::<f32>())?;
-    if bias.len() != out_channels {
-        bail!("{} biases", bias.len());
-    }
     let out_height = solution01::output_size(height, window)?;
     let out_width = solution01::output_size(width, window)?;
 
@@ -185,19 +179,6 @@ const PROOFS: &[Slip<Convolve>] = &[
     slip(Sizes, "no stride above 2", |f| {
         *f = |i, k, b, w| solution01::convolve(i, k, b, w.stride(w.stride.min(2)))
     }),
-    slip(Errors, "biases that are too many left out", |f| {
-        *f = |i, k, b, w| {
-            let filters = k.dims4()?.0;
-            let b = b.map(|b| b.narrow(0, 0, filters.min(b.elem_count()))).transpose()?;
-            solution01::convolve(i, k, b.as_ref(), w)
-        }
-    }),
-    slip(Errors, "channels without weights left out", |f| {
-        *f = |i, k, b, w| {
-            let channels = k.dims4()?.1.min(i.dims3()?.0);
-            solution01::convolve(&i.narrow(0, 0, channels)?, k, b, w)
-        }
-    }),
 ];
 
 /// 1.2
@@ -213,9 +194,6 @@ fn answers() -> Exam<Convolve> {
             loops(i, k, b, w, Fault::None)
         })
         .alternative("the shared operation", |image, kernels, bias, w| {
-            if kernels.dims4()?.2 != w.kernel {
-                bail!("another kernel side");
-            }
             let output = ops::conv2d(&image.unsqueeze(0)?, kernels, w)?.squeeze(0)?;
             match bias {
                 Some(bias) => output.broadcast_add(&bias.reshape((kernels.dims4()?.0, 1, 1))?),
@@ -320,39 +298,13 @@ fn basics(seed: u64, exam: Exam<Convolve>) -> Exam<Convolve> {
             exam = exam.holds(Sizes);
         }
     }
-    let image = random.signed((2, 5, 5));
-    let kernels = random.signed((3, 2, 3, 3));
-    exam.given((image, kernels), |on| {
-        on.refuses(
-            "2 channels in the image, 3 in the kernels",
-            move |f, (image, kernels)| {
-                f(
-                    image,
-                    &Tensor::cat(&[kernels, &kernels.narrow(1, 0, 1)?], 1)?,
-                    None,
-                    Window::new(3),
-                )
-            },
-        )
-        .refuses("3×3 kernels, window.kernel 2", move |f, (image, kernels)| {
-            f(image, kernels, None, Window::new(2))
-        })
-        .refuses("3 filters, 2 biases", move |f, (image, kernels)| {
-            f(image, kernels, Some(&tensor(&[0.; 2], 2)), Window::new(3))
-        })
-        .refuses("a batch of images: rank 4", move |f, (image, kernels)| {
-            f(&image.unsqueeze(0)?, kernels, None, Window::new(3))
-        })
-    })
+    exam
 }
 
 /// 1.2 as one matrix product: what a fast implementation does.
 fn patches(image: &Tensor, kernels: &Tensor, bias: Option<&Tensor>, window: Window) -> Result<Tensor> {
     let (_, height, width) = image.dims3()?;
-    let (filters, _, rows, _) = kernels.dims4()?;
-    if rows != window.kernel {
-        bail!("another kernel side");
-    }
+    let filters = kernels.dim(0)?;
     let (out_height, out_width) = (
         solution01::output_size(height, window)?,
         solution01::output_size(width, window)?,
@@ -399,14 +351,9 @@ fn hazards(seed: u64, exam: Exam<Convolve>) -> Exam<Convolve> {
         .holds(NotContiguous)
         .holds(Combined)
         .holds(Sizes)
-        .refuses("2 filters, 3 biases", move |f, (i, k, _)| {
-            f(i, k, Some(&tensor(&[0.; 3], 3)), window)
-        })
-        .refuses("3 channels in the image, 2 in the kernels", move |f, (i, k, _)| {
-            f(i, &k.narrow(1, 0, 2)?, None, window)
-        })
     });
     exam.proofs(SOLUTION, PROOFS)
+        .spared(&[Errors], "the checks come with the stub")
         .spared(
             &[Batch, Ties, Names, Returned, Wiring],
             "one image, one sum for each place",

@@ -1,4 +1,4 @@
-use candle_core::{Device, Result, Tensor, bail};
+use candle_core::{Device, Result, Tensor};
 use resnet::{Config, ResNet, Stem, Window};
 
 use crate::inputs::Random;
@@ -36,10 +36,7 @@ enum Fault {
 
 /// The table written with a small step function, and with one fault.
 fn table(config: &Config, images: [usize; 4], fault: Fault) -> Result<Rows> {
-    let [batch, channels, mut height, mut width] = images;
-    if channels != 3 {
-        bail!("{channels} channels");
-    }
+    let [batch, _, mut height, mut width] = images;
     let batch = if fault == Fault::BatchOfOne { 1 } else { batch };
     let size = |n: usize, window: Window| match fault {
         Fault::RoundedDown if window.stride == 2 => Ok(n / 2),
@@ -170,20 +167,12 @@ const WRONG: &[Wrong<ShapeTable>] = &[
 ];
 
 /// Attempts that are right on friendly inputs only.
-const PROOFS: &[Slip<ShapeTable>] = &[
-    slip(Combined, "no expansion behind the CIFAR stem", |f| {
-        *f = |c, i| match c.stem {
-            Stem::Cifar => table(c, i, Fault::NoExpansion),
-            _ => table(c, i, Fault::None),
-        }
-    }),
-    slip(Errors, "a fourth channel ignored", |f| {
-        *f = |c, [batch, channels, height, width]| {
-            let channels = if channels == 4 { 3 } else { channels };
-            table(c, [batch, channels, height, width], Fault::None)
-        }
-    }),
-];
+const PROOFS: &[Slip<ShapeTable>] = &[slip(Combined, "no expansion behind the CIFAR stem", |f| {
+    *f = |c, i| match c.stem {
+        Stem::Cifar => table(c, i, Fault::NoExpansion),
+        _ => table(c, i, Fault::None),
+    }
+})];
 
 /// 1.6
 pub fn shape_table(seed: u64) -> Exam<ShapeTable> {
@@ -247,10 +236,6 @@ fn basics(seed: u64, exam: Exam<ShapeTable>) -> Exam<ShapeTable> {
     .snapshot("ResNet-50 for [8, 3, 224, 224]", "lesson01_resnet50_224", |f| {
         f(&Config::resnet50(), [8, 3, 224, 224]).map(|rows| solution01::format_table(&rows))
     })
-    .refuses("images with one channel", |f| {
-        observe(f(&Config::resnet18(), [1, 1, 32, 32]))
-    })
-    .refuses("images of height 0", |f| observe(f(&Config::resnet18(), [1, 3, 0, 32])))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
@@ -272,11 +257,8 @@ fn hazards(seed: u64, exam: Exam<ShapeTable>) -> Exam<ShapeTable> {
     )
     .because("The expected shapes are those of a forward pass of resnet::ResNet.")
     .holds(Combined)
-    .refuses("images with four channels", |f| {
-        observe(f(&Config::resnet18(), [1, 4, 32, 32]))
-    })
-    .refuses("images of width 0", |f| observe(f(&Config::resnet18(), [1, 3, 32, 0])))
     .proofs(SOLUTION, PROOFS)
+    .spared(&[Errors], "the checks come with the stub")
     .spared(
         &[NotContiguous, Scale, Sign, Ties, NotFinite, Returned, Wiring],
         "shapes in, shapes out",

@@ -71,10 +71,6 @@ fn gradient(
     let logits = network.forward_visit(&images, &mut |site, activation| {
         sites(site).then(|| activation.apply_op1(Rule(rule))).transpose()
     })?;
-    let (batch, count) = logits.dims2()?;
-    if classes.len() != batch || classes.iter().any(|&class| class as usize >= count) {
-        bail!("classes");
-    }
     let picked = Tensor::stack(&tiny::logits_of(&score(&logits)?, classes)?, 0)?;
     let gradients = picked.sum_all()?.backward()?;
     Ok(gradients.get(&images).expect("it depends on the images").clone())
@@ -123,10 +119,6 @@ fn by_stages(network: &ResNet, images: &Tensor, classes: &[u32]) -> Result<Tenso
         stages.push((before.clone(), after.clone()));
         Ok(Some(after.as_tensor().clone()))
     })?;
-    let (batch, count) = logits.dims2()?;
-    if classes.len() != batch || classes.iter().any(|&class| class as usize >= count) {
-        bail!("classes");
-    }
     let mut arrived: Vec<Option<Tensor>> = vec![None; stages.len() + 1];
     let mut objective = Tensor::stack(&tiny::logits_of(&logits, classes)?, 0)?.sum_all()?;
     for stage in (0..=stages.len()).rev() {
@@ -317,12 +309,6 @@ const PROOFS: &[Slip<Backprop>] = &[
             solution05::guided_backprop(n, i, c)
         }
     }),
-    slip(Errors, "one image spread over all", |f| {
-        f.contributions = |a, g| match (a.dims(), g.dims()) {
-            ([1, ..], [3, ..]) => solution05::contributions(&a.broadcast_as(g.shape())?.contiguous()?, g),
-            _ => solution05::contributions(a, g),
-        }
-    }),
     slip(Batch, "contributions, four images at most", |f| {
         f.contributions = |a, g| solution05::contributions(&first_of(a, 4)?, g)
     }),
@@ -416,9 +402,6 @@ fn basics(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
             },
         )
         .because("Behind layer4 everything is linear: the contributions add up to the logit without its bias.")
-        .refuses("contributions: shapes that differ", |f, _| {
-            (f.contributions)(&tensor(&[1.; 4], (1, 1, 2, 2)), &tensor(&[1.; 2], (1, 1, 1, 2)))
-        })
         .truth(
             "saliency: an image of 6×5, class 2, a ResNet of width 2",
             moved,
@@ -460,9 +443,6 @@ fn basics(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
         )
         .within(Tolerance::relative(1e-3))
         .because("The expected image was made from one ReLU to the one before, with the rule applied in between.")
-        .refuses("saliency: one class for two images", move |f, (network, images, ..)| {
-            (f.saliency)(network, images, &[1])
-        })
     })
 }
 
@@ -493,21 +473,6 @@ fn hazards(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
         )
         .within(Tolerance::relative(1e-3))
         .holds(NotContiguous)
-        .refuses("contributions: one image, gradients of three", |f, (a, g, ..)| {
-            (f.contributions)(&a.narrow(0, 0, 1)?, g)
-        })
-        .refuses("contributions: rank 3", |f, (a, g, ..)| {
-            (f.contributions)(&a.get(0)?, &g.get(0)?)
-        })
-        .refuses("saliency: class 3 of 3", |f, (_, _, n, i)| {
-            (f.saliency)(n, i, &[0, 1, 3])
-        })
-        .refuses("guided_backprop: class 3 of 3", |f, (_, _, n, i)| {
-            (f.guided_backprop)(n, i, &[0, 1, 3])
-        })
-        .refuses("guided_backprop: two classes for three images", |f, (_, _, n, i)| {
-            (f.guided_backprop)(n, i, &[0, 1])
-        })
     })
     .proofs(SOLUTION, PROOFS)
 }
@@ -543,6 +508,7 @@ fn further_hazards(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
             )
             .holds(Scale)
     })
+    .spared(&[Errors], "the checks come with the stub")
     .spared(
         &[Sign, Names],
         "tried as mistakes: cuts, magnitudes, and which sites get a Guide",

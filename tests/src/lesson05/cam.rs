@@ -1,4 +1,4 @@
-use candle_core::{D, Result, Tensor};
+use candle_core::{Result, Tensor};
 use resnet::{Window, ops};
 
 use crate::inputs::{Random, askew, in_order, tensor};
@@ -93,9 +93,6 @@ const PROOFS: &[Slip<ClassMap>] = &[
             }
         }
     }),
-    slip(Errors, "the last class for one that is not there", |f| {
-        *f = |a, w, c| solution05::class_activation_map(a, w, c.min(w.dim(0)? - 1))
-    }),
     slip(Sign, "activations below 0 left out", |f| {
         *f = |a, w, c| {
             if a.is_contiguous() {
@@ -117,10 +114,7 @@ fn answers() -> Exam<ClassMap> {
     Exam::new("5.1", SOLUTION)
         .mistakes(WRONG)
         .alternative("a matrix product", |a, w, c| {
-            let (batch, channels, height, width) = a.dims4()?;
-            if w.dim(D::Minus1)? != channels {
-                candle_core::bail!("channels");
-            }
+            let (batch, _, height, width) = a.dims4()?;
             let map = w.get(c)?.unsqueeze(0)?.broadcast_matmul(&a.flatten_from(2)?)?;
             map.reshape((batch, height, width))
         })
@@ -145,8 +139,6 @@ fn basics(seed: u64, exam: Exam<ClassMap>) -> Exam<ClassMap> {
     let of_class_2 = logits.narrow(1, 2, 1).expect("four classes");
     let expected = of_class_2.flatten_all().expect("a list");
     let (activations_1, fc_1) = (activations.clone(), fc.clone());
-    let (activations_2, fc_2) = (activations.clone(), fc.clone());
-    let (activations_3, fc_3) = (activations.clone(), random.signed((4, 5)));
 
     exam.truth(
         "two channels at two places, weights 1 and −1",
@@ -175,8 +167,6 @@ fn basics(seed: u64, exam: Exam<ClassMap>) -> Exam<ClassMap> {
     .case("a random [2, 4, 3, 5] activation, class 0 of 4", move |f| {
         f(&activations_1, &fc_1, 0)
     })
-    .refuses("class 4 of 4", move |f| f(&activations_2, &fc_2, 4))
-    .refuses("4 channels, weights for 5", move |f| f(&activations_3, &fc_3, 0))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
@@ -207,16 +197,14 @@ fn hazards(seed: u64, exam: Exam<ClassMap>) -> Exam<ClassMap> {
         )
         .holds(Batch)
         .holds(Sign)
-        .refuses("4 channels, weights for 3", |f, (a, w)| f(a, &w.narrow(1, 0, 3)?, 0))
-        .refuses("weights of rank 1", |f, (a, w)| f(a, &w.get(0)?, 0))
-        .refuses("an activation without a batch", |f, (a, w)| f(&a.get(0)?, w, 0))
     })
     .proofs(SOLUTION, PROOFS)
 }
 
 /// What this exercise has no room for.
 fn spare(exam: Exam<ClassMap>) -> Exam<ClassMap> {
-    exam.spared(&[Sizes], "sides differ in every input, 5×2 and 3×5")
+    exam.spared(&[Errors], "the checks come with the stub")
+        .spared(&[Sizes], "sides differ in every input, 5×2 and 3×5")
         .spared(&[Scale], "a sum of products: nothing depends on the size of the values")
         .spared(&[Returned], "tried as a mistake: the dimension of the channels")
         .spared(

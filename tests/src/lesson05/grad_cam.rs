@@ -51,10 +51,7 @@ fn log_softmax(logits: &Tensor) -> Result<Tensor> {
 }
 
 fn score(logits: &Tensor, classes: &[u32], fault: Flaw) -> Result<Tensor> {
-    let (batch, count) = logits.dims2()?;
-    if classes.len() != batch || classes.iter().any(|&class| class as usize >= count) {
-        bail!("classes");
-    }
+    let batch = logits.dim(0)?;
     let scores = match fault {
         Flaw::Probability => log_softmax(logits)?.exp()?,
         Flaw::Loss => log_softmax(logits)?.neg()?,
@@ -243,9 +240,6 @@ const PROOFS: &[Slip<GradCam>] = &[
             solution05::grad_cam(network, images, classes, site)
         }
     }),
-    slip(Errors, "weights that do not fit are spread", |f| {
-        f.weighted_map = |activations, weights| map(activations, weights, Flaw::None)
-    }),
     slip(Batch, "weighted_map, four images at most", |f| {
         f.weighted_map = |a, w| solution05::weighted_map(&first_of(a, 4)?, w)
     }),
@@ -362,12 +356,6 @@ fn basics(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
             move |f, (_, network)| (f.grad_cam)(network, &images, &[1, 2], "layer2"),
         )
         .within(Tolerance::relative(1e-3))
-        .refuses("grad_cam: two classes for one image", move |f, (first, network)| {
-            (f.grad_cam)(network, first, &[1, 2], "layer4")
-        })
-        .refuses("grad_cam: class 3 of 3", move |f, (first, network)| {
-            (f.grad_cam)(network, first, &[3], "layer4")
-        })
     })
 }
 
@@ -392,24 +380,6 @@ fn hazards(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
         )
         .within(Tolerance::relative(1e-3))
         .holds(NotContiguous)
-        .refuses("weighted_map: weights for one image of three", |f, (a, w, ..)| {
-            (f.weighted_map)(a, &w.narrow(0, 0, 1)?)
-        })
-        .refuses("weighted_map: a weight for one channel of two", |f, (a, w, ..)| {
-            (f.weighted_map)(a, &w.narrow(1, 0, 1)?)
-        })
-        .refuses("class_score: class 20 of 20", |f, (a, ..)| {
-            (f.class_score)(&a.flatten_from(2)?.get(0)?, &[0, 20])?.to_scalar::<f32>()
-        })
-        .refuses("class_score: three classes for two images", |f, (a, ..)| {
-            (f.class_score)(&a.flatten_from(2)?.get(0)?, &[0, 1, 2])?.to_scalar::<f32>()
-        })
-        .refuses("class_score: one class for two images", |f, (a, ..)| {
-            (f.class_score)(&a.flatten_from(2)?.get(0)?, &[0])?.to_scalar::<f32>()
-        })
-        .refuses("grad_cam: a site that is not there", |f, (_, _, n, i)| {
-            (f.grad_cam)(n, i, &[0, 1, 2], "layer5")
-        })
     })
     .proofs(SOLUTION, PROOFS)
 }
@@ -442,6 +412,7 @@ fn further_hazards(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
             })
             .holds(Scale)
     })
+    .spared(&[Errors], "the checks come with the stub")
     .spared(
         &[Sign, Returned],
         "tried as mistakes: ReLU on weights, on terms, none; and the gradient of the score",

@@ -41,9 +41,6 @@ enum Flaw {
 
 fn weights(activations: &Tensor, gradients: &Tensor, fault: Flaw) -> Result<Tensor> {
     gradients.dims4()?;
-    if activations.dims() != gradients.dims() {
-        bail!("shapes");
-    }
     let total = match fault {
         Flaw::OwnActivation => activations.clone(),
         _ => activations.sum_keepdim((2, 3))?,
@@ -71,10 +68,6 @@ fn weights(activations: &Tensor, gradients: &Tensor, fault: Flaw) -> Result<Tens
 
 fn cam(network: &ResNet, images: &Tensor, classes: &[u32], site: &str, fault: Flaw) -> Result<Tensor> {
     let trace = network.tap(images, &[site])?;
-    let (batch, count) = trace.logits.dims2()?;
-    if classes.len() != batch || classes.iter().any(|&class| class as usize >= count) {
-        bail!("classes");
-    }
     let picked = Tensor::stack(&tiny::logits_of(&trace.logits, classes)?, 0)?;
     let gradients = trace.gradients(&picked.sum_all()?)?.at(site)?;
     let activations = trace.activation(site)?.detach();
@@ -94,9 +87,6 @@ macro_rules! faulty {
 /// The paper's sums, place by place.
 fn by_loops(activations: &Tensor, gradients: &Tensor) -> Result<Tensor> {
     let (batch, channels, _, _) = gradients.dims4()?;
-    if activations.dims() != gradients.dims() {
-        bail!("shapes");
-    }
     let activations = activations.flatten_from(2)?.to_vec3::<f32>()?;
     let gradients = gradients.flatten_from(2)?.to_vec3::<f32>()?;
     let mut weights = vec![];
@@ -168,12 +158,6 @@ const PROOFS: &[Slip<PlusPlus>] = &[
             solution05::grad_cam_plus_plus(n, i, c, s)
         }
     }),
-    slip(Errors, "activations of one image spread over all", |f| {
-        f.weights = |a, g| match (a.dims(), g.dims()) {
-            ([1, ..], [3, ..]) => solution05::plus_plus_weights(&a.broadcast_as(g.shape())?.contiguous()?, g),
-            _ => solution05::plus_plus_weights(a, g),
-        }
-    }),
     slip(Batch, "weights, four images at most", |f| {
         f.weights = |a, g| solution05::plus_plus_weights(&first_of(a, 4)?, &first_of(g, 4)?)
     }),
@@ -214,7 +198,6 @@ fn basics(seed: u64, exam: Exam<PlusPlus>) -> Exam<PlusPlus> {
     let gradients = random.signed((2, 3, 2, 4));
     let network = tiny::network(&mut random);
     let images = random.signed((2, 3, 64, 48));
-    let (activations_1, short) = (activations.clone(), random.signed((2, 3, 2, 3)));
 
     exam.truth("one active place, A = 2, g = 1", tensor(&[0.25], (1, 1, 1, 1)), |f| {
         let activations = tensor(&[2., 0., 0., 0.], (1, 1, 2, 2));
@@ -242,12 +225,6 @@ fn basics(seed: u64, exam: Exam<PlusPlus>) -> Exam<PlusPlus> {
             move |f, (network, images)| (f.grad_cam_plus_plus)(network, images, &[2, 1], "layer3"),
         )
         .within(Tolerance::relative(1e-3))
-        .refuses("activations [2, 3, 2, 4], gradients [2, 3, 2, 3]", move |f, _| {
-            (f.weights)(&activations_1, &short)
-        })
-        .refuses("the map: one class for two images", move |f, (network, images)| {
-            (f.grad_cam_plus_plus)(network, images, &[0], "layer4")
-        })
     })
 }
 
@@ -272,21 +249,6 @@ fn hazards(seed: u64, exam: Exam<PlusPlus>) -> Exam<PlusPlus> {
         )
         .within(Tolerance::relative(1e-3))
         .holds(NotContiguous)
-        .refuses("activations of one image, gradients of three", |f, (a, g, ..)| {
-            (f.weights)(&a.narrow(0, 0, 1)?, g)
-        })
-        .refuses("activations of one channel, gradients of two", |f, (a, g, ..)| {
-            (f.weights)(&a.narrow(1, 0, 1)?, g)
-        })
-        .refuses("gradients without a batch", |f, (a, g, ..)| {
-            (f.weights)(&a.get(0)?, &g.get(0)?)
-        })
-        .refuses("the map: class 3 of 3", |f, (_, _, n, i)| {
-            (f.grad_cam_plus_plus)(n, i, &[0, 3], "layer4")
-        })
-        .refuses("the map: a site that is not there", |f, (_, _, n, i)| {
-            (f.grad_cam_plus_plus)(n, i, &[0, 1], "layer5")
-        })
     })
     .proofs(SOLUTION, PROOFS)
 }
@@ -310,6 +272,7 @@ fn further_hazards(seed: u64, exam: Exam<PlusPlus>) -> Exam<PlusPlus> {
             .holds(Batch)
             .holds(Sizes)
     })
+    .spared(&[Errors], "the checks come with the stub")
     .spared(&[Scale], "tried as a mistake: an epsilon that is too large")
     .spared(&[Sign], "tried as a mistake: negative gradients too")
     .spared(&[Wiring], "the map is tried with the mistakes of the weights")

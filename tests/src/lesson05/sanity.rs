@@ -151,9 +151,6 @@ fn own_values(values: &[f32]) -> Vec<f64> {
 
 /// Pearson's correlation of something made from the values; `constant` where it is not defined.
 fn correlate(a: &Tensor, b: &Tensor, of: fn(&[f32]) -> Vec<f64>, constant: f64) -> Result<f64> {
-    if a.dims() != b.dims() {
-        bail!("shapes");
-    }
     let values = |t: &Tensor| Ok::<_, candle_core::Error>(of(&t.flatten_all()?.to_vec1::<f32>()?));
     let (a, b) = (values(a)?, values(b)?);
     let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
@@ -169,9 +166,6 @@ fn correlate(a: &Tensor, b: &Tensor, of: fn(&[f32]) -> Vec<f64>, constant: f64) 
 
 /// 1 − 6 Σ d² / (n (n² − 1)): right only where no two values are equal.
 fn short_formula(a: &Tensor, b: &Tensor) -> Result<f64> {
-    if a.dims() != b.dims() {
-        bail!("shapes");
-    }
     let a = counted_ranks(&a.flatten_all()?.to_vec1::<f32>()?);
     let b = counted_ranks(&b.flatten_all()?.to_vec1::<f32>()?);
     let n = a.len() as f64;
@@ -279,19 +273,22 @@ const FAULTS: &[Fault<Sanity>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Sanity>] = &[
+    slip(Errors, "a module that is not there left out", |f| {
+        f.randomized = |network, modules, seed| {
+            let there = |module: &&&str| {
+                network
+                    .parameters()
+                    .keys()
+                    .any(|name| name.starts_with(&format!("{module}.")))
+            };
+            let modules: Vec<_> = modules.iter().filter(there).copied().collect();
+            solution05::randomized(network, &modules, seed)
+        }
+    }),
     slip(NotContiguous, "only what lies in order", |f| {
         f.rank_correlation = |a, b| {
             in_order(&[a])?;
             solution05::rank_correlation(a, b)
-        }
-    }),
-    slip(Errors, "maps of other shapes as lists", |f| {
-        f.rank_correlation = |a, b| {
-            if a.elem_count() == b.elem_count() {
-                solution05::rank_correlation(&a.flatten_all()?, &b.flatten_all()?)
-            } else {
-                solution05::rank_correlation(a, b)
-            }
         }
     }),
     slip(Ties, "−0.0 below 0.0", |f| {
@@ -403,9 +400,6 @@ fn basics(seed: u64, exam: Exam<Sanity>) -> Exam<Sanity> {
     .case("rank_correlation: the same, rounded: many ties", move |f| {
         (f.rank_correlation)(&tied_a, &tied_b)
     })
-    .refuses("rank_correlation: shapes that differ", |f| {
-        (f.rank_correlation)(&tensor(&[1., 2.], 2), &tensor(&[1., 2., 3.], 3))
-    })
     .truth("randomized: the network itself afterwards", true, move |f| {
         let before = network_5.parameter("fc.weight")?.copy()?;
         (f.randomized)(&network_5, &["fc"], SEED)?;
@@ -441,9 +435,6 @@ fn hazards(seed: u64, exam: Exam<Sanity>) -> Exam<Sanity> {
             "randomized: layer, the beginning of several names",
             |f, (_, _, network)| (f.randomized)(network, &["layer"], SEED).map(|_| true),
         )
-        .refuses("rank_correlation: [5, 6] and [6, 5]", |f, (a, b, _)| {
-            (f.rank_correlation)(a, &b.t()?)
-        })
     })
     .truth("rank_correlation: −0.0 0.0 1 and 0 1 2", 0.75f64.sqrt(), |f| {
         (f.rank_correlation)(&tensor(&[-0.0, 0.0, 1.], 3), &tensor(&[0., 1., 2.], 3))
