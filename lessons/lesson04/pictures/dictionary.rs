@@ -3,32 +3,18 @@
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use draw::{Chart, Figure, Series, palette};
-use lesson04::{Dictionary, Learning, best_concepts, codes, dead, learn, price, random_rotation, rotated, unit_rows};
+use lesson04::{Dictionary, best_concepts, codes, dead, price, random_rotation, rotated, unit_rows};
 use rayon::prelude::*;
 use scenes::Concept;
 use studio::{Material, statistics};
 
-use super::counting::{bits, iou, shown, threshold};
-use super::dissected::{DISSECTED, Maps, ON};
-use super::images::{BATCH, networks};
+use super::axes::{Judge, KEEP, LEARNED_ON, SITE, learned, rows, to_learn_on};
+use super::dissected::{DISSECTED, ON};
+use super::images::networks;
 
-const SITE: &str = "layer4";
-/// Scenes that dictionaries are learned on; they are others than those that judge.
-const LEARNED_ON: u64 = 2000;
 /// Dictionaries, each from another start, and as many sets of directions taken from the activations.
 const STARTS: u64 = 3;
 const ROTATIONS: u64 = 20;
-/// Features that a place may use, of as many as there are units.
-const KEEP: usize = 8;
-
-/// What axes are judged on.
-struct Judge {
-    /// `[scenes, units, height, width]`
-    activations: Tensor,
-    masks: Vec<Vec<u32>>,
-    shown: Vec<u32>,
-    side: usize,
-}
 
 /// How well a set of axes fits the concepts.
 struct Fit {
@@ -50,7 +36,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let mut bars = vec![];
     for (name, network) in &networks(material)? {
         let judge = Judge::new(network)?;
-        let sets = judge.sets(material, network, name)?;
+        let sets = sets(&judge, material, network, name)?;
         let mut curves = Chart::new()
             .title(format!("{name}: {SITE}"))
             .x_label("axes, best first")
@@ -111,111 +97,52 @@ fn means(name: &str, sets: &[(&'static str, Vec<Fit>)]) -> Chart {
     chart
 }
 
-impl Judge {
-    fn new(material: &Material) -> Result<Self> {
-        let (activations, masks) = gather(material, 0..DISSECTED)?;
-        Ok(Self {
-            activations,
-            shown: shown(&masks, Concept::all().len()),
-            masks,
-            side: material.sample(0)?.pixels.dim(1)?,
-        })
+/// Four kinds of axes, judged.
+fn sets(judge: &Judge, remarks: &Material, material: &Material, name: &str) -> Result<[(&'static str, Vec<Fit>); 4]> {
+    let units = judge.activations.dim(1)?;
+    let turned = (0..ROTATIONS).map(|seed| fit(judge, &rotated(&judge.activations, &random_rotation(units, seed)?)?));
+    let turned = turned.collect::<Result<Vec<_>>>()?;
+    let (here, there) = (rows(&judge.activations)?, to_learn_on(material)?);
+    let bar = studio::progress(STARTS, format!("dictionaries of {name}"));
+    let found = (0..STARTS).into_par_iter().map(|seed| {
+        let found = learned(&there, seed)?;
+        bar.inc(1);
+        Ok::<_, candle_core::Error>(found)
+    });
+    let found = found.collect::<candle_core::Result<Vec<_>>>()?;
+    drop(bar);
+    let variance = here.broadcast_sub(&here.mean(0)?)?.sqr()?.sum(1)?.mean_all()?;
+    let (mut learned, mut single) = (vec![], vec![]);
+    for (seed, found) in found.iter().enumerate() {
+        let z = codes(found, &here, KEEP)?;
+        remarks.remark(format!(
+            "{name:8} dictionary {seed}: {:.1} % of the variance missed, {} of {units} features dead",
+            100.0 * price(found, &here, KEEP, 0.0)?.to_scalar::<f32>()? / variance.to_scalar::<f32>()?,
+            dead(&z)?.len(),
+        ));
+        learned.push(fit(judge, &judge.maps(&z)?)?);
+        single.push(fit(
+            judge,
+            &judge.maps(&codes(&places(&there, units, seed)?, &here, KEEP)?)?,
+        )?);
     }
-
-    /// Four kinds of axes, judged.
-    fn sets(&self, remarks: &Material, material: &Material, name: &str) -> Result<[(&'static str, Vec<Fit>); 4]> {
-        let units = self.activations.dim(1)?;
-        let turned = (0..ROTATIONS).map(|seed| self.fit(&rotated(&self.activations, &random_rotation(units, seed)?)?));
-        let turned = turned.collect::<Result<Vec<_>>>()?;
-        let (learned_on, _) = gather(material, DISSECTED..DISSECTED + LEARNED_ON)?;
-        let (here, there) = (rows(&self.activations)?, rows(&learned_on)?);
-        let bar = studio::progress(STARTS, format!("dictionaries of {name}"));
-        let found = (0..STARTS).into_par_iter().map(|seed| {
-            let learning = Learning {
-                features: units,
-                keep: KEEP,
-                weight: 0.0,
-                steps: 1000,
-                rate: 3e-3,
-                seed,
-            };
-            let found = learn(&there, learning)?;
-            bar.inc(1);
-            Ok::<_, candle_core::Error>(found)
-        });
-        let found = found.collect::<candle_core::Result<Vec<_>>>()?;
-        drop(bar);
-        let variance = here.broadcast_sub(&here.mean(0)?)?.sqr()?.sum(1)?.mean_all()?;
-        let (mut learned, mut single) = (vec![], vec![]);
-        for (seed, found) in found.iter().enumerate() {
-            let z = codes(found, &here, KEEP)?;
-            remarks.remark(format!(
-                "{name:8} dictionary {seed}: {:.1} % of the variance missed, {} of {units} features dead",
-                100.0 * price(found, &here, KEEP, 0.0)?.to_scalar::<f32>()? / variance.to_scalar::<f32>()?,
-                dead(&z)?.len(),
-            ));
-            learned.push(self.fit(&self.maps(&z)?)?);
-            single.push(self.fit(&self.maps(&codes(&places(&there, units, seed)?, &here, KEEP)?)?)?);
-        }
-        Ok([
-            ("units", vec![self.fit(&self.activations)?]),
-            ("rotations", turned),
-            ("dictionaries", learned),
-            ("single places", single),
-        ])
-    }
-
-    /// Codes of all places as maps.
-    fn maps(&self, rows: &Tensor) -> Result<Tensor> {
-        let (scenes, _, height, width) = self.activations.dims4()?;
-        let maps = rows.reshape((scenes, height, width, ()))?;
-        Ok(maps.permute((0, 3, 1, 2))?.contiguous()?)
-    }
-
-    fn fit(&self, maps: &Tensor) -> Result<Fit> {
-        let (_, axes, height, width) = maps.dims4()?;
-        let mut found = Maps::new([height, width]);
-        found.add(maps)?;
-        let cuts: Vec<f32> = found.values.par_iter().map(|all| threshold(all.clone(), ON)).collect();
-        let lit = found.lit(&cuts, [self.side, self.side]);
-        let of = |on: &Vec<Vec<u16>>| iou(on, &self.masks, &self.shown, 0);
-        let all: Vec<f64> = lit.par_iter().map(of).collect::<Vec<_>>().concat();
-        let iou = Tensor::from_vec(all, (axes, self.shown.len()), &Device::Cpu)?;
-        let best = |iou: &Tensor| -> Result<Vec<f64>> { Ok(best_concepts(iou)?.iter().map(|one| one.1).collect()) };
-        let mut axes = best(&iou)?;
-        axes.sort_by(|a, b| b.total_cmp(a));
-        Ok(Fit {
-            axes,
-            concepts: mean(&best(&iou.t()?.contiguous()?)?),
-        })
-    }
+    Ok([
+        ("units", vec![fit(judge, &judge.activations)?]),
+        ("rotations", turned),
+        ("dictionaries", learned),
+        ("single places", single),
+    ])
 }
 
-/// Activations of some scenes, and the masks of what they show.
-fn gather(material: &Material, scenes: std::ops::Range<u64>) -> Result<(Tensor, Vec<Vec<u32>>)> {
-    let concepts = Concept::all();
-    let count = scenes.end - scenes.start;
-    let bar = studio::progress(count, format!("activations of {}", material.network_name()));
-    let (mut parts, mut masks) = (vec![], vec![]);
-    for batch in material.batches(scenes, BATCH) {
-        let batch = batch?;
-        let trace = material
-            .network()
-            .capture(&resnet::normalize(&batch.pixels)?, &[SITE])?;
-        parts.push(trace.activation(SITE)?.detach());
-        masks.extend(batch.rendered.iter().map(|one| {
-            let of: Vec<Vec<bool>> = concepts.iter().map(|&concept| one.masks.get(concept).pixels).collect();
-            bits(of.iter().map(Vec::as_slice))
-        }));
-        bar.inc(BATCH as u64);
-    }
-    Ok((Tensor::cat(&parts, 0)?, masks))
-}
-
-/// A row per place.
-fn rows(activations: &Tensor) -> Result<Tensor> {
-    let units = activations.dim(1)?;
-    Ok(activations.permute((0, 2, 3, 1))?.reshape(((), units))?.contiguous()?)
+fn fit(judge: &Judge, maps: &Tensor) -> Result<Fit> {
+    let iou = judge.iou(maps)?;
+    let best = |iou: &Tensor| -> Result<Vec<f64>> { Ok(best_concepts(iou)?.iter().map(|one| one.1).collect()) };
+    let mut axes = best(&iou)?;
+    axes.sort_by(|a, b| b.total_cmp(a));
+    Ok(Fit {
+        axes,
+        concepts: mean(&best(&iou.t()?.contiguous()?)?),
+    })
 }
 
 /// A dictionary of which nothing was learned: the directions, from the mean, of places here and there.

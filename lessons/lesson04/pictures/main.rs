@@ -4,11 +4,13 @@
 
 mod ablation;
 mod averaging;
+mod axes;
 mod circuit;
 mod counting;
 mod depth;
 mod dictionary;
 mod dissected;
+mod features;
 mod images;
 mod instruments;
 mod leak;
@@ -25,7 +27,7 @@ mod units;
 use studio::Picture;
 
 /// The pictures in the order of the lesson, and what each shows.
-const ALL: [Picture; 13] = [
+const ALL: [Picture; 14] = [
     Picture::new(
         "question",
         "what a linear probe can tell from each layer",
@@ -60,6 +62,11 @@ const ALL: [Picture; 13] = [
         "dictionary",
         "how pure units, dictionary features and random directions are",
         dictionary::draw,
+    ),
+    Picture::new(
+        "features",
+        "images that drive features of a dictionary, and the units beside them",
+        features::draw,
     ),
     Picture::new(
         "ablation",
