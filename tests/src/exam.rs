@@ -334,6 +334,19 @@ impl<F: Copy + 'static> Exam<F> {
         last.unwrap_or_else(|| panic!("exam {}: `{method}` comes after an experiment", self.id))
     }
 
+    /// A label that can be read alone: whoever is shown one input sees none of those before it.
+    fn whole(&self, label: String) -> String {
+        const BACK: &str = "the same";
+        if !label.starts_with(BACK) {
+            return label;
+        }
+        let mut before = self.experiments.iter().rev().map(|one| &one.label);
+        match before.find(|before| !before.starts_with(BACK)) {
+            Some(before) => format!("{label}, as in: {before}"),
+            None => panic!("exam {}: the same as what? {label}", self.id),
+        }
+    }
+
     fn experiment<R: Into<Observed>>(
         mut self,
         label: impl Into<String>,
@@ -343,8 +356,9 @@ impl<F: Copy + 'static> Exam<F> {
         for mistake in &mut self.mistakes {
             mistake.outcomes.push(OnceCell::new());
         }
+        let label = self.whole(label.into());
         self.experiments.push(Experiment {
-            label: label.into(),
+            label,
             run: Box::new(move |attempt| run(attempt).into()),
             expectation,
             tolerance: Tolerance::default(),

@@ -118,6 +118,8 @@ impl<'a> Printer<'a> {
             Some((memory, sources)) => self.remember(memory, sources, report),
             None => self.next.clone(),
         };
+        // Whoever asked for some exercises and sees one fail is not sent to another.
+        let next = next.filter(|_| self.details.is_empty() || report.totals.filtered_out == 0);
         for (heading, text) in self.details.iter().chain(&next) {
             let space = if text.is_empty() { "" } else { "\n\n" };
             println!("\n{}{space}{text}", self.paint(heading, Style::new().bold()));

@@ -357,7 +357,8 @@ fn with_required<'a>(lesson: &'a Lesson, selected: &[&course::Exercise]) -> Vec<
         .collect()
 }
 
-/// An exercise that was started and fails, waits if one that it requires does not pass.
+/// An exercise that was started and fails, waits if one that it requires was started and does not pass. Had it called one that was
+/// not started, it would have come upon that one's `todo!`, and its own verdict would say so.
 fn wait_for_required(
     exercise: &course::Exercise,
     grade: &Grade,
@@ -371,7 +372,7 @@ fn wait_for_required(
         let place = needed.iter().position(|other| other.id == **required);
         place
             .and_then(|place| graded[place].as_ref())
-            .is_some_and(|(grade, _, _)| !grade.verdict.is_understood())
+            .is_some_and(|(grade, _, _)| !grade.verdict.is_understood() && grade.verdict != Verdict::NotStarted)
     };
     match exercise.requires.iter().find(failed) {
         Some(required) => grade.clone().beside(required),

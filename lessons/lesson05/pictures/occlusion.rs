@@ -48,7 +48,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
                 "{name:8} {title:20} logit {logit:6.2}, drops from {least:6.2} to {most:6.2}"
             ));
             let panel = Heatmap::new(&map)?.title(title).scale(Scale::Symmetric);
-            figure = figure.panel(panel.quantity(format!("logit {logit:.1}")));
+            figure = figure.panel(panel.quantity(format!("logit {logit:.2}")));
         }
     }
     Ok(figure.caption(format!(

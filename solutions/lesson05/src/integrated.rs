@@ -1,6 +1,6 @@
 //! Exercise 5.11: gradients on the way from nothing to the image.
 
-use crate::{class_logits, class_score};
+use crate::class_logits;
 use candle_core::{Error, Result, Tensor, Var, bail};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
@@ -16,12 +16,12 @@ use resnet::ResNet;
 /// a_i = (x_i − b_i) · 1/m · Σ_k ∂y/∂x_i at b + (k − ½)/m · (x − b),    k = 1 … m
 /// ```
 /// - `images`: x, normalized, `[batch, 3, height, width]`
-/// - `classes`: the class to explain for each image
+/// - `classes`: the class to explain for each image; y is its logit, [`class_logits`]
 /// - `baseline`: b, normalized, `[1, 3, height, width]`, one for all images
 /// - `steps`: m. Each step is looked at in its middle
 /// - returns a, `[batch, 3, height, width]`, signed, in units of the logit
 ///
-/// **Errors** if there is no step, or as `class_score` does.
+/// **Errors** if there is no step, or as [`class_logits`] does.
 /// **Trap** A pixel that looks like the baseline gets 0, whatever it means to the network.
 /// **Source** Sundararajan, Taly and Yan 2017, "Axiomatic attribution for deep networks", section 3 and equation 3.
 /// **Accepted by** `cargo test -p lesson05 -- ex5_11`
@@ -47,7 +47,7 @@ pub fn integrated_gradients(
 /// ∂y/∂x of the classes' logits at some images, of their shape.
 fn gradient(network: &ResNet, images: &Tensor, classes: &[u32]) -> Result<Tensor> {
     let images = Var::from_tensor(images)?;
-    let gradients = class_score(&network.forward(&images)?, classes)?.backward()?;
+    let gradients = class_logits(network, &images, classes)?.backward()?;
     gradients
         .get(&images)
         .cloned()
@@ -59,7 +59,8 @@ fn gradient(network: &ResNet, images: &Tensor, classes: &[u32]) -> Result<Tensor
 /// ```math
 /// gap = | Σ_i a_i − (y(x) − y(b)) |
 /// ```
-/// - `attributions`: a, `[batch, 3, height, width]`; the other arguments as for [`integrated_gradients`]
+/// - `attributions`: a, `[batch, 3, height, width]`; the other arguments as for [`integrated_gradients`]. `class_logits` wants an
+///   image for each class: repeat the baseline
 /// - returns `[batch]`, in units of the logit. It shrinks as the steps become more, and shows when they were too few
 ///
 /// **Errors** as [`class_logits`] does.
@@ -96,7 +97,7 @@ pub fn noise(images: &Tensor, samples: usize, deviation: f64, seed: u64) -> Resu
 /// - `noise`: what to add, `[samples, batch, 3, height, width]`, n samples
 /// - the other arguments as for [`saliency`](crate::saliency); returns S, `[batch, height, width]`
 ///
-/// **Errors** if there is no sample, if the shapes do not fit, or as `class_score` does.
+/// **Errors** if there is no sample, if the shapes do not fit, or as [`class_logits`] does.
 /// **Trap** The mean first, the magnitude after it. The other way round nothing cancels, and noise in the gradient adds up.
 /// **Source** Smilkov et al. 2017, "SmoothGrad: removing noise by adding noise", section 3.
 pub fn smooth_grad(network: &ResNet, images: &Tensor, classes: &[u32], noise: &Tensor) -> Result<Tensor> {

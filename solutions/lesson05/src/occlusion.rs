@@ -19,6 +19,13 @@ pub struct Patch {
 ///
 /// **Errors** if there is not one class per image, or no such class.
 pub fn class_logits(network: &ResNet, images: &Tensor, classes: &[u32]) -> Result<Tensor> {
+    if images.dim(0)? != classes.len() {
+        bail!(
+            "expected one class for each of {} images, got {}",
+            images.dim(0)?,
+            classes.len()
+        );
+    }
     let classes = Tensor::new(classes, images.device())?.unsqueeze(1)?;
     network.forward(images)?.gather(&classes, 1)?.squeeze(1)
 }
@@ -31,7 +38,8 @@ pub fn class_logits(network: &ResNet, images: &Tensor, classes: &[u32]) -> Resul
 /// - `length`: of the image's side, in pixels
 /// - returns the pixels of each place: `0..4`, `2..6`, … . The last place may be cut off by the rim
 ///
-/// **Errors** if the stride is larger than the patch: what no patch covers would have no value.
+/// **Errors** if the stride is larger than the patch: what no patch covers would have no value. (Lengths of 0 are refused
+/// already.)
 pub fn places(length: usize, patch: &Patch) -> Result<Vec<Range<usize>>> {
     if length == 0 || patch.side == 0 || patch.stride == 0 {
         bail!("expected lengths above 0, got an image of {length} and {patch:?}");
@@ -51,7 +59,8 @@ pub fn places(length: usize, patch: &Patch) -> Result<Vec<Range<usize>>> {
 /// - `colour`: RGB in [0, 1], as one sees it
 /// - returns normalized images of the same shape
 ///
-/// `images.slice_assign(&[0..batch, 0..3, …, …], &rectangle)` replaces a part of a tensor.
+/// `resnet::normalize` takes a single colour, too, as `[1, 3, 1, 1]`; `images.slice_assign(&[0..batch, 0..3, …, …], &rectangle)`
+/// replaces a part of a tensor.
 ///
 /// **Trap** The images are normalized and the colour is not: 0 is black in one, and a greyish middle in the other.
 pub fn covered(images: &Tensor, rows: &Range<usize>, columns: &Range<usize>, colour: [f32; 3]) -> Result<Tensor> {

@@ -79,6 +79,8 @@ enum Kept {
     Batch,
     Magnitude,
     Above,
+    OneMore,
+    Ascending,
     All,
 }
 
@@ -194,6 +196,17 @@ const FAULTS: &[Fault<Parts>] = &[
         |parts| parts.kept = Kept::Above,
     ),
     fault(
+        "one too many",
+        "You kept one code more than `keep` in each row.",
+        |parts| parts.kept = Kept::OneMore,
+    ),
+    fault(
+        "sorted upwards",
+        "Your cut is the `keep`-th smallest code of a row, so nearly all stay: you sorted upwards. \
+         `sort_last_dim(false)` begins with the largest.",
+        |parts| parts.kept = Kept::Ascending,
+    ),
+    fault(
         "all kept",
         "You kept every feature that is on: `keep` changes nothing.",
         |parts| parts.kept = Kept::All,
@@ -287,35 +300,37 @@ const FAULTS: &[Fault<Parts>] = &[
     ),
 ];
 
+/// A column per input.
 fn toy_output([weights, bias]: &Toy, inputs: &Tensor, parts: Parts) -> Result<Tensor> {
-    let (units, features) = weights.dims2()?;
-    let (w, b, x) = (
-        weights.to_vec2::<f32>()?,
-        bias.to_vec1::<f32>()?,
-        inputs.to_vec2::<f32>()?,
-    );
-    let mut values = vec![];
-    for x in &x {
-        if x.len() != features {
-            bail!("{} features for {features}", x.len())
-        }
-        let dot = |row: &Vec<f32>| row.iter().zip(x).map(|(w, x)| w * x).sum::<f32>();
-        let hidden = w.iter().map(dot);
-        let hidden: Vec<f32> = match parts.toy {
-            Output::UnitsToo => hidden.map(|h| h.max(0.0)).collect(),
-            _ => hidden.collect(),
-        };
-        for feature in 0..features {
-            let back: f32 = (0..units).map(|unit| hidden[unit] * w[unit][feature]).sum();
-            values.push(match parts.toy {
-                Output::Right | Output::UnitsToo => (back + b[feature]).max(0.0),
-                Output::Linear => back + b[feature],
-                Output::NoBias => back.max(0.0),
-                Output::BiasLast => back.max(0.0) + b[feature],
-            });
-        }
-    }
-    Tensor::from_vec(values, (x.len(), features), &Device::Cpu)
+    let hidden = weights.matmul(&inputs.t()?)?; // [units, inputs]
+    let hidden = match parts.toy {
+        Output::UnitsToo => hidden.relu()?,
+        _ => hidden,
+    };
+    let back = weights.t()?.matmul(&hidden)?;
+    let bias = bias.unsqueeze(1)?;
+    let output = match parts.toy {
+        Output::Right | Output::UnitsToo => back.broadcast_add(&bias)?.relu()?,
+        Output::Linear => back.broadcast_add(&bias)?,
+        Output::NoBias => back.relu()?,
+        Output::BiasLast => back.relu()?.broadcast_add(&bias)?,
+    };
+    output.t()
+}
+
+/// The gradients of the sum of the squares of what `output` gives, by all of `tensors`, one after the other.
+fn gradients<const N: usize>(
+    tensors: &[Tensor; N],
+    output: impl FnOnce(&[Tensor; N]) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let variables = tensors.iter().map(Var::from_tensor).collect::<Result<Vec<_>>>()?;
+    let parts: [Tensor; N] = std::array::from_fn(|part| variables[part].as_tensor().clone());
+    let gradients = output(&parts)?.sqr()?.sum_all()?.backward()?;
+    let of = |variable: &Var| match gradients.get(variable) {
+        Some(gradient) => gradient.flatten_all(),
+        None => bail!("the result is not connected to what it was made of"),
+    };
+    Tensor::cat(&variables.iter().map(of).collect::<Result<Vec<_>>>()?, 0)
 }
 
 /// The smallest value that stays, for each value.
@@ -325,16 +340,25 @@ fn cuts(values: &[Vec<f32>], keep: usize, kept: Kept) -> Vec<Vec<f32>> {
         list[keep.min(list.len()) - 1]
     };
     let (rows, features) = (values.len(), values[0].len());
-    let by_row = |of: fn(f32) -> f32| {
+    let by_row = |of: fn(f32) -> f32, keep: usize| {
         let cut = |row: &Vec<f32>| vec![largest(row.iter().map(|&value| of(value)).collect(), keep); features];
         values.iter().map(cut).collect()
     };
     let column = |feature: usize| values.iter().map(|row| row[feature]).collect::<Vec<_>>();
     match kept {
-        Kept::Row | Kept::Above => by_row(|value| value),
-        Kept::Magnitude => by_row(f32::abs),
+        Kept::Row | Kept::Above => by_row(|value| value, keep),
+        Kept::OneMore => by_row(|value| value, keep + 1),
+        Kept::Magnitude => by_row(f32::abs, keep),
         Kept::Column => vec![(0..features).map(|feature| largest(column(feature), keep)).collect(); rows],
         Kept::Batch => vec![vec![largest(values.concat(), keep * rows); features]; rows],
+        Kept::Ascending => {
+            let cut = |row: &Vec<f32>| {
+                let mut row = row.clone();
+                row.sort_by(f32::total_cmp);
+                vec![row[keep - 1]; features]
+            };
+            values.iter().map(cut).collect()
+        }
         Kept::All => vec![vec![f32::NEG_INFINITY; features]; rows],
     }
 }
@@ -504,6 +528,12 @@ fn toy(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
                 (f.toy_output)(&wide, &x.narrow(1, 0, 3)?.contiguous()?)
             })
             .holds(Sizes)
+            .case(
+                "the gradient of its squares by the toy's weights and bias",
+                |f, (_, toy, x)| gradients(toy, |toy| (f.toy_output)(toy, x)),
+            )
+            .because("A toy is taught by this gradient: the output has to stay connected to weights and bias.")
+            .holds(Returned)
     })
 }
 
@@ -552,6 +582,18 @@ fn sparse(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
                 "nine random rows, two of seven features kept",
                 |f, (_, dictionary, x)| (f.codes)(dictionary, x, 2),
             )
+            .holds(Batch)
+            .case(
+                "the gradient of the squares of the codes by encoder, encoder_bias and decoder_bias, three kept",
+                |f, (_, [encoder, encoder_bias, decoder, decoder_bias], x)| {
+                    let heard = [encoder.clone(), encoder_bias.clone(), decoder_bias.clone()];
+                    gradients(&heard, |[e, eb, db]| {
+                        (f.codes)(&[e.clone(), eb.clone(), decoder.clone(), db.clone()], x, 3)
+                    })
+                },
+            )
+            .because("A dictionary is learned by this gradient: the codes have to stay connected to it.")
+            .holds(Returned)
             .holds(Batch)
             .case("the same in transposed tensors, three kept", |f, (_, d, x)| {
                 let [encoder, encoder_bias, decoder, decoder_bias] = d.clone();
@@ -654,19 +696,8 @@ fn prices(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
             )
             .because("Both rebuild the same, and the second pays half. That is why directions are kept at length 1.")
             .case(
-                "its gradient by all four parts of a random dictionary",
-                |f, (_, d, x)| {
-                    let variables = d.each_ref().map(Var::from_tensor);
-                    let [a, b, c, e] = variables;
-                    let variables = [a?, b?, c?, e?];
-                    let parts = variables.each_ref().map(|variable| variable.as_tensor().clone());
-                    let gradients = (f.price)(&parts, x, 3, 0.3)?.backward()?;
-                    let of = |variable: &Var| match gradients.get(variable) {
-                        Some(gradient) => gradient.flatten_all(),
-                        None => bail!("the price is not connected to the dictionary"),
-                    };
-                    Tensor::cat(&variables.iter().map(of).collect::<Result<Vec<_>>>()?, 0)
-                },
+                "the gradient of its square by all four parts of a random dictionary",
+                |f, (_, d, x)| gradients(d, |d| (f.price)(d, x, 3, 0.3)),
             )
             .because("The price is what Adam goes down on: it has to stay connected to all four tensors.")
             .holds(Returned)
@@ -820,18 +851,18 @@ fn proofs(exam: Exam<Sparse>) -> Exam<Sparse> {
         "the first of equal ones",
         Sparse {
             codes: &|d, x, keep| {
-                let z = codes(d, x, keep, RIGHT)?.to_vec2::<f32>()?;
-                let first = |mut row: Vec<f32>| {
+                let z = codes(d, x, keep, RIGHT)?;
+                let first = |row: Vec<f32>| {
                     let mut left = keep;
-                    for value in &mut row {
-                        if *value > 0.0 && left == 0 {
-                            *value = 0.0;
-                        }
-                        left -= usize::from(*value > 0.0);
-                    }
-                    row
+                    let mut stays = |value: f32| {
+                        let stays = value > 0.0 && left > 0;
+                        left -= usize::from(stays);
+                        f32::from(u8::from(stays))
+                    };
+                    row.into_iter().map(&mut stays).collect::<Vec<_>>()
                 };
-                Tensor::new(z.into_iter().map(first).collect::<Vec<_>>(), &Device::Cpu)
+                let mask: Vec<Vec<f32>> = z.to_vec2::<f32>()?.into_iter().map(first).collect();
+                z * Tensor::new(mask, &Device::Cpu)?
             },
             ..right
         },
@@ -874,6 +905,22 @@ fn proofs(exam: Exam<Sparse>) -> Exam<Sparse> {
                 let all = (codes(d, x, d[0].dim(0)?, RIGHT)?.sum(1)?.mean_all()? * weight)?;
                 price(d, x, keep, 0.0, RIGHT)? + all
             },
+            ..right
+        },
+    )
+    .hazard(
+        Returned,
+        "cut off from the toy",
+        Sparse {
+            toy_output: &|toy, x| Ok(toy_output(toy, x, RIGHT)?.detach()),
+            ..right
+        },
+    )
+    .hazard(
+        Returned,
+        "codes cut off from the dictionary",
+        Sparse {
+            codes: &|d, x, keep| Ok(codes(d, x, keep, RIGHT)?.detach()),
             ..right
         },
     )

@@ -279,7 +279,7 @@ fn basics(seed: u64, exam: Exam<Split>) -> Exam<Split> {
             move |f, (pairs, ..)| properties(f, pairs, 0.3, start),
         )
         .truth(
-            "the same seed twice gives the same split",
+            "one seed, twice: is the split the same?",
             true,
             move |f, (pairs, ..)| -> Result<bool> { Ok(f(pairs, 0.25, start)? == f(pairs, 0.25, start)?) },
         )

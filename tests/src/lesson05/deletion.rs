@@ -39,6 +39,10 @@ struct Parts {
     /// The part of the order that has been exchanged: step, pixels, steps.
     part: fn(usize, usize, usize) -> std::ops::Range<usize>,
     first: usize,
+    /// Steps left out at the end.
+    missing: usize,
+    /// Which of two images is exchanged for the other: `from` and `to`, or the other way round.
+    turned: bool,
     score: fn(&Tensor) -> Result<Tensor>,
     area: fn(&[f64]) -> f64,
 }
@@ -48,6 +52,8 @@ const RIGHT: Parts = Parts {
     taken: |pixels, index, (height, width)| pixels.contains(&((index % (height * width)) as u32)),
     part: |k, pixels, steps| 0..k * pixels / steps,
     first: 0,
+    missing: 0,
+    turned: false,
     score: softmax,
     area: |p| {
         let inner: f64 = p[1..p.len() - 1].iter().sum();
@@ -100,12 +106,13 @@ fn curve(
     if steps == 0 || order.len() != pixels || (0..pixels as u32).any(|pixel| !order.contains(&pixel)) {
         bail!("each pixel once");
     }
+    let (from, to) = if p.turned { (to, from) } else { (from, to) };
     let step = |k: usize| {
         let image = exchanged(p, from, to, &order[(p.part)(k, pixels, steps)])?;
         let score = (p.score)(&n.forward(&image)?)?.get(0)?.get(class as usize)?;
         Ok(f64::from(score.to_scalar::<f32>()?))
     };
-    (p.first..=steps).map(step).collect()
+    (p.first..=steps - p.missing).map(step).collect()
 }
 
 fn answer(p: Parts) -> Exchange {
@@ -186,6 +193,37 @@ const FAULTS: &[Fault<Parts>] = &[
         |parts| parts.first = 1,
     ),
     fault(
+        "the last step left out",
+        "Your curve ends before the last portion. Its last value is that of `to`, with all pixels exchanged: k \
+         = 0 … steps.",
+        |parts| parts.missing = 1,
+    ),
+    fault(
+        "from for to",
+        "You began with `to` and took pixels from `from`: the curve begins with the other image.",
+        |parts| parts.turned = true,
+    ),
+    fault(
+        "the largest probability",
+        "You followed the largest probability, whichever class it belongs to. The class is given: if another \
+         one takes its place, its own probability falls.",
+        |parts| {
+            parts.score = |logits| {
+                let shares = softmax(logits)?;
+                shares
+                    .max_keepdim(D::Minus1)?
+                    .broadcast_as(shares.shape())?
+                    .contiguous()
+            };
+        },
+    ),
+    fault(
+        "sigmoid for softmax",
+        "You put each logit through a sigmoid. The classes exclude each other, so their probabilities are a \
+         softmax: they add up to 1.",
+        |parts| parts.score = |logits| (logits.neg()?.exp()? + 1.0)?.recip(),
+    ),
+    fault(
         "logit instead of probability",
         "These are logits. They have no common scale, so a mean over images would be that of the images with \
          the largest: here the score is the probability.",
@@ -200,6 +238,11 @@ const FAULTS: &[Fault<Parts>] = &[
         "rectangles",
         "You took each step's value at its beginning. Take the mean of both ends: a trapezoid.",
         |parts| parts.area = |p| p[..p.len() - 1].iter().sum::<f64>() / (p.len() - 1) as f64,
+    ),
+    fault(
+        "rectangles at the end",
+        "You took each step's value at its end. Take the mean of both ends: a trapezoid.",
+        |parts| parts.area = |p| p[1..].iter().sum::<f64>() / (p.len() - 1) as f64,
     ),
     fault(
         "area in steps",
@@ -377,7 +420,20 @@ fn hazards(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
     .truth("pixel_order: 0.0 −0.0 / −1 0.0", vec![0, 1, 3, 2], |f| {
         list((f.pixel_order)(&tensor(&[0.0, -0.0, -1.0, 0.0], (2, 2))))
     })
-    .because("0.0 and −0.0 are equal.")
+    .because("0.0 and −0.0 are equal. `total_cmp` tells them apart, `partial_cmp` does not.")
+    .holds(Ties)
+    .truth(
+        "pixel_order: a mask of 16×16, every third pixel 1 and the others 0",
+        (0..256)
+            .step_by(3)
+            .chain((0..256).filter(|pixel| pixel % 3 > 0))
+            .collect::<Vec<usize>>(),
+        |f| {
+            let mask: Vec<f32> = (0..256).map(|pixel| f32::from(u8::from(pixel % 3 == 0))).collect();
+            list((f.pixel_order)(&tensor(&mask, (16, 16))))
+        },
+    )
+    .because("Rust's `sort_unstable_by` keeps equal values in order in short lists only; `sort_by` always does.")
     .holds(Ties)
     .truth("pixel_order: all below 0", vec![2, 0, 1], |f| {
         list((f.pixel_order)(&tensor(&[-3.0, -7.0, -2.0], (1, 3))))
@@ -445,6 +501,19 @@ fn hazards(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
                 let values = map.flatten_all()?.to_vec1::<f32>()?;
                 let mut order: Vec<u32> = (0..values.len() as u32).collect();
                 order.sort_by(|&i, &j| values[j as usize].total_cmp(&values[i as usize]));
+                Ok(order)
+            })),
+            ..solution
+        },
+    )
+    .hazard(
+        Ties,
+        "an unstable sort",
+        Exchange {
+            pixel_order: keep(Box::new(move |map: &Tensor| {
+                let values = map.flatten_all()?.to_vec1::<f32>()?;
+                let mut order: Vec<u32> = (0..values.len() as u32).collect();
+                order.sort_unstable_by(|&i, &j| values[j as usize].partial_cmp(&values[i as usize]).expect("numbers"));
                 Ok(order)
             })),
             ..solution

@@ -37,6 +37,8 @@ struct Parts {
     /// What the mean gradient is multiplied by, of image and baseline.
     factor: fn(&Tensor, &Tensor) -> Result<Tensor>,
     divide: fn(usize) -> f64,
+    /// How many gradients there are, of m steps.
+    count: fn(usize) -> usize,
     finish: fn(Tensor) -> Result<Tensor>,
     score: fn(&Tensor) -> Result<Tensor>,
     /// Of the sum, the image's score and the baseline's.
@@ -52,6 +54,7 @@ const RIGHT: Parts = Parts {
     path: |x, b, t| (x * t)? + (b * (1.0 - t))?,
     factor: |x, b| x - b,
     divide: |m| m as f64,
+    count: |m| m,
     finish: Ok,
     score: |logits| Ok(logits.clone()),
     gap: |sum, x, b| (sum + b - x).abs(),
@@ -83,7 +86,7 @@ fn integrated(p: Parts, n: &ResNet, images: &Tensor, classes: &[u32], b: &Tensor
     let one = |(image, &class): (usize, &u32)| {
         let image = images.get(image)?;
         let at = |k: usize| (p.path)(&image, &baseline, (p.at)(k as f64, steps as f64));
-        let gradients = (0..steps)
+        let gradients = (0..(p.count)(steps))
             .map(|k| gradient(p, n, &at(k)?, class))
             .collect::<Result<Vec<_>>>()?;
         let sum = Tensor::stack(&gradients, 0)?.sum(0)?;
@@ -156,6 +159,16 @@ const FAULTS: &[Fault<Parts>] = &[
         |parts| parts.at = |k, m| (k + 1.0) / m,
     ),
     fault(
+        "both ends",
+        "You looked at m + 1 places, both ends among them, and averaged them with equal weight. There are m steps, and \
+         each is looked at once, in its middle.",
+        |parts| {
+            parts.at = |k, m| k / m;
+            parts.count = |m| m + 1;
+            parts.divide = |m| (m + 1) as f64;
+        },
+    ),
+    fault(
         "the image's gradient alone",
         "All your gradients are taken at the image itself: that is gradient × input. Take them along the way \
          from the baseline.",
@@ -214,6 +227,18 @@ const FAULTS: &[Fault<Parts>] = &[
         "largest with its sign",
         "You took the largest signed mean gradient. As in saliency the magnitude comes before the largest colour.",
         |parts| parts.smooth = |gradients| gradients.mean(0)?.max(0),
+    ),
+    fault(
+        "magnitude of the largest",
+        "You took the largest mean gradient first and its magnitude afterwards, so a colour that pulls down is \
+         passed over. As in saliency the magnitude comes before the largest colour.",
+        |parts| parts.smooth = |gradients| gradients.mean(0)?.max(0)?.abs(),
+    ),
+    fault(
+        "mean of the samples' maps",
+        "You made a saliency map of each sample and averaged the maps. Then nothing cancels: what flickers from \
+         sample to sample stays. The mean gradient first, then its map.",
+        |parts| parts.smooth = |gradients| gradients.abs()?.max(1)?.mean(0),
     ),
     fault(
         "samples added up",

@@ -45,6 +45,8 @@ struct Parts {
     /// The value of a pixel: the drops of the places that cover it, in order, with side and stride.
     value: fn(&[f64], usize, usize) -> f64,
     class_of: fn(&[u32], usize) -> u32,
+    /// What one place covers stays covered at the next.
+    stays: bool,
 }
 
 const RIGHT: Parts = Parts {
@@ -66,6 +68,7 @@ const RIGHT: Parts = Parts {
     score: |logits| Ok(logits.clone()),
     value: |drops, _, _| drops.iter().sum::<f64>() / drops.len() as f64,
     class_of: |classes, image| classes[image],
+    stays: false,
 };
 
 fn places(parts: Parts, length: usize, (side, stride, _): PatchOf) -> Result<Vec<Range<usize>>> {
@@ -108,9 +111,12 @@ fn occlusion(parts: Parts, network: &ResNet, images: &Tensor, classes: &[u32], p
         };
         let before = score(&one)?;
         let mut drops = vec![vec![]; height * width];
+        let mut shown = one.clone();
         for rows in places(parts, height, patch)? {
             for columns in places(parts, width, patch)? {
-                let drop = before - score(&covered(parts, &one, rows.clone(), columns.clone(), patch.2)?)?;
+                let from = if parts.stays { &shown } else { &one };
+                shown = covered(parts, from, rows.clone(), columns.clone(), patch.2)?;
+                let drop = before - score(&shown)?;
                 for row in rows.clone().filter(|&row| row < height) {
                     for column in columns.clone().filter(|&column| column < width) {
                         drops[row * width + column].push(drop);
@@ -198,6 +204,12 @@ const FAULTS: &[Fault<Parts>] = &[
         "rows for columns",
         "Rows and columns of the rectangle are swapped: dimension 2 of the images is the row.",
         |parts| parts.swapped = true,
+    ),
+    fault(
+        "covered for good",
+        "What one place covered is still covered at the next, so the last places lose everything. Cover the \
+         image itself each time.",
+        |parts| parts.stays = true,
     ),
     fault(
         "probability instead of logit",
