@@ -228,3 +228,62 @@ async fn the_bench_is_accessible_and_not_wider_than_the_window() {
         client.close().await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromedriver and Chromium"]
+async fn the_index_of_an_atlas_sorts_and_filters() {
+    let (kept, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let subject = microscope::Subject::open(None).unwrap();
+    let scope = microscope::Microscope::with(subject, microscope::Images::Scenes(60), kept.path());
+    let conv1 = [scope.site("conv1").unwrap()];
+    let atlas = microscope::atlas::write(&scope, &conv1, out.path()).unwrap();
+
+    let driver = Driver::start();
+    let client = driver.browser(1300).await;
+    client.goto(&format!("file://{}", atlas.index.display())).await.unwrap();
+    let count = "return document.querySelector('#count').textContent";
+    assert_eq!(run(&client, count).await, json!("16 of 16 units"));
+    let column = |at: usize| {
+        format!(
+            "return [...document.querySelectorAll('#units tbody tr')].map(row => Number(row.cells[{at}].dataset.value))"
+        )
+    };
+    let zeros = column(5);
+    let unsorted: Vec<f64> = serde_json::from_value(run(&client, &zeros).await).unwrap();
+    let mut rising = unsorted.clone();
+    rising.sort_by(f64::total_cmp);
+    let falling: Vec<f64> = rising.iter().rev().copied().collect();
+    let press = |at: usize| {
+        let client = client.clone();
+        async move {
+            let head = format!("#units thead button[data-column=\"{at}\"]");
+            client.find(Locator::Css(&head)).await.unwrap().click().await.unwrap();
+        }
+    };
+    for expected in [&falling, &rising] {
+        press(5).await;
+        let now: Vec<f64> = serde_json::from_value(run(&client, &zeros).await).unwrap();
+        assert_eq!(
+            &now, expected,
+            "numbers begin with the largest, and turn round at the next press"
+        );
+    }
+    press(0).await;
+    let first = "return document.querySelector('#units tbody tr').cells[0].textContent.trim()";
+    assert_eq!(
+        run(&client, first).await,
+        json!("conv1 0"),
+        "names begin with the first"
+    );
+
+    client
+        .find(Locator::Css("#words"))
+        .await
+        .unwrap()
+        .send_keys("conv1 1")
+        .await
+        .unwrap();
+    assert_eq!(run(&client, count).await, json!("7 of 16 units"), "1 and 10 to 15");
+    let shown = "return [...document.querySelectorAll('#units tbody tr')].filter(row => !row.hidden).length";
+    assert_eq!(run(&client, shown).await, json!(7));
+}
