@@ -29,20 +29,19 @@ impl Default for Tolerance {
 }
 
 impl Tolerance {
+    /// Allowed differences relative to the larger number and to the largest expected value.
+    pub const fn new(max_relative: f64, epsilon: f64) -> Self {
+        Self { max_relative, epsilon }
+    }
+
     /// `max_relative`, and a hundredth of it as `epsilon`.
     pub fn relative(max_relative: f64) -> Self {
-        Self {
-            max_relative,
-            epsilon: max_relative / 100.0,
-        }
+        Self::new(max_relative, max_relative / 100.0)
     }
 
     /// Bit for bit the same number.
     pub fn exact() -> Self {
-        Self {
-            max_relative: 0.0,
-            epsilon: 0.0,
-        }
+        Self::new(0.0, 0.0)
     }
 }
 

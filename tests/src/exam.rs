@@ -85,6 +85,22 @@ pub const fn slip<F>(hazard: Hazard, name: &'static str, change: fn(&mut F)) -> 
     Slip { hazard, name, change }
 }
 
+/// A row of a table of slips: `ordered!("roll, only what lies in order", roll: |x, by| [x] => solution03::roll(x, by))` is
+/// right, and refuses a tensor that is [askew](crate::inputs::askew). Without the field where an attempt is one function.
+macro_rules! ordered {
+    ($name:literal, $($field:ident:)? |$($argument:tt),*| [$($tensor:expr),*] => $answer:expr) => {
+        $crate::slip($crate::Hazard::NotContiguous, $name, |attempt| {
+            $crate::exam::ordered!(@attempt attempt $($field)?) = |$($argument),*| {
+                $crate::inputs::in_order(&[$($tensor),*])?;
+                $answer
+            }
+        })
+    };
+    (@attempt $attempt:ident) => { *$attempt };
+    (@attempt $attempt:ident $field:ident) => { $attempt.$field };
+}
+pub(crate) use ordered;
+
 /// Makes a closure that captures something an attempt. An attempt is copied freely, so it refers to what it captures; a
 /// program that grades ends soon, and the few bytes are never given back.
 ///
@@ -323,9 +339,9 @@ impl<F: Copy + 'static> Exam<F> {
         self
     }
 
-    /// The experiment just added holds this hazard; some [`hazard`](Self::hazard) proves it.
-    pub fn holds(mut self, hazard: Hazard) -> Self {
-        self.last("holds").hazards.push(hazard);
+    /// The experiment just added holds this hazard, or these; some [`hazard`](Self::hazard) proves each.
+    pub fn holds(mut self, hazards: impl IntoIterator<Item = Hazard>) -> Self {
+        self.last("holds").hazards.extend(hazards);
         self
     }
 
@@ -424,8 +440,8 @@ impl<F: Copy + 'static, G: 'static> Given<F, G> {
     }
 
     /// See [`Exam::holds`].
-    pub fn holds(self, hazard: Hazard) -> Self {
-        self.map(|exam| exam.holds(hazard))
+    pub fn holds(self, hazards: impl IntoIterator<Item = Hazard>) -> Self {
+        self.map(|exam| exam.holds(hazards))
     }
 
     /// See [`Exam::part`].

@@ -87,3 +87,13 @@ impl Hazard {
         }
     }
 }
+
+/// One hazard where several could stand: `.holds(Batch)` beside `.holds([Batch, Sizes])`.
+impl IntoIterator for Hazard {
+    type Item = Self;
+    type IntoIter = std::iter::Once<Self>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        std::iter::once(self)
+    }
+}

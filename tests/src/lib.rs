@@ -45,6 +45,7 @@ mod shown;
 pub mod snapshot;
 
 pub use compare::Tolerance;
+pub(crate) use exam::ordered;
 pub use exam::{AnyExam, Exam, Fault, Given, Slip, Wrong, fault, keep, slip, wrong};
 pub use grade::Grade;
 pub use hazard::Hazard;

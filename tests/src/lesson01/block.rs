@@ -522,14 +522,12 @@ fn hazards(seed: u64, exam: Exam<Block>) -> Exam<Block> {
             "three images, [3, 4, 5, 7], 6 channels out, stride 3",
             |f, (x, weights)| (f.basic_block)(x, weights, 3),
         )
-        .holds(Sizes)
-        .holds(Batch)
+        .holds([Sizes, Batch])
         .case("the same, stride 2, in transposed tensors", |f, (x, weights)| {
             let weights = weights.iter().map(|(name, weight)| (name.clone(), askew(weight)));
             (f.basic_block)(&askew(x), &weights.collect(), 2)
         })
-        .holds(NotContiguous)
-        .holds(Batch)
+        .holds([NotContiguous, Batch])
     });
     exam.proofs(SOLUTION, PROOFS)
         .spared(

@@ -1,8 +1,8 @@
 use candle_core::{Device, Result, Tensor};
 use resnet::{Window, ops};
 
-use crate::inputs::{Random, askew, delta, in_order, tensor};
-use crate::{Exam, Hazard::*, Slip, Wrong, slip, wrong};
+use crate::inputs::{Random, askew, delta, tensor};
+use crate::{Exam, Hazard::*, Slip, Wrong, ordered, slip, wrong};
 
 /// `solution01::convolve`
 pub type Convolve = fn(&Tensor, &Tensor, Option<&Tensor>, Window) -> Result<Tensor>;
@@ -167,12 +167,7 @@ const WRONG: &[Wrong<Convolve>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Convolve>] = &[
-    slip(NotContiguous, "only what lies in order", |f| {
-        *f = |i, k, b, w| {
-            in_order(&[i, k])?;
-            solution01::convolve(i, k, b, w)
-        }
-    }),
+    ordered!("only what lies in order", |i, k, b, w| [i, k] => solution01::convolve(i, k, b, w)),
     slip(Combined, "padding that is dilated too", |f| {
         *f = |i, k, b, w| solution01::convolve(i, k, b, w.padding(w.padding * w.dilation))
     }),
@@ -343,14 +338,11 @@ fn hazards(seed: u64, exam: Exam<Convolve>) -> Exam<Convolve> {
             "an even kernel, stride 3, padding 1, dilation 2, 7×10 pixels",
             move |f, (i, k, b)| f(i, k, Some(b), window),
         )
-        .holds(Combined)
-        .holds(Sizes)
+        .holds([Combined, Sizes])
         .case("the same numbers in transposed tensors", move |f, (i, k, b)| {
             f(&askew(i), &askew(k), Some(&askew(b)), window)
         })
-        .holds(NotContiguous)
-        .holds(Combined)
-        .holds(Sizes)
+        .holds([NotContiguous, Combined, Sizes])
     });
     exam.proofs(SOLUTION, PROOFS)
         .spared(&[Errors], "the checks come with the stub")

@@ -1,8 +1,8 @@
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use resnet::{Window, ops};
 
-use crate::inputs::{Random, askew, delta, in_order};
-use crate::{Exam, Hazard::*, Slip, Tolerance, Wrong, slip, wrong};
+use crate::inputs::{Random, askew, delta};
+use crate::{Exam, Hazard::*, Slip, Tolerance, Wrong, ordered, slip, wrong};
 
 /// `solution01::gradient_norms`
 pub type GradientNorms = fn(&Tensor, &Tensor, &[(Tensor, Tensor)], Design) -> Result<Vec<f64>>;
@@ -301,12 +301,7 @@ const WRONG: &[Wrong<GradientNorms>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<GradientNorms>] = &[
-    slip(NotContiguous, "only what lies in order", |f| {
-        *f = |i, g, k, d| {
-            in_order(&[i, g])?;
-            norms(i, g, k, d, Fault::None)
-        }
-    }),
+    ordered!("only what lies in order", |i, g, k, d| [i, g] => norms(i, g, k, d, Fault::None)),
     slip(Errors, "an output_gradient of another shape cut", |f| {
         *f = |i, g, k, d| {
             if i.dims() == g.dims() {

@@ -2,7 +2,7 @@ use candle_core::{Result, Tensor};
 use resnet::{Parameters, Window, ops};
 
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, slip};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, ordered, slip};
 
 /// A function of one tensor, element by element or as a whole.
 pub type Map = fn(&Tensor) -> Result<Tensor>;
@@ -232,12 +232,8 @@ const FAULTS: &[Fault<Forward>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Forward>] = &[
-    slip(NotContiguous, "forward, only what lies in order", |f| {
-        f.forward = |image, weights| {
-            in_order(&[image])?;
-            solution01::forward(image, weights)
-        }
-    }),
+    ordered!("forward, only what lies in order", forward: |image, weights| [image] =>
+        solution01::forward(image, weights)),
     slip(Scale, "shifted by the mean", |f| {
         f.softmax = |z| {
             let exponentials = z.broadcast_sub(&z.mean_all()?)?.exp()?;
@@ -456,8 +452,7 @@ fn hazards(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
                         observe((f.forward)(&askew(image), &weights.collect()))
                     },
                 )
-                .holds(Sizes)
-                .holds(NotContiguous);
+                .holds([Sizes, NotContiguous]);
             ["conv.weight", "conv.bias", "fc.weight"]
                 .into_iter()
                 .fold(on, |on, name| {

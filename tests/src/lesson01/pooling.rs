@@ -1,8 +1,8 @@
 use candle_core::{Device, Result, Tensor, bail};
 use resnet::{Window, ops};
 
-use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Slip, fault, slip};
+use crate::inputs::{Random, askew, tensor};
+use crate::{Exam, Fault, Hazard::*, Slip, fault, ordered, slip};
 
 /// One of the two pools: the image and the window.
 pub type Pool = fn(&Tensor, Window) -> Result<Tensor>;
@@ -181,18 +181,8 @@ const PROOFS: &[Slip<Pooling>] = &[
             average: |i, w| solution01::average_pool(i, w.stride(w.stride.min(2))),
         }
     }),
-    slip(NotContiguous, "max, only what lies in order", |f| {
-        f.max = |i, w| {
-            in_order(&[i])?;
-            solution01::max_pool(i, w)
-        }
-    }),
-    slip(NotContiguous, "average, only what lies in order", |f| {
-        f.average = |i, w| {
-            in_order(&[i])?;
-            solution01::average_pool(i, w)
-        }
-    }),
+    ordered!("max, only what lies in order", max: |i, w| [i] => solution01::max_pool(i, w)),
+    ordered!("average, only what lies in order", average: |i, w| [i] => solution01::average_pool(i, w)),
 ];
 
 /// 1.3

@@ -278,8 +278,7 @@ fn hazards(seed: u64, exam: Exam<Receptive>) -> Exam<Receptive> {
             move |f| observe(f(&by_hand)),
         )
         .because("1 + 1 = 2, three pixels apart; 2 + 2·2·3 = 14, six apart; 14 + 3·3·6 = 68.")
-        .holds(Combined)
-        .holds(Sizes)
+        .holds([Combined, Sizes])
         .truth("a window of 1 with stride 2, then a 2-window", observe((3, 2)), |f| {
             observe(f(&[Window::new(1).stride(2), Window::new(2)]))
         })
@@ -297,8 +296,7 @@ fn hazards(seed: u64, exam: Exam<Receptive>) -> Exam<Receptive> {
                 format!("random stack {number}, strides and dilations above 1"),
                 move |f| observe(f(&stack)),
             )
-            .holds(Combined)
-            .holds(Sizes);
+            .holds([Combined, Sizes]);
     }
     exam.proofs(SOLUTION, PROOFS)
         .spared(

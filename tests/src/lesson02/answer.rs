@@ -1,8 +1,8 @@
 use candle_core::{Result, Tensor, bail};
 use resnet::{Window, ops};
 
-use crate::inputs::{Random, askew, delta, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed, Slip, Wrong, slip, wrong};
+use crate::inputs::{Random, askew, delta, tensor};
+use crate::{Exam, Hazard::*, Observed, Slip, Wrong, ordered, slip, wrong};
 
 /// `solution02::strongest_answer`, with its result as [`observed`] makes it.
 pub type StrongestAnswer = fn(&Tensor, &Tensor, Window) -> Result<Observed>;
@@ -207,12 +207,7 @@ const WRONG: &[Wrong<StrongestAnswer>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<StrongestAnswer>] = &[
-    slip(NotContiguous, "only what lies in order", |f| {
-        *f = |i, f, w| {
-            in_order(&[i, f])?;
-            search(i, f, w, Fault::None)
-        }
-    }),
+    ordered!("only what lies in order", |i, f, w| [i, f] => search(i, f, w, Fault::None)),
     slip(Sign, "the search starts at 0", |f| {
         *f = |i, f, w| {
             let responses = ops::conv2d(i, &f.unsqueeze(0)?, w)?;

@@ -1,7 +1,7 @@
 use candle_core::{Device, Result, Tensor};
 
-use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Slip, fault, slip};
+use crate::inputs::{Random, askew, tensor};
+use crate::{Exam, Fault, Hazard::*, Slip, fault, ordered, slip};
 
 /// `solution02::colorize` and `solution02::map_grid`
 #[derive(Clone, Copy)]
@@ -227,18 +227,8 @@ const FAULTS: &[Fault<Colors>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Colors>] = &[
-    slip(NotContiguous, "colorize, only what lies in order", |f| {
-        f.colorize = |m, c| {
-            in_order(&[m])?;
-            solution02::colorize(m, c)
-        }
-    }),
-    slip(NotContiguous, "map_grid, only what lies in order", |f| {
-        f.map_grid = |m, n, c| {
-            in_order(&[m])?;
-            solution02::map_grid(m, n, c)
-        }
-    }),
+    ordered!("colorize, only what lies in order", colorize: |m, c| [m] => solution02::colorize(m, c)),
+    ordered!("map_grid, only what lies in order", map_grid: |m, n, c| [m] => solution02::map_grid(m, n, c)),
     slip(Sizes, "no more columns than maps", |f| {
         f.map_grid = |m, n, c| solution02::map_grid(m, n.min(m.dims3()?.0.max(usize::from(n > 0))), c)
     }),

@@ -856,10 +856,7 @@ fn hazards(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
                     .to_scalar::<f32>()
             },
         )
-        .within(crate::Tolerance {
-            max_relative: 0.0,
-            epsilon: 1e-5,
-        })
+        .within(crate::Tolerance::new(0.0, 1e-5))
         .holds(NotContiguous)
         .refuses(
             "capture of layer3 and of a site named layer9",

@@ -1,7 +1,7 @@
 use candle_core::{DType, Result, Tensor, bail};
 
-use crate::inputs::{Random, askew, delta, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed, Slip, Wrong, slip, wrong};
+use crate::inputs::{Random, askew, delta, tensor};
+use crate::{Exam, Hazard::*, Observed, Slip, Wrong, ordered, slip, wrong};
 
 /// `solution02::sparsity`, with its result as [`observed`] makes it.
 pub type SparsityOf = fn(&Tensor) -> Result<Observed>;
@@ -129,12 +129,7 @@ const WRONG: &[Wrong<SparsityOf>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<SparsityOf>] = &[
-    slip(NotContiguous, "only what lies in order", |f| {
-        *f = |x| {
-            in_order(&[x])?;
-            counted(x, |v| v == 0.0, Sorted::Right)
-        }
-    }),
+    ordered!("only what lies in order", |x| [x] => counted(x, |v| v == 0.0, Sorted::Right)),
     slip(Ties, "zeros by their bits", |f| {
         *f = |x| counted(x, |v| v.to_bits() == 0, Sorted::Right)
     }),

@@ -1,8 +1,8 @@
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use resnet::{Config, Parameters, ResNet};
 
-use crate::inputs::{Random, askew, in_order};
-use crate::{Exam, Hazard::*, Observed, Slip, Tolerance, Wrong, slip, wrong};
+use crate::inputs::{Random, askew};
+use crate::{Exam, Hazard::*, Observed, Slip, Tolerance, Wrong, ordered, slip, wrong};
 
 /// Makes a scalar of the logits.
 pub type Objective<'a> = &'a dyn Fn(&Tensor) -> Result<Tensor>;
@@ -207,12 +207,7 @@ const WRONG: &[Wrong<Gradients>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Gradients>] = &[
-    slip(NotContiguous, "only what lies in order", |f| {
-        *f = |n, i, s, o| {
-            in_order(&[i])?;
-            taps(n, i, s, o, Fault::None)
-        }
-    }),
+    ordered!("only what lies in order", |n, i, s, o| [i] => taps(n, i, s, o, Fault::None)),
     slip(Names, "of sites that end alike the first", |f| {
         *f = |n, i, s, o| {
             let first = |site: &&str| {
@@ -372,8 +367,7 @@ fn hazards(seed: u64, exam: Exam<Gradients>) -> Exam<Gradients> {
         move |f| f(&network, &askew(&images), &ENDS, &sum_of_squares).map(|gradients| fields(&ENDS, gradients)),
     )
     .because("The expected gradients are those of resnet's own taps.")
-    .holds(NotContiguous)
-    .holds(Names)
+    .holds([NotContiguous, Names])
     .proofs(SOLUTION, PROOFS)
     .spared(
         &[Batch, Returned, Wiring],

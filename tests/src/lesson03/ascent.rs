@@ -1,8 +1,8 @@
 use candle_core::{Result, Tensor, Var, bail};
 
 use super::{Function, dot, linear, per_image};
-use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, slip};
+use crate::inputs::{Random, askew, first_of, tensor};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
 
 /// The four functions of exercise 3.2.
 #[derive(Clone, Copy)]
@@ -250,30 +250,13 @@ const PROOFS: &[Slip<Ascent>] = &[
     slip(Scale, "a radius of 1e-3 at least", |f| {
         f.into_ball = |x, radius| into_ball(x, if radius > 0.0 { radius.max(1e-3) } else { radius }, Flaw::None)
     }),
-    slip(NotContiguous, "value_and_gradient, only what lies in order", |f| {
-        f.value_and_gradient = |x, f| {
-            in_order(&[x])?;
-            value_and_gradient(x, f, Flaw::None)
-        }
-    }),
-    slip(NotContiguous, "direction, only what lies in order", |f| {
-        f.direction = |gradient| {
-            in_order(&[gradient])?;
-            direction(gradient, Flaw::None)
-        }
-    }),
-    slip(NotContiguous, "a step, only from what lies in order", |f| {
-        f.ascent_step = |x, f, step_size| {
-            in_order(&[x])?;
-            ascent_step(x, f, step_size, Flaw::None)
-        }
-    }),
-    slip(NotContiguous, "into_ball, only what lies in order", |f| {
-        f.into_ball = |x, radius| {
-            in_order(&[x])?;
-            into_ball(x, radius, Flaw::None)
-        }
-    }),
+    ordered!("value_and_gradient, only what lies in order", value_and_gradient: |x, f| [x] =>
+        value_and_gradient(x, f, Flaw::None)),
+    ordered!("direction, only what lies in order", direction: |gradient| [gradient] =>
+        direction(gradient, Flaw::None)),
+    ordered!("a step, only from what lies in order", ascent_step: |x, f, step_size| [x] =>
+        ascent_step(x, f, step_size, Flaw::None)),
+    ordered!("into_ball, only what lies in order", into_ball: |x, radius| [x] => into_ball(x, radius, Flaw::None)),
     slip(Batch, "gradients of four images at most", |f| {
         f.value_and_gradient = |x, f| {
             let (values, gradient) = value_and_gradient(x, f, Flaw::None)?;
@@ -443,10 +426,7 @@ fn basics(seed: u64, exam: Exam<Ascent>) -> Exam<Ascent> {
             Ok::<_, candle_core::Error>(Observed::fields([("cosine with w", cosine(&x, &w)?), ("norm", norm)]))
         },
     )
-    .within(Tolerance {
-        max_relative: 1e-3,
-        epsilon: 0.0,
-    })
+    .within(Tolerance::new(1e-3, 0.0))
     .because("Among the images of norm 1 the one that a linear unit likes best is its own weights, w/‖w‖.")
 }
 

@@ -2,8 +2,8 @@ use candle_core::{Result, Tensor, Var, bail};
 use resnet::{Window, ops};
 
 use super::{Function, linear, per_image};
-use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, slip};
+use crate::inputs::{Random, askew, first_of, tensor};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
 
 /// `solution03::Dream`
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -283,12 +283,8 @@ const PROOFS: &[Slip<Dreaming>] = &[
                 .collect())
         }
     }),
-    slip(NotContiguous, "only what lies in order", |f| {
-        f.dream = |picture, objective, settings, shift| {
-            in_order(&[picture])?;
-            dream(picture, objective, settings, shift, Flaw::None)
-        }
-    }),
+    ordered!("only what lies in order", dream: |picture, objective, settings, shift| [picture] =>
+        dream(picture, objective, settings, shift, Flaw::None)),
     slip(Batch, "four pictures at most", |f| {
         f.dream =
             |picture, objective, settings, shift| dream(&first_of(picture, 4)?, objective, settings, shift, Flaw::None)
@@ -397,10 +393,7 @@ fn basics(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
         on.truth("three octaves with step size 0", &picture, move |f, layer| {
             (f.dream)(&same, layer, &gentle, &mut shifts())
         })
-        .within(Tolerance {
-            max_relative: 1e-4,
-            epsilon: 1e-5,
-        })
+        .within(Tolerance::new(1e-4, 1e-5))
         .because("Nothing was dreamt, so the picture comes back as it was, with all its detail.")
         .case(
             "one octave, three steps with rolls, on two pictures",
@@ -414,10 +407,7 @@ fn basics(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
                 Observed::from((f.dream)(&one_octave, layer, &settings, &mut shifts()))
             },
         )
-        .within(Tolerance {
-            max_relative: 1e-3,
-            epsilon: 1e-4,
-        })
+        .within(Tolerance::new(1e-3, 1e-4))
         .case("three octaves of 1.5, two steps each", move |f, layer| {
             let settings = Dream {
                 step_size: 0.08,
@@ -425,10 +415,7 @@ fn basics(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
             };
             (f.dream)(&picture, layer, &settings, &mut shifts())
         })
-        .within(Tolerance {
-            max_relative: 1e-3,
-            epsilon: 1e-4,
-        })
+        .within(Tolerance::new(1e-3, 1e-4))
     })
 }
 
@@ -448,10 +435,7 @@ fn hazards(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
             "one octave, three steps of 0.4, pictures whose columns come first in memory",
             move |f, (picture, w)| (f.dream)(&askew(picture), &linear(w), &settings, &mut shifts()),
         )
-        .within(Tolerance {
-            max_relative: 1e-3,
-            epsilon: 1e-4,
-        })
+        .within(Tolerance::new(1e-3, 1e-4))
         .holds(NotContiguous)
         .refuses("8×100 in 6 octaves of 2", |f, _| {
             flat((f.octave_sizes)(8, 100, 6, 2.0))
@@ -499,10 +483,7 @@ fn further_hazards(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
         random.signed((2, 3, 3, 3)),
         random.between(0.3, 0.7, (1, 3, 11, 4)),
     );
-    let close = Tolerance {
-        max_relative: 1e-3,
-        epsilon: 1e-4,
-    };
+    let close = Tolerance::new(1e-3, 1e-4);
     let settings = |octaves: usize, steps: usize| Dream {
         octaves,
         ratio: 1.6,

@@ -1,8 +1,8 @@
 use candle_core::{Result, Tensor};
 
 use super::{dot, slope};
-use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, slip};
+use crate::inputs::{Random, askew, first_of, tensor};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
 
 /// The two functions of exercise 3.8.
 #[derive(Clone, Copy)]
@@ -253,12 +253,7 @@ const FAULTS: &[Fault<Facets>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Facets>] = &[
-    slip(NotContiguous, "only what lies in order", |f| {
-        f.similarity = |a| {
-            in_order(&[a])?;
-            similarity(a, Flaw::None)
-        }
-    }),
+    ordered!("only what lies in order", similarity: |a| [a] => similarity(a, Flaw::None)),
     slip(NotFinite, "NaN looked for at the ends only", |f| {
         f.top_examples = |scores, count| match scores {
             [first, .., last] if !first.is_nan() && last.is_nan() => top_examples(scores, count, Flaw::NanFirst),
@@ -337,10 +332,7 @@ fn basics(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
     .case("similarity of three random images, and its gradient", move |f| {
         with_gradient(&three, f.similarity)
     })
-    .within(Tolerance {
-        max_relative: 1e-3,
-        epsilon: 1e-4,
-    })
+    .within(Tolerance::new(1e-3, 1e-4))
     .truth("the best 2 of 0.5, 3, −4, 1", vec![1usize, 3], |f| {
         (f.top_examples)(&[0.5, 3.0, -4.0, 1.0], 2)
     })
@@ -374,10 +366,7 @@ fn hazards(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
         "similarity of three random images whose columns come first in memory",
         move |f| scalar((f.similarity)(&askew(&three))),
     )
-    .within(Tolerance {
-        max_relative: 1e-3,
-        epsilon: 1e-4,
-    })
+    .within(Tolerance::new(1e-3, 1e-4))
     .holds(NotContiguous)
     .truth("the best 2 of −1, −0.0, 0.0", vec![1usize, 2], |f| {
         (f.top_examples)(&[-1.0, -0.0, 0.0], 2)
@@ -401,10 +390,7 @@ fn hazards(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
 fn further_hazards(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
     let mut random = Random::new(seed, 238);
     let five = random.signed((5, 2, 3, 2));
-    let close = Tolerance {
-        max_relative: 1e-3,
-        epsilon: 1e-4,
-    };
+    let close = Tolerance::new(1e-3, 1e-4);
     exam.given(five, move |on| {
         on.case("similarity of five images", |f, x| scalar((f.similarity)(x)))
             .within(close)
@@ -413,8 +399,7 @@ fn further_hazards(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
                 scalar((f.similarity)(&(x * 100.0)?))
             })
             .within(close)
-            .holds(Batch)
-            .holds(Scale)
+            .holds([Batch, Scale])
             .truth("the best 2 of 10⁻³⁰, 2·10⁻³⁰, 0", vec![1usize, 0], |f, _| {
                 (f.top_examples)(&[1e-30, 2e-30, 0.0], 2)
             })

@@ -274,10 +274,7 @@ fn three(radius: f64, image: [f32; 3]) -> Observed {
 }
 
 /// Steps of ascent add up rounding errors.
-const LOOSE: Tolerance = Tolerance {
-    max_relative: 1e-3,
-    epsilon: 1e-4,
-};
+const LOOSE: Tolerance = Tolerance::new(1e-3, 1e-4);
 
 /// 3.9
 pub fn fooling(seed: u64) -> Exam<Fooling> {
@@ -597,8 +594,7 @@ fn hazards(seed: u64, exam: Exam<Fooling>) -> Exam<Fooling> {
                 (f.margin)(&tensor(&[-3e9, -1e10], (1, 2)), &[0], Goal::Reach)?.to_vec1::<f32>()
             })
             .because("There is one other class, at −1e10.")
-            .holds(Scale)
-            .holds(Sign)
+            .holds([Scale, Sign])
             .part("fool")
             .case("images whose columns come first in memory", |f, (images, bent, _)| {
                 (f.fool)(&askew(images), bent, &[2, 0], Goal::Leave, 0.3, 4)
@@ -651,8 +647,7 @@ fn hazards(seed: u64, exam: Exam<Fooling>) -> Exam<Fooling> {
                 },
             )
             .within(LOOSE)
-            .holds(NotContiguous)
-            .holds(Wiring)
+            .holds([NotContiguous, Wiring])
     });
     wrong_there(exam).spared(
         &[Sizes, Combined, Names, Empty, Errors],

@@ -3,8 +3,8 @@ use std::f64::consts::TAU;
 use candle_core::{Device, Result, Tensor, bail};
 
 use super::slope;
-use crate::inputs::{Random, askew, delta, first_of, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, slip};
+use crate::inputs::{Random, askew, delta, first_of, tensor};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
 
 /// The three functions of exercise 3.6.
 #[derive(Clone, Copy)]
@@ -142,10 +142,7 @@ macro_rules! with {
     };
 }
 
-const TOLERANCE: Tolerance = Tolerance {
-    max_relative: 1e-3,
-    epsilon: 1e-4,
-};
+const TOLERANCE: Tolerance = Tolerance::new(1e-3, 1e-4);
 
 /// Written independently of the solution.
 const RIGHT: Fourier = with!(None);
@@ -227,24 +224,11 @@ const FAULTS: &[Fault<Fourier>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Fourier>] = &[
-    slip(NotContiguous, "spectrum, only what lies in order", |f| {
-        f.from_spectrum = |z, width| {
-            in_order(&[z])?;
-            from_spectrum(z, width, Flaw::None)
-        }
-    }),
-    slip(NotContiguous, "colours, only what lies in order", |f| {
-        f.mix_colours = |image, axes| {
-            in_order(&[image])?;
-            mix_colours(image, axes, Flaw::None)
-        }
-    }),
-    slip(NotContiguous, "paint, only what lies in order", |f| {
-        f.paint = |z, width, axes| {
-            in_order(&[z])?;
-            paint(z, width, axes, Flaw::None)
-        }
-    }),
+    ordered!("spectrum, only what lies in order", from_spectrum: |z, width| [z] =>
+        from_spectrum(z, width, Flaw::None)),
+    ordered!("colours, only what lies in order", mix_colours: |image, axes| [image] =>
+        mix_colours(image, axes, Flaw::None)),
+    ordered!("paint, only what lies in order", paint: |z, width, axes| [z] => paint(z, width, axes, Flaw::None)),
     slip(Sizes, "1/W for the lowest frequency", |f| {
         f.from_spectrum = |z, width| {
             let height = z.dims().get(2).copied().unwrap_or(1);

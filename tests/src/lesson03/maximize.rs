@@ -2,8 +2,8 @@ use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use resnet::{Config, ResNet, Stem, Window, ops};
 
 use super::{Function, dot, linear, per_image};
-use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Hazard::*, Observed, Slip, Tolerance, Wrong, slip, wrong};
+use crate::inputs::{Random, askew, first_of, tensor};
+use crate::{Exam, Hazard::*, Observed, Slip, Tolerance, Wrong, ordered, slip, wrong};
 
 /// `solution03::Problem`
 #[allow(missing_docs, reason = "said there")]
@@ -466,12 +466,8 @@ const PROOFS: &[Slip<Maximize>] = &[
             }
         }
     }),
-    slip(NotContiguous, "only what lies in order", |f| {
-        *f = |start, problem, settings| {
-            in_order(&[start])?;
-            maximize(start, problem, settings, Fault::None)
-        }
-    }),
+    ordered!("only what lies in order", |start, problem, settings| [start] =>
+        maximize(start, problem, settings, Fault::None)),
     slip(Batch, "four images at most", |f| {
         *f = |start, problem, settings| first_of(&maximize(start, problem, settings, Fault::None)?, 4)
     }),
@@ -722,10 +718,7 @@ fn basics(seed: u64, mut exam: Exam<Maximize>) -> Exam<Maximize> {
                 };
                 cut(f(&b, &problem, &settings))
             })
-            .within(Tolerance {
-                max_relative: 1e-3,
-                epsilon: 1e-4,
-            })
+            .within(Tolerance::new(1e-3, 1e-4))
             .holds(Combined);
     }
     planted(exam, &mut random, seed, small, weights)
@@ -750,10 +743,7 @@ fn adam_of_torch(mut exam: Exam<Maximize>) -> Exam<Maximize> {
                     f(&target.zeros_like()?, &Problem::new(&objective), &settings)
                 },
             )
-            .within(Tolerance {
-                max_relative: 1e-3,
-                epsilon: 1e-5,
-            });
+            .within(Tolerance::new(1e-3, 1e-5));
     }
     exam
 }
@@ -781,10 +771,7 @@ fn planted(mut exam: Exam<Maximize>, random: &mut Random, seed: u64, small: Tens
                 ]))
             },
         )
-        .within(Tolerance {
-            max_relative: 1e-3,
-            epsilon: 0.0,
-        })
+        .within(Tolerance::new(1e-3, 0.0))
         .because("Among the images of norm 1 the one that a linear unit likes best is its own weights, w/‖w‖.");
 
     let angle = [0.0, 45.0, 90.0, 135.0][random.count(0, 3)];
@@ -809,10 +796,7 @@ fn planted(mut exam: Exam<Maximize>, random: &mut Random, seed: u64, small: Tens
                 Ok::<_, candle_core::Error>(Observed::fields([("direction", direction), ("colour", share)]))
             },
         )
-        .within(Tolerance {
-            max_relative: 0.05,
-            epsilon: 0.0,
-        })
+        .within(Tolerance::new(0.05, 0.0))
         .because(
             "A unit that answers to stripes of one direction and colour is given such stripes. (Each number is a \
              cosine with what was planted.)",
@@ -937,10 +921,7 @@ fn hazards(seed: u64, exam: Exam<Maximize>) -> Exam<Maximize> {
                 f(&askew(batch), &problem, &adam(4, 0.03))
             },
         )
-        .within(Tolerance {
-            max_relative: 1e-3,
-            epsilon: 1e-4,
-        })
+        .within(Tolerance::new(1e-3, 1e-4))
         .holds(NotContiguous)
     });
     exam.unnamed("the best image instead of the last", |start, problem, settings| {
@@ -963,10 +944,7 @@ fn further_hazards(seed: u64, exam: Exam<Maximize>) -> Exam<Maximize> {
     let mut random = Random::new(seed, 235);
     let batch = random.between(0.3, 0.7, (5, 1, 3, 4));
     let weights = random.signed((5, 1, 3, 4));
-    let close = Tolerance {
-        max_relative: 1e-3,
-        epsilon: 1e-4,
-    };
+    let close = Tolerance::new(1e-3, 1e-4);
     let own = |x: &Tensor, weights: &Tensor| x.mul(weights)?.flatten_from(1)?.sum(1);
     exam.given((batch, weights), move |on| {
         on.case(
@@ -994,8 +972,7 @@ fn further_hazards(seed: u64, exam: Exam<Maximize>) -> Exam<Maximize> {
             },
         )
         .within(close)
-        .holds(Batch)
-        .holds(Combined)
+        .holds([Batch, Combined])
         .case(
             "4 steps on parameters of rank 2, from which images are made",
             |f, (x, w)| {

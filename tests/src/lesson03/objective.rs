@@ -2,8 +2,8 @@ use candle_core::{D, Result, Tensor, bail};
 use resnet::{Config, ResNet, Stem, parameters};
 
 use super::slope;
-use crate::inputs::{Random, askew, delta, first_of, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, slip};
+use crate::inputs::{Random, askew, delta, first_of, tensor};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, ordered, slip};
 
 /// `solution03::Target`
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -200,18 +200,8 @@ const FAULTS: &[Fault<Objectives>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Objectives>] = &[
-    slip(NotContiguous, "objective, only what lies in order", |f| {
-        f.objective = |a, t| {
-            in_order(&[a])?;
-            objective(a, t, Flaw::None)
-        }
-    }),
-    slip(NotContiguous, "score, only what lies in order", |f| {
-        f.score = |n, i, s, t| {
-            in_order(&[i])?;
-            score(n, i, s, t, Flaw::None)
-        }
-    }),
+    ordered!("objective, only what lies in order", objective: |a, t| [a] => objective(a, t, Flaw::None)),
+    ordered!("score, only what lies in order", score: |n, i, s, t| [i] => score(n, i, s, t, Flaw::None)),
     slip(Names, "relu looked for by the end of the name", |f| {
         f.score = |n, i, s, t| score(n, i, if s == "relu" { "layer1.0.relu" } else { s }, t, Flaw::None)
     }),
@@ -382,8 +372,7 @@ fn hazards(seed: u64, exam: Exam<Objectives>) -> Exam<Objectives> {
             "score: relu, the layer, images whose columns come first in memory",
             |f, (_, network, images)| (f.score)(network, &askew(images), "relu", Target::Layer),
         )
-        .holds(NotContiguous)
-        .holds(Names)
+        .holds([NotContiguous, Names])
     })
     .proofs(RIGHT, PROOFS)
 }

@@ -1,8 +1,8 @@
 use candle_core::{DType, Device, Result, Tensor};
 
 use super::slope;
-use crate::inputs::{Random, askew, delta, first_of, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, slip};
+use crate::inputs::{Random, askew, delta, first_of, tensor};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
 
 /// The three functions of exercise 3.3.
 #[derive(Clone, Copy)]
@@ -246,24 +246,9 @@ const FAULTS: &[Fault<Regularizers>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Regularizers>] = &[
-    slip(NotContiguous, "total variation, only what lies in order", |f| {
-        f.total_variation = |x| {
-            in_order(&[x])?;
-            total_variation(x, Flaw::None)
-        }
-    }),
-    slip(NotContiguous, "l2, only what lies in order", |f| {
-        f.l2 = |x| {
-            in_order(&[x])?;
-            l2(x, Flaw::None)
-        }
-    }),
-    slip(NotContiguous, "blur, only what lies in order", |f| {
-        f.blur = |x, sigma| {
-            in_order(&[x])?;
-            blur(x, sigma, Flaw::None)
-        }
-    }),
+    ordered!("total variation, only what lies in order", total_variation: |x| [x] => total_variation(x, Flaw::None)),
+    ordered!("l2, only what lies in order", l2: |x| [x] => l2(x, Flaw::None)),
+    ordered!("blur, only what lies in order", blur: |x, sigma| [x] => blur(x, sigma, Flaw::None)),
     slip(Sizes, "a window of three σ, one pixel at least and ten at most", |f| {
         f.blur = |x, sigma| match sigma {
             s if s > 0.1 && s < 10.0 => blur(x, sigma, Flaw::None),
@@ -370,10 +355,7 @@ fn basics(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
         ]),
         move |f| with_gradient(&small, f.total_variation),
     )
-    .within(Tolerance {
-        max_relative: 1e-3,
-        epsilon: 1e-4,
-    })
+    .within(Tolerance::new(1e-3, 1e-4))
     .case("total variation of two random images", {
         let images = images.clone();
         move |f| with_gradient(&images, f.total_variation)

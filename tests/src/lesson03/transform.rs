@@ -3,8 +3,8 @@ use std::f64::consts::FRAC_PI_2;
 use candle_core::{Device, Result, Tensor};
 
 use super::slope;
-use crate::inputs::{Random, askew, delta, first_of, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, slip};
+use crate::inputs::{Random, askew, delta, first_of, tensor};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
 
 /// The two functions of exercise 3.4.
 #[derive(Clone, Copy)]
@@ -232,12 +232,7 @@ const FAULTS: &[Fault<Transformations>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Transformations>] = &[
-    slip(NotContiguous, "turn, only what lies in order", |f| {
-        f.turn = |x, angle, scale| {
-            in_order(&[x])?;
-            turn(x, angle, scale, Flaw::None)
-        }
-    }),
+    ordered!("turn, only what lies in order", turn: |x, angle, scale| [x] => turn(x, angle, scale, Flaw::None)),
     slip(Sizes, "no shift by more than one turn", |f| {
         f.roll = |x, down, right| {
             if right > 7 {
@@ -343,10 +338,7 @@ fn basics(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
             .truth(what, tensor(&values, (1, 1, 3, 3)), move |f| {
                 (f.turn)(&nine, angle, scale)
             })
-            .within(Tolerance {
-                max_relative: 1e-4,
-                epsilon: 1e-5,
-            });
+            .within(Tolerance::new(1e-4, 1e-5));
         exam = match what {
             "1 … 9, turned by 90°" => {
                 exam.because("Counter-clockwise: what was on the right, 3 6 9, is now on top.")
@@ -374,10 +366,7 @@ fn basics(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
                 Observed::fields([("result", turned), ("gradient", gradient)]),
                 move |f| with_gradient(&image, &upstream, |x| (f.turn)(x, angle, scale)),
             )
-            .within(Tolerance {
-                max_relative: 1e-3,
-                epsilon: 1e-4,
-            });
+            .within(Tolerance::new(1e-3, 1e-4));
     }
     let (images_2, upstream_2) = (images.clone(), upstream.clone());
     let point = delta([0, 0, 1, 4], [1, 1, 6, 6]);
@@ -385,31 +374,19 @@ fn basics(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
         "[2, 3, 5, 7] turned by a random angle, scale 1.2, and the gradient",
         move |f| with_gradient(&images_2, &upstream_2, |x| (f.turn)(x, angle, 1.2)),
     )
-    .within(Tolerance {
-        max_relative: 1e-3,
-        epsilon: 1e-4,
-    })
+    .within(Tolerance::new(1e-3, 1e-4))
     .case("[1, 2, 6, 4] turned by a random angle, scale 0.8", move |f| {
         (f.turn)(&high, -angle, 0.8)
     })
-    .within(Tolerance {
-        max_relative: 1e-3,
-        epsilon: 1e-4,
-    })
+    .within(Tolerance::new(1e-3, 1e-4))
     .case("a point, turned by 0.3", move |f| (f.turn)(&point, 0.3, 1.0))
-    .within(Tolerance {
-        max_relative: 1e-3,
-        epsilon: 1e-4,
-    })
+    .within(Tolerance::new(1e-3, 1e-4))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
 fn hazards(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
     let images = Random::new(seed, 134).between(0.0, 1.0, (3, 2, 5, 7));
-    let close = Tolerance {
-        max_relative: 1e-3,
-        epsilon: 1e-4,
-    };
+    let close = Tolerance::new(1e-3, 1e-4);
     exam.given(images, move |on| {
         on.case("three images rolled (−12, 30)", |f, x| (f.roll)(x, -12, 30))
             .holds(Sizes)
@@ -429,10 +406,7 @@ fn hazards(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
 fn further_hazards(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
     let images = Random::new(seed, 234).between(0.0, 1.0, (5, 1, 4, 3));
     let beyond = ((images.narrow(0, 0, 2).expect("two images") * 18.0).expect("numbers") - 9.0).expect("numbers");
-    let close = Tolerance {
-        max_relative: 1e-3,
-        epsilon: 1e-4,
-    };
+    let close = Tolerance::new(1e-3, 1e-4);
     exam.given((images, beyond), move |on| {
         on.case("five images rolled (1, −1)", |f, (x, _)| (f.roll)(x, 1, -1))
             .holds(Batch)
@@ -448,8 +422,7 @@ fn further_hazards(seed: u64, exam: Exam<Transformations>) -> Exam<Transformatio
             .holds(Sign)
             .case("the same turned by 100", |f, (_, x)| (f.turn)(x, 100.0, 1.0))
             .within(close)
-            .holds(Scale)
-            .holds(Sign)
+            .holds([Scale, Sign])
     })
     .spared(&[Errors], "the checks come with the stub")
     .spared(&[Combined], "angle, scale and odd sides come together in the inputs")

@@ -1,8 +1,8 @@
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 use resnet::{Config, Parameters, ResNet, parameters};
 
-use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Slip, Tolerance, fault, slip};
+use crate::inputs::{Random, askew, first_of, tensor};
+use crate::{Exam, Fault, Hazard::*, Slip, Tolerance, fault, ordered, slip};
 
 /// `solution04::without_units`, `solution04::without_direction`, and `solution04::effect` as its two numbers
 #[derive(Clone, Copy)]
@@ -303,24 +303,12 @@ const PROOFS: &[Slip<Ablation>] = &[
             })
         }
     }),
-    slip(NotContiguous, "units, only what lies in order", |f| {
-        f.units = |n, i, s, units| {
-            in_order(&[i])?;
-            replace(n, i, s, Flaw::None, &|a| masked(a, units, Flaw::None))
-        }
-    }),
-    slip(NotContiguous, "direction, only what lies in order", |f| {
-        f.direction = |n, i, s, d| {
-            in_order(&[i])?;
-            replace(n, i, s, Flaw::None, &|a| projected(a, d, Flaw::None))
-        }
-    }),
-    slip(NotContiguous, "effect, only what lies in order", |f| {
-        f.effect = |before, after| {
-            in_order(&[before, after])?;
-            effect(before, after, Flaw::None)
-        }
-    }),
+    ordered!("units, only what lies in order", units: |n, i, s, units| [i] =>
+        replace(n, i, s, Flaw::None, &|a| masked(a, units, Flaw::None))),
+    ordered!("direction, only what lies in order", direction: |n, i, s, d| [i] =>
+        replace(n, i, s, Flaw::None, &|a| projected(a, d, Flaw::None))),
+    ordered!("effect, only what lies in order", effect: |before, after| [before, after] =>
+        effect(before, after, Flaw::None)),
     slip(Ties, "a unit named twice comes back", |f| {
         f.units = |n, i, s, units| {
             let once: Vec<usize> = units
@@ -434,10 +422,7 @@ fn basics(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
             largest_change(&network, &images, (f.units)(&network, &images, "layer4", &planted))
         }),
     )
-    .within(Tolerance {
-        max_relative: 0.0,
-        epsilon: 1e-4,
-    })
+    .within(Tolerance::new(0.0, 1e-4))
     .because("The network does not use it, whatever a probe can read from it.")
     .truth(
         "without layer4's direction e_5: largest change of a logit",
@@ -452,10 +437,7 @@ fn basics(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
             )
         }),
     )
-    .within(Tolerance {
-        max_relative: 0.0,
-        epsilon: 1e-4,
-    })
+    .within(Tolerance::new(0.0, 1e-4))
     .because("Taking out the direction of one unit is taking out the unit.")
     .case(
         "without units 0 and 3 of layer2",
@@ -479,10 +461,7 @@ fn basics(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
             (once - longer)?.abs()?.max_all()?.to_scalar::<f32>()
         }),
     )
-    .within(Tolerance {
-        max_relative: 0.0,
-        epsilon: 1e-4,
-    })
+    .within(Tolerance::new(0.0, 1e-4))
     .because("A direction is the same however long its arrow is drawn.")
     .truth("effect: [[1, 0], [0, 2]] becomes [[0, 1], [0, 5]]", (1.25, 0.5), |f| {
         (f.effect)(&tensor(&[1., 0., 0., 2.], (2, 2)), &tensor(&[0., 1., 0., 5.], (2, 2)))

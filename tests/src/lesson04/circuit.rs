@@ -386,10 +386,7 @@ fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
         random.between(0.0, 1.0, (5, 4, 7)),
         random.signed((3, 3)),
     );
-    let close = Tolerance {
-        max_relative: 1e-3,
-        epsilon: 1e-4,
-    };
+    let close = Tolerance::new(1e-3, 1e-4);
     exam.given(fixture, |on| {
         on.part("predicted_change")
             .truth(
@@ -433,10 +430,7 @@ fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
                     (far / seen.abs()?.max_all()?)?.to_scalar::<f32>()
                 },
             )
-            .within(Tolerance {
-                max_relative: 0.0,
-                epsilon: 1e-3,
-            })
+            .within(Tolerance::new(0.0, 1e-3))
             .because("Between the two stand a convolution and a batch norm, both linear: the prediction is exact.")
             .case(
                 "unit 1 of relu silenced, unit 2 of layer1.0.relu",

@@ -637,20 +637,17 @@ fn prices(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
                 "The code 4.5 along (0.6, 0.8) and decoder_bias (1, 0) make (3.7, 3.6): 1.7² + 0.6² = 3.25 are missed, \
                  and ½ · 4.5 is said.",
             )
-            .holds(Combined)
-            .holds(Wiring)
+            .holds([Combined, Wiring])
             .truth("the same and x = (0, −1) beside it", 3.75, move |f, (x, ..)| {
                 scalar(f, &small(), x, 1, 0.5)
             })
             .because("The second row says nothing and misses 1² + 1² = 2; the price is the mean of 5.5 and 2.")
-            .holds(Combined)
-            .holds(Wiring)
+            .holds([Combined, Wiring])
             .case(
                 "six random rows, two of seven features kept, weight 0.3",
                 move |f, (_, d, x)| scalar(f, d, x, 2, 0.3),
             )
-            .holds(Combined)
-            .holds(Wiring)
+            .holds([Combined, Wiring])
             .truth(
                 "x = 4, weight 2, one unit and one feature, decoder 1: which code is cheapest?",
                 3.0,
@@ -700,9 +697,7 @@ fn prices(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
                 |f, (_, d, x)| gradients(d, |d| (f.price)(d, x, 3, 0.3)),
             )
             .because("The price is what Adam goes down on: it has to stay connected to all four tensors.")
-            .holds(Returned)
-            .holds(Combined)
-            .holds(Wiring)
+            .holds([Returned, Combined, Wiring])
     })
 }
 

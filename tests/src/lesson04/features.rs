@@ -1,8 +1,8 @@
 use candle_core::{Device, Result, Tensor, Var};
 use resnet::{Config, Parameters, ResNet, parameters};
 
-use crate::inputs::{Random, askew, delta, first_of, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, slip};
+use crate::inputs::{Random, askew, delta, first_of, tensor};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, ordered, slip};
 
 /// `solution04::pool` and `solution04::features`
 #[derive(Clone, Copy)]
@@ -216,18 +216,9 @@ const FAULTS: &[Fault<Features>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Features>] = &[
-    slip(NotContiguous, "pool, only what lies in order", |f| {
-        f.pool = |maps, grid| {
-            in_order(&[maps])?;
-            solution04::pool(maps, grid)
-        }
-    }),
-    slip(NotContiguous, "features, only what lies in order", |f| {
-        f.features = |network, images, sites, grid| {
-            in_order(&[images])?;
-            solution04::features(network, images, sites, grid)
-        }
-    }),
+    ordered!("pool, only what lies in order", pool: |maps, grid| [maps] => solution04::pool(maps, grid)),
+    ordered!("features, only what lies in order", features: |network, images, sites, grid| [images] =>
+        solution04::features(network, images, sites, grid)),
     slip(Names, "a site asked for twice is found once", |f| {
         f.features = |network, images, sites, grid| {
             let mut once = sites.to_vec();
@@ -397,8 +388,7 @@ fn hazards(seed: u64, exam: Exam<Features>) -> Exam<Features> {
                 observe(&named, (f.features)(network, &askew(images), &ENDS, 2))
             },
         )
-        .holds(NotContiguous)
-        .holds(Names)
+        .holds([NotContiguous, Names])
     })
     .proofs(RIGHT, PROOFS)
 }

@@ -1,8 +1,8 @@
 use candle_core::{D, DType, Device, Error, Result, Tensor, Var};
 use serde::Deserialize;
 
-use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, slip};
+use crate::inputs::{Random, askew, first_of, tensor};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
 
 /// Weights and bias of a probe.
 pub type Fitted = (Tensor, Tensor);
@@ -206,10 +206,7 @@ fn observe(fitted: Result<Fitted>) -> Result<Observed> {
 }
 
 /// Enough for a largest gradient of 1e-4.
-const CONVERGED: Tolerance = Tolerance {
-    max_relative: 1e-2,
-    epsilon: 5e-3,
-};
+const CONVERGED: Tolerance = Tolerance::new(1e-2, 5e-3);
 
 macro_rules! fault {
     ($fault:expr) => {
@@ -294,24 +291,10 @@ const FAULTS: &[Fault<Probing>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Probing>] = &[
-    slip(NotContiguous, "logits, only what lies in order", |f| {
-        f.logits = |probe, x| {
-            in_order(&[x])?;
-            logits(probe, x, Flaw::None)
-        }
-    }),
-    slip(NotContiguous, "predict, only what lies in order", |f| {
-        f.predict = |probe, x| {
-            in_order(&[x])?;
-            predict(probe, x, Flaw::None)
-        }
-    }),
-    slip(NotContiguous, "gradients, only what lies in order", |f| {
-        f.gradients = |probe, x, y, penalty| {
-            in_order(&[x])?;
-            gradients(probe, x, y, penalty, Flaw::None)
-        }
-    }),
+    ordered!("logits, only what lies in order", logits: |probe, x| [x] => logits(probe, x, Flaw::None)),
+    ordered!("predict, only what lies in order", predict: |probe, x| [x] => predict(probe, x, Flaw::None)),
+    ordered!("gradients, only what lies in order", gradients: |probe, x, y, penalty| [x] =>
+        gradients(probe, x, y, penalty, Flaw::None)),
     slip(Batch, "32 rows at most", |f| {
         f.logits = |probe, x| logits(probe, &first_of(x, 32)?, Flaw::None);
         f.predict = |probe, x| predict(probe, &first_of(x, 32)?, Flaw::None);
@@ -420,10 +403,7 @@ fn basics(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
             (f.gradients)(&probe, &shifted, &y, 0.1)?.1.sum_all()?.to_scalar()
         },
     )
-    .within(Tolerance {
-        max_relative: 1e-4,
-        epsilon: 1e-5,
-    })
+    .within(Tolerance::new(1e-4, 1e-5))
     .because("Each row of P and each row of Y sums to 1.")
     .truth(
         "gradients: weights of 1000, the row [1, 1], true class 0",

@@ -1,7 +1,7 @@
 use candle_core::{Result, Tensor, bail};
 
-use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Slip, fault, slip};
+use crate::inputs::{Random, askew, tensor};
+use crate::{Exam, Fault, Hazard::*, Slip, fault, ordered, slip};
 
 /// `solution04::Standardizer`: `fit` gives mean and deviation; `apply` fits to the first and applies to the second.
 #[derive(Clone, Copy)]
@@ -169,18 +169,9 @@ const FAULTS: &[Fault<Standardize>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Standardize>] = &[
-    slip(NotContiguous, "fit, only to what lies in order", |f| {
-        f.fit = |train| {
-            in_order(&[train])?;
-            fit(train, Flaw::None)
-        }
-    }),
-    slip(NotContiguous, "apply, only to what lies in order", |f| {
-        f.apply = |train, features| {
-            in_order(&[train, features])?;
-            apply(train, features, Flaw::None)
-        }
-    }),
+    ordered!("fit, only to what lies in order", fit: |train| [train] => fit(train, Flaw::None)),
+    ordered!("apply, only to what lies in order", apply: |train, features| [train, features] =>
+        apply(train, features, Flaw::None)),
     slip(Sign, "compared with μ, not with |μ|", |f| {
         f.apply = |train, features| {
             if train.max_all()?.to_scalar::<f32>()? < 0.0 {
@@ -296,10 +287,7 @@ fn hazards(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
         (tensor(&[2e-10, 2e10], 2), tensor(&[1e-10, 1e10], 2)),
         |f| (f.fit)(&tensor(&[1e-10, 1e10, 3e-10, 3e10], (2, 2))),
     )
-    .within(crate::Tolerance {
-        max_relative: 1e-4,
-        epsilon: 0.0,
-    })
+    .within(crate::Tolerance::new(1e-4, 0.0))
     .holds(Scale)
     .given(fixture, |on| {
         on.case("fit: a transposed tensor", |f, (train, _)| (f.fit)(&askew(train)))

@@ -546,10 +546,7 @@ fn shuffles(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
                     })
                 },
             )
-            .within(Tolerance {
-                max_relative: 0.0,
-                epsilon: 1e-5,
-            })
+            .within(Tolerance::new(0.0, 1e-5))
             .because("Within a scene there is nothing to deal out, so nothing can come of it.")
             .truth(
                 "30 scenes that answer to one value alone: are 50 indices between 0 and 0.8?",

@@ -2,8 +2,8 @@ use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, V
 use resnet::ResNet;
 
 use super::tiny;
-use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, slip};
+use crate::inputs::{Random, askew, first_of, tensor};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
 
 /// `solution05::contributions`, `saliency`, `Guide` put behind a tensor, and `guided_backprop`
 #[derive(Clone, Copy)]
@@ -291,24 +291,11 @@ const FAULTS: &[Fault<Backprop>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Backprop>] = &[
-    slip(NotContiguous, "contributions, only what lies in order", |f| {
-        f.contributions = |a, g| {
-            in_order(&[a, g])?;
-            solution05::contributions(a, g)
-        }
-    }),
-    slip(NotContiguous, "saliency, only what lies in order", |f| {
-        f.saliency = |n, i, c| {
-            in_order(&[i])?;
-            solution05::saliency(n, i, c)
-        }
-    }),
-    slip(NotContiguous, "guided_backprop, only what lies in order", |f| {
-        f.guided_backprop = |n, i, c| {
-            in_order(&[i])?;
-            solution05::guided_backprop(n, i, c)
-        }
-    }),
+    ordered!("contributions, only what lies in order", contributions: |a, g| [a, g] =>
+        solution05::contributions(a, g)),
+    ordered!("saliency, only what lies in order", saliency: |n, i, c| [i] => solution05::saliency(n, i, c)),
+    ordered!("guided_backprop, only what lies in order", guided_backprop: |n, i, c| [i] =>
+        solution05::guided_backprop(n, i, c)),
     slip(Batch, "contributions, four images at most", |f| {
         f.contributions = |a, g| solution05::contributions(&first_of(a, 4)?, g)
     }),
@@ -494,14 +481,12 @@ fn further_hazards(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
                 (f.saliency)(n, i, &CLASSES)
             })
             .within(Tolerance::relative(1e-3))
-            .holds(Batch)
-            .holds(Sizes)
+            .holds([Batch, Sizes])
             .case("guided_backprop: five images of 33×35", |f, (_, _, n, i)| {
                 (f.guided_backprop)(n, i, &CLASSES)
             })
             .within(Tolerance::relative(1e-3))
-            .holds(Batch)
-            .holds(Sizes)
+            .holds([Batch, Sizes])
             .case(
                 "contributions: activations and gradients of 10⁻⁹",
                 |f, (a, g, ..)| (f.contributions)(&(a.narrow(0, 0, 2)? * 1e-9)?, &(g.narrow(0, 0, 2)? * 1e-9)?),

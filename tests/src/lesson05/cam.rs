@@ -1,8 +1,8 @@
 use candle_core::{Result, Tensor};
 use resnet::{Window, ops};
 
-use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Hazard::*, Slip, Wrong, slip, wrong};
+use crate::inputs::{Random, askew, tensor};
+use crate::{Exam, Hazard::*, Slip, Wrong, ordered, slip, wrong};
 
 /// `solution05::class_activation_map`
 pub type ClassMap = fn(&Tensor, &Tensor, usize) -> Result<Tensor>;
@@ -78,12 +78,7 @@ const WRONG: &[Wrong<ClassMap>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<ClassMap>] = &[
-    slip(NotContiguous, "only what lies in order", |f| {
-        *f = |a, w, c| {
-            in_order(&[a, w])?;
-            solution05::class_activation_map(a, w, c)
-        }
-    }),
+    ordered!("only what lies in order", |a, w, c| [a, w] => solution05::class_activation_map(a, w, c)),
     slip(Batch, "three images: the first one's map for all", |f| {
         *f = |a, w, c| {
             let map = solution05::class_activation_map(a, w, c)?;
@@ -195,8 +190,7 @@ fn hazards(seed: u64, exam: Exam<ClassMap>) -> Exam<ClassMap> {
             "three images of 5×2, activations of both signs, class 1 of 3",
             |f, (a, w)| f(a, w, 1),
         )
-        .holds(Batch)
-        .holds(Sign)
+        .holds([Batch, Sign])
     })
     .proofs(SOLUTION, PROOFS)
 }

@@ -4,8 +4,8 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 use resnet::ResNet;
 use scenes::{Badge, Scene, Shape};
 
-use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, slip};
+use crate::inputs::{Random, askew, first_of, tensor};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
 
 mod network;
 use network::{from_other_scenes, nearly_everything, observe_finding, observe_repair, one_unit, silenced};
@@ -406,8 +406,7 @@ fn differences(seed: u64, exam: Exam<Case>) -> Exam<Case> {
         .case("difference: transposed features", |f, (with, without)| {
             (f.difference)(&askew(with), &askew(without))
         })
-        .holds(Batch)
-        .holds(NotContiguous)
+        .holds([Batch, NotContiguous])
         .truth(
             "difference: features 3 and 4 millionths apart",
             tensor(&[0.6, -0.8], 2),
@@ -451,8 +450,7 @@ fn removals(seed: u64, exam: Exam<Case>) -> Exam<Case> {
         .case("remove: a random direction of 4 channels", |f, (a, d, ..)| {
             (f.remove)(a, &d.narrow(0, 0, 1)?)
         })
-        .holds(Batch)
-        .holds(Sign)
+        .holds([Batch, Sign])
         .truth(
             "remove: what is left along two random directions",
             tensor(&[0.; 24], (2, 2, 6)),
@@ -463,29 +461,23 @@ fn removals(seed: u64, exam: Exam<Case>) -> Exam<Case> {
             },
         )
         .because("The result is at a right angle to both.")
-        .holds(Batch)
-        .holds(Sign)
+        .holds([Batch, Sign])
         .case("remove: two random directions of 4 channels", |f, (a, d, ..)| {
             (f.remove)(a, d)
         })
         .within(Tolerance::relative(1e-3))
-        .holds(Batch)
-        .holds(Sign)
+        .holds([Batch, Sign])
         .case("remove: three random directions of 5 channels", |f, (.., a, d)| {
             (f.remove)(a, d)
         })
         .within(Tolerance::relative(1e-3))
-        .holds(Batch)
-        .holds(Sign)
-        .holds(Sizes)
+        .holds([Batch, Sign, Sizes])
         .case(
             "remove: activations whose columns come first in memory, transposed directions",
             |f, (a, d, ..)| (f.remove)(&askew(a), &askew(d)),
         )
         .within(Tolerance::relative(1e-3))
-        .holds(Batch)
-        .holds(Sign)
-        .holds(NotContiguous)
+        .holds([Batch, Sign, NotContiguous])
         .refuses("remove: the same direction twice", |f, (a, ..)| {
             (f.remove)(a, &tensor(&[1., 0., 1., 0., 2., 0., 2., 0.], (2, 4)))
         })
@@ -553,18 +545,10 @@ const PROOFS: &[Slip<Case>] = &[
     slip(Errors, "no difference, no direction", |f| {
         f.difference = |with, without| (RIGHT.difference)(with, without).or_else(|_| with.get(0)?.zeros_like())
     }),
-    slip(NotContiguous, "difference, only what lies in order", |f| {
-        f.difference = |with, without| {
-            in_order(&[with, without])?;
-            (RIGHT.difference)(with, without)
-        }
-    }),
-    slip(NotContiguous, "remove, only what lies in order", |f| {
-        f.remove = |activation, directions| {
-            in_order(&[activation, directions])?;
-            by_least_squares(activation, directions)
-        }
-    }),
+    ordered!("difference, only what lies in order", difference: |with, without| [with, without] =>
+        (RIGHT.difference)(with, without)),
+    ordered!("remove, only what lies in order", remove: |activation, directions| [activation, directions] =>
+        by_least_squares(activation, directions)),
     slip(Batch, "the first four scenes", |f| {
         f.difference = |with, without| {
             (RIGHT.difference)(with, without)?;

@@ -2,8 +2,8 @@ use candle_core::{DType, Result, Tensor, Var, bail};
 use resnet::ResNet;
 
 use super::tiny;
-use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Slip, Tolerance, fault, slip};
+use crate::inputs::{Random, askew, first_of, tensor};
+use crate::{Exam, Fault, Hazard::*, Slip, Tolerance, fault, ordered, slip};
 
 /// `solution05::class_score`, `weighted_map` and `grad_cam`
 #[derive(Clone, Copy)]
@@ -228,18 +228,10 @@ const FAULTS: &[Fault<GradCam>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<GradCam>] = &[
-    slip(NotContiguous, "weighted_map, only what lies in order", |f| {
-        f.weighted_map = |activations, weights| {
-            in_order(&[activations])?;
-            solution05::weighted_map(activations, weights)
-        }
-    }),
-    slip(NotContiguous, "grad_cam, only what lies in order", |f| {
-        f.grad_cam = |network, images, classes, site| {
-            in_order(&[images])?;
-            solution05::grad_cam(network, images, classes, site)
-        }
-    }),
+    ordered!("weighted_map, only what lies in order", weighted_map: |activations, weights| [activations] =>
+        solution05::weighted_map(activations, weights)),
+    ordered!("grad_cam, only what lies in order", grad_cam: |network, images, classes, site| [images] =>
+        solution05::grad_cam(network, images, classes, site)),
     slip(Batch, "weighted_map, four images at most", |f| {
         f.weighted_map = |a, w| solution05::weighted_map(&first_of(a, 4)?, w)
     }),
@@ -400,8 +392,7 @@ fn further_hazards(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
                 (f.grad_cam)(n, i, &[2, 0, 1, 2, 0], "layer3")
             })
             .within(Tolerance::relative(1e-3))
-            .holds(Batch)
-            .holds(Sizes)
+            .holds([Batch, Sizes])
             .case("grad_cam: one image of 33×47, layer2", |f, (_, _, n, i)| {
                 (f.grad_cam)(n, &i.narrow(0, 4, 1)?, &[1], "layer2")
             })

@@ -401,8 +401,7 @@ fn hazards(seed: u64, exam: Exam<Integrate>) -> Exam<Integrate> {
                 |f, (n, x, b, _)| (f.integrated_gradients)(n, x, &CLASSES, b, 2),
             )
             .within(Tolerance::relative(1e-3))
-            .holds(Batch)
-            .holds(Sizes)
+            .holds([Batch, Sizes])
             .case(
                 "integrated_gradients: images and baseline whose columns come first",
                 |f, (n, x, b, _)| (f.integrated_gradients)(n, &askew(&x.narrow(0, 0, 2)?), &CLASSES[..2], &askew(b), 2),

@@ -1,7 +1,7 @@
 use candle_core::{Result, Tensor};
 
-use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, slip};
+use crate::inputs::{Random, askew, tensor};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, ordered, slip};
 
 /// Pointing, energy and area.
 pub type Scores = (f64, f64, f64);
@@ -218,24 +218,12 @@ const FAULTS: &[Fault<Localize>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Localize>] = &[
-    slip(NotContiguous, "points_inside, only what lies in order", |f| {
-        f.points_inside = |map, mask| {
-            in_order(&[map, mask])?;
-            solution05::points_inside(map, mask)
-        }
-    }),
-    slip(NotContiguous, "energy_inside, only what lies in order", |f| {
-        f.energy_inside = |map, mask| {
-            in_order(&[map, mask])?;
-            solution05::energy_inside(map, mask)
-        }
-    }),
-    slip(NotContiguous, "localization, only what lies in order", |f| {
-        f.localization = |maps, masks| {
-            in_order(&[maps, masks])?;
-            (SOLUTION.localization)(maps, masks)
-        }
-    }),
+    ordered!("points_inside, only what lies in order", points_inside: |map, mask| [map, mask] =>
+        solution05::points_inside(map, mask)),
+    ordered!("energy_inside, only what lies in order", energy_inside: |map, mask| [map, mask] =>
+        solution05::energy_inside(map, mask)),
+    ordered!("localization, only what lies in order", localization: |maps, masks| [maps, masks] =>
+        (SOLUTION.localization)(maps, masks)),
     slip(Sign, "the largest value starts at 0", |f| {
         f.points_inside = |map, mask| {
             if map.max_all()?.to_scalar::<f32>()? < 0.0 {

@@ -437,8 +437,7 @@ fn hazards(seed: u64, exam: Exam<Occlude>) -> Exam<Occlude> {
                 "occlusion: three images of 9×5, patch 3, stride 2",
                 |f, (network, images, _)| (f.occlusion)(network, images, &[0, 0, 0], (3, 2, GREY)),
             )
-            .holds(Batch)
-            .holds(Sizes)
+            .holds([Batch, Sizes])
             .case(
                 "occlusion: images whose columns come first in memory",
                 |f, (network, images, _)| (f.occlusion)(network, &askew(&images.narrow(0, 1, 1)?), &[0], (4, 2, GREY)),

@@ -1,8 +1,8 @@
 use candle_core::{Device, Result, Tensor};
 use draw::Colormap;
 
-use crate::inputs::{Random, askew, delta, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Slip, Tolerance, fault, slip};
+use crate::inputs::{Random, askew, delta, tensor};
+use crate::{Exam, Fault, Hazard::*, Slip, Tolerance, fault, ordered, slip};
 
 /// `solution05::upsample`, `relative` and `overlay`
 #[derive(Clone, Copy)]
@@ -270,24 +270,11 @@ const PROOFS: &[Slip<Overlay>] = &[
             _ => solution05::upsample(maps, height, width),
         }
     }),
-    slip(NotContiguous, "upsample, only what lies in order", |f| {
-        f.upsample = |maps, height, width| {
-            in_order(&[maps])?;
-            solution05::upsample(maps, height, width)
-        }
-    }),
-    slip(NotContiguous, "relative, only what lies in order", |f| {
-        f.relative = |maps| {
-            in_order(&[maps])?;
-            solution05::relative(maps)
-        }
-    }),
-    slip(NotContiguous, "overlay, only what lies in order", |f| {
-        f.overlay = |image, map, opacity| {
-            in_order(&[image, map])?;
-            solution05::overlay(image, map, opacity)
-        }
-    }),
+    ordered!("upsample, only what lies in order", upsample: |maps, height, width| [maps] =>
+        solution05::upsample(maps, height, width)),
+    ordered!("relative, only what lies in order", relative: |maps| [maps] => solution05::relative(maps)),
+    ordered!("overlay, only what lies in order", overlay: |image, map, opacity| [image, map] =>
+        solution05::overlay(image, map, opacity)),
 ];
 
 /// 5.4
@@ -359,17 +346,11 @@ fn basics(seed: u64, exam: Exam<Overlay>) -> Exam<Overlay> {
         (f.upsample)(&tensor(&[3.; 6], (1, 2, 3)), 5, 7)
     })
     .case("upsample: random [2, 3, 4] to 9×7", move |f| (f.upsample)(&maps, 9, 7))
-    .within(Tolerance {
-        max_relative: 1e-4,
-        epsilon: 1e-5,
-    })
+    .within(Tolerance::new(1e-4, 1e-5))
     .case("upsample: random [2, 3, 4] down to 2×2", move |f| {
         (f.upsample)(&maps_2, 2, 2)
     })
-    .within(Tolerance {
-        max_relative: 1e-4,
-        epsilon: 1e-5,
-    })
+    .within(Tolerance::new(1e-4, 1e-5))
     .truth("relative: 2 −1 0 4", tensor(&[0.5, 0., 0., 1.], (1, 2, 2)), |f| {
         (f.relative)(&tensor(&[2., -1., 0., 4.], (1, 2, 2)))
     })
@@ -395,19 +376,13 @@ fn basics(seed: u64, exam: Exam<Overlay>) -> Exam<Overlay> {
     .case("overlay: [2, 3] over a random 6×9 image, opacity 0.5", move |f| {
         (f.overlay)(&image, &map, 0.5)
     })
-    .within(Tolerance {
-        max_relative: 1e-2,
-        epsilon: 5e-3,
-    })
+    .within(Tolerance::new(1e-2, 5e-3))
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
 fn hazards(seed: u64, exam: Exam<Overlay>) -> Exam<Overlay> {
     let mut random = Random::new(seed, 154);
-    let close = Tolerance {
-        max_relative: 1e-4,
-        epsilon: 1e-5,
-    };
+    let close = Tolerance::new(1e-4, 1e-5);
     let fixture = (random.signed((3, 2, 5)), random.between(0.0, 1.0, (3, 4, 7)));
     let hot = Colormap::Magma.rgb(1.0).map(|byte| f32::from(byte) / 255.0);
     let exam = exam
@@ -447,10 +422,7 @@ fn hazards(seed: u64, exam: Exam<Overlay>) -> Exam<Overlay> {
             "overlay: a transposed map over an image whose columns come first",
             |f, (maps, image)| (f.overlay)(&askew(image), &askew(&maps.get(0)?), 0.3),
         )
-        .within(Tolerance {
-            max_relative: 1e-2,
-            epsilon: 5e-3,
-        })
+        .within(Tolerance::new(1e-2, 5e-3))
         .holds(NotContiguous)
         .case("upsample: three maps to 1×1", |f, (maps, _)| (f.upsample)(maps, 1, 1))
         .within(close)

@@ -2,8 +2,8 @@ use candle_core::{Result, Tensor, bail};
 use resnet::ResNet;
 
 use super::tiny;
-use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Slip, Tolerance, fault, slip};
+use crate::inputs::{Random, askew, first_of, tensor};
+use crate::{Exam, Fault, Hazard::*, Slip, Tolerance, fault, ordered, slip};
 
 /// `solution05::plus_plus_weights` and `grad_cam_plus_plus`
 #[derive(Clone, Copy)]
@@ -146,18 +146,9 @@ const FAULTS: &[Fault<PlusPlus>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<PlusPlus>] = &[
-    slip(NotContiguous, "weights, only what lies in order", |f| {
-        f.weights = |a, g| {
-            in_order(&[a, g])?;
-            solution05::plus_plus_weights(a, g)
-        }
-    }),
-    slip(NotContiguous, "map, only what lies in order", |f| {
-        f.grad_cam_plus_plus = |n, i, c, s| {
-            in_order(&[i])?;
-            solution05::grad_cam_plus_plus(n, i, c, s)
-        }
-    }),
+    ordered!("weights, only what lies in order", weights: |a, g| [a, g] => solution05::plus_plus_weights(a, g)),
+    ordered!("map, only what lies in order", grad_cam_plus_plus: |n, i, c, s| [i] =>
+        solution05::grad_cam_plus_plus(n, i, c, s)),
     slip(Batch, "weights, four images at most", |f| {
         f.weights = |a, g| solution05::plus_plus_weights(&first_of(a, 4)?, &first_of(g, 4)?)
     }),
@@ -269,8 +260,7 @@ fn further_hazards(seed: u64, exam: Exam<PlusPlus>) -> Exam<PlusPlus> {
                 (f.grad_cam_plus_plus)(n, i, &[2, 0, 1, 2, 0], "layer3")
             })
             .within(Tolerance::relative(1e-3))
-            .holds(Batch)
-            .holds(Sizes)
+            .holds([Batch, Sizes])
     })
     .spared(&[Errors], "the checks come with the stub")
     .spared(&[Scale], "tried as a mistake: an epsilon that is too large")

@@ -4,8 +4,8 @@ use candle_core::{Result, Tensor, bail};
 use resnet::{Parameters, ResNet, parameters};
 
 use super::tiny;
-use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Slip, fault, slip};
+use crate::inputs::{Random, askew, tensor};
+use crate::{Exam, Fault, Hazard::*, Slip, fault, ordered, slip};
 
 /// `solution05::randomized`, `cascade` and `rank_correlation`
 #[derive(Clone, Copy)]
@@ -285,12 +285,7 @@ const PROOFS: &[Slip<Sanity>] = &[
             solution05::randomized(network, &modules, seed)
         }
     }),
-    slip(NotContiguous, "only what lies in order", |f| {
-        f.rank_correlation = |a, b| {
-            in_order(&[a])?;
-            solution05::rank_correlation(a, b)
-        }
-    }),
+    ordered!("only what lies in order", rank_correlation: |a, b| [a] => solution05::rank_correlation(a, b)),
     slip(Ties, "−0.0 below 0.0", |f| {
         f.rank_correlation = |a, b| {
             let values = a.flatten_all()?.to_vec1::<f32>()?;

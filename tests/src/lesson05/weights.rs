@@ -1,7 +1,7 @@
 use candle_core::{Result, Tensor};
 
-use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Hazard::*, Slip, Wrong, slip, wrong};
+use crate::inputs::{Random, askew, tensor};
+use crate::{Exam, Hazard::*, Slip, Wrong, ordered, slip, wrong};
 
 /// `solution05::channel_weights`
 pub type ChannelWeights = fn(&Tensor) -> Result<Tensor>;
@@ -68,12 +68,7 @@ const WRONG: &[Wrong<ChannelWeights>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<ChannelWeights>] = &[
-    slip(NotContiguous, "only what lies in order", |f| {
-        *f = |g| {
-            in_order(&[g])?;
-            solution05::channel_weights(g)
-        }
-    }),
+    ordered!("only what lies in order", |g| [g] => solution05::channel_weights(g)),
     slip(Batch, "three images: the weights of the first for all", |f| {
         *f = |g| {
             let weights = solution05::channel_weights(g)?;
