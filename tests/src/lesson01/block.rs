@@ -380,10 +380,8 @@ fn answers() -> Exam<Block> {
         )
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64, exam: Exam<Block>) -> Exam<Block> {
-    let mut random = Random::new(seed, 15);
-
+/// Batch norms `bn` of two channels and `bn1` of one, whose variance is as small as ε.
+fn small_norms() -> (Parameters, Parameters) {
     let two = Parameters::from(
         [
             ("weight", [1., 10.]),
@@ -402,10 +400,11 @@ fn basics(seed: u64, exam: Exam<Block>) -> Exam<Block> {
         ]
         .map(|(part, value)| (format!("bn1.{part}"), tensor(&[value], 1))),
     );
-    // The same number of channels and columns: only then does an unshaped [channels] broadcast without an error.
-    let square = random.signed((2, 5, 4, 5));
-    let norms = random_block(&mut random, 5, 5);
+    (two, quiet)
+}
 
+/// A block whose branch is −x, and one whose branch is 0 and whose projection copies.
+fn planted() -> (Parameters, Parameters) {
     let mut cancelling = Parameters::from([
         ("conv1.weight".into(), copying(1.0, 2, 3)),
         ("conv2.weight".into(), copying(-1.0, 2, 3)),
@@ -420,6 +419,19 @@ fn basics(seed: u64, exam: Exam<Block>) -> Exam<Block> {
     for name in ["bn1", "bn2", "downsample.1"] {
         neutral(&mut projecting, name, 2);
     }
+    (cancelling, projecting)
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<Block>) -> Exam<Block> {
+    let mut random = Random::new(seed, 15);
+
+    let (two, quiet) = small_norms();
+    // The same number of channels and columns: only then does an unshaped [channels] broadcast without an error.
+    let square = random.signed((2, 5, 4, 5));
+    let norms = random_block(&mut random, 5, 5);
+
+    let (cancelling, projecting) = planted();
     let positive = random.between(0.1, 1.0, (1, 2, 4, 4));
 
     let plain = random.signed((2, 3, 6, 7));

@@ -304,20 +304,9 @@ fn answers() -> Exam<Forward> {
         )
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
-    let mut random = Random::new(seed, 14);
-    let x = random.between(-3.0, 3.0, (2, 3, 4));
-    let logits = random.between(-4.0, 4.0, 7);
-    let shifted = (&logits + 300.0).expect("a number adds to any tensor");
-    let small = random.signed((1, 4, 4));
-    let small_weights = weights(&mut random, 1, 2, 8, 3);
-    let image = random.signed((3, 8, 6));
-    let image_weights = weights(&mut random, 3, 4, 48, 5);
-    let mut incomplete = image_weights.clone();
-    incomplete.remove("fc.bias");
-
-    // A network that sees: filter 0 answers to bright columns left of dark ones, and class 0 counts its answers.
+/// A network that sees: filter 0 answers to bright columns left of dark ones, and class 0 counts its answers. An image for
+/// it, its weights, and what it sees.
+fn planted() -> (Tensor, Parameters, Observed) {
     let edge = tensor(&[0., 1., -1., 0., 1., -1., 0., 1., -1.], (1, 1, 3, 3));
     let planted = Parameters::from([
         ("conv.weight".into(), edge),
@@ -354,6 +343,22 @@ fn basics(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
         ("fc", &[2., 2.], &[2]),
         ("softmax", &[0.5, 0.5], &[2]),
     ];
+    (step, planted, Observed::Fields(seen.map(field).into()))
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
+    let mut random = Random::new(seed, 14);
+    let x = random.between(-3.0, 3.0, (2, 3, 4));
+    let logits = random.between(-4.0, 4.0, 7);
+    let shifted = (&logits + 300.0).expect("a number adds to any tensor");
+    let small = random.signed((1, 4, 4));
+    let small_weights = weights(&mut random, 1, 2, 8, 3);
+    let image = random.signed((3, 8, 6));
+    let image_weights = weights(&mut random, 3, 4, 48, 5);
+    let mut incomplete = image_weights.clone();
+    incomplete.remove("fc.bias");
+    let (step, planted, seen) = planted();
 
     exam.truth(
         "relu of −2, −0.5, 0, 0.5, 2",
@@ -386,7 +391,7 @@ fn basics(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
             .case("softmax of the same logits plus 300", move |f, _| (f.softmax)(&shifted))
             .truth(
                 "forward: a bright left half, an edge filter, and two classes",
-                Observed::Fields(seen.map(field).into()),
+                seen,
                 move |f, _| observe((f.forward)(&step, &planted)),
             )
             .because(

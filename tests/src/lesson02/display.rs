@@ -239,113 +239,146 @@ fn answers() -> Exam<ForDisplay> {
         .alternative("candle's minimum and maximum", by_tensors)
 }
 
+const fn scaling(per_map: bool, symmetric: bool) -> Scaling {
+    Scaling { per_map, symmetric }
+}
+
+const EACH: Scaling = scaling(true, false);
+const LAYER: Scaling = scaling(false, false);
+const EACH_SIGNED: Scaling = scaling(true, true);
+const LAYER_SIGNED: Scaling = scaling(false, true);
+
+/// A label, how it is scaled, the maps, what is shown, and why.
+type Shown = (
+    &'static str,
+    Scaling,
+    &'static [&'static [f32]],
+    &'static [f32],
+    &'static str,
+);
+
+const SHOWN: [Shown; 14] = [
+    (
+        "a map 1 2 3 5, per map",
+        EACH,
+        &[&[1., 2., 3., 5.]],
+        &[0., 0.25, 0.5, 1.],
+        "",
+    ),
+    (
+        "maps 1 2 3 5 and 10 20 20 30, per map",
+        EACH,
+        &[&[1., 2., 3., 5.], &[10., 20., 20., 30.]],
+        &[0., 0.25, 0.5, 1., 0., 0.5, 0.5, 1.],
+        "",
+    ),
+    (
+        "the same, one scale for the layer",
+        LAYER,
+        &[&[1., 2., 3., 5.], &[10., 20., 20., 30.]],
+        &[0., 1. / 29., 2. / 29., 4. / 29., 9. / 29., 19. / 29., 19. / 29., 1.],
+        "From 1 to 30. The first map is nearly black.",
+    ),
+    (
+        "a map −4 −2 0 1, per map",
+        EACH,
+        &[&[-4., -2., 0., 1.]],
+        &[0., 0.4, 0.8, 1.],
+        "",
+    ),
+    (
+        "a map −4 0 2 4, symmetric",
+        EACH_SIGNED,
+        &[&[-4., 0., 2., 4.]],
+        &[0., 0.5, 0.75, 1.],
+        "",
+    ),
+    (
+        "a map −1 0 0 3, symmetric",
+        EACH_SIGNED,
+        &[&[-1., 0., 0., 3.]],
+        &[1. / 3., 0.5, 0.5, 1.],
+        "The scale is −3 to 3, so that 0 is in the middle.",
+    ),
+    (
+        "a map −4 −1 0 2, symmetric",
+        EACH_SIGNED,
+        &[&[-4., -1., 0., 2.]],
+        &[0., 0.375, 0.5, 0.75],
+        "The scale is −4 to 4: m is the largest magnitude, here that of a negative value.",
+    ),
+    (
+        "maps −1 1 and −2 4, symmetric, one scale",
+        LAYER_SIGNED,
+        &[&[-1., 1.], &[-2., 4.]],
+        &[0.375, 0.625, 0.25, 1.],
+        "",
+    ),
+    (
+        "a dead unit beside a living one, 0 0 and 1 2, per map",
+        EACH,
+        &[&[0., 0.], &[1., 2.]],
+        &[0., 0., 0., 1.],
+        "",
+    ),
+    ("a constant map, 3 3", EACH, &[&[3., 3.]], &[0., 0.], ""),
+    ("a map of zeros, symmetric", EACH_SIGNED, &[&[0., 0.]], &[0.5, 0.5], ""),
+    (
+        "a map 1 NaN 3 2",
+        EACH,
+        &[&[1., f32::NAN, 3., 2.]],
+        &[0., f32::NAN, 1., 0.5],
+        "",
+    ),
+    (
+        "a map 3 NaN 3 3",
+        EACH,
+        &[&[3., f32::NAN, 3., 3.]],
+        &[0., f32::NAN, 0., 0.],
+        "Three equal values have no contrast: 0. NaN stays NaN all the same.",
+    ),
+    (
+        "a map 1 ∞ 3 −∞",
+        EACH,
+        &[&[1., f32::INFINITY, 3., f32::NEG_INFINITY]],
+        &[0., 1., 1., 0.],
+        "",
+    ),
+];
+
 /// Inputs from small to large.
-fn basics(seed: u64, exam: Exam<ForDisplay>) -> Exam<ForDisplay> {
-    const EACH: Scaling = Scaling {
-        per_map: true,
-        symmetric: false,
-    };
-    const LAYER: Scaling = Scaling {
-        per_map: false,
-        symmetric: false,
-    };
-    const EACH_SIGNED: Scaling = Scaling {
-        per_map: true,
-        symmetric: true,
-    };
-    const LAYER_SIGNED: Scaling = Scaling {
-        per_map: false,
-        symmetric: true,
-    };
-
-    let mut random = Random::new(seed, 27);
-    let positive = random.between(0.5, 3.0, (4, 3, 5));
-    let signed = random.between(-2.0, 5.0, (3, 4, 4));
-    let two = tensor(&[1., 2., 3., 5., 10., 20., 20., 30.], (2, 2, 2));
-
-    let mut exam = exam.truth("a map 1 2 3 5, per map", tensor(&[0., 0.25, 0.5, 1.], (1, 2, 2)), |f| {
-        f(&tensor(&[1., 2., 3., 5.], (1, 2, 2)), EACH)
-    });
-    let (two_1, two_2) = (two.clone(), two);
-    exam = exam
-        .truth(
-            "maps 1 2 3 5 and 10 20 20 30, per map",
-            tensor(&[0., 0.25, 0.5, 1., 0., 0.5, 0.5, 1.], (2, 2, 2)),
-            move |f| f(&two_1, EACH),
-        )
-        .truth(
-            "the same, one scale for the layer",
-            tensor(
-                &[0., 1. / 29., 2. / 29., 4. / 29., 9. / 29., 19. / 29., 19. / 29., 1.],
-                (2, 2, 2),
-            ),
-            move |f| f(&two_2, LAYER),
-        )
-        .because("From 1 to 30. The first map is nearly black.")
-        .truth(
-            "a map −4 −2 0 1, per map",
-            tensor(&[0., 0.4, 0.8, 1.], (1, 2, 2)),
-            |f| f(&tensor(&[-4., -2., 0., 1.], (1, 2, 2)), EACH),
-        )
-        .truth(
-            "a map −4 0 2 4, symmetric",
-            tensor(&[0., 0.5, 0.75, 1.], (1, 2, 2)),
-            |f| f(&tensor(&[-4., 0., 2., 4.], (1, 2, 2)), EACH_SIGNED),
-        )
-        .truth(
-            "a map −1 0 0 3, symmetric",
-            tensor(&[1. / 3., 0.5, 0.5, 1.], (1, 2, 2)),
-            |f| f(&tensor(&[-1., 0., 0., 3.], (1, 2, 2)), EACH_SIGNED),
-        )
-        .because("The scale is −3 to 3, so that 0 is in the middle.")
-        .truth(
-            "a map −4 −1 0 2, symmetric",
-            tensor(&[0., 0.375, 0.5, 0.75], (1, 2, 2)),
-            |f| f(&tensor(&[-4., -1., 0., 2.], (1, 2, 2)), EACH_SIGNED),
-        )
-        .because("The scale is −4 to 4: m is the largest magnitude, here that of a negative value.")
-        .truth(
-            "maps −1 1 and −2 4, symmetric, one scale",
-            tensor(&[0.375, 0.625, 0.25, 1.], (2, 1, 2)),
-            |f| f(&tensor(&[-1., 1., -2., 4.], (2, 1, 2)), LAYER_SIGNED),
-        )
-        .truth(
-            "a dead unit beside a living one, 0 0 and 1 2, per map",
-            tensor(&[0., 0., 0., 1.], (2, 1, 2)),
-            |f| f(&tensor(&[0., 0., 1., 2.], (2, 1, 2)), EACH),
-        )
-        .truth("a constant map, 3 3", tensor(&[0., 0.], (1, 1, 2)), |f| {
-            f(&tensor(&[3., 3.], (1, 1, 2)), EACH)
-        })
-        .truth("a map of zeros, symmetric", tensor(&[0.5, 0.5], (1, 1, 2)), |f| {
-            f(&tensor(&[0., 0.], (1, 1, 2)), EACH_SIGNED)
-        })
-        .truth("a map 1 NaN 3 2", tensor(&[0., f32::NAN, 1., 0.5], (1, 2, 2)), |f| {
-            f(&tensor(&[1., f32::NAN, 3., 2.], (1, 2, 2)), EACH)
-        })
-        .truth("a map 3 NaN 3 3", tensor(&[0., f32::NAN, 0., 0.], (1, 2, 2)), |f| {
-            f(&tensor(&[3., f32::NAN, 3., 3.], (1, 2, 2)), EACH)
-        })
-        .because("Three equal values have no contrast: 0. NaN stays NaN all the same.")
-        .truth("a map 1 ∞ 3 −∞", tensor(&[0., 1., 1., 0.], (1, 2, 2)), |f| {
-            f(&tensor(&[1., f32::INFINITY, 3., f32::NEG_INFINITY], (1, 2, 2)), EACH)
-        });
-    for (name, scaling) in [
-        ("per map", EACH),
-        ("one scale", LAYER),
-        ("per map, symmetric", EACH_SIGNED),
-        ("one scale, symmetric", LAYER_SIGNED),
-    ] {
-        let (positive, signed) = (positive.clone(), signed.clone());
+fn basics(seed: u64, mut exam: Exam<ForDisplay>) -> Exam<ForDisplay> {
+    for (label, scaling, maps, shown, because) in SHOWN {
+        // Maps of four values are 2×2, those of two 1×2.
+        let shape = (maps.len(), maps[0].len() / 2, 2);
         exam = exam
-            .case(format!("random maps between 0.5 and 3, {name}"), move |f| {
-                f(&positive, scaling)
+            .truth(label, tensor(shown, shape), move |f| {
+                f(&tensor(&maps.concat(), shape), scaling)
             })
-            .case(format!("random maps between −2 and 5, {name}"), move |f| {
-                f(&signed, scaling)
-            });
+            .because(because);
     }
-    exam
+    let mut random = Random::new(seed, 27);
+    let fixture = (
+        random.between(0.5, 3.0, (4, 3, 5)),
+        random.between(-2.0, 5.0, (3, 4, 4)),
+    );
+    exam.given(fixture, |on| {
+        [
+            ("per map", EACH),
+            ("one scale", LAYER),
+            ("per map, symmetric", EACH_SIGNED),
+            ("one scale, symmetric", LAYER_SIGNED),
+        ]
+        .into_iter()
+        .fold(on, |on, (name, scaling)| {
+            on.case(format!("random maps between 0.5 and 3, {name}"), move |f, (x, _)| {
+                f(x, scaling)
+            })
+            .case(format!("random maps between −2 and 5, {name}"), move |f, (_, x)| {
+                f(x, scaling)
+            })
+        })
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

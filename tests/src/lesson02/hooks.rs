@@ -6,7 +6,7 @@ use candle_core::{Device, Result, Tensor, Var, bail};
 use resnet::{Config, ResNet};
 
 use crate::inputs::{Random, askew, in_order};
-use crate::{Exam, Hazard::*, Observed, Slip, Wrong, slip, wrong};
+use crate::{Exam, Given, Hazard::*, Observed, Slip, Wrong, slip, wrong};
 
 /// `solution02::Hook`
 pub type Hook<'a> = Box<dyn FnMut(&str, &Tensor) -> Result<Option<Tensor>> + 'a>;
@@ -508,45 +508,42 @@ fn answers() -> Exam<NewHooks> {
         .alternative("the current activation is carried along", fault!(None))
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
+/// A small network, and two images for it.
+type Fixture = (ResNet, Tensor);
+
+fn fixture(seed: u64, stream: u64) -> Fixture {
     let config = Config {
         blocks: [1, 1, 1, 1],
         ..Config::resnet18()
-    }
-    .width(2)
-    .classes(3);
-    let network = Rc::new(ResNet::untrained(&config, seed).expect("a small network"));
-    let images = Random::new(seed, 21).signed((2, 3, 24, 16));
-    let trace = network.capture(&images, &["layer3", "relu"]).expect("two sites of it");
-    let captured = Observed::fields([
-        ("layer3", trace.activation("layer3").expect("captured").clone()),
-        ("relu", trace.activation("relu").expect("captured").clone()),
-    ]);
-    let logits = trace.logits.clone();
-    let bias = network.parameter("fc.bias").expect("it has one");
-    let bias = bias
-        .broadcast_as((2, 3))
-        .and_then(|bias| bias.contiguous())
-        .expect("one row per image");
+    };
+    let network = ResNet::untrained(&config.width(2).classes(3), seed).expect("a small network");
+    (network, Random::new(seed, stream).signed((2, 3, 24, 16)))
+}
 
-    // Each experiment makes its hooks anew, on the same network.
-    macro_rules! on {
-        (|$hooks:ident, $images:ident| $body:block) => {{
-            let (network, $images) = (Rc::clone(&network), images.clone());
-            move |new: NewHooks| -> Result<Observed> {
-                let $hooks = new(&network);
-                $body
-            }
-        }};
-    }
-    exam.truth(
+/// Each experiment makes its hooks anew, on the same network.
+macro_rules! on {
+    (|$hooks:ident, $images:ident| $body:block) => {
+        |new: NewHooks, (network, $images): &Fixture| -> Result<Observed> {
+            let $hooks = new(network);
+            $body
+        }
+    };
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
+    exam.given(fixture(seed, 21), |on| captures(replaced(several(one(on)))))
+}
+
+/// One hook on one site.
+fn one(on: Given<NewHooks, Fixture>) -> Given<NewHooks, Fixture> {
+    on.truth(
         "a hook on layer2, one pass",
         "layer2 [2, 4, 3, 2]",
         on!(|hooks, images| {
             let log = Log::default();
             let _handle = hooks.register("layer2", log.site())?;
-            hooks.forward(&images)?;
+            hooks.forward(images)?;
             Ok(log.text())
         }),
     )
@@ -557,8 +554,8 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
         on!(|hooks, images| {
             let log = Log::default();
             let _handle = hooks.register("layer2", log.hook("layer2"))?;
-            hooks.forward(&images)?;
-            hooks.forward(&images)?;
+            hooks.forward(images)?;
+            hooks.forward(images)?;
             Ok(log.text())
         }),
     )
@@ -571,9 +568,9 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
         on!(|hooks, images| {
             let log = Log::default();
             let handle = hooks.register("layer2", log.hook("layer2"))?;
-            hooks.forward(&images)?;
+            hooks.forward(images)?;
             drop(handle);
-            hooks.forward(&images)?;
+            hooks.forward(images)?;
             Ok(Observed::Fields(vec![
                 ("calls".into(), log.text()),
                 ("hooks left".into(), hooks.count().into()),
@@ -581,7 +578,11 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
         }),
     )
     .because("The hook is called in the first pass only.")
-    .truth(
+}
+
+/// Several hooks, removed in any order.
+fn several(on: Given<NewHooks, Fixture>) -> Given<NewHooks, Fixture> {
+    on.truth(
         "two hooks on one site",
         "first\nsecond",
         on!(|hooks, images| {
@@ -590,7 +591,7 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
                 hooks.register("relu", log.hook("first"))?,
                 hooks.register("relu", log.hook("second"))?,
             );
-            hooks.forward(&images)?;
+            hooks.forward(images)?;
             Ok(log.text())
         }),
     )
@@ -602,7 +603,7 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
             let first = hooks.register("relu", log.hook("first"))?;
             let _second = hooks.register("relu", log.hook("second"))?;
             drop(first);
-            hooks.forward(&images)?;
+            hooks.forward(images)?;
             Ok(log.text())
         }),
     )
@@ -614,7 +615,7 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
             let [a, b, _c] = [("conv1", "a"), ("layer1", "b"), ("layer2", "c")]
                 .map(|(site, line)| hooks.register(site, log.hook(line)));
             drop((a?, b?));
-            hooks.forward(&images)?;
+            hooks.forward(images)?;
             Ok(log.text())
         }),
     )
@@ -627,7 +628,7 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
                 .map(|(site, line)| hooks.register(site, log.hook(line)));
             std::mem::forget(c?);
             drop((a?, b?));
-            hooks.forward(&images)?;
+            hooks.forward(images)?;
             Ok(log.text())
         }),
     )
@@ -641,27 +642,38 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
             drop(a);
             let _c = hooks.register("layer2", log.hook("c"))?;
             drop(b);
-            hooks.forward(&images)?;
+            hooks.forward(images)?;
             Ok(log.text())
         }),
     )
-    .snapshot("a hook on every site: the order of the calls", "lesson02_call_order", {
-        let (network, images) = (Rc::clone(&network), images.clone());
-        move |new: NewHooks| -> Result<Observed> {
-            let (hooks, log) = (new(&network), Log::default());
+    .snapshot(
+        "a hook on every site: the order of the calls",
+        "lesson02_call_order",
+        |new, (network, images)| -> Result<Observed> {
+            let (hooks, log) = (new(network), Log::default());
             let sites = network.sites();
             let handles = sites.iter().map(|site| hooks.register(site, log.site()));
             let _handles = handles.collect::<Result<Vec<_>>>()?;
-            hooks.forward(&images)?;
+            hooks.forward(images)?;
             Ok(log.text())
-        }
-    })
-    .truth(
+        },
+    )
+}
+
+/// Hooks that return something, or an error.
+fn replaced(on: Given<NewHooks, Fixture>) -> Given<NewHooks, Fixture> {
+    let bias = on
+        .fixture()
+        .0
+        .parameter("fc.bias")
+        .and_then(|bias| bias.broadcast_as((2, 3))?.contiguous());
+    let bias = bias.expect("one row per image");
+    on.truth(
         "a hook that replaces layer4 by zeros: the logits",
         bias,
         on!(|hooks, images| {
             let _handle = hooks.register("layer4", silencing())?;
-            Ok(hooks.forward(&images)?.into())
+            Ok(hooks.forward(images)?.into())
         }),
     )
     .because("Nothing comes out of layer4, so every logit is the bias of fc.")
@@ -679,7 +691,7 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
                     Ok(None)
                 }),
             )?;
-            hooks.forward(&images)?;
+            hooks.forward(images)?;
             Ok(log.text())
         }),
     )
@@ -687,7 +699,7 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
         "a hook that fails",
         on!(|hooks, images| {
             let _handle = hooks.register("layer2", failing())?;
-            Ok(hooks.forward(&images)?.into())
+            Ok(hooks.forward(images)?.into())
         }),
     )
     .truth(
@@ -698,11 +710,11 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
             let _first = hooks.register("layer1", log.hook("layer1"))?;
             let broken = hooks.register("layer2", failing())?;
             let _third = hooks.register("layer3", log.hook("layer3"))?;
-            if hooks.forward(&images).is_err() {
+            if hooks.forward(images).is_err() {
                 log.write("an error");
             }
             drop(broken);
-            hooks.forward(&images)?;
+            hooks.forward(images)?;
             Ok(log.text())
         }),
     )
@@ -714,7 +726,7 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
             let attempt = || -> Result<Tensor> {
                 let _mine = hooks.register("layer1", Box::new(|_, _| Ok(None)))?;
                 let _broken = hooks.register("layer2", failing())?;
-                hooks.forward(&images)
+                hooks.forward(images)
             };
             match attempt() {
                 Ok(_) => bail!("expected the error of the hook on layer2, got logits"),
@@ -730,11 +742,19 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
             Ok(true.into())
         }),
     )
-    .truth(
+}
+
+/// `capture`.
+fn captures(on: Given<NewHooks, Fixture>) -> Given<NewHooks, Fixture> {
+    let (network, images) = &*on.fixture();
+    let trace = network.capture(images, &["layer3", "relu"]).expect("two sites of it");
+    let at = |site: &str| trace.activation(site).expect("captured").clone();
+    let captured = Observed::fields([("layer3", at("layer3")), ("relu", at("relu"))]);
+    on.truth(
         "capture of layer3 and relu, in this order",
         captured,
         on!(|hooks, images| {
-            let (_, activations) = hooks.capture(&images, &["layer3", "relu"])?;
+            let (_, activations) = hooks.capture(images, &["layer3", "relu"])?;
             let names = ["layer3", "relu"].map(String::from).into_iter();
             let list = names.zip(activations).map(|(name, value)| (name, value.into()));
             Ok(Observed::Fields(list.collect()))
@@ -743,18 +763,18 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
     .because("The expected values are those of resnet's own capture.")
     .truth(
         "capture: the logits",
-        logits,
-        on!(|hooks, images| { Ok(hooks.capture(&images, &["relu", "layer4"])?.0.into()) }),
+        trace.logits.clone(),
+        on!(|hooks, images| { Ok(hooks.capture(images, &["relu", "layer4"])?.0.into()) }),
     )
     .because("Looking changes nothing: they are the logits of a pass without hooks.")
     .truth(
         "capture: hooks left on the network, after a pass and after one that failed",
         vec![0usize, 1],
         on!(|hooks, images| {
-            hooks.capture(&images, &["relu"])?;
+            hooks.capture(images, &["relu"])?;
             let after_success = hooks.count();
             let _broken = hooks.register("layer2", failing())?;
-            if hooks.capture(&images, &["relu"]).is_ok() {
+            if hooks.capture(images, &["relu"]).is_ok() {
                 bail!("expected the error of the hook on layer2, got activations");
             }
             Ok(vec![after_success, hooks.count()].into())
@@ -767,7 +787,7 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
         on!(|hooks, images| {
             let ones: Hook = Box::new(|_, activation| Ok(Some(activation.ones_like()?)));
             let _handle = hooks.register("layer1", ones)?;
-            first(hooks.capture(&images, &["layer1"])?.1)
+            first(hooks.capture(images, &["layer1"])?.1)
         }),
     )
     .truth(
@@ -777,7 +797,7 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
             let var = Var::ones((2, 2, 6, 4), candle_core::DType::F32, &Device::Cpu)?;
             let shared = var.as_tensor().clone();
             let _handle = hooks.register("layer1", Box::new(move |_, _| Ok(Some(shared.clone()))))?;
-            let captured = hooks.capture(&images, &["layer1"])?.1;
+            let captured = hooks.capture(images, &["layer1"])?.1;
             var.set(&var.zeros_like()?)?;
             first(captured)
         }),
@@ -787,7 +807,7 @@ fn basics(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
         "capture of layer1 for an image that is a Var: does the capture hang on the graph?",
         false,
         on!(|hooks, images| {
-            let image = Var::from_tensor(&images)?;
+            let image = Var::from_tensor(images)?;
             let captured = hooks.capture(image.as_tensor(), &["layer1"])?.1;
             match captured.first() {
                 Some(activation) => Ok(activation.track_op().into()),
@@ -806,14 +826,7 @@ fn first(captured: Vec<Tensor>) -> Result<Observed> {
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
 fn hazards(seed: u64, exam: Exam<NewHooks>) -> Exam<NewHooks> {
-    let config = Config {
-        blocks: [1, 1, 1, 1],
-        ..Config::resnet18()
-    }
-    .width(2)
-    .classes(3);
-    let network = ResNet::untrained(&config, seed).expect("a small network");
-    let images = Random::new(seed, 121).signed((2, 3, 24, 16));
+    let (network, images) = fixture(seed, 121);
     let trace = network.capture(&images, &["relu"]).expect("a site of it");
     let relu = trace.activation("relu").expect("captured").clone();
     let expected = vec![

@@ -2,7 +2,7 @@ use candle_core::{Result, Tensor, Var, bail};
 
 use super::{Function, dot, linear, per_image};
 use crate::inputs::{Random, askew, first_of, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
+use crate::{Exam, Fault, Given, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
 
 /// The four functions of exercise 3.2.
 #[derive(Clone, Copy)]
@@ -295,6 +295,17 @@ fn answers() -> Exam<Ascent> {
         .alternative("another order of the operations", RIGHT)
 }
 
+/// What most inputs look at.
+struct Points {
+    weights: Tensor,
+    images: Tensor,
+    /// Two images of two pixels, and the slopes of 3·a − b there.
+    pair: Tensor,
+    slopes: Tensor,
+    /// Outside of a ball of radius 1, and inside.
+    four: Tensor,
+}
+
 /// Inputs from small to large.
 fn basics(seed: u64, exam: Exam<Ascent>) -> Exam<Ascent> {
     let mut random = Random::new(seed, 32);
@@ -304,126 +315,126 @@ fn basics(seed: u64, exam: Exam<Ascent>) -> Exam<Ascent> {
     let apart = per_image(&tensor(&[1.0, 100.0], 2), &gradient).expect("two images");
     let large = (random.signed((3, 3, 3, 3)) * 3.0).expect("numbers");
     let close = (random.signed((1, 1, 2, 2)) * 0.1).expect("numbers");
-    let pair = tensor(&[1.0, 2.0, 3.0, 4.0], (2, 1, 1, 2));
-    let slopes = tensor(&[3.0, -1.0], (1, 1, 1, 2));
-    let four = tensor(&[3.0, 4.0, 0.3, 0.4], (2, 1, 1, 2));
     let start = random.signed((1, 3, 4, 5));
     let start = (start * 0.01).expect("numbers");
+    let points = Points {
+        weights,
+        images,
+        pair: tensor(&[1.0, 2.0, 3.0, 4.0], (2, 1, 1, 2)),
+        slopes: tensor(&[3.0, -1.0], (1, 1, 1, 2)),
+        four: tensor(&[3.0, 4.0, 0.3, 0.4], (2, 1, 1, 2)),
+    };
+    exam.given(points, |on| steps(gradients(on, apart), [large, close, start]))
+}
 
-    let f = linear(&slopes);
-    let exam = exam
-        .truth(
-            "values and gradient of 3·a − b at (1, 2) and (3, 4)",
-            Observed::fields([
-                ("values", Observed::from(vec![1f32, 5.0])),
-                (
-                    "gradient",
-                    Observed::from(tensor(&[3.0, -1.0, 3.0, -1.0], (2, 1, 1, 2))),
-                ),
-                ("connected", Observed::from(false)),
-            ]),
-            {
-                let pair = pair.clone();
-                move |a| both((a.value_and_gradient)(&pair, &f))
-            },
-        )
-        .because("A linear function has its weights as gradient, for every image, whatever the batch.")
-        .truth(
-            "values and gradient of the constant 2",
-            Observed::fields([
-                ("values", Observed::from(vec![2f32, 2.0])),
-                ("gradient", Observed::from(tensor(&[0.0; 4], (2, 1, 1, 2)))),
-                ("connected", Observed::from(false)),
-            ]),
-            {
-                let pair = pair.clone();
-                move |a| both((a.value_and_gradient)(&pair, &|_: &Tensor| Ok(tensor(&[2.0, 2.0], 2))))
-            },
-        )
-        .because("If f does not depend on x, the store holds no gradient for it; the gradient is zeros.")
-        .case("values and gradient of a curved function of two images", {
-            let (images, f) = (images.clone(), curved(&weights));
-            move |a| both((a.value_and_gradient)(&images, &f))
-        })
-        .refuses("a function with one number per pixel", {
-            let pair = pair.clone();
-            move |a| both((a.value_and_gradient)(&pair, &|x: &Tensor| x.flatten_from(1)))
-        })
-        .truth("direction of (0, 0)", tensor(&[0.0, 0.0], (1, 1, 1, 2)), |a| {
-            (a.direction)(&tensor(&[0.0, 0.0], (1, 1, 1, 2)))
-        })
-        .because("A dead unit has no direction; the image stays where it is.")
-        .truth(
-            "direction of (3, 4) and (0.3, 0.4)",
-            tensor(&[3.0, 4.0, 3.0, 4.0].map(|x| x / 12.5f32.sqrt()), (2, 1, 1, 2)),
-            {
-                let four = four.clone();
-                move |a| (a.direction)(&four)
-            },
-        )
-        .because("rms = √((3² + 4²) / 2); the size of a gradient does not matter, only its direction.")
-        .truth("direction of (3e-8, 3e-8)", tensor(&[0.75, 0.75], (1, 1, 1, 2)), |a| {
-            (a.direction)(&tensor(&[3e-8, 3e-8], (1, 1, 1, 2)))
-        })
-        .because("The rms is 3e-8: 3 / (3 + 1).")
-        .case(
-            "direction of random gradients, the second a hundred times the first",
-            move |a| (a.direction)(&apart),
-        )
-        .truth(
-            "a step of 0.5 from (1, 2) and (3, 4) up 3·a − b",
-            Observed::fields([
-                (
-                    "result",
-                    Observed::from(tensor(
-                        &[
-                            1.0 + 1.5 / 5f32.sqrt(),
-                            2.0 - 0.5 / 5f32.sqrt(),
-                            3.0 + 1.5 / 5f32.sqrt(),
-                            4.0 - 0.5 / 5f32.sqrt(),
-                        ],
-                        (2, 1, 1, 2),
-                    )),
-                ),
-                ("connected", Observed::from(false)),
-            ]),
-            {
-                let (pair, f) = (pair.clone(), linear(&slopes));
-                move |a| cut((a.ascent_step)(&pair, &f, 0.5))
-            },
-        )
-        .because("The gradient (3, −1) has rms √5.")
-        .case("a step of 0.05 up a curved function", {
-            let (images, f) = (images.clone(), curved(&weights));
-            move |a| cut((a.ascent_step)(&images, &f, 0.05))
-        })
-        .truth(
-            "into a ball of radius 1: (3, 4) and (0.3, 0.4)",
-            tensor(&[0.6, 0.8, 0.3, 0.4], (2, 1, 1, 2)),
-            {
-                let four = four.clone();
-                move |a| (a.into_ball)(&four, 1.0)
-            },
-        )
-        .because("The first has norm 5 and comes to the surface; the second lies inside.")
-        .case("into a ball of radius 2: three random images", move |a| {
-            (a.into_ball)(&large, 2.0)
-        })
-        .case("into a ball of radius 3: a small image", move |a| {
-            (a.into_ball)(&close, 3.0)
-        });
-    let w = weights.clone();
-    exam.truth(
+/// Which way is up.
+fn gradients(on: Given<Ascent, Points>, apart: Tensor) -> Given<Ascent, Points> {
+    on.truth(
+        "values and gradient of 3·a − b at (1, 2) and (3, 4)",
+        Observed::fields([
+            ("values", Observed::from(vec![1f32, 5.0])),
+            (
+                "gradient",
+                Observed::from(tensor(&[3.0, -1.0, 3.0, -1.0], (2, 1, 1, 2))),
+            ),
+            ("connected", Observed::from(false)),
+        ]),
+        |a, x| both((a.value_and_gradient)(&x.pair, &linear(&x.slopes))),
+    )
+    .because("A linear function has its weights as gradient, for every image, whatever the batch.")
+    .truth(
+        "values and gradient of the constant 2",
+        Observed::fields([
+            ("values", Observed::from(vec![2f32, 2.0])),
+            ("gradient", Observed::from(tensor(&[0.0; 4], (2, 1, 1, 2)))),
+            ("connected", Observed::from(false)),
+        ]),
+        |a, x| {
+            both((a.value_and_gradient)(&x.pair, &|_: &Tensor| {
+                Ok(tensor(&[2.0, 2.0], 2))
+            }))
+        },
+    )
+    .because("If f does not depend on x, the store holds no gradient for it; the gradient is zeros.")
+    .case("values and gradient of a curved function of two images", |a, x| {
+        both((a.value_and_gradient)(&x.images, &curved(&x.weights)))
+    })
+    .refuses("a function with one number per pixel", |a, x| {
+        both((a.value_and_gradient)(&x.pair, &|x: &Tensor| x.flatten_from(1)))
+    })
+    .truth("direction of (0, 0)", tensor(&[0.0, 0.0], (1, 1, 1, 2)), |a, _| {
+        (a.direction)(&tensor(&[0.0, 0.0], (1, 1, 1, 2)))
+    })
+    .because("A dead unit has no direction; the image stays where it is.")
+    .truth(
+        "direction of (3, 4) and (0.3, 0.4)",
+        tensor(&[3.0, 4.0, 3.0, 4.0].map(|x| x / 12.5f32.sqrt()), (2, 1, 1, 2)),
+        |a, x| (a.direction)(&x.four),
+    )
+    .because("rms = √((3² + 4²) / 2); the size of a gradient does not matter, only its direction.")
+    .truth(
+        "direction of (3e-8, 3e-8)",
+        tensor(&[0.75, 0.75], (1, 1, 1, 2)),
+        |a, _| (a.direction)(&tensor(&[3e-8, 3e-8], (1, 1, 1, 2))),
+    )
+    .because("The rms is 3e-8: 3 / (3 + 1).")
+    .case(
+        "direction of random gradients, the second a hundred times the first",
+        move |a, _| (a.direction)(&apart),
+    )
+}
+
+/// Steps, and the ball.
+fn steps(on: Given<Ascent, Points>, [large, close, start]: [Tensor; 3]) -> Given<Ascent, Points> {
+    on.truth(
+        "a step of 0.5 from (1, 2) and (3, 4) up 3·a − b",
+        Observed::fields([
+            (
+                "result",
+                Observed::from(tensor(
+                    &[
+                        1.0 + 1.5 / 5f32.sqrt(),
+                        2.0 - 0.5 / 5f32.sqrt(),
+                        3.0 + 1.5 / 5f32.sqrt(),
+                        4.0 - 0.5 / 5f32.sqrt(),
+                    ],
+                    (2, 1, 1, 2),
+                )),
+            ),
+            ("connected", Observed::from(false)),
+        ]),
+        |a, x| cut((a.ascent_step)(&x.pair, &linear(&x.slopes), 0.5)),
+    )
+    .because("The gradient (3, −1) has rms √5.")
+    .case("a step of 0.05 up a curved function", |a, x| {
+        cut((a.ascent_step)(&x.images, &curved(&x.weights), 0.05))
+    })
+    .truth(
+        "into a ball of radius 1: (3, 4) and (0.3, 0.4)",
+        tensor(&[0.6, 0.8, 0.3, 0.4], (2, 1, 1, 2)),
+        |a, x| (a.into_ball)(&x.four, 1.0),
+    )
+    .because("The first has norm 5 and comes to the surface; the second lies inside.")
+    .case("into a ball of radius 2: three random images", move |a, _| {
+        (a.into_ball)(&large, 2.0)
+    })
+    .case("into a ball of radius 3: a small image", move |a, _| {
+        (a.into_ball)(&close, 3.0)
+    })
+    .truth(
         "60 steps of 0.05 in a ball of radius 1, for the linear unit w·x",
         Observed::fields([("cosine with w", 1.0), ("norm", 1.0)]),
-        move |a| {
-            let f = linear(&w);
-            let mut x = start.clone();
+        move |a, x| {
+            let f = linear(&x.weights);
+            let mut moved = start.clone();
             for _ in 0..60 {
-                x = (a.into_ball)(&(a.ascent_step)(&x, &f, 0.05)?, 1.0)?;
+                moved = (a.into_ball)(&(a.ascent_step)(&moved, &f, 0.05)?, 1.0)?;
             }
-            let norm = x.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>()?;
-            Ok::<_, candle_core::Error>(Observed::fields([("cosine with w", cosine(&x, &w)?), ("norm", norm)]))
+            let norm = moved.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>()?;
+            Ok::<_, candle_core::Error>(Observed::fields([
+                ("cosine with w", cosine(&moved, &x.weights)?),
+                ("norm", norm),
+            ]))
         },
     )
     .within(Tolerance::new(1e-3, 0.0))

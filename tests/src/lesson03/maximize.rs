@@ -90,6 +90,13 @@ macro_rules! ex3_5 {
 
 const SOLUTION: Maximize = ex3_5!(solution03);
 
+/// The problem without more than an objective, and with these parts instead.
+macro_rules! problem {
+    ($objective:expr, $($part:ident $(: $value:expr)?),*) => {
+        Problem { $($part $(: $value)?,)* ..Problem::new($objective) }
+    };
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     None,
@@ -517,124 +524,85 @@ fn answers() -> Exam<Maximize> {
         .alternative("everything in one loop", RIGHT)
 }
 
+/// A label, what comes out, why, and what is run on (0, 0) and 3·a − b.
+type ByHand = (
+    &'static str,
+    [f32; 2],
+    &'static str,
+    fn(Maximize, &Tensor, &Function) -> Result<Tensor>,
+);
+
+/// One step at a time. The gradient (3, −1) has rms √5.
+fn by_hand() -> [ByHand; 7] {
+    let up = 0.1 / 5f32.sqrt();
+    [
+        (
+            "no step from (0, 0)",
+            [0.0, 0.0],
+            "Without a step the image is the start.",
+            |f, x, o| f(x, &Problem::new(o), &ascent(0, 0.1)),
+        ),
+        (
+            "two steps of 0.1 up 3·a − b from (0, 0)",
+            [6.0 * up, -2.0 * up],
+            "The gradient (3, −1) has rms √5.",
+            |f, x, o| f(x, &Problem::new(o), &ascent(2, 0.1)),
+        ),
+        (
+            "a step of 0.1 up 3·a − b with the penalty 2·a",
+            [0.1, -0.1],
+            "3·a − b − 2·a has the gradient (1, −1), whose rms is 1.",
+            |f, x, o| {
+                let penalty = |x: &Tensor| x.flatten_from(1)?.narrow(1, 0, 1)?.squeeze(1)? * 2.0;
+                f(x, &problem!(o, penalty: &penalty), &ascent(1, 0.1))
+            },
+        ),
+        (
+            "two steps of 0.1 where the network is shown (b, a)",
+            [-2.0 * up, 6.0 * up],
+            "3·b − a: the gradient comes back through the transformation, and the image itself is never swapped.",
+            |f, x, o| f(x, &problem!(o, transform: &swapped), &ascent(2, 0.1)),
+        ),
+        (
+            "the same with the penalty 4·b",
+            [-0.1, -0.1],
+            "3·b − a − 4·b = −a − b. The penalty is that of the image before it is transformed.",
+            |f, x, o| {
+                let penalty = |x: &Tensor| x.flatten_from(1)?.narrow(1, 1, 1)?.squeeze(1)? * 4.0;
+                f(x, &problem!(o, transform: &swapped, penalty: &penalty), &ascent(1, 0.1))
+            },
+        ),
+        (
+            "a step of 0.1 where the image is 2·p",
+            [6.0 * up, -2.0 * up],
+            "p moves by 0.1 in the direction of the gradient, so the image by twice as much.",
+            |f, x, o| f(x, &problem!(o, image: &|p: &Tensor| p * 2.0), &ascent(1, 0.1)),
+        ),
+        (
+            "a step of 0.5, held in [0, 1]",
+            [15.0 * up, 0.0],
+            "b would become negative; the clamp after the step holds it at 0.",
+            |f, x, o| f(x, &problem!(o, project: &clamp), &ascent(1, 0.5)),
+        ),
+    ]
+}
+
 /// Inputs from small to large.
 fn basics(seed: u64, mut exam: Exam<Maximize>) -> Exam<Maximize> {
     let mut random = Random::new(seed, 35);
-    let origin = tensor(&[0.0, 0.0], (1, 1, 1, 2));
     let weights = random.signed((1, 3, 4, 5));
     let small = (random.signed((1, 3, 4, 5)) * 0.01).expect("numbers");
     let batch = random.between(0.2, 0.8, (2, 3, 4, 5));
     let slopes = tensor(&[3.0, -1.0], (1, 1, 1, 2));
-    let rms = 5f32.sqrt();
 
-    // One step at a time, by hand.
-    let up = 0.1 / rms;
-    let hand = |exam: Exam<Maximize>,
-                what: &str,
-                expected: [f32; 2],
-                because: &str,
-                run: fn(Maximize, &Tensor, &Function) -> Result<Tensor>| {
-        let (origin, slopes) = (origin.clone(), slopes.clone());
-        exam.truth(what, image(expected), move |f| cut(run(f, &origin, &linear(&slopes))))
-            .because(because)
-    };
-    exam = hand(
-        exam,
-        "no step from (0, 0)",
-        [0.0, 0.0],
-        "Without a step the image is the start.",
-        |f, x, o| f(x, &Problem::new(o), &ascent(0, 0.1)),
-    );
-    exam = hand(
-        exam,
-        "two steps of 0.1 up 3·a − b from (0, 0)",
-        [6.0 * up, -2.0 * up],
-        "The gradient (3, −1) has rms √5.",
-        |f, x, o| f(x, &Problem::new(o), &ascent(2, 0.1)),
-    );
-    exam = hand(
-        exam,
-        "a step of 0.1 up 3·a − b with the penalty 2·a",
-        [0.1, -0.1],
-        "3·a − b − 2·a has the gradient (1, −1), whose rms is 1.",
-        |f, x, o| {
-            let penalty = |x: &Tensor| x.flatten_from(1)?.narrow(1, 0, 1)?.squeeze(1)? * 2.0;
-            f(
-                x,
-                &Problem {
-                    penalty: &penalty,
-                    ..Problem::new(o)
-                },
-                &ascent(1, 0.1),
-            )
-        },
-    );
-    exam = hand(
-        exam,
-        "two steps of 0.1 where the network is shown (b, a)",
-        [-2.0 * up, 6.0 * up],
-        "3·b − a: the gradient comes back through the transformation, and the image itself is never swapped.",
-        |f, x, o| {
-            f(
-                x,
-                &Problem {
-                    transform: &swapped,
-                    ..Problem::new(o)
-                },
-                &ascent(2, 0.1),
-            )
-        },
-    );
-    exam = hand(
-        exam,
-        "the same with the penalty 4·b",
-        [-0.1, -0.1],
-        "3·b − a − 4·b = −a − b. The penalty is that of the image before it is transformed.",
-        |f, x, o| {
-            let penalty = |x: &Tensor| x.flatten_from(1)?.narrow(1, 1, 1)?.squeeze(1)? * 4.0;
-            f(
-                x,
-                &Problem {
-                    transform: &swapped,
-                    penalty: &penalty,
-                    ..Problem::new(o)
-                },
-                &ascent(1, 0.1),
-            )
-        },
-    );
-    exam = hand(
-        exam,
-        "a step of 0.1 where the image is 2·p",
-        [6.0 * up, -2.0 * up],
-        "p moves by 0.1 in the direction of the gradient, so the image by twice as much.",
-        |f, x, o| {
-            f(
-                x,
-                &Problem {
-                    image: &|p: &Tensor| p * 2.0,
-                    ..Problem::new(o)
-                },
-                &ascent(1, 0.1),
-            )
-        },
-    );
-    exam = hand(
-        exam,
-        "a step of 0.5, held in [0, 1]",
-        [1.5 / 5f32.sqrt(), 0.0],
-        "b would become negative; the clamp after the step holds it at 0.",
-        |f, x, o| {
-            f(
-                x,
-                &Problem {
-                    project: &clamp,
-                    ..Problem::new(o)
-                },
-                &ascent(1, 0.5),
-            )
-        },
-    );
+    for (label, expected, because, run) in by_hand() {
+        exam = exam
+            .truth(label, image(expected), move |f| {
+                let (origin, slopes) = (tensor(&[0.0; 2], (1, 1, 1, 2)), tensor(&[3.0, -1.0], (1, 1, 1, 2)));
+                cut(run(f, &origin, &linear(&slopes)))
+            })
+            .because(because);
+    }
     exam = exam
         .truth(
             "a step of 0.3 up −(a − ½)² − (b − ½)² from (1.2, −0.2), held in [0, 1]",
@@ -642,14 +610,7 @@ fn basics(seed: u64, mut exam: Exam<Maximize>) -> Exam<Maximize> {
             |f| {
                 let objective = |x: &Tensor| (x - 0.5)?.sqr()?.flatten_from(1)?.sum(1)?.neg();
                 let start = tensor(&[1.2, -0.2], (1, 1, 1, 2));
-                cut(f(
-                    &start,
-                    &Problem {
-                        project: &clamp,
-                        ..Problem::new(&objective)
-                    },
-                    &ascent(1, 0.3),
-                ))
+                cut(f(&start, &problem!(&objective, project: &clamp), &ascent(1, 0.3)))
             },
         )
         .because("Both are out of range and must come back: the gradient is (−1.4, 1.4).")
@@ -748,7 +709,7 @@ fn adam_of_torch(mut exam: Exam<Maximize>) -> Exam<Maximize> {
     exam
 }
 
-/// Units whose optimum is known, and a small network.
+/// Units whose optimum is known.
 fn planted(mut exam: Exam<Maximize>, random: &mut Random, seed: u64, small: Tensor, weights: Tensor) -> Exam<Maximize> {
     exam = exam
         .truth(
@@ -756,14 +717,7 @@ fn planted(mut exam: Exam<Maximize>, random: &mut Random, seed: u64, small: Tens
             Observed::fields([("cosine with w", 1.0), ("norm", 1.0)]),
             move |f| {
                 let objective = linear(&weights);
-                let x = f(
-                    &small,
-                    &Problem {
-                        project: &ball,
-                        ..Problem::new(&objective)
-                    },
-                    &ascent(60, 0.05),
-                )?;
+                let x = f(&small, &problem!(&objective, project: &ball), &ascent(60, 0.05))?;
                 let norm = x.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>()?;
                 Ok::<_, candle_core::Error>(Observed::fields([
                     ("cosine with w", cosine(&x, &weights)?),
@@ -784,14 +738,7 @@ fn planted(mut exam: Exam<Maximize>, random: &mut Random, seed: u64, small: Tens
             Observed::fields([("direction", 1.0), ("colour", 1.0)]),
             move |f| {
                 let objective = unit(&kernel);
-                let x = f(
-                    &noise,
-                    &Problem {
-                        project: &ball,
-                        ..Problem::new(&objective)
-                    },
-                    &ascent(25, 0.02),
-                )?;
+                let x = f(&noise, &problem!(&objective, project: &ball), &ascent(25, 0.02))?;
                 let [direction, share] = seen(&x, f64::to_radians(angle), colour)?;
                 Ok::<_, candle_core::Error>(Observed::fields([("direction", direction), ("colour", share)]))
             },
@@ -821,14 +768,7 @@ fn planted(mut exam: Exam<Maximize>, random: &mut Random, seed: u64, small: Tens
             ]),
             move |f| {
                 let objective = decoy(&board, &blue);
-                let x = f(
-                    &start,
-                    &Problem {
-                        project: &ball,
-                        ..Problem::new(&objective)
-                    },
-                    &ascent(60, 0.05),
-                )?;
+                let x = f(&start, &problem!(&objective, project: &ball), &ascent(60, 0.05))?;
                 Ok::<_, candle_core::Error>(Observed::fields([
                     ("cosine with the checkerboard is above 0.9", cosine(&x, &board)? > 0.9),
                     ("with blue below 0.4", cosine(&x, &blue)? < 0.4),
@@ -840,6 +780,11 @@ fn planted(mut exam: Exam<Maximize>, random: &mut Random, seed: u64, small: Tens
              What a unit could want most is not what it finds.",
         );
 
+    untrained(exam, random, seed)
+}
+
+/// The objective rises, and the weights stay what they were.
+fn untrained(exam: Exam<Maximize>, random: &mut Random, seed: u64) -> Exam<Maximize> {
     let config = Config::resnet18().width(2).classes(3).stem(Stem::Cifar);
     let network = ResNet::untrained(&config, seed).expect("a small network");
     let grey = random.between(0.4, 0.6, (1, 3, 12, 12));
@@ -864,14 +809,7 @@ fn planted(mut exam: Exam<Maximize>, random: &mut Random, seed: u64, small: Tens
                 Ok(sums.iter().sum())
             };
             let before = sum()?;
-            let best = f(
-                &grey,
-                &Problem {
-                    project: &clamp,
-                    ..Problem::new(&objective)
-                },
-                &ascent(6, 0.01),
-            )?;
+            let best = f(&grey, &problem!(&objective, project: &clamp), &ascent(6, 0.01))?;
             Ok::<_, candle_core::Error>(Observed::fields([
                 ("the objective rises", value(&best)? > value(&grey)?),
                 ("the weights have changed", sum()? != before),
@@ -914,10 +852,7 @@ fn hazards(seed: u64, exam: Exam<Maximize>) -> Exam<Maximize> {
             "4 steps of Adam from three images whose columns come first in memory",
             |f, (batch, weights)| {
                 let objective = linear(weights);
-                let problem = Problem {
-                    project: &clamp,
-                    ..Problem::new(&objective)
-                };
+                let problem = problem!(&objective, project: &clamp);
                 f(&askew(batch), &problem, &adam(4, 0.03))
             },
         )
@@ -978,10 +913,7 @@ fn further_hazards(seed: u64, exam: Exam<Maximize>) -> Exam<Maximize> {
             |f, (x, w)| {
                 let (x, w) = (x.narrow(0, 0, 3)?.flatten_from(1)?, w.narrow(0, 0, 1)?);
                 let objective = linear(&w);
-                let problem = Problem {
-                    image: &|p: &Tensor| p.reshape((p.dim(0)?, 1, 3, 4)),
-                    ..Problem::new(&objective)
-                };
+                let problem = problem!(&objective, image: &|p: &Tensor| p.reshape((p.dim(0)?, 1, 3, 4)));
                 f(&x, &problem, &ascent(4, 0.05))
             },
         )

@@ -250,16 +250,6 @@ fn basics(seed: u64, exam: Exam<Objectives>) -> Exam<Objectives> {
     let logits = tensor(&[1.0, 2.0, -3.0, 0.5, 0.5, 4.0], (2, 3));
     let wide = random.signed((3, 4, 4, 7));
     let high = random.signed((2, 3, 6, 3));
-    let images = random.between(0.0, 1.0, (2, 3, 8, 10));
-    let planted = planted().expect("a small network");
-    let config = Config::resnet18().width(2).classes(4).stem(Stem::Cifar);
-    let network = ResNet::untrained(&config, seed).expect("a small network");
-    let red = tensor(&[0.485 + 2.0 * 0.229, 0.3, 0.9], (1, 3, 1, 1));
-    let flat = red
-        .broadcast_as((1, 3, 8, 8))
-        .and_then(|x| x.contiguous())
-        .expect("one colour");
-    let flat_1 = flat.clone();
 
     let targets = [
         ("the neuron of channel 1", Target::Neuron(1)),
@@ -313,36 +303,55 @@ fn basics(seed: u64, exam: Exam<Objectives>) -> Exam<Objectives> {
             .case(format!("{what} of [3, 4, 4, 7]"), move |f| (f.objective)(&wide, target))
             .case(format!("{what} of [2, 3, 6, 3]"), move |f| (f.objective)(&high, target));
     }
-    let planted_1 = planted.clone();
-    exam = exam
-        .truth(
+    scores(&mut random, seed, exam)
+}
+
+/// From an image through a network.
+fn scores(random: &mut Random, seed: u64, exam: Exam<Objectives>) -> Exam<Objectives> {
+    let images = random.between(0.0, 1.0, (2, 3, 8, 10));
+    let planted = planted().expect("a small network");
+    let config = Config::resnet18().width(2).classes(4).stem(Stem::Cifar);
+    let network = ResNet::untrained(&config, seed).expect("a small network");
+    let red = tensor(&[0.485 + 2.0 * 0.229, 0.3, 0.9], (1, 3, 1, 1));
+    let flat = red
+        .broadcast_as((1, 3, 8, 8))
+        .and_then(|x| x.contiguous())
+        .expect("one colour");
+    let exam = exam.given((planted, flat), |on| {
+        on.truth(
             "score: conv1 takes the red of a pixel; an image whose red is 0.485 + 2·0.229",
             vec![2f32],
-            move |f| (f.score)(&planted, &flat, "conv1", Target::Neuron(0)),
+            |f, (network, image)| (f.score)(network, image, "conv1", Target::Neuron(0)),
         )
         .because("Normalized, its red is 2 deviations above the mean.")
         .truth(
             "score: class 2 of a network with scores 1, 2, 3",
             vec![3f32],
-            move |f| (f.score)(&planted_1, &flat_1, "fc", Target::Channel(2)),
-        );
-    for (site, target) in [
-        ("conv1", Target::Channel(1)),
-        ("layer2.1.add", Target::Neuron(3)),
-        ("layer3", Target::Layer),
-        ("fc", Target::Channel(0)),
-    ] {
-        let (network, images) = (network.clone(), images.clone());
-        exam = exam.case(format!("score: {site}, {target:?}, and its gradient"), move |f| {
-            let score = |images: &Tensor| (f.score)(&network, images, site, target);
-            let value = score(&images)?;
-            Ok::<_, candle_core::Error>(Observed::fields([
-                ("score", Observed::from(value)),
-                ("gradient", Observed::from(slope(&images, score)?)),
-            ]))
-        });
-    }
-    exam
+            |f, (network, image)| (f.score)(network, image, "fc", Target::Channel(2)),
+        )
+    });
+    exam.given((network, images), |on| {
+        [
+            ("conv1", Target::Channel(1)),
+            ("layer2.1.add", Target::Neuron(3)),
+            ("layer3", Target::Layer),
+            ("fc", Target::Channel(0)),
+        ]
+        .into_iter()
+        .fold(on, |on, (site, target)| {
+            on.case(
+                format!("score: {site}, {target:?}, and its gradient"),
+                move |f, (network, images)| {
+                    let score = |images: &Tensor| (f.score)(network, images, site, target);
+                    let value = score(images)?;
+                    Ok::<_, candle_core::Error>(Observed::fields([
+                        ("score", Observed::from(value)),
+                        ("gradient", Observed::from(slope(images, score)?)),
+                    ]))
+                },
+            )
+        })
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor};
 
 use super::slope;
 use crate::inputs::{Random, askew, delta, first_of, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
+use crate::{Exam, Fault, Given, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
 
 /// The two functions of exercise 3.4.
 #[derive(Clone, Copy)]
@@ -271,116 +271,111 @@ fn answers() -> Exam<Transformations> {
         .alternative("by index, and by one large matrix", RIGHT)
 }
 
+/// Turns and scales of 1 … 9 in three rows: what comes out, and why.
+const TURNED: [(&str, f64, f64, [f32; 9], &str); 4] = [
+    ("1 … 9, turned by 0", 0.0, 1.0, [1., 2., 3., 4., 5., 6., 7., 8., 9.], ""),
+    (
+        "1 … 9, turned by 90°",
+        FRAC_PI_2,
+        1.0,
+        [3., 6., 9., 2., 5., 8., 1., 4., 7.],
+        "Counter-clockwise: what was on the right, 3 6 9, is now on top.",
+    ),
+    (
+        "1 … 9, enlarged twice",
+        0.0,
+        2.0,
+        [3., 3.5, 4., 4.5, 5., 5.5, 6., 6.5, 7.],
+        "The corner comes from half-way to the middle, between 1, 2, 4 and 5.",
+    ),
+    (
+        "1 … 9, at half the size",
+        0.0,
+        0.5,
+        [1., 2., 3., 4., 5., 6., 7., 8., 9.],
+        "The corner would come from beyond the border: the border's colour.",
+    ),
+];
+
 /// Inputs from small to large.
 fn basics(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
     let mut random = Random::new(seed, 34);
-    let images = random.between(0.0, 1.0, (2, 3, 5, 7));
-    let upstream = random.signed((2, 3, 5, 7));
+    let fixture = (random.between(0.0, 1.0, (2, 3, 5, 7)), random.signed((2, 3, 5, 7)));
     let high = random.between(0.0, 1.0, (1, 2, 6, 4));
-    let nine = tensor(&[1., 2., 3., 4., 5., 6., 7., 8., 9.], (1, 1, 3, 3));
     let six = tensor(&[1., 2., 3., 4., 5., 6.], (1, 1, 2, 3));
-    let line = tensor(&[0.0, 4.0, 8.0, 4.0, 0.0].repeat(3), (1, 1, 3, 5));
     let (down, right) = (random.count(1, 4) as i32, random.count(1, 6) as i32);
     let angle = f64::from(random.between(0.2, 1.0, 1).to_vec1::<f32>().expect("a number")[0]);
 
-    let mut exam = exam
-        .truth(
+    let exam = exam.given(six, |on| {
+        on.truth(
             "[1, 2, 3 | 4, 5, 6] rolled (0, 1)",
             tensor(&[3., 1., 2., 6., 4., 5.], (1, 1, 2, 3)),
-            {
-                let six = six.clone();
-                move |f| (f.roll)(&six, 0, 1)
-            },
+            |f, six| (f.roll)(six, 0, 1),
         )
         .truth(
             "the same rolled (1, 0)",
             tensor(&[4., 5., 6., 1., 2., 3.], (1, 1, 2, 3)),
-            {
-                let six = six.clone();
-                move |f| (f.roll)(&six, 1, 0)
-            },
+            |f, six| (f.roll)(six, 1, 0),
         )
         .truth(
             "the same rolled (−3, 5)",
             tensor(&[5., 6., 4., 2., 3., 1.], (1, 1, 2, 3)),
-            move |f| (f.roll)(&six, -3, 5),
+            |f, six| (f.roll)(six, -3, 5),
         )
-        .because("−3 on 2 rows is 1 down, 5 on 3 columns is 2 to the right.");
-    let (images_1, upstream_1) = (images.clone(), upstream.clone());
-    exam = exam.case(
-        format!("[2, 3, 5, 7] rolled ({down}, {right}), and the gradient"),
-        move |f| with_gradient(&images_1, &upstream_1, |x| (f.roll)(x, down, right)),
-    );
-    let turned = [
-        ("1 … 9, turned by 0", 0.0, 1.0, [1., 2., 3., 4., 5., 6., 7., 8., 9.]),
-        (
-            "1 … 9, turned by 90°",
-            FRAC_PI_2,
-            1.0,
-            [3., 6., 9., 2., 5., 8., 1., 4., 7.],
-        ),
-        (
-            "1 … 9, enlarged twice",
-            0.0,
-            2.0,
-            [3., 3.5, 4., 4.5, 5., 5.5, 6., 6.5, 7.],
-        ),
-        (
-            "1 … 9, at half the size",
-            0.0,
-            0.5,
-            [1., 2., 3., 4., 5., 6., 7., 8., 9.],
-        ),
-    ];
-    for (what, angle, scale, values) in turned {
-        let nine = nine.clone();
-        exam = exam
-            .truth(what, tensor(&values, (1, 1, 3, 3)), move |f| {
-                (f.turn)(&nine, angle, scale)
+        .because("−3 on 2 rows is 1 down, 5 on 3 columns is 2 to the right.")
+    });
+    let point = delta([0, 0, 1, 4], [1, 1, 6, 6]);
+    exam.given(fixture, |on| {
+        let on = on.case(
+            format!("[2, 3, 5, 7] rolled ({down}, {right}), and the gradient"),
+            move |f, (images, upstream)| with_gradient(images, upstream, |x| (f.roll)(x, down, right)),
+        );
+        turns(on)
+            .case(
+                "[2, 3, 5, 7] turned by a random angle, scale 1.2, and the gradient",
+                move |f, (images, upstream)| with_gradient(images, upstream, |x| (f.turn)(x, angle, 1.2)),
+            )
+            .within(Tolerance::new(1e-3, 1e-4))
+            .case("[1, 2, 6, 4] turned by a random angle, scale 0.8", move |f, _| {
+                (f.turn)(&high, -angle, 0.8)
             })
-            .within(Tolerance::new(1e-4, 1e-5));
-        exam = match what {
-            "1 … 9, turned by 90°" => {
-                exam.because("Counter-clockwise: what was on the right, 3 6 9, is now on top.")
-            }
-            "1 … 9, enlarged twice" => {
-                exam.because("The corner comes from half-way to the middle, between 1, 2, 4 and 5.")
-            }
-            "1 … 9, at half the size" => {
-                exam.because("The corner would come from beyond the border: the border's colour.")
-            }
-            _ => exam,
-        };
+            .within(Tolerance::new(1e-3, 1e-4))
+            .case("a point, turned by 0.3", move |f, _| (f.turn)(&point, 0.3, 1.0))
+            .within(Tolerance::new(1e-3, 1e-4))
+    })
+}
+
+/// Turns and scales whose result is known.
+fn turns<G: 'static>(mut on: Given<Transformations, G>) -> Given<Transformations, G> {
+    for (what, angle, scale, values, because) in TURNED {
+        on = on
+            .truth(what, tensor(&values, (1, 1, 3, 3)), move |f, _| {
+                (f.turn)(
+                    &tensor(&[1., 2., 3., 4., 5., 6., 7., 8., 9.], (1, 1, 3, 3)),
+                    angle,
+                    scale,
+                )
+            })
+            .within(Tolerance::new(1e-4, 1e-5))
+            .because(because);
     }
-    exam = exam
+    on = on
         .truth(
             "columns 0 4 8 4 0, enlarged four times",
             tensor(&[6., 7., 8., 7., 6.].repeat(3), (1, 1, 3, 5)),
-            move |f| (f.turn)(&line, 0.0, 4.0),
+            |f, _| (f.turn)(&tensor(&[0.0, 4.0, 8.0, 4.0, 0.0].repeat(3), (1, 1, 3, 5)), 0.0, 4.0),
         )
         .because("The outermost columns come from half a pixel beside the middle.");
     for (angle, scale, image, upstream, turned, gradient) in of_torch() {
-        exam = exam
+        on = on
             .truth(
                 format!("turned by {angle} and scaled by {scale}, as PyTorch's grid_sample does, and the gradient"),
                 Observed::fields([("result", turned), ("gradient", gradient)]),
-                move |f| with_gradient(&image, &upstream, |x| (f.turn)(x, angle, scale)),
+                move |f, _| with_gradient(&image, &upstream, |x| (f.turn)(x, angle, scale)),
             )
             .within(Tolerance::new(1e-3, 1e-4));
     }
-    let (images_2, upstream_2) = (images.clone(), upstream.clone());
-    let point = delta([0, 0, 1, 4], [1, 1, 6, 6]);
-    exam.case(
-        "[2, 3, 5, 7] turned by a random angle, scale 1.2, and the gradient",
-        move |f| with_gradient(&images_2, &upstream_2, |x| (f.turn)(x, angle, 1.2)),
-    )
-    .within(Tolerance::new(1e-3, 1e-4))
-    .case("[1, 2, 6, 4] turned by a random angle, scale 0.8", move |f| {
-        (f.turn)(&high, -angle, 0.8)
-    })
-    .within(Tolerance::new(1e-3, 1e-4))
-    .case("a point, turned by 0.3", move |f| (f.turn)(&point, 0.3, 1.0))
-    .within(Tolerance::new(1e-3, 1e-4))
+    on
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -228,87 +228,97 @@ fn basics(seed: u64, exam: Exam<Control>) -> Exam<Control> {
     let mut random = Random::new(seed, 46);
     let types: Vec<usize> = (0..400).map(|row| 3 + (row * 7 + random.count(0, 1)) % 200).collect();
     let start = random.count(0, 1000) as u64;
-    let (types_1, types_2, types_3) = (types.clone(), types.clone(), types.clone());
     let (more, several) = (random.count(200, 2000), random.count(2, 9));
     let many: Vec<usize> = (0..more).map(|row| row / 2).collect();
+    let exam = exam
+        .truth("5 rows of one type, 1 class", vec![0; 5], |f| (f.labels)(&[8; 5], 1, 0))
+        .because("There is only one class to draw.")
+        .given(types, |on| {
+            on.truth("400 rows of 200 types, 4 classes", expected(400, 4), move |f, types| {
+                properties(f, types, 4, start)
+            })
+            .truth(
+                format!("{more} rows of two per type, {several} classes"),
+                expected(more, several),
+                move |f, _| properties(f, &many, several, start),
+            )
+            .truth(
+                "the labels of the rows backwards are the labels backwards",
+                true,
+                move |f, types| -> Result<bool> {
+                    let backwards: Vec<usize> = types.iter().rev().copied().collect();
+                    let mut labels = (f.labels)(&backwards, 4, start)?;
+                    labels.reverse();
+                    Ok(labels == (f.labels)(types, 4, start)?)
+                },
+            )
+            .because("A type's label depends on the seed and the type only.")
+            .truth(
+                "the labels of the last 100 rows alone are the same",
+                true,
+                move |f, types| -> Result<bool> {
+                    Ok((f.labels)(&types[300..], 4, start)? == (f.labels)(types, 4, start)?[300..])
+                },
+            )
+            .because("Training and test rows may be asked for separately.")
+            .truth(
+                "another seed gives other labels",
+                true,
+                move |f, types| -> Result<bool> {
+                    Ok((f.labels)(types, 4, start)? != (f.labels)(types, 4, start + 1)?)
+                },
+            )
+            .truth(
+                "neighbouring types, 10,000 of them: 1700 to 2300 have the label of the next, of 5 classes",
+                true,
+                |f, _| -> Result<bool> {
+                    let types: Vec<usize> = (0..10_000).collect();
+                    let labels = (f.labels)(&types, 5, 3)?;
+                    let equal = labels.windows(2).filter(|pair| pair[0] == pair[1]).count();
+                    Ok((1700..=2300).contains(&equal))
+                },
+            )
+            .because("By chance one in five.")
+            .truth(
+                "each of 4 classes has 60 to 140 of 400 types",
+                true,
+                move |f, _| -> Result<bool> {
+                    let types: Vec<usize> = (0..400).collect();
+                    let labels = (f.labels)(&types, 4, start)?;
+                    Ok((0..4).all(|class| (60..=140).contains(&labels.iter().filter(|&&one| one == class).count())))
+                },
+            )
+            .because("All classes are equally likely.")
+        });
+    selectivities(start, exam)
+}
+
+/// Three kinds of features: they know the type, the class, or the row.
+fn selectivities(start: u64, exam: Exam<Control>) -> Exam<Control> {
     // 12 types, six rows of each, four to train on; the real label is the type's remainder by 3.
     let kinds: Vec<usize> = (0..72).map(|row| row % 12).collect();
     let real: Vec<usize> = kinds.iter().map(|kind| kind % 3).collect();
     let (train, test): (Vec<usize>, Vec<usize>) = (0..72).partition(|row| row % 72 < 48);
-    let (kinds_2, real_2, train_2, test_2) = (kinds.clone(), real.clone(), train.clone(), test.clone());
-    let (kinds_1, real_1, train_1, test_1) = (kinds.clone(), real.clone(), train.clone(), test.clone());
 
-    exam.truth("5 rows of one type, 1 class", vec![0; 5], |f| (f.labels)(&[8; 5], 1, 0))
-        .because("There is only one class to draw.")
-        .truth("400 rows of 200 types, 4 classes", expected(400, 4), move |f| {
-            properties(f, &types, 4, start)
-        })
-        .truth(
-            format!("{more} rows of two per type, {several} classes"),
-            expected(more, several),
-            move |f| properties(f, &many, several, start),
-        )
-        .truth(
-            "the labels of the rows backwards are the labels backwards",
-            true,
-            move |f| -> Result<bool> {
-                let backwards: Vec<usize> = types_1.iter().rev().copied().collect();
-                let mut labels = (f.labels)(&backwards, 4, start)?;
-                labels.reverse();
-                Ok(labels == (f.labels)(&types_1, 4, start)?)
-            },
-        )
-        .because("A type's label depends on the seed and the type only.")
-        .truth(
-            "the labels of the last 100 rows alone are the same",
-            true,
-            move |f| -> Result<bool> {
-                Ok((f.labels)(&types_2[300..], 4, start)? == (f.labels)(&types_2, 4, start)?[300..])
-            },
-        )
-        .because("Training and test rows may be asked for separately.")
-        .truth("another seed gives other labels", true, move |f| -> Result<bool> {
-            Ok((f.labels)(&types_3, 4, start)? != (f.labels)(&types_3, 4, start + 1)?)
-        })
-        .truth(
-            "neighbouring types, 10,000 of them: 1700 to 2300 have the label of the next, of 5 classes",
-            true,
-            |f| -> Result<bool> {
-                let types: Vec<usize> = (0..10_000).collect();
-                let labels = (f.labels)(&types, 5, 3)?;
-                let equal = labels.windows(2).filter(|pair| pair[0] == pair[1]).count();
-                Ok((1700..=2300).contains(&equal))
-            },
-        )
-        .because("By chance one in five.")
-        .truth(
-            "each of 4 classes has 60 to 140 of 400 types",
-            true,
-            move |f| -> Result<bool> {
-                let types: Vec<usize> = (0..400).collect();
-                let labels = (f.labels)(&types, 4, start)?;
-                Ok((0..4).all(|class| (60..=140).contains(&labels.iter().filter(|&&one| one == class).count())))
-            },
-        )
-        .because("All classes are equally likely.")
-        .truth(
+    exam.given((kinds, real, [train, test]), |on| {
+        on.truth(
             "selectivity: features that name the type; task, control, value",
             vec![1.0, 1.0, 0.0],
-            move |f| -> Result<Vec<f64>> {
-                let features = named_types(&kinds, 12);
-                Ok((f.selectivity)(&features, &real, &kinds, 3, [&train, &test], start)?.to_vec())
+            move |f, (kinds, real, [train, test])| -> Result<Vec<f64>> {
+                let features = named_types(kinds, 12);
+                Ok((f.selectivity)(&features, real, kinds, 3, [train, test], start)?.to_vec())
             },
         )
         .because("A probe that can remember 12 types solves both tasks: its accuracy says nothing about the features.")
         .truth(
             "selectivity: features that name the class; the task is solved, the control is not, the value is above 0.2",
             vec![1.0, 0.0, 1.0],
-            move |f| -> Result<Vec<f64>> {
-                let features = named_types(&real_1, 3);
+            move |f, (kinds, real, [train, test])| -> Result<Vec<f64>> {
+                let features = named_types(real, 3);
                 // A seed whose 12 labels are not by chance a function of the class, under any generator.
                 let mut lowest = [1.0, 1.0, 0.0];
                 for seed in 0..4 {
-                    let found = (f.selectivity)(&features, &real_1, &kinds_1, 3, [&train_1, &test_1], seed)?;
+                    let found = (f.selectivity)(&features, real, kinds, 3, [train, test], seed)?;
                     if found[1] < lowest[1] {
                         lowest = found;
                     }
@@ -325,13 +335,14 @@ fn basics(seed: u64, exam: Exam<Control>) -> Exam<Control> {
         .truth(
             "selectivity: features that only tell rows apart: is the control solved?",
             false,
-            move |f| -> Result<bool> {
+            move |f, (kinds, real, [train, test])| -> Result<bool> {
                 let rows: Vec<usize> = (0..72).collect();
                 let features = named_types(&rows, 72);
-                Ok((f.selectivity)(&features, &real_2, &kinds_2, 3, [&train_2, &test_2], start)?[1] == 1.0)
+                Ok((f.selectivity)(&features, real, kinds, 3, [train, test], start)?[1] == 1.0)
             },
         )
         .because("No training row shows a test row's feature, so nothing can be remembered.")
+    })
 }
 
 /// Types with any number, seeds handed on, and what this exercise has no room for.

@@ -293,145 +293,124 @@ fn answers() -> Exam<DepthCurve> {
         .alternative("all images in one pass", RIGHT)
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
-    let mut random = Random::new(seed, 47);
-    let network = red_and_blue().expect("a small network");
-    let count = random.count(100, 140);
-    let (images, colours, places) = squares(&mut random, count).expect("small images");
-    let batches = in_batches(&images, 17).expect("a few at a time");
-    // Unlike sides, so that swapping them shows in the majority.
-    let (train, test): (Vec<usize>, Vec<usize>) = (0..count).partition(|row| row % 4 != 1);
-    let tasks = vec![(colours.clone(), 2), (places.clone(), 2)];
-    let (network_5, batches_5, train_5, test_5, tasks_5) = (
-        network.clone(),
-        batches.clone(),
-        train.clone(),
-        test.clone(),
-        tasks.clone(),
-    );
-    let (network_1, batches_1, train_1, test_1, tasks_1) = (
-        network.clone(),
-        batches.clone(),
-        train.clone(),
-        test.clone(),
-        tasks.clone(),
-    );
-    let (network_2, batches_2, train_2, test_2) = (network.clone(), batches.clone(), train.clone(), test.clone());
-    let (network_3, batches_3, train_3, test_3, tasks_3) = (
-        network.clone(),
-        batches.clone(),
-        train.clone(),
-        test.clone(),
-        tasks.clone(),
-    );
-    let short = vec![(colours[..40].to_vec(), 2)];
-    let majority = {
-        let of = |rows: &[usize], labels: &[usize]| rows.iter().map(|&row| labels[row]).collect::<Vec<_>>();
-        let share = |labels: &[usize]| solution04::majority(&of(&train, labels), &of(&test, labels)).expect("labels");
-        [share(&colours), share(&places)]
-    };
-
-    exam.truth(
-        "a conv1 with a red and a blue unit: colour at conv1, grid 1",
-        Observed::fields([("colour at conv1", 1.0), ("colour at conv1, majority", majority[0])]),
-        move |f| {
-            observe(
-                &["colour"],
-                &["conv1"],
-                f(&network, &batches, &["conv1"], 1, &tasks[..1], [&train, &test]),
-            )
-        },
-    )
-    .because("The mean of the red unit says whether the square is red.")
-    .truth(
-        "the same: colour and half at conv1, grid 2",
-        Observed::fields([
-            ("colour at conv1", 1.0),
-            ("colour at conv1, majority", majority[0]),
-            ("half at conv1", 1.0),
-            ("half at conv1, majority", majority[1]),
-        ]),
-        move |f| {
-            let rows = [&train_5[..], &test_5];
-            observe(
-                &["colour", "half"],
-                &["conv1"],
-                f(&network_5, &batches_5, &["conv1"], 2, &tasks_5, rows),
-            )
-        },
-    )
-    .because("Quarters of the map say in which half the square lies.")
-    .truth(
-        "the same: colour and half, at conv1 and at layer4, which is always 0; grid 1 first, then 2: who knows it",
-        Observed::Text("grid 1: colour at conv1\ngrid 2: colour at conv1, half at conv1".into()),
-        move |f| -> Result<String> {
-            // layer4 of an 8×8 image has a single place: grid 2 is asked of conv1 and layer2 only.
-            let mut lines = vec![];
-            for (grid, last) in [(1, "layer4"), (2, "layer2")] {
-                let sites = ["conv1", last];
-                let curve = f(&network_1, &batches_1, &sites, grid, &tasks_1, [&train_1, &test_1])?;
-                let mut known = vec![];
-                for (task, row) in ["colour", "half"].iter().zip(&curve) {
-                    for (site, score) in sites.iter().zip(row) {
-                        if score[0] > 0.95 {
-                            known.push(format!("{task} at {site}"));
-                        }
-                    }
-                }
-                lines.push(format!("grid {grid}: {}", known.join(", ")));
-            }
-            Ok(lines.join("\n"))
-        },
-    )
-    .because(
-        "An average over the map knows the colour and not the half; a grid of 2 knows both; layers that are \
-             always 0 know neither.",
-    )
-    .truth(
-        "two tasks and three sites: the lengths of the rows",
-        vec![3, 3],
-        move |f| -> Result<Vec<usize>> {
-            let sites = ["conv1", "layer1", "layer2"];
-            let config = Config::resnet18().width(2).classes(2).stem(Stem::Cifar);
-            let network = ResNet::untrained(&config, 5)?;
-            let tasks = [(colours.clone(), 2), (places.clone(), 2)];
-            let curve = f(&network, &batches_2, &sites, 2, &tasks, [&train_2, &test_2])?;
-            Ok(curve.iter().map(Vec::len).collect())
-        },
-    )
-    .because("One row for each task, and in it one score for each site.")
-    .truth(
-        "the largest change of a weight of the network",
-        0.0,
-        move |f| -> Result<f64> {
-            let before: Vec<Tensor> = network_3
-                .parameters()
-                .values()
-                .map(|t| t.copy())
-                .collect::<Result<_>>()?;
-            f(&network_3, &batches_3, &["conv1"], 1, &tasks_3, [&train_3, &test_3])?;
-            let mut largest = 0f64;
-            for (before, after) in before.iter().zip(network_3.parameters().values()) {
-                let change = (after - before)?.abs()?.to_dtype(DType::F64)?.flatten_all()?.max(0)?;
-                largest = largest.max(change.to_scalar()?);
-            }
-            Ok(largest)
-        },
-    )
-    .because("The backbone is frozen.")
-    .refuses(format!("{count} images and 40 labels"), move |f| {
-        let rows: [&[usize]; 2] = [&[0, 1, 2, 3], &[4, 5]];
-        observe(
-            &["colour"],
-            &["conv1"],
-            f(&network_2, &batches_4(&images), &["conv1"], 1, &short, rows),
-        )
-    })
+/// The network for red and blue, pictures of squares, and what is asked about them: the colour, and the half.
+struct Squares {
+    network: ResNet,
+    batches: Vec<Tensor>,
+    tasks: [(Vec<usize>, usize); 2],
+    train: Vec<usize>,
+    test: Vec<usize>,
 }
 
-fn batches_4(images: &Tensor) -> Vec<Tensor> {
-    in_batches(images, 23).expect("two halves")
+impl Squares {
+    fn new(random: &mut Random) -> Result<Self> {
+        let count = random.count(100, 140);
+        let (images, colours, places) = squares(random, count)?;
+        // Unlike sides, so that swapping them shows in the majority.
+        let (train, test) = (0..count).partition(|row| row % 4 != 1);
+        Ok(Self {
+            network: red_and_blue()?,
+            batches: in_batches(&images, 17)?,
+            tasks: [(colours, 2), (places, 2)],
+            train,
+            test,
+        })
+    }
+
+    /// The curve of the first one or two tasks.
+    fn curve(&self, f: DepthCurve, sites: &[&str], grid: usize, tasks: usize) -> Result<Vec<Vec<Scored>>> {
+        let rows: [&[usize]; 2] = [&self.train, &self.test];
+        f(&self.network, &self.batches, sites, grid, &self.tasks[..tasks], rows)
+    }
+
+    fn majority(&self, task: usize) -> f64 {
+        let of = |rows: &[usize]| rows.iter().map(|&row| self.tasks[task].0[row]).collect::<Vec<_>>();
+        solution04::majority(&of(&self.train), &of(&self.test)).expect("labels")
+    }
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
+    let planted = Squares::new(&mut Random::new(seed, 47)).expect("a small network and images");
+    exam.given(planted, |on| {
+        let squares = on.fixture();
+        on.truth(
+            "a conv1 with a red and a blue unit: colour at conv1, grid 1",
+            Observed::fields([
+                ("colour at conv1", 1.0),
+                ("colour at conv1, majority", squares.majority(0)),
+            ]),
+            |f, squares| observe(&["colour"], &["conv1"], squares.curve(f, &["conv1"], 1, 1)),
+        )
+        .because("The mean of the red unit says whether the square is red.")
+        .truth(
+            "the same: colour and half at conv1, grid 2",
+            Observed::fields([
+                ("colour at conv1", 1.0),
+                ("colour at conv1, majority", squares.majority(0)),
+                ("half at conv1", 1.0),
+                ("half at conv1, majority", squares.majority(1)),
+            ]),
+            |f, squares| observe(&["colour", "half"], &["conv1"], squares.curve(f, &["conv1"], 2, 2)),
+        )
+        .because("Quarters of the map say in which half the square lies.")
+        .truth(
+            "the same: colour and half, at conv1 and at layer4, which is always 0; grid 1 first, then 2: who knows it",
+            Observed::Text("grid 1: colour at conv1\ngrid 2: colour at conv1, half at conv1".into()),
+            |f, squares| -> Result<String> {
+                // layer4 of an 8×8 image has a single place: grid 2 is asked of conv1 and layer2 only.
+                let mut lines = vec![];
+                for (grid, last) in [(1, "layer4"), (2, "layer2")] {
+                    let sites = ["conv1", last];
+                    let mut known = vec![];
+                    for (task, row) in ["colour", "half"].iter().zip(&squares.curve(f, &sites, grid, 2)?) {
+                        let knows = sites.iter().zip(row).filter(|(_, score)| score[0] > 0.95);
+                        known.extend(knows.map(|(site, _)| format!("{task} at {site}")));
+                    }
+                    lines.push(format!("grid {grid}: {}", known.join(", ")));
+                }
+                Ok(lines.join("\n"))
+            },
+        )
+        .because(
+            "An average over the map knows the colour and not the half; a grid of 2 knows both; layers that are \
+             always 0 know neither.",
+        )
+        .truth(
+            "two tasks and three sites: the lengths of the rows",
+            vec![3, 3],
+            |f, squares| -> Result<Vec<usize>> {
+                let config = Config::resnet18().width(2).classes(2).stem(Stem::Cifar);
+                let (network, rows) = (ResNet::untrained(&config, 5)?, [&squares.train[..], &squares.test]);
+                let sites = ["conv1", "layer1", "layer2"];
+                let curve = f(&network, &squares.batches, &sites, 2, &squares.tasks, rows)?;
+                Ok(curve.iter().map(Vec::len).collect())
+            },
+        )
+        .because("One row for each task, and in it one score for each site.")
+        .truth(
+            "the largest change of a weight of the network",
+            0.0,
+            |f, squares| -> Result<f64> {
+                let weights = || squares.network.parameters().values();
+                let before: Vec<Tensor> = weights().map(|t| t.copy()).collect::<Result<_>>()?;
+                squares.curve(f, &["conv1"], 1, 2)?;
+                let mut largest = 0f64;
+                for (before, after) in before.iter().zip(weights()) {
+                    let change = (after - before)?.abs()?.to_dtype(DType::F64)?.flatten_all()?.max(0)?;
+                    largest = largest.max(change.to_scalar()?);
+                }
+                Ok(largest)
+            },
+        )
+        .because("The backbone is frozen.")
+        .refuses("100 images or more, and 40 labels", |f, squares| {
+            let short = [(squares.tasks[0].0[..40].to_vec(), 2)];
+            let rows: [&[usize]; 2] = [&[0, 1, 2, 3], &[4, 5]];
+            let curve = f(&squares.network, &squares.batches, &["conv1"], 1, &short, rows);
+            observe(&["colour"], &["conv1"], curve)
+        })
+    })
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -812,76 +812,83 @@ fn planted(exam: Exam<Sparse>) -> Exam<Sparse> {
 /// Attempts that are right on friendly inputs only.
 fn proofs(exam: Exam<Sparse>) -> Exam<Sparse> {
     let right = answer(RIGHT);
-    exam.hazard(
-        NotContiguous,
-        "only tensors that lie in order",
-        Sparse {
-            toy_output: &|toy, x| in_order(&[&toy[0], x]).and_then(|()| toy_output(toy, x, RIGHT)),
-            codes: &|d, x, keep| in_order(&[&d[0], &d[2], x]).and_then(|()| codes(d, x, keep, RIGHT)),
-            unit_rows: &|rows| in_order(&[rows]).and_then(|()| unit_rows(rows, RIGHT)),
-            ..right
-        },
-    )
-    .hazard(
-        Sizes,
-        "only more features than units",
-        Sparse {
-            toy_output: &|toy, x| match toy[0].dims2()? {
-                (units, features) if units > features => bail!("{units} units for {features} features"),
-                _ => toy_output(toy, x, RIGHT),
+    let exam = exam
+        .hazard(
+            NotContiguous,
+            "only tensors that lie in order",
+            Sparse {
+                toy_output: &|toy, x| in_order(&[&toy[0], x]).and_then(|()| toy_output(toy, x, RIGHT)),
+                codes: &|d, x, keep| in_order(&[&d[0], &d[2], x]).and_then(|()| codes(d, x, keep, RIGHT)),
+                unit_rows: &|rows| in_order(&[rows]).and_then(|()| unit_rows(rows, RIGHT)),
+                ..right
             },
-            ..right
-        },
-    )
-    .hazard(
-        Batch,
-        "four rows at most",
-        Sparse {
-            codes: &|d, x, keep| codes(d, &first_of(x, 4)?, keep, RIGHT),
-            ..right
-        },
-    )
-    .hazard(
-        Ties,
-        "the first of equal ones",
-        Sparse {
-            codes: &|d, x, keep| {
-                let z = codes(d, x, keep, RIGHT)?;
-                let first = |row: Vec<f32>| {
-                    let mut left = keep;
-                    let mut stays = |value: f32| {
-                        let stays = value > 0.0 && left > 0;
-                        left -= usize::from(stays);
-                        f32::from(u8::from(stays))
+        )
+        .hazard(
+            Sizes,
+            "only more features than units",
+            Sparse {
+                toy_output: &|toy, x| match toy[0].dims2()? {
+                    (units, features) if units > features => bail!("{units} units for {features} features"),
+                    _ => toy_output(toy, x, RIGHT),
+                },
+                ..right
+            },
+        )
+        .hazard(
+            Batch,
+            "four rows at most",
+            Sparse {
+                codes: &|d, x, keep| codes(d, &first_of(x, 4)?, keep, RIGHT),
+                ..right
+            },
+        )
+        .hazard(
+            Ties,
+            "the first of equal ones",
+            Sparse {
+                codes: &|d, x, keep| {
+                    let z = codes(d, x, keep, RIGHT)?;
+                    let first = |row: Vec<f32>| {
+                        let mut left = keep;
+                        let mut stays = |value: f32| {
+                            let stays = value > 0.0 && left > 0;
+                            left -= usize::from(stays);
+                            f32::from(u8::from(stays))
+                        };
+                        row.into_iter().map(&mut stays).collect::<Vec<_>>()
                     };
-                    row.into_iter().map(&mut stays).collect::<Vec<_>>()
-                };
-                let mask: Vec<Vec<f32>> = z.to_vec2::<f32>()?.into_iter().map(first).collect();
-                z * Tensor::new(mask, &Device::Cpu)?
+                    let mask: Vec<Vec<f32>> = z.to_vec2::<f32>()?.into_iter().map(first).collect();
+                    z * Tensor::new(mask, &Device::Cpu)?
+                },
+                ..right
             },
-            ..right
-        },
-    )
-    .hazard(
-        Scale,
-        "codes below 10⁻⁶ taken for none",
-        Sparse {
-            codes: &|d, x, keep| {
-                let z = codes(d, x, keep, RIGHT)?;
-                &z * z.gt(1e-6f32)?.to_dtype(DType::F32)?
+        )
+        .hazard(
+            Scale,
+            "codes below 10⁻⁶ taken for none",
+            Sparse {
+                codes: &|d, x, keep| {
+                    let z = codes(d, x, keep, RIGHT)?;
+                    &z * z.gt(1e-6f32)?.to_dtype(DType::F32)?
+                },
+                ..right
             },
-            ..right
-        },
-    )
-    .hazard(
-        Scale,
-        "10⁻⁶ added to every length",
-        Sparse {
-            unit_rows: &|rows| rows.broadcast_div(&(rows.sqr()?.sum_keepdim(1)?.sqrt()? + 1e-6)?),
-            ..right
-        },
-    )
-    .hazard(
+        )
+        .hazard(
+            Scale,
+            "10⁻⁶ added to every length",
+            Sparse {
+                unit_rows: &|rows| rows.broadcast_div(&(rows.sqr()?.sum_keepdim(1)?.sqrt()? + 1e-6)?),
+                ..right
+            },
+        );
+    proofs_of_the_price(exam)
+}
+
+/// The same for the price.
+fn proofs_of_the_price(exam: Exam<Sparse>) -> Exam<Sparse> {
+    let right = answer(RIGHT);
+    exam.hazard(
         Combined,
         "no weight where few are kept",
         Sparse {

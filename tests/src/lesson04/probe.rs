@@ -350,9 +350,65 @@ fn basics(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
     let labels: Vec<usize> = (0..7).map(|_| random.count(0, 2)).collect();
     let targets = solution04::one_hot(&labels, 3).expect("labels below 3");
     let measured = finite_differences(&random_probe, &random_rows, &targets, 0.3).expect("a loss");
-    let (probe_1, rows_1, targets_1) = (random_probe.clone(), random_rows.clone(), targets.clone());
-    let (probe_2, rows_2) = (random_probe.clone(), random_rows.clone());
-    let (probe_3, rows_3) = (random_probe.clone(), random_rows.clone());
+    let exam = exam
+        .truth(
+            "logits: weights [[1, 0], [0, 2]], bias [0, 1], row [3, 5]",
+            tensor(&[3., 11.], (1, 2)),
+            move |f| (f.logits)(&by_hand(), &tensor(&[3., 5.], (1, 2))),
+        )
+        .because("1·3 + 0·5 + 0 and 0·3 + 2·5 + 1.")
+        .truth(
+            "predict: the same probe, rows [3, 5] and [3, 0]",
+            vec![1, 0],
+            move |f| (f.predict)(&by_hand(), &tensor(&[3., 5., 3., 0.], (2, 2))),
+        )
+        .truth(
+            "gradients: all weights 0, rows [1, 0] and [0, 1], true classes 0 and 1, penalty 1",
+            (tensor(&[-0.25, 0.25, 0.25, -0.25], (2, 2)), tensor(&[0., 0.], 2)),
+            move |f| (f.gradients)(&zeros(), &identity(), &identity(), 1.0),
+        )
+        .because(
+            "The probe believes 1/2 of everything. Row [1, 0] says (1/2 − 1)/2 for its class, (1/2 − 0)/2 \
+                  for the other.",
+        )
+        .truth(
+            "gradients: the sum of ∂loss/∂b over the classes, random scores",
+            0.0,
+            move |f| -> Result<f32> {
+                let probe = (tensor(&[0.; 9], (3, 3)), tensor(&[1., -2., 0.5], 3));
+                let y = solution04::one_hot(&[0, 2, 2, 1], 3)?;
+                (f.gradients)(&probe, &shifted, &y, 0.1)?.1.sum_all()?.to_scalar()
+            },
+        )
+        .within(Tolerance::new(1e-4, 1e-5))
+        .because("Each row of P and each row of Y sums to 1.")
+        .truth(
+            "gradients: weights of 1000, the row [1, 1], true class 0",
+            (tensor(&[0., 0., 0., 0.], (2, 2)), tensor(&[0., 0.], 2)),
+            |f| {
+                let probe = (tensor(&[1000., 1000., -1000., -1000.], (2, 2)), tensor(&[0., 0.], 2));
+                (f.gradients)(&probe, &tensor(&[1., 1.], (1, 2)), &tensor(&[1., 0.], (1, 2)), 0.0)
+            },
+        )
+        .because("The probe is sure and right: nothing to learn, and nothing to overflow.")
+        .given((random_probe, random_rows, targets), |on| {
+            on.truth(
+                "gradients: random, 7 rows, 5 features, 3 classes, penalty 0.3",
+                measured,
+                |f, (probe, rows, targets)| (f.gradients)(probe, rows, targets, 0.3),
+            )
+            .within(Tolerance::relative(1e-3))
+            .because("The expected values were measured by moving every weight a little.")
+            .case("logits: random, 7 rows", |f, (probe, rows, _)| (f.logits)(probe, rows))
+            .case("predict: random, 7 rows", |f, (probe, rows, _)| {
+                (f.predict)(probe, rows)
+            })
+        });
+    fits(&mut random, exam)
+}
+
+/// Probes that are fitted, until nothing moves any more.
+fn fits(random: &mut Random, exam: Exam<Probing>) -> Exam<Probing> {
     let clouds = {
         let shift: Vec<f32> = (0..24)
             .flat_map(|row| [(row % 3) as f32, -((row % 3) as f32), 0.0])
@@ -362,7 +418,6 @@ fn basics(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
     let cloud_labels: Vec<usize> = (0..24).map(|row| row % 3).collect();
     let wide = random.between(-1.5, 1.5, (20, 40));
     let wide_labels: Vec<usize> = (0..20).map(|row| [0, 0, 1, 0, 2][row % 5]).collect();
-    let (clouds_1, cloud_labels_1) = (clouds.clone(), cloud_labels.clone());
     let oracle = fixture();
     let rows = tensor(&oracle.rows.concat(), (oracle.rows.len(), oracle.rows[0].len()));
     let expected = Observed::fields([
@@ -372,97 +427,52 @@ fn basics(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
             tensor(&oracle.bias.iter().map(|b| b - mean).collect::<Vec<_>>(), 3)
         }),
     ]);
-    let (oracle_rows, oracle_labels, penalty) = (rows.clone(), oracle.labels.clone(), oracle.penalty);
+    let predicted = oracle.predicted.clone();
 
-    exam.truth(
-        "logits: weights [[1, 0], [0, 2]], bias [0, 1], row [3, 5]",
-        tensor(&[3., 11.], (1, 2)),
-        move |f| (f.logits)(&by_hand(), &tensor(&[3., 5.], (1, 2))),
-    )
-    .because("1·3 + 0·5 + 0 and 0·3 + 2·5 + 1.")
-    .truth(
-        "predict: the same probe, rows [3, 5] and [3, 0]",
-        vec![1, 0],
-        move |f| (f.predict)(&by_hand(), &tensor(&[3., 5., 3., 0.], (2, 2))),
-    )
-    .truth(
-        "gradients: all weights 0, rows [1, 0] and [0, 1], true classes 0 and 1, penalty 1",
-        (tensor(&[-0.25, 0.25, 0.25, -0.25], (2, 2)), tensor(&[0., 0.], 2)),
-        move |f| (f.gradients)(&zeros(), &identity(), &identity(), 1.0),
-    )
-    .because(
-        "The probe believes 1/2 of everything. Row [1, 0] says (1/2 − 1)/2 for its class, (1/2 − 0)/2 \
-                  for the other.",
-    )
-    .truth(
-        "gradients: the sum of ∂loss/∂b over the classes, random scores",
-        0.0,
-        move |f| -> Result<f32> {
-            let probe = (tensor(&[0.; 9], (3, 3)), tensor(&[1., -2., 0.5], 3));
-            let y = solution04::one_hot(&[0, 2, 2, 1], 3)?;
-            (f.gradients)(&probe, &shifted, &y, 0.1)?.1.sum_all()?.to_scalar()
-        },
-    )
-    .within(Tolerance::new(1e-4, 1e-5))
-    .because("Each row of P and each row of Y sums to 1.")
-    .truth(
-        "gradients: weights of 1000, the row [1, 1], true class 0",
-        (tensor(&[0., 0., 0., 0.], (2, 2)), tensor(&[0., 0.], 2)),
-        |f| {
-            let probe = (tensor(&[1000., 1000., -1000., -1000.], (2, 2)), tensor(&[0., 0.], 2));
-            (f.gradients)(&probe, &tensor(&[1., 1.], (1, 2)), &tensor(&[1., 0.], (1, 2)), 0.0)
-        },
-    )
-    .because("The probe is sure and right: nothing to learn, and nothing to overflow.")
-    .truth(
-        "gradients: random, 7 rows, 5 features, 3 classes, penalty 0.3",
-        measured,
-        move |f| (f.gradients)(&probe_1, &rows_1, &targets_1, 0.3),
-    )
-    .within(Tolerance::relative(1e-3))
-    .because("The expected values were measured by moving every weight a little.")
-    .case("logits: random, 7 rows", move |f| (f.logits)(&probe_2, &rows_2))
-    .case("predict: random, 7 rows", move |f| (f.predict)(&probe_3, &rows_3))
-    .truth(
-        "fit: 30 rows, 4 features, 3 classes, penalty 0.02",
-        expected,
-        move |f| observe((f.fit)(&rows, &oracle.labels, 3, penalty)),
-    )
-    .within(CONVERGED)
-    .because(
-        "The expected weights are those of scikit-learn's LogisticRegression(C = 1/(0.02 · 30)). If yours \
+    exam.given((oracle, rows, clouds, cloud_labels), |on| {
+        on.truth(
+            "fit: 30 rows, 4 features, 3 classes, penalty 0.02",
+            expected,
+            |f, (oracle, rows, ..)| observe((f.fit)(rows, &oracle.labels, 3, oracle.penalty)),
+        )
+        .within(CONVERGED)
+        .because(
+            "The expected weights are those of scikit-learn's LogisticRegression(C = 1/(0.02 · 30)). If yours \
              have the same signs and are smaller, your probe has not converged: go on until no entry of the \
              gradient is above 1e-4.",
-    )
-    .truth("fit and predict: the same rows", oracle.predicted, move |f| {
-        (f.predict)(&(f.fit)(&oracle_rows, &oracle_labels, 3, penalty)?, &oracle_rows)
-    })
-    .because("The expected classes are scikit-learn's.")
-    .case("fit: 24 random rows in three clouds, penalty 0.1", move |f| {
-        observe((f.fit)(&clouds, &cloud_labels, 3, 0.1))
-    })
-    .within(CONVERGED)
-    .truth(
-        "fit: a dead layer, 8 rows of zeros, 6 of class 0 and 2 of class 1",
-        Observed::fields([
-            ("weights", tensor(&[0.; 6], (2, 3))),
-            ("bias, less its mean", tensor(&[3f32.ln() / 2.0, -3f32.ln() / 2.0], 2)),
-        ]),
-        |f| observe((f.fit)(&tensor(&[0.; 24], (8, 3)), &[0, 0, 1, 0, 0, 0, 1, 0], 2, 0.1)),
-    )
-    .within(CONVERGED)
-    .because(
-        "Features that are all 0 say nothing, so the probe believes the shares of the classes: 3 to 1, and \
+        )
+        .truth("fit and predict: the same rows", predicted, |f, (oracle, rows, ..)| {
+            (f.predict)(&(f.fit)(rows, &oracle.labels, 3, oracle.penalty)?, rows)
+        })
+        .because("The expected classes are scikit-learn's.")
+        .case(
+            "fit: 24 random rows in three clouds, penalty 0.1",
+            |f, (.., clouds, labels)| observe((f.fit)(clouds, labels, 3, 0.1)),
+        )
+        .within(CONVERGED)
+        .truth(
+            "fit: a dead layer, 8 rows of zeros, 6 of class 0 and 2 of class 1",
+            Observed::fields([
+                ("weights", tensor(&[0.; 6], (2, 3))),
+                ("bias, less its mean", tensor(&[3f32.ln() / 2.0, -3f32.ln() / 2.0], 2)),
+            ]),
+            |f, _| observe((f.fit)(&tensor(&[0.; 24], (8, 3)), &[0, 0, 1, 0, 0, 0, 1, 0], 2, 0.1)),
+        )
+        .within(CONVERGED)
+        .because(
+            "Features that are all 0 say nothing, so the probe believes the shares of the classes: 3 to 1, and \
              the biases differ by ln 3.",
-    )
-    .case("fit: 20 random rows of 40 features, penalty 0.5", move |f| {
-        observe((f.fit)(&wide, &wide_labels, 3, 0.5))
+        )
+        .case("fit: 20 random rows of 40 features, penalty 0.5", move |f, _| {
+            observe((f.fit)(&wide, &wide_labels, 3, 0.5))
+        })
+        .within(CONVERGED)
+        .case(
+            "fit: 24 random rows in three clouds, penalty 4",
+            |f, (.., clouds, labels)| observe((f.fit)(clouds, labels, 3, 4.0)),
+        )
+        .within(CONVERGED)
     })
-    .within(CONVERGED)
-    .case("fit: 24 random rows in three clouds, penalty 4", move |f| {
-        observe((f.fit)(&clouds_1, &cloud_labels_1, 3, 4.0))
-    })
-    .within(CONVERGED)
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -27,6 +27,8 @@ macro_rules! ex5_11 {
     };
 }
 
+const SOLUTION: Integrate = ex5_11!(solution05);
+
 /// What an answer is made of.
 #[derive(Clone, Copy)]
 struct Parts {
@@ -259,7 +261,7 @@ const FAULTS: &[Fault<Parts>] = &[
 
 /// 5.11
 pub fn integrated_gradients(seed: u64) -> Exam<Integrate> {
-    let exam = Exam::new("5.11", ex5_11!(solution05)).faults("image by image", &RIGHT, answer, FAULTS);
+    let exam = Exam::new("5.11", SOLUTION).faults("image by image", &RIGHT, answer, FAULTS);
     hazards(seed, noisy(seed, integrals(seed, exam)))
 }
 
@@ -392,9 +394,8 @@ fn hazards(seed: u64, exam: Exam<Integrate>) -> Exam<Integrate> {
         random.between(-0.5, 0.5, (1, 3, 7, 5)),
         random.signed((2, 3, 3, 7, 5)),
     );
-    let solution = ex5_11!(solution05);
     const CLASSES: [u32; 3] = [1, 1, 2];
-    exam.given(fixture, |on| {
+    proofs(exam.given(fixture, |on| {
         on.part("integrated_gradients")
             .case(
                 "integrated_gradients: three images of 7×5, 2 steps",
@@ -432,66 +433,66 @@ fn hazards(seed: u64, exam: Exam<Integrate>) -> Exam<Integrate> {
             .refuses("smooth_grad: noise for two of three images", |f, (n, x, _, noise)| {
                 (f.smooth_grad)(n, x, &CLASSES, &noise.narrow(1, 0, 2)?)
             })
-    })
-    .hazard(
+    }))
+}
+
+/// Attempts that are right on friendly inputs only, and what this exercise has no room for.
+fn proofs(exam: Exam<Integrate>) -> Exam<Integrate> {
+    exam.hazard(
         NotContiguous,
         "only what lies in order",
         Integrate {
-            integrated_gradients: keep(Box::new(move |n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, m| {
+            integrated_gradients: &|n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, m| {
                 in_order(&[x, b])?;
-                (solution.integrated_gradients)(n, x, c, b, m)
-            })),
-            completeness_gap: keep(Box::new(
-                move |n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, a: &Tensor| {
-                    in_order(&[x, b, a])?;
-                    (solution.completeness_gap)(n, x, c, b, a)
-                },
-            )),
-            smooth_grad: keep(Box::new(move |n: &ResNet, x: &Tensor, c: &[u32], noise: &Tensor| {
+                solution05::integrated_gradients(n, x, c, b, m)
+            },
+            completeness_gap: &|n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, a: &Tensor| {
+                in_order(&[x, b, a])?;
+                solution05::completeness_gap(n, x, c, b, a)
+            },
+            smooth_grad: &|n: &ResNet, x: &Tensor, c: &[u32], noise: &Tensor| {
                 in_order(&[x, noise])?;
-                (solution.smooth_grad)(n, x, c, noise)
-            })),
+                solution05::smooth_grad(n, x, c, noise)
+            },
         },
     )
     .hazard(
         Batch,
         "the last of three images taken for the first",
         Integrate {
-            integrated_gradients: keep(Box::new(move |n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, m| {
-                let all = (solution.integrated_gradients)(n, x, c, b, m)?;
+            integrated_gradients: &|n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, m| {
+                let all = solution05::integrated_gradients(n, x, c, b, m)?;
                 match x.dim(0)? {
                     3 => Tensor::cat(&[&all.narrow(0, 0, 2)?, &all.narrow(0, 0, 1)?], 0),
                     _ => Ok(all),
                 }
-            })),
-            ..solution
+            },
+            ..SOLUTION
         },
     )
     .hazard(
         Sizes,
         "rows and columns of a tall image swapped",
         Integrate {
-            integrated_gradients: keep(Box::new(move |n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, m| {
-                let all = (solution.integrated_gradients)(n, x, c, b, m)?;
+            integrated_gradients: &|n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, m| {
+                let all = solution05::integrated_gradients(n, x, c, b, m)?;
                 match x.dims() {
                     [3, _, 7, 5] => all.t()?.contiguous()?.reshape(all.shape()),
                     _ => Ok(all),
                 }
-            })),
-            ..solution
+            },
+            ..SOLUTION
         },
     )
     .hazard(
         Errors,
         "noise of other images",
         Integrate {
-            smooth_grad: keep(Box::new(
-                move |n: &ResNet, x: &Tensor, c: &[u32], noise: &Tensor| match noise.dims()[1] < x.dim(0)? {
-                    true => (solution.smooth_grad)(n, x, c, &Tensor::cat(&[noise, noise], 1)?.narrow(1, 0, x.dim(0)?)?),
-                    false => (solution.smooth_grad)(n, x, c, noise),
-                },
-            )),
-            ..solution
+            smooth_grad: &|n: &ResNet, x: &Tensor, c: &[u32], noise: &Tensor| match noise.dims()[1] < x.dim(0)? {
+                true => solution05::smooth_grad(n, x, c, &Tensor::cat(&[noise, noise], 1)?.narrow(1, 0, x.dim(0)?)?),
+                false => solution05::smooth_grad(n, x, c, noise),
+            },
+            ..SOLUTION
         },
     )
     .spared(&[Combined], "there are no options but the steps")
