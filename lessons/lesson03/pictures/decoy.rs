@@ -35,7 +35,12 @@ pub fn draw(material: &Material) -> Result<Figure> {
         wobble: Wobble { jitter: 8, ..STILL },
         ..plain
     };
-    let recipe = if jitter.can_be_made() { jitter } else { plain };
+    let (recipe, waits) = if jitter.can_be_made() {
+        (jitter, "")
+    } else {
+        material.remark("not moved; jitter needs 3.4");
+        (plain, "; jitter needs 3.4")
+    };
     let (image, _) = make(material, &wish, &recipe, 1, side(material), "decoy".into())?;
     let reached = unit(&image)?.to_vec1::<f32>()?[0];
     let mut figure = Figure::new("A unit that wants one thing and finds another")
@@ -43,7 +48,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
         .width(WIDTH_OF_SIX)
         .caption(format!(
             "A unit made by hand from two filters of {KERNEL}×{KERNEL}: fine stripes, and half as strong blue; ReLU, sum, mean \
-             over all places. Left: its optimum ({}). Then the best five of {COUNT} {}, shown \
+             over all places. Left: its optimum ({}{waits}). Then the best five of {COUNT} {}, shown \
              without their grain. Below: the objective.",
             recipe.words(),
             material.data_name()

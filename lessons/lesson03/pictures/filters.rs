@@ -27,8 +27,8 @@ pub fn draw(material: &Material) -> Result<Figure> {
         scale: 1.0,
     };
     let recipe = Recipe {
-        blur: 0.6,
-        total_variation: 0.02, // so that a filter that never answers ends as a plain field
+        blur: 0.4,
+        total_variation: 1e-4, // so that a filter that never answers ends as a plain field
         // Enough for every filter to answer somewhere: to clouds as large as the image some are at rest everywhere.
         start: 0.4,
         cells: 16,

@@ -45,6 +45,8 @@ pub fn make(
     let penalty = |images: &Tensor| {
         let mut sum = Tensor::zeros(images.dim(0)?, images.dtype(), images.device())?;
         if recipe.total_variation > 0.0 {
+            // Waves go on beyond the edge, and `roll` carries one side to the other: there, too, noise has its price.
+            let images = if recipe.waves { &closed(images)? } else { images };
             sum = (sum + (total_variation(images)? * (recipe.total_variation * wish.scale))?)?;
         }
         if recipe.l2 > 0.0 {
@@ -88,6 +90,12 @@ pub fn make(
     };
     let images = maximize(&start, &problem, &recipe.settings)?;
     Ok((images, values.take()))
+}
+
+/// The images with their first row once more below the last one, and their first column on the right.
+fn closed(images: &Tensor) -> candle_core::Result<Tensor> {
+    let images = Tensor::cat(&[images, &images.narrow(2, 0, 1)?], 2)?;
+    Tensor::cat(&[&images, &images.narrow(3, 0, 1)?], 3)
 }
 
 /// Clouds in a row, where nothing else is said.

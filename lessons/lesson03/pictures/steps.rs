@@ -42,8 +42,11 @@ pub fn draw(material: &Material) -> Result<Figure> {
         chart = chart.series(Series::over_index(name, values));
     }
 
+    let mut waits = String::new();
     if !left_out.is_empty() {
-        material.remark(format!("without {}: 3.4 and 3.6 are not done", left_out.join(" and ")));
+        waits = format!("waiting for 3.4 or 3.6: {}", left_out.join("; "));
+        material.remark(waits.clone());
+        waits = format!(" Above, {waits}.");
     }
     let recipe = Recipe {
         total_variation: 0.0,
@@ -70,7 +73,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
     Ok(figure.width(width_of_four(material)).caption(format!(
         "Above: {}, the objective over the steps of your maximize (3.5), for one channel before the last ReLU of its layer, mean of \
          {STARTS} starts; where the image is moved before each step, the curve trembles. Below: {}, the class {} by its score and by \
-         its softmax probability; {}; the best of {STARTS} starts.",
+         its softmax probability; {}; the best of {STARTS} starts.{waits}",
         material.network_name(),
         names(&networks),
         material.class_name(class),

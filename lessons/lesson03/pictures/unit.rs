@@ -83,7 +83,7 @@ pub fn spread(material: &Material, objective: &Function) -> Result<f64> {
 /// What [`spread`] was taken over, for captions.
 pub fn spread_over(material: &Material) -> String {
     match material.needs_images() {
-        Ok(()) => format!("{SPREAD_OVER} of {}", material.data_name()),
+        Ok(()) => format!("{SPREAD_OVER} images ({})", material.data_name()),
         Err(_) => format!("{SPREAD_OVER} images of random clouds, for want of `--images FOLDER`"),
     }
 }
