@@ -7,7 +7,7 @@ use lesson03::{Target, objective, score, similarity};
 use studio::{Material, Unit};
 
 use super::both::{in_turn, names, robust_beside};
-use super::images::{WIDTH_OF_FOUR, side};
+use super::images::{side, width_of_four};
 use super::making::{Wish, make};
 use super::recipe::Recipe;
 use super::unit::{one, spread, value};
@@ -23,7 +23,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let networks = in_turn(material, &robust);
     let mut figure = Figure::new("One unit, several answers")
         .columns(COUNT)
-        .width(WIDTH_OF_FOUR);
+        .width(width_of_four(material));
     let (mut what, mut layer) = (String::new(), String::new());
     for (prefix, material) in &networks {
         let unit = one(material, "layer3", 5)?;

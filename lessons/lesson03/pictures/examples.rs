@@ -22,13 +22,16 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let recipe = Recipe::best(material);
     let robust = robust_beside(material)?;
     let networks = in_turn(material, &robust);
+    let grain = match material.sample(0)?.rendered {
+        Some(_) => " Scenes are shown without their grain.",
+        None => "",
+    };
     let mut figure = Figure::new(format!("What units want, and the best of {count} images"))
         .columns(1 + SHOWN)
         .width(WIDTH_OF_SIX)
         .caption(format!(
             "{}: the best of {STARTS} optima of one channel before the last ReLU of its layer ({}), and the {SHOWN} images of {} \
-             with the highest objective among {count}, best first (3.8). Below each image: the objective. Scenes are shown \
-             without their grain.",
+             with the highest objective among {count}, best first (3.8). Below each image: the objective.{grain}",
             names(&networks),
             recipe.words(),
             material.data_name()
