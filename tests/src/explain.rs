@@ -219,7 +219,11 @@ fn reshaped(a: &Array, b: &Array) -> Option<String> {
 }
 
 fn all_zero(a: &Array, b: &Array) -> Option<String> {
-    let zero = a.dims == b.dims && a.values.iter().all(|&x| x == 0.0) && b.values.iter().any(|&x| x != 0.0);
+    // A single 0 has many causes: a sum that cancels, an option that is off.
+    let zero = a.dims == b.dims
+        && a.values.len() > 1
+        && a.values.iter().all(|&x| x == 0.0)
+        && b.values.iter().any(|&x| x != 0.0);
     zero.then(|| {
         "yours is exactly 0: what it is made of never arrives (a `detach`, or a part that is left out?)".into()
     })

@@ -25,11 +25,12 @@ pub enum Goal {
 /// - `scores`: z, `[batch, classes]`, as they come out of the network; `classes`: one class for each image, c
 /// - returns `[batch]`, connected to `scores`
 ///
-/// [`is_class`] below says where c is; `mask.where_cond(&a, &b)?` takes a where the mask is not 0, and b elsewhere.
+/// [`is_class`] below says where c is; `mask.where_cond(&a, &b)?` takes a where the mask is not 0, and b elsewhere. Scores can
+/// lie below any number: for −∞ take `f32::NEG_INFINITY`.
 ///
 /// **Errors** as [`is_class`] does.
-/// **Trap** The class itself is not among the others. With it the largest score can be its own, and the margin is never on
-/// the wrong side of 0.
+/// **Trap** The class itself is not among the others. With it the largest score can be its own; the lead is then never above 0,
+/// and no class is ever reached.
 /// **Accepted by** `cargo test -p lesson03 -- ex3_9`
 pub fn margin(scores: &Tensor, classes: &[u32], goal: Goal) -> Result<Tensor> {
     todo!("exercise 3.9: the score of the class, minus the largest of the others")
@@ -53,10 +54,12 @@ pub fn is_class(scores: &Tensor, classes: &[u32]) -> Result<Tensor> {
 /// x ← clamp₀₁( x₀ + into_ball( ascent_step(x) − x₀ ) )        `steps` times, from x₀
 /// step_size = 2·radius / (steps·√pixels)
 /// ```
-/// where *pixels* is how many numbers an image has: a typical pixel moves by step_size, and so the image by 2·radius/steps.
+/// where *pixels* is how many numbers an image has, channels·height·width: a typical one moves by step_size, and so the image
+/// by 2·radius/steps.
 ///
 /// - `images`: x₀, `[batch, …]` with values in [0, 1]; `scores`: from such images to `[batch, classes]`
-/// - `classes`, `goal`: as in [`margin`]; `radius` > 0 is the largest Euclidean distance, `steps` > 0
+/// - `classes`, `goal`: as in [`margin`]; `radius`: the largest Euclidean distance; `steps`: how many. Both are above 0;
+///   you need not check that
 /// - returns the changed images, in the shape of `images`, not connected to the graph
 ///
 /// **Trap** The ball lies around the image, not around black: [`into_ball`] gets the change, not what was changed.
@@ -73,7 +76,7 @@ pub fn fool(
     todo!("exercise 3.9: a closure for the margin, then the loop of step, ball and clamp")
 }
 
-/// Halvings in [`smallest_change`]: it is as fine as `largest` divided by 2 to this power.
+/// Halvings in [`smallest_change`]: the radius is found to within `largest` / 2⁸.
 pub const HALVINGS: usize = 8;
 
 /// The smallest change that turns the answer, by bisection: between a radius that does not suffice and one that does, try the
@@ -85,14 +88,16 @@ pub const HALVINGS: usize = 8;
 /// ```
 /// - `image`: one, `[1, …]`; `class`, `goal`, `steps`: as in [`fool`]; the answer has turned where the [`margin`] is above 0
 /// - returns `high` at the end, and the image that was changed within it and turns the answer; radius 0 and the image itself
-///   if there is nothing to do; `None` if not even `largest` suffices
+///   if there is nothing to do; `None` if not even `largest` suffices. `high` is not how far the image went: the clamp can
+///   make that shorter
 ///
 /// For a classifier of two classes whose scores are linear you know it beforehand: the way to the border between them is straight
 /// along w, the difference of their weights, and |margin| / ‖w‖ long.
 ///
 /// What is found is a bound from above. Nobody says that there is no shorter way.
 ///
-/// **Trap** The middle that was tried last need not suffice. Keep the image that belongs to `high`.
+/// **Trap** The middle that was tried last need not suffice. Keep the image that belongs to `high`. And `argmax` is not the margin:
+/// of two equal scores it gives the first, although neither leads.
 pub fn smallest_change(
     image: &Tensor,
     scores: &Function,

@@ -60,11 +60,12 @@ pub fn shortcut(network: &ResNet, block: &str, from: usize, to: usize) -> Result
 /// ```math
 /// change = −(map ⋆ connection)
 /// ```
-/// where ⋆ is the convolution as the network does it, zeros around the map.
+/// where ⋆ is the convolution as the network does it, zeros around the map: `ops::conv2d`, with a [`Window`] and maps of rank 4.
 ///
 /// - `map`: of the first unit, `[batch, height, width]`
 /// - `connection`: `[kernel, kernel]`, of odd size; `stride`: of the convolution
-/// - returns `[batch, height / stride, width / stride]`, rounded up. Between these two it is exact: everything is linear
+/// - returns `[batch, height / stride, width / stride]`, rounded up. From `BLOCK.relu` to `BLOCK.bn2` or `BLOCK.add` it is exact:
+///   everything between them is linear
 ///
 /// **Errors** if a rank does not fit.
 pub fn predicted_change(map: &Tensor, connection: &Tensor, stride: usize) -> Result<Tensor> {
@@ -78,7 +79,8 @@ pub fn predicted_change(map: &Tensor, connection: &Tensor, stride: usize) -> Res
 /// How the second unit does change if the first is set to 0: two runs of the network.
 ///
 /// - `images`: normalized
-/// - `from`: site and unit that is set to 0 at every place, `to`: site and unit that is looked at
+/// - `from`: site and unit that is set to 0 at every place, such as `("layer4.1.relu", 3)`; `to`: site and unit that is looked
+///   at, `("layer4.1.add", 5)`. It lies behind `from`
 /// - returns after − before, `[batch, height, width]` of the site of `to`
 ///
 /// **Errors** if there is no such site or unit.

@@ -41,7 +41,7 @@ impl Factor {
 /// variant_v = the scene, with the factor of its first figure at its v-th value
 /// ```
 /// - `scene`: where to start
-/// - `factor`: what to change
+/// - `factor`: what to change; a second figure stays as it is
 /// - returns one scene per value, in the order of `Shape::ALL`, `Colour::ALL` or `Texture::ALL`; one of them is the scene
 ///   as it was
 ///
@@ -129,7 +129,8 @@ pub fn tuning_curve(responses: &Tensor) -> Result<TuningCurve> {
 /// where best is the largest mean, and others the mean of all other means.
 ///
 /// - `curve`: the means, at least two, none below 0
-/// - returns a number from 0, the same for all values, to 1, nothing but one value drives it
+/// - returns a number from 0, the same for all values, to 1, nothing but one value drives it; a value that drives the unit
+///   *less* than the others hardly shows in it
 ///
 /// **Errors** if there are fewer than two means, or one is negative: the index means something behind a ReLU only.
 /// **Source** Morcos et al. 2018, "On the importance of single directions for generalization", section 2.3.
@@ -149,7 +150,8 @@ pub fn tuning_index(curve: &[f64]) -> Result<f64> {
 /// - `responses`: f32, `[scenes, values]`; `seed`: the same seed gives the same numbers
 /// - returns `count` indices
 ///
-/// One generator for all, `ChaCha8Rng::seed_from_u64(seed)`; `row.shuffle(&mut random)` shuffles a `Vec`.
+/// One generator for all, `ChaCha8Rng::seed_from_u64(seed)`; `row.shuffle(&mut random)` shuffles a `Vec`. Each response of a
+/// scene is dealt out once: nothing is drawn twice.
 ///
 /// **Errors** as [`tuning_curve`] and [`tuning_index`] do.
 /// **Trap** Each scene gets an order of its own. One order for all scenes only renames the values, and the index stays

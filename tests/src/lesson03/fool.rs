@@ -61,6 +61,7 @@ enum Fault {
     Probabilities,
     AllOthers,
     Cut,
+    RivalCut,
     StartsAtZero,
     Billion,
     ThirdAsFirst,
@@ -71,15 +72,23 @@ enum Fault {
     ClampFirst,
     LengthAsStep,
     PixelsOfBatch,
+    PixelsOfPlane,
+    HalfStep,
+    StepsForgotten,
+    OnceAfter,
     Descends,
     OneStep,
     Connected,
     LowEnd,
     LastTried,
+    LastImage,
+    DistanceGone,
+    FromTheDistance,
     LargestUntried,
     ZeroUntried,
     FromTheLast,
     TouchesIsTurned,
+    ArgmaxIsTurned,
     NanIsTurned,
     OneHalvingLess,
     TenSteps,
@@ -105,6 +114,7 @@ fn margin(scores: &Tensor, classes: &[u32], goal: Goal, fault: Fault) -> Result<
             Fault::AllOthers => others.mean(0)?,
             Fault::StartsAtZero => others.max(0)?.maximum(0.0)?,
             Fault::Billion => others.max(0)?.maximum(-1e9)?,
+            Fault::RivalCut => others.max(0)?.detach(),
             _ => others.max(0)?,
         };
         row.get(class)? - best
@@ -149,6 +159,9 @@ fn fool(
         match fault {
             Fault::LengthAsStep => step *= pixels.sqrt(),
             Fault::PixelsOfBatch => step /= (x.dim(0)? as f64).sqrt(),
+            Fault::PixelsOfPlane => step *= (x.dim(1)? as f64).sqrt(),
+            Fault::HalfStep => step /= 2.0,
+            Fault::StepsForgotten => step *= steps as f64,
             Fault::Descends => step = -step,
             _ => {}
         }
@@ -158,12 +171,17 @@ fn fool(
         x = match fault {
             Fault::BallAroundBlack => ball(&moved, radius)?.clamp(0.0, 1.0)?,
             Fault::BallAroundLast => around(&moved, &x)?.clamp(0.0, 1.0)?,
+            Fault::OnceAfter => moved,
             Fault::NoBall => moved.clamp(0.0, 1.0)?,
             Fault::NoClamp => around(&moved, &start)?,
             Fault::ClampFirst => around(&moved.clamp(0.0, 1.0)?, &start)?,
             Fault::Connected => around(&moved, images)?.clamp(0.0, 1.0)?,
             _ => around(&moved, &start)?.clamp(0.0, 1.0)?,
         };
+    }
+    if fault == Fault::OnceAfter {
+        let start = images.detach();
+        x = (ball(&(x - &start)?, radius)? + start)?.clamp(0.0, 1.0)?;
     }
     Ok(x)
 }
@@ -179,12 +197,21 @@ fn smallest_change(
     fault: Fault,
 ) -> Result<Option<(f64, Tensor)>> {
     let has_turned = |x: &Tensor| -> Result<bool> {
+        if fault == Fault::ArgmaxIsTurned {
+            let answer = scores(x)?.argmax(1)?.to_vec1::<u32>()?[0];
+            return Ok((answer == class) == (goal == Goal::Reach));
+        }
         let value = margin(&scores(x)?, &[class], goal, fault)?.to_vec1::<f32>()?[0];
         Ok(value > 0.0
             || (fault == Fault::TouchesIsTurned && value == 0.0)
             || (fault == Fault::NanIsTurned && value.is_nan()))
     };
     let steps = if fault == Fault::TenSteps { 10 } else { steps };
+    let far = |x: &Tensor| (x - image)?.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>().map(f64::from);
+    let largest = match fault {
+        Fault::FromTheDistance => far(&fool(image, scores, &[class], goal, largest, steps, fault)?)?,
+        _ => largest,
+    };
     let radius = |part: usize| largest * part as f64 / 256.0;
     let changed = |part: usize, from: &Tensor| fool(from, scores, &[class], goal, radius(part), steps, fault);
     if fault != Fault::ZeroUntried && has_turned(image)? {
@@ -210,6 +237,8 @@ fn smallest_change(
     Ok(Some(match fault {
         Fault::LowEnd => (radius(low), below),
         Fault::LastTried => (radius(last.0), last.1),
+        Fault::LastImage => (radius(high), last.1),
+        Fault::DistanceGone => (far(&found)?, found),
         _ => (radius(high), found),
     }))
 }
@@ -279,7 +308,7 @@ const LOOSE: Tolerance = Tolerance::new(1e-3, 1e-4);
 /// 3.9
 pub fn fooling(seed: u64) -> Exam<Fooling> {
     let exam = Exam::new("3.9", ex3_9!(solution03));
-    hazards(seed, basics(seed, unnamed(named_changes(named(exam)))))
+    hazards(seed, basics(seed, unnamed(named_changes(named_steps(named(exam))))))
 }
 
 fn named(exam: Exam<Fooling>) -> Exam<Fooling> {
@@ -311,6 +340,17 @@ fn named(exam: Exam<Fooling>) -> Exam<Fooling> {
         with!(Cut),
     )
     .mistake(
+        "the rival cut off",
+        "The largest of the others is cut off from the graph: its slope is missing. To raise the rival counts as much \
+         as to lower the class.",
+        with!(RivalCut),
+    )
+    .mistake(
+        "0 for the class itself",
+        "You put 0 where the class itself is. Where all other scores are below 0, that 0 is the largest: put −∞ there.",
+        with!(StartsAtZero),
+    )
+    .mistake(
         "ball around black",
         "Your ball lies around black, so the image itself is scaled down into it. It lies around the image: \
          into_ball gets the change.",
@@ -333,7 +373,11 @@ fn named(exam: Exam<Fooling>) -> Exam<Fooling> {
         "You clamp first, and then shrink into the ball what the clamp has left. The clamp comes last.",
         with!(ClampFirst),
     )
-    .mistake(
+}
+
+/// Mistakes in the step, and in how many.
+fn named_steps(exam: Exam<Fooling>) -> Exam<Fooling> {
+    exam.mistake(
         "length of the step per pixel",
         "You gave ascent_step the length of the whole step. It counts per pixel: divide by √pixels.",
         with!(LengthAsStep),
@@ -342,6 +386,27 @@ fn named(exam: Exam<Fooling>) -> Exam<Fooling> {
         "pixels of the batch",
         "You counted the pixels of the whole batch, so that an image moves less the more are beside it.",
         with!(PixelsOfBatch),
+    )
+    .mistake(
+        "numbers of one colour",
+        "You counted height·width. An image has channels·height·width numbers, and all of them move.",
+        with!(PixelsOfPlane),
+    )
+    .mistake(
+        "no factor 2",
+        "Your steps are half as long: the factor 2 of step_size is missing.",
+        with!(HalfStep),
+    )
+    .mistake(
+        "as long as all steps together",
+        "You did not divide by `steps`: each of your steps is 2·radius long.",
+        with!(StepsForgotten),
+    )
+    .mistake(
+        "ball and clamp once, at the end",
+        "Your ball and clamp come once, after the last step. They belong to each step: the next slope is that of an \
+         image within reach.",
+        with!(OnceAfter),
     )
     .mistake(
         "descends",
@@ -369,6 +434,22 @@ fn named_changes(exam: Exam<Fooling>) -> Exam<Fooling> {
         with!(LastTried),
     )
     .mistake(
+        "the image tried last",
+        "Your image does not belong to your radius: it is the one tried last, whether it turned the answer or not. \
+         Keep the one that belongs to `high`.",
+        with!(LastImage),
+    )
+    .mistake(
+        "how far the image went",
+        "You returned how far the image went. The clamp can make that shorter than the radius that was allowed.",
+        with!(DistanceGone),
+    )
+    .mistake(
+        "begun at the distance of the largest attack",
+        "Your bisection begins at the distance that the largest attack went. It begins with high = largest.",
+        with!(FromTheDistance),
+    )
+    .mistake(
         "largest not tried",
         "You took for granted that `largest` suffices. Where it does not, there is nothing to halve: None.",
         with!(LargestUntried),
@@ -387,6 +468,12 @@ fn named_changes(exam: Exam<Fooling>) -> Exam<Fooling> {
         "a draw counts",
         "You took two equal scores for a turned answer. It has turned where the margin is above 0.",
         with!(TouchesIsTurned),
+    )
+    .mistake(
+        "argmax for the margin",
+        "You asked for the argmax. Of two equal scores it gives the first, although none leads: the answer has turned \
+         where the margin is above 0.",
+        with!(ArgmaxIsTurned),
     )
     .alternative("row by row, and in whole parts of the largest", with!(None))
     .alternative("by sorting the scores", by_sorting())
@@ -450,75 +537,105 @@ fn basics(seed: u64, exam: Exam<Fooling>) -> Exam<Fooling> {
         .truth("the same, to leave them", vec![-2f32, 2.0], |f, (hand, _)| {
             (f.margin)(hand, &[1, 2], Goal::Leave)?.to_vec1::<f32>()
         })
+        .truth("margin of (−5, −1, −3) for class 1", vec![2f32], |f, _| {
+            (f.margin)(&tensor(&[-5.0, -1.0, -3.0], (1, 3)), &[1], Goal::Reach)?.to_vec1::<f32>()
+        })
+        .because("−1 − (−3).")
+        .holds(Sign)
+        .truth("margin of (−3e9, −1e10) for class 0", vec![7e9f32], |f, _| {
+            (f.margin)(&tensor(&[-3e9, -1e10], (1, 2)), &[0], Goal::Reach)?.to_vec1::<f32>()
+        })
+        .because(
+            "The one other class is at −1e10. A number that stands for −∞ can be above a score: take \
+             f32::NEG_INFINITY.",
+        )
+        .holds([Scale, Sign])
         .case("three rows of five random scores, and the gradient", |f, (_, many)| {
             let of = |scores: &Tensor| (f.margin)(scores, &[4, 0, 2], Goal::Leave);
             Ok::<_, candle_core::Error>((of(many)?, slope(many, of)?))
         })
         .holds(Batch)
     });
-    changes(exam.part("fool"), &mut random)
-        .part("smallest_change")
-        .given((), |on| {
-            on.truth(
-                "two classes, ½ everywhere, lead 1, weights (3, −4, 0) apart: the smallest change within 1",
-                three(52.0 / 256.0, [0.5 + 0.6 * 52.0 / 256.0, 0.5 - 0.8 * 52.0 / 256.0, 0.5]),
-                |f, ()| {
-                    found((f.smallest_change)(
-                        &grey((1, 1, 1, 3)),
-                        &two(1.0),
-                        0,
-                        Goal::Leave,
-                        1.0,
-                        6,
-                    ))
-                },
-            )
-            .within(LOOSE)
-            .because("|margin| / ‖w‖ = 1/5 = 51.2/256: 51/256 does not suffice, 52/256 does, straight along w.")
-            .truth(
-                "the same with lead 0.4 and within 0.5, to reach class 1",
-                three(41.0 / 512.0, [0.5 + 0.6 * 41.0 / 512.0, 0.5 - 0.8 * 41.0 / 512.0, 0.5]),
-                |f, ()| {
-                    found((f.smallest_change)(
-                        &grey((1, 1, 1, 3)),
-                        &two(0.4),
-                        1,
-                        Goal::Reach,
-                        0.5,
-                        6,
-                    ))
-                },
-            )
-            .within(LOOSE)
-            .because("0.4 / 5 = 40.96/512.")
-            .truth("the same with lead 1, within 0.19", Observed::from("none"), |f, ()| {
+    smallest_changes(changes(exam.part("fool"), &mut random))
+}
+
+/// Inputs of `smallest_change` whose radius is known.
+fn smallest_changes(exam: Exam<Fooling>) -> Exam<Fooling> {
+    exam.part("smallest_change").given((), |on| {
+        on.truth(
+            "two classes, ½ everywhere, lead 1, weights (3, −4, 0) apart: the smallest change within 1",
+            three(52.0 / 256.0, [0.5 + 0.6 * 52.0 / 256.0, 0.5 - 0.8 * 52.0 / 256.0, 0.5]),
+            |f, ()| {
                 found((f.smallest_change)(
                     &grey((1, 1, 1, 3)),
                     &two(1.0),
                     0,
                     Goal::Leave,
-                    0.19,
-                    6,
-                ))
-            })
-            .because("1/5 is needed.")
-            .truth("the same with lead −1", three(0.0, [0.5; 3]), |f, ()| {
-                found((f.smallest_change)(
-                    &grey((1, 1, 1, 3)),
-                    &two(-1.0),
-                    0,
-                    Goal::Leave,
                     1.0,
                     6,
                 ))
-            })
-            .because("The answer is another class already.")
+            },
+        )
+        .within(LOOSE)
+        .because("|margin| / ‖w‖ = 1/5 = 51.2/256: 51/256 does not suffice, 52/256 does, straight along w.")
+        .truth(
+            "the same with lead 0.4 and within 0.5, to reach class 1",
+            three(41.0 / 512.0, [0.5 + 0.6 * 41.0 / 512.0, 0.5 - 0.8 * 41.0 / 512.0, 0.5]),
+            |f, ()| {
+                found((f.smallest_change)(
+                    &grey((1, 1, 1, 3)),
+                    &two(0.4),
+                    1,
+                    Goal::Reach,
+                    0.5,
+                    6,
+                ))
+            },
+        )
+        .within(LOOSE)
+        .because("0.4 / 5 = 40.96/512.")
+        .truth("the same with lead 1, within 0.19", Observed::from("none"), |f, ()| {
+            found((f.smallest_change)(
+                &grey((1, 1, 1, 3)),
+                &two(1.0),
+                0,
+                Goal::Leave,
+                0.19,
+                6,
+            ))
         })
+        .because("1/5 is needed.")
+        .truth("the same with lead −1", three(0.0, [0.5; 3]), |f, ()| {
+            found((f.smallest_change)(
+                &grey((1, 1, 1, 3)),
+                &two(-1.0),
+                0,
+                Goal::Leave,
+                1.0,
+                6,
+            ))
+        })
+        .because("The answer is another class already.")
+        .truth(
+            "the same from (1, ½, ½), where class 0 leads by 0.985, within 1 in one step",
+            three(79.0 / 256.0, [1.0, 0.5 - 0.8 * 79.0 / 256.0, 0.5]),
+            |f, ()| {
+                let image = tensor(&[1.0, 0.5, 0.5], (1, 1, 1, 3));
+                found((f.smallest_change)(&image, &two(2.485), 0, Goal::Leave, 1.0, 1))
+            },
+        )
+        .within(LOOSE)
+        .because(
+            "The first number is at 1 and stays there, so a change within r is 0.8·r long and takes 3.2·r off the \
+                 lead. 0.985 / 3.2 = 78.8/256: the radius is 79/256.",
+        )
+        .holds(Wiring)
+    })
 }
 
 /// Inputs of `fool`.
 fn changes(exam: Exam<Fooling>, random: &mut Random) -> Exam<Fooling> {
-    let images = random.between(0.1, 0.9, (2, 1, 3, 4));
+    let images = random.between(0.1, 0.9, (2, 3, 2, 2));
     let bent = curved(
         &(random.signed((6, 12)) * 2.0).expect("numbers"),
         &random.signed((3, 6)),
@@ -555,9 +672,19 @@ fn changes(exam: Exam<Fooling>, random: &mut Random) -> Exam<Fooling> {
     )
     .within(LOOSE)
     .because("In one step; the first pixel would get 1.01, and is held at 1.")
+    .truth(
+        "the first with both scores 10 lower",
+        tensor(&[0.56, 0.42, 0.5], (1, 1, 1, 3)),
+        |f| {
+            let lower = |x: &Tensor| two(1.0)(x)? - 10.0;
+            (f.fool)(&grey((1, 1, 1, 3)), &lower, &[0], Goal::Leave, 0.1, 4)
+        },
+    )
+    .within(LOOSE)
+    .because("Both scores are below 0; the margin is the same, and so is its slope.")
     .given((images, bent), |on| {
         on.case(
-            "two images and a curved classifier, to leave classes 2 and 0 within 0.3 in 4 steps",
+            "two RGB images of 2×2 and a curved classifier, to leave classes 2 and 0 within 0.3 in 4 steps",
             |f, (images, bent)| (f.fool)(images, bent, &[2, 0], Goal::Leave, 0.3, 4),
         )
         .within(LOOSE)
@@ -585,16 +712,6 @@ fn hazards(seed: u64, exam: Exam<Fooling>) -> Exam<Fooling> {
                 |f, (_, _, scores)| (f.margin)(&askew(scores), &[3, 1], Goal::Reach),
             )
             .holds(NotContiguous)
-            .truth("margin of (−5, −1, −3) for class 1", vec![2f32], |f, _| {
-                (f.margin)(&tensor(&[-5.0, -1.0, -3.0], (1, 3)), &[1], Goal::Reach)?.to_vec1::<f32>()
-            })
-            .because("−1 − (−3).")
-            .holds(Sign)
-            .truth("margin of (−3e9, −1e10) for class 0", vec![7e9f32], |f, _| {
-                (f.margin)(&tensor(&[-3e9, -1e10], (1, 2)), &[0], Goal::Reach)?.to_vec1::<f32>()
-            })
-            .because("There is one other class, at −1e10.")
-            .holds([Scale, Sign])
             .part("fool")
             .case("images whose columns come first in memory", |f, (images, bent, _)| {
                 (f.fool)(&askew(images), bent, &[2, 0], Goal::Leave, 0.3, 4)
@@ -626,6 +743,16 @@ fn hazards(seed: u64, exam: Exam<Fooling>) -> Exam<Fooling> {
                 },
             )
             .because("The answer has turned where the margin is above 0, not where it is 0.")
+            .holds(Ties)
+            .truth(
+                "the same equal scores, to leave class 1",
+                three(1.0 / 256.0, [0.5 - 0.6 / 256.0, 0.5 + 0.8 / 256.0, 0.5]),
+                |f, _| {
+                    let image = grey((1, 1, 1, 3));
+                    found((f.smallest_change)(&image, &two(0.0), 1, Goal::Leave, 1.0, 6))
+                },
+            )
+            .because("Class 1 does not lead, and no other does either: the margin is 0.")
             .holds(Ties)
             .truth("scores of NaN", Observed::from("none"), |f, _| {
                 found((f.smallest_change)(

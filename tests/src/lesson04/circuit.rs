@@ -39,13 +39,17 @@ macro_rules! ex4_12 {
 struct Parts {
     factor: fn(gamma: f64, variance: f64) -> f64,
     ends_swapped: bool,
+    norm_of_from: bool,
     shortcut: Way,
     sign: f64,
     strided: bool,
-    padded: bool,
+    /// Zeros on each side, for a kernel of this size.
+    border: fn(usize) -> usize,
     turned: bool,
+    /// Whether the unit is silenced at this site, with `from` the site that is asked for.
+    hit: fn(site: &str, from: &str) -> bool,
     silence: Silence,
-    share: fn(through: f64, all: f64) -> f64,
+    share: fn(predicted: &[f64], measured: &[f64]) -> f64,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -59,19 +63,33 @@ enum Way {
 enum Silence {
     Unit,
     AllOthers,
+    All,
+    Nothing,
+    ItsMean,
+    ItsMeanPerImage,
     MinusBefore,
+}
+
+fn size(changes: &[f64]) -> f64 {
+    changes.iter().map(|change| change.abs()).sum()
+}
+
+fn divided(through: f64, all: f64) -> f64 {
+    if all == 0.0 { 0.0 } else { through / all }
 }
 
 const RIGHT: Parts = Parts {
     factor: |gamma, variance| gamma / (variance + 1e-5).sqrt(),
     ends_swapped: false,
+    norm_of_from: false,
     shortcut: Way::Right,
     sign: -1.0,
     strided: true,
-    padded: true,
+    border: |size| size / 2,
     turned: false,
+    hit: |site, from| site == from,
     silence: Silence::Unit,
-    share: |through, all| if all > 0.0 { through / all } else { 0.0 },
+    share: |predicted, measured| divided(size(measured), size(predicted)),
 };
 
 const FAULTS: &[Fault<Parts>] = &[
@@ -93,6 +111,21 @@ const FAULTS: &[Fault<Parts>] = &[
         "no ε under the root",
         "You left out the 10⁻⁵ under the root. It counts where a channel varies little.",
         |parts| parts.factor = |gamma, variance| gamma / variance.sqrt(),
+    ),
+    fault(
+        "γ without the deviation",
+        "You multiplied by γ and did not divide by √(σ² + ε).",
+        |parts| parts.factor = |gamma, _| gamma,
+    ),
+    fault(
+        "γ times the deviation",
+        "You multiplied by the deviation. The batch norm divides by it.",
+        |parts| parts.factor = |gamma, variance| gamma * (variance + 1e-5).sqrt(),
+    ),
+    fault(
+        "the batch norm of the unit that is read",
+        "You took γ and σ² of `from`. The batch norm stands behind the convolution: its channel is `to`.",
+        |parts| parts.norm_of_from = true,
     ),
     fault(
         "from and to swapped",
@@ -124,7 +157,12 @@ const FAULTS: &[Fault<Parts>] = &[
     fault(
         "no padding",
         "Your change is smaller than the map: the network pads with kernel / 2 zeros on each side.",
-        |parts| parts.padded = false,
+        |parts| parts.border = |_| 0,
+    ),
+    fault(
+        "one zero around every map",
+        "Your shape does not fit every kernel: you pad with 1. It is kernel / 2, none for 1×1 and 2 for 5×5.",
+        |parts| parts.border = |_| 1,
     ),
     fault(
         "the kernel turned",
@@ -137,6 +175,27 @@ const FAULTS: &[Fault<Parts>] = &[
         |parts| parts.silence = Silence::AllOthers,
     ),
     fault(
+        "all units silenced",
+        "You set the whole site to 0. Only one unit is silenced, the others stay.",
+        |parts| parts.silence = Silence::All,
+    ),
+    fault(
+        "nothing silenced",
+        "Both your runs are the same. What the visitor of forward_visit returns takes the activation's place: return \
+         Some at the site of `from`.",
+        |parts| parts.silence = Silence::Nothing,
+    ),
+    fault(
+        "the unit's mean instead of 0",
+        "You put the unit's mean in its place. Here it is set to 0.",
+        |parts| parts.silence = Silence::ItsMean,
+    ),
+    fault(
+        "the unit's mean of each image instead of 0",
+        "You put the unit's mean over each image in its place. Here it is set to 0.",
+        |parts| parts.silence = Silence::ItsMeanPerImage,
+    ),
+    fault(
         "before minus after",
         "You subtracted the other way round. A change is after − before.",
         |parts| parts.silence = Silence::MinusBefore,
@@ -144,12 +203,37 @@ const FAULTS: &[Fault<Parts>] = &[
     fault(
         "nothing over nothing",
         "Where nothing was predicted you divide 0 by 0. The share is 0 then.",
-        |parts| parts.share = |through, all| through / all,
+        |parts| parts.share = |predicted, measured| size(measured) / size(predicted),
     ),
     fault(
         "what is held back",
         "You returned the share that is held back: 1 minus what comes through.",
-        |parts| parts.share = |through, all| if all > 0.0 { 1.0 - through / all } else { 0.0 },
+        |parts| {
+            parts.share = |predicted, measured| match size(predicted) {
+                0.0 => 0.0,
+                all => 1.0 - size(measured) / all,
+            }
+        },
+    ),
+    fault(
+        "predicted over measured",
+        "Your share is upside down: measured stands above, predicted below.",
+        |parts| parts.share = |predicted, measured| divided(size(predicted), size(measured)),
+    ),
+    fault(
+        "changes added with their signs",
+        "You added the changes with their signs, and a loss and a gain cancel. Take magnitudes first.",
+        |parts| parts.share = |predicted, measured| divided(measured.iter().sum(), predicted.iter().sum()),
+    ),
+    fault(
+        "mean of the shares",
+        "You averaged the share of each place, so that a small change counts as much as a large one. Divide the sums.",
+        |parts| {
+            parts.share = |predicted, measured| {
+                let both = predicted.iter().zip(measured);
+                both.map(|(p, m)| divided(m.abs(), p.abs())).sum::<f64>() / predicted.len() as f64
+            }
+        },
     ),
 ];
 
@@ -162,21 +246,17 @@ fn number(network: &ResNet, name: &str, place: usize) -> Result<f64> {
 }
 
 fn connection(n: &ResNet, conv: &str, norm: &str, from: usize, to: usize, parts: Parts) -> Result<Tensor> {
-    let gamma = number(n, &format!("{norm}.weight"), to)?;
-    let variance = number(n, &format!("{norm}.running_var"), to)?;
+    let channel = if parts.norm_of_from { from } else { to };
+    let gamma = number(n, &format!("{norm}.weight"), channel)?;
+    let variance = number(n, &format!("{norm}.running_var"), channel)?;
     let kernels = n.parameter(&format!("{conv}.weight"))?;
-    let (outputs, inputs, height, width) = kernels.dims4()?;
+    let (.., height, width) = kernels.dims4()?;
     let (row, column) = if parts.ends_swapped { (from, to) } else { (to, from) };
-    if row >= outputs || column >= inputs {
-        bail!("{row}, {column}")
-    }
-    let values = kernels.flatten_all()?.to_vec1::<f32>()?;
-    let start = (row * inputs + column) * height * width;
+    // Swapped, both may be out of range; the error is then that of everybody who swaps them.
+    let values = kernels.get(row)?.get(column)?.flatten_all()?.to_vec1::<f32>()?;
     let factor = (parts.factor)(gamma, variance);
-    let values = values[start..start + height * width]
-        .iter()
-        .map(|&w| (f64::from(w) * factor) as f32);
-    Tensor::from_vec(values.collect::<Vec<_>>(), (height, width), &Device::Cpu)
+    let values: Vec<f32> = values.iter().map(|&w| (f64::from(w) * factor) as f32).collect();
+    Tensor::from_vec(values, (height, width), &Device::Cpu)
 }
 
 fn shortcut(n: &ResNet, block: &str, from: usize, to: usize, parts: Parts) -> Result<f64> {
@@ -204,7 +284,7 @@ fn predicted(map: &Tensor, kernel: &Tensor, stride: usize, parts: Parts) -> Resu
     let weights = kernel.to_vec2::<f32>()?;
     let maps = map.to_vec3::<f32>()?;
     let (size, stride) = (weights.len(), if parts.strided { stride } else { 1 });
-    let border = if parts.padded { size / 2 } else { 0 };
+    let border = (parts.border)(size);
     let places = |side: usize| (side + 2 * border - size) / stride + 1;
     let mut values = vec![];
     for map in &maps {
@@ -250,16 +330,27 @@ fn measured(n: &ResNet, images: &Tensor, from: (&str, usize), to: (&str, usize),
         if site == to.0 {
             after = Some(activation.narrow(1, to.1, 1)?.squeeze(1)?);
         }
-        if site != from.0 {
+        if !(parts.hit)(site, from.0) || parts.silence == Silence::Nothing {
             return Ok(None);
         }
         let channels = activation.dim(1)?;
         if from.1 >= channels {
             bail!("unit {}", from.1)
         }
-        let kept = |c: usize| (c == from.1) == (parts.silence == Silence::AllOthers);
-        let mask: Vec<f32> = (0..channels).map(|c| f32::from(u8::from(kept(c)))).collect();
-        activation.broadcast_mul(&tensor(&mask, (1, channels, 1, 1))).map(Some)
+        let lost = |c: usize| match parts.silence {
+            Silence::AllOthers => c != from.1,
+            Silence::All => true,
+            _ => c == from.1,
+        };
+        let lost: Vec<f32> = (0..channels).map(|c| f32::from(u8::from(lost(c)))).collect();
+        let lost = tensor(&lost, (1, channels, 1, 1));
+        let instead = match parts.silence {
+            Silence::ItsMean => activation.mean_keepdim((0, 2, 3))?,
+            Silence::ItsMeanPerImage => activation.mean_keepdim((2, 3))?,
+            _ => activation.mean_keepdim((2, 3))?.zeros_like()?,
+        };
+        let kept = activation.broadcast_mul(&lost.affine(-1.0, 1.0)?)?;
+        kept.broadcast_add(&instead.broadcast_mul(&lost)?).map(Some)
     })?;
     let Some(after) = after else { bail!("not seen") };
     match parts.silence {
@@ -269,11 +360,11 @@ fn measured(n: &ResNet, images: &Tensor, from: (&str, usize), to: (&str, usize),
 }
 
 fn share(predicted: &Tensor, measured: &Tensor, parts: Parts) -> Result<f64> {
-    let sum = |x: &Tensor| -> Result<f64> {
+    let list = |x: &Tensor| -> Result<Vec<f64>> {
         let values = x.flatten_all()?.to_vec1::<f32>()?;
-        Ok(values.iter().map(|value| f64::from(value.abs())).sum())
+        Ok(values.into_iter().map(f64::from).collect())
     };
-    Ok((parts.share)(sum(measured)?, sum(predicted)?))
+    Ok((parts.share)(&list(predicted)?, &list(measured)?))
 }
 
 fn answer(parts: Parts) -> Circuit {
@@ -383,8 +474,8 @@ fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
     let fixture = (
         network,
         random.signed((2, 3, 11, 14)),
-        random.between(0.0, 1.0, (5, 4, 7)),
-        random.signed((3, 3)),
+        random.between(0.0, 1.0, (5, 5, 7)),
+        (random.signed((3, 3)), random.signed((5, 5))),
     );
     let close = Tolerance::new(1e-3, 1e-4);
     exam.given(fixture, |on| {
@@ -398,14 +489,27 @@ fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
                 },
             )
             .because("The place above and to the left reads the dot with its last weight, 9, and loses 2·9.")
-            .case("five random maps of 4×7, stride 1", |f, (.., maps, kernel)| {
+            .truth(
+                "1 … 9 on 3×3, a kernel of 1×1 that is −2, stride 2",
+                tensor(&[2., 6., 14., 18.], (1, 2, 2)),
+                |f, _| {
+                    let map = tensor(&[1., 2., 3., 4., 5., 6., 7., 8., 9.], (1, 3, 3));
+                    (f.predicted)(&map, &tensor(&[-2.], (1, 1)), 2)
+                },
+            )
+            .because("A kernel of 1×1 needs no zeros around the map. Every second place is read: 1, 3, 7 and 9.")
+            .case("five random maps of 5×7, stride 1", |f, (.., maps, (kernel, _))| {
                 (f.predicted)(maps, kernel, 1)
             })
             .holds(Batch)
-            .case("two of them, stride 2", |f, (.., maps, kernel)| {
+            .case("two of the five, stride 2", |f, (.., maps, (kernel, _))| {
                 (f.predicted)(&maps.narrow(0, 0, 2)?, kernel, 2)
             })
-            .case("two of them in transposed tensors", |f, (.., maps, kernel)| {
+            .case(
+                "two of the five, a random kernel of 5×5",
+                |f, (.., maps, (_, kernel))| (f.predicted)(&maps.narrow(0, 0, 2)?, kernel, 1),
+            )
+            .case("two of the five in transposed tensors", |f, (.., maps, (kernel, _))| {
                 (f.predicted)(&askew(&maps.narrow(0, 0, 2)?), &askew(kernel), 1)
             })
             .holds(NotContiguous)
@@ -416,7 +520,7 @@ fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
             )
             .within(close)
             .truth(
-                "the same: how far, relative to the largest change, is it from what the weights predict?",
+                "the same: how far, relative to the largest, is the change from what the weights predict?",
                 0.0,
                 |f, (n, images, ..)| {
                     let map = n
@@ -426,8 +530,8 @@ fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
                         .squeeze(1)?;
                     let kernel = connection(n, "layer2.1.conv2", "layer2.1.bn2", 3, 5, RIGHT)?;
                     let seen = (f.measured)(n, images, ("layer2.1.relu", 3), ("layer2.1.bn2", 5))?;
-                    let far = (&seen - predicted(&map, &kernel, 1, RIGHT)?)?.abs()?.max_all()?;
-                    (far / seen.abs()?.max_all()?)?.to_scalar::<f32>()
+                    let right = predicted(&map, &kernel, 1, RIGHT)?;
+                    ((seen - &right)?.abs()?.max_all()? / right.abs()?.max_all()?)?.to_scalar::<f32>()
                 },
             )
             .within(Tolerance::new(0.0, 1e-3))
@@ -438,13 +542,22 @@ fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
             )
             .within(close)
             .holds(Names)
-            .refuses("a site that is not there", |f, (n, images, ..)| {
-                (f.measured)(n, images, ("layer9", 0), ("layer1", 0))
-            })
+            .case(
+                "unit 2 of layer1.0.relu silenced, unit 1 of layer1.1.relu",
+                |f, (n, images, ..)| (f.measured)(n, images, ("layer1.0.relu", 2), ("layer1.1.relu", 1)),
+            )
+            .within(close)
+            .because("layer1.0.relu_1 is another site: it stays as it comes.")
+            .holds(Names)
+            .refuses(
+                "measured_change from layer9, which is no site of the network",
+                |f, (n, images, ..)| (f.measured)(n, images, ("layer9", 0), ("layer1", 0)),
+            )
             .part("share_let_through")
-            .truth("predicted −2 and 2, measured 0 and 1", 0.25, |f, _| {
-                (f.share)(&tensor(&[-2., 2.], 2), &tensor(&[0., 1.], 2))
+            .truth("predicted −1 and 3, measured 0 and 1", 0.25, |f, _| {
+                (f.share)(&tensor(&[-1., 3.], 2), &tensor(&[0., 1.], 2))
             })
+            .because("(0 + 1) / (1 + 3).")
             .truth("predicted 0, measured 0", 0.0, |f, _| {
                 (f.share)(&tensor(&[0.; 2], 2), &tensor(&[0.; 2], 2))
             })
@@ -500,6 +613,14 @@ fn proofs(exam: Exam<Circuit>) -> Exam<Circuit> {
             },
             ..answer(RIGHT)
         },
+    )
+    .hazard(
+        Names,
+        "every site that begins so",
+        answer(Parts {
+            hit: |site, from| site.starts_with(from),
+            ..RIGHT
+        }),
     )
     .hazard(
         Errors,

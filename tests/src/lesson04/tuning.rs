@@ -52,7 +52,8 @@ struct Parts {
     pool: Pool,
     transposed: bool,
     spread: Spread,
-    index: fn(best: f64, others: f64, all: f64) -> f64,
+    /// Of the means, the largest first.
+    index: fn(&[f64]) -> f64,
     shuffle: Shuffle,
 }
 
@@ -62,6 +63,8 @@ enum Values {
     OthersOnly,
     OwnFirst,
     ShapeToo,
+    AllFigures,
+    LastFigure,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -85,6 +88,20 @@ enum Shuffle {
     EachScene,
     OneOrder,
     WholeTable,
+    WithReplacement,
+    SameEachTime,
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn ratio(best: f64, others: f64) -> f64 {
+    if best + others > 0.0 {
+        (best - others) / (best + others)
+    } else {
+        0.0
+    }
 }
 
 const RIGHT: Parts = Parts {
@@ -93,13 +110,7 @@ const RIGHT: Parts = Parts {
     pool: Pool::Mean,
     transposed: false,
     spread: Spread::Right,
-    index: |best, others, _| {
-        if best + others > 0.0 {
-            (best - others) / (best + others)
-        } else {
-            0.0
-        }
-    },
+    index: |sorted| ratio(sorted[0], mean(&sorted[1..])),
     shuffle: Shuffle::EachScene,
 };
 
@@ -121,6 +132,16 @@ const FAULTS: &[Fault<Parts>] = &[
         "Your variants differ in more than the factor: their shape is not that of the scene. Change one thing \
          and leave everything else.",
         |parts| parts.values = Values::ShapeToo,
+    ),
+    fault(
+        "all figures changed",
+        "You changed every figure of the scene. Only the first one changes.",
+        |parts| parts.values = Values::AllFigures,
+    ),
+    fault(
+        "the last figure changed",
+        "You changed the last figure. The first one has index 0.",
+        |parts| parts.values = Values::LastFigure,
     ),
     fault(
         "not normalized",
@@ -166,31 +187,54 @@ const FAULTS: &[Fault<Parts>] = &[
     fault(
         "best against all",
         "Your second mean is that of all values, the best one included. It goes over the others only.",
-        |parts| {
-            parts.index = |best, _, all| {
-                if best + all > 0.0 {
-                    (best - all) / (best + all)
-                } else {
-                    0.0
-                }
-            }
-        },
+        |parts| parts.index = |sorted| ratio(sorted[0], mean(sorted)),
+    ),
+    fault(
+        "best against the second",
+        "You compared the best mean with the second best. It stands against the mean of all others.",
+        |parts| parts.index = |sorted| ratio(sorted[0], sorted[1]),
+    ),
+    fault(
+        "best against the smallest",
+        "You compared the best mean with the smallest. It stands against the mean of all others.",
+        |parts| parts.index = |sorted| ratio(sorted[0], sorted[sorted.len() - 1]),
+    ),
+    fault(
+        "best against the sum of the others",
+        "You added the others up. Take their mean, or more values would make a smaller index.",
+        |parts| parts.index = |sorted| ratio(sorted[0], sorted[1..].iter().sum()),
     ),
     fault(
         "not relative",
         "You returned best − others. Divided by best + others it lies between 0 and 1 whatever the unit's scale.",
-        |parts| parts.index = |best, others, _| best - others,
+        |parts| parts.index = |sorted| sorted[0] - mean(&sorted[1..]),
     ),
     fault(
         "zero over zero",
         "A unit that answers to nothing gave NaN: 0 / 0. It is selective for nothing: 0.",
-        |parts| parts.index = |best, others, _| (best - others) / (best + others),
+        |parts| {
+            parts.index = |sorted| {
+                let (best, others) = (sorted[0], mean(&sorted[1..]));
+                (best - others) / (best + others)
+            }
+        },
     ),
     fault(
         "one order for all scenes",
-        "You dealt the values out in one order for all scenes, or shuffled the finished curve. That renames \
-         the values, and the index stays what it was: each scene gets an order of its own.",
+        "Your indices are all that of the curve itself. One order for all scenes, or a shuffled curve, only renames \
+         the values; whole scenes in another order, or one column by itself, leave the means. Shuffle each row by \
+         itself.",
         |parts| parts.shuffle = Shuffle::OneOrder,
+    ),
+    fault(
+        "drawn with replacement",
+        "You drew responses of the row with replacement: some are lost, others count twice. To deal out is to shuffle.",
+        |parts| parts.shuffle = Shuffle::WithReplacement,
+    ),
+    fault(
+        "one shuffle, many times",
+        "All your indices are the same number: the generator begins anew with each shuffle. Make it once.",
+        |parts| parts.shuffle = Shuffle::SameEachTime,
     ),
     fault(
         "the whole table shuffled",
@@ -205,14 +249,21 @@ fn variants(scene: &Scene, factor: usize, values: Values) -> Result<Vec<Scene>> 
     let mut found = vec![];
     for value in 0..count {
         let mut variant = scene.clone();
-        let figure = &mut variant.figures[0];
-        match factor {
-            SHAPE => figure.shape = Shape::ALL[value],
-            COLOUR => figure.colour = Colour::ALL[value],
-            _ => figure.texture = Texture::ALL[value],
-        }
-        if values == Values::ShapeToo && factor != SHAPE {
-            figure.shape = Shape::ALL[value];
+        let figures = &mut variant.figures;
+        let which = match values {
+            Values::AllFigures => 0..figures.len(),
+            Values::LastFigure => figures.len() - 1..figures.len(),
+            _ => 0..1,
+        };
+        for figure in &mut figures[which] {
+            match factor {
+                SHAPE => figure.shape = Shape::ALL[value],
+                COLOUR => figure.colour = Colour::ALL[value],
+                _ => figure.texture = Texture::ALL[value],
+            }
+            if values == Values::ShapeToo && factor != SHAPE {
+                figure.shape = Shape::ALL[value];
+            }
         }
         variant.check()?;
         found.push(variant);
@@ -290,23 +341,30 @@ fn curve(table: &Tensor, parts: Parts) -> Result<(Vec<f64>, Vec<f64>)> {
 fn index(means: &[f64], parts: Parts) -> Result<f64> {
     let mut sorted = means.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    Ok((parts.index)(sorted[0], mean(&sorted[1..]), mean(&sorted)))
+    Ok((parts.index)(&sorted))
 }
 
 fn shuffled(table: &Tensor, count: usize, seed: u64, parts: Parts) -> Result<Vec<f64>> {
     let rows = table.to_vec2::<f32>()?;
     let values = table.dims2()?.1;
     // Sorted by random keys, and not with the solution's generator in the solution's order.
-    let mut random = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
-    let mut order = |count: usize| {
-        let mut keyed: Vec<(u64, usize)> = (0..count).map(|i| (random.random(), i)).collect();
-        keyed.sort_unstable();
-        keyed.into_iter().map(|(_, i)| i).collect::<Vec<_>>()
-    };
+    let generator = || ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
+    let mut random = generator();
     let mut one = || -> Result<f64> {
+        if parts.shuffle == Shuffle::SameEachTime {
+            random = generator();
+        }
+        let mut order = |count: usize| {
+            let mut keyed: Vec<(u64, usize)> = (0..count).map(|i| (random.random(), i)).collect();
+            keyed.sort_unstable();
+            keyed.into_iter().map(|(_, i)| i).collect::<Vec<_>>()
+        };
         let dealt: Vec<Vec<f32>> = match parts.shuffle {
-            Shuffle::EachScene => rows
+            Shuffle::WithReplacement => rows
+                .iter()
+                .map(|row| row.iter().map(|_| row[random.random_range(0..values)]).collect())
+                .collect(),
+            Shuffle::EachScene | Shuffle::SameEachTime => rows
                 .iter()
                 .map(|row| order(values).iter().map(|&i| row[i]).collect())
                 .collect(),
@@ -432,7 +490,10 @@ fn on_scenes(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
     let network = planted().expect("a small network");
     let config = Config::resnet18().width(4).classes(3);
     let other = ResNet::untrained(&config, seed).expect("a small network");
-    exam.given((small_scenes(seed, 5), network, other), |on| {
+    let pairs = Sampler::two_figures();
+    let pair = (0..100).find_map(|number| Scene::sample(&pairs, seed, number).ok());
+    let pair = pair.expect("two figures find room in some scene");
+    exam.given((small_scenes(seed, 5), network, other, pair), |on| {
         on.part("counterfactuals")
             .truth(
                 "the shapes of a scene",
@@ -450,17 +511,23 @@ fn on_scenes(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
                 in_order_of_all(Texture::COUNT),
                 |f, (scenes, ..)| observe(&scenes[2], TEXTURE, (f.counterfactuals)(&scenes[2], TEXTURE)),
             )
+            .truth(
+                "the colours of the first of two figures",
+                in_order_of_all(Colour::COUNT),
+                |f, (.., pair)| observe(pair, COLOUR, (f.counterfactuals)(pair, COLOUR)),
+            )
+            .because("The values are those of figure 0, and figure 1 stays as it is.")
             .part("responses")
             .truth(
                 "a unit that is always at 1, two scenes in eight colours",
                 tensor(&[1.0; 16], (2, 8)),
-                |f, (s, n, _)| (f.responses)(n, "relu", 2, &s[..2], COLOUR),
+                |f, (s, n, ..)| (f.responses)(n, "relu", 2, &s[..2], COLOUR),
             )
             .because("A factor that the unit cannot see gives a flat curve.")
             .truth(
                 "a unit for red and one for blue: the best colour of four scenes",
                 vec![Colour::Red.index(), Colour::Blue.index()],
-                |f, (s, n, _)| {
+                |f, (s, n, ..)| {
                     let best = |unit: usize| -> Result<usize> {
                         let sums = (f.responses)(n, "relu", unit, &s[..4], COLOUR)?
                             .sum(0)?
@@ -473,12 +540,12 @@ fn on_scenes(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
             .because("The units were planted: one channel against the two others.")
             .case(
                 "layer1 of a random network, unit 3, two scenes in ten shapes",
-                |f, (s, _, n)| (f.responses)(n, "layer1", 3, &s[..2], SHAPE),
+                |f, (s, _, n, _)| (f.responses)(n, "layer1", 3, &s[..2], SHAPE),
             )
             .within(Tolerance::relative(1e-3))
             .case(
                 "layer1.0.relu of the same, unit 0, five scenes in six textures",
-                |f, (s, _, n)| (f.responses)(n, "layer1.0.relu", 0, s, TEXTURE),
+                |f, (s, _, n, _)| (f.responses)(n, "layer1.0.relu", 0, s, TEXTURE),
             )
             .within(Tolerance::relative(1e-3))
             .holds(Names)
@@ -494,8 +561,9 @@ fn numbers(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
         .to_vec1::<f32>()
         .expect("numbers")
         .iter()
-        .map(|&x| x.into())
+        .map(|&x| (f64::from(x) * 100.0).round() / 100.0)
         .collect();
+    let listed: Vec<String> = means.iter().map(|mean| format!("{mean:.2}")).collect();
     exam.part("tuning_curve")
         .truth(
             "two scenes: (1, 4) and (3, 4)",
@@ -511,15 +579,15 @@ fn numbers(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
                 .holds(Scale)
         })
         .part("tuning_index")
-        .truth("means 3, 1, 1", 0.5, |f| (f.index)(&[3.0, 1.0, 1.0]))
-        .because("(3 − 1) / (3 + 1).")
+        .truth("means 3, 2, 0", 0.5, |f| (f.index)(&[3.0, 2.0, 0.0]))
+        .because("The mean of the others is 1: (3 − 1) / (3 + 1).")
         .truth("means 0, 0, 2, 0", 1.0, |f| (f.index)(&[0.0, 0.0, 2.0, 0.0]))
         .because("Nothing but one value drives the unit.")
         .truth("means 5, 5", 0.0, |f| (f.index)(&[5.0, 5.0]))
         .holds(Ties)
         .truth("means 0, 0, 0", 0.0, |f| (f.index)(&[0.0; 3]))
         .because("A unit that answers to nothing is selective for nothing.")
-        .case("six random means", move |f| (f.index)(&means))
+        .case(format!("means {}", listed.join(", ")), move |f| (f.index)(&means))
 }
 
 /// What chance gives: its properties, since every generator is right.
@@ -531,25 +599,30 @@ fn shuffles(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
         .broadcast_as((30, 6))
         .and_then(|x| x.contiguous());
     // Each scene answers to value 2 alone.
-    let tuned: Vec<f32> = (0..30 * 6).map(|i| if i % 6 == 2 { 1.0 } else { 0.0 }).collect();
-    exam.given((level.expect("a table"), tensor(&tuned, (30, 6))), |on| {
+    let tuned: Vec<f32> = (0..120 * 6).map(|i| if i % 6 == 2 { 1.0 } else { 0.0 }).collect();
+    exam.given((level.expect("a table"), tensor(&tuned, (120, 6))), |on| {
         on.part("shuffled_indices")
             .truth(
-                "30 scenes of unequal level, each the same for all values: the largest of 50 indices",
-                0.0,
+                "30 scenes of unequal level, each the same for all values: are 50 indices 0?",
+                true,
                 |f, (level, _)| {
                     let found = (f.shuffled)(level, 50, 3)?;
-                    Ok::<_, candle_core::Error>(if found.len() == 50 {
-                        found.into_iter().fold(0.0, f64::max)
-                    } else {
-                        -1.0
-                    })
+                    Ok::<_, candle_core::Error>(found.len() == 50 && found.iter().all(|index| index.abs() < 1e-5))
                 },
             )
-            .within(Tolerance::new(0.0, 1e-5))
             .because("Within a scene there is nothing to deal out, so nothing can come of it.")
             .truth(
-                "30 scenes that answer to one value alone: are 50 indices between 0 and 0.8?",
+                "two scenes with responses (1, 0): is each of 50 indices 0 or 1?",
+                true,
+                |f, _| {
+                    let found = (f.shuffled)(&tensor(&[1., 0., 1., 0.], (2, 2)), 50, 3)?;
+                    let either = |index: &f64| index.abs() < 1e-5 || (index - 1.0).abs() < 1e-5;
+                    Ok::<_, candle_core::Error>(found.len() == 50 && found.iter().all(either))
+                },
+            )
+            .because("Each scene deals out one 1 and one 0: the means are (1, 0), (½, ½) or (0, 1).")
+            .truth(
+                "120 scenes that answer to one value alone: are 50 indices between 0 and 0.8?",
                 true,
                 |f, (_, tuned)| {
                     let found = (f.shuffled)(tuned, 50, 3)?;
@@ -562,7 +635,7 @@ fn shuffles(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
                 "The index of the curve itself is 1. Dealt out anew in each scene, the ones spread over six values.",
             )
             .truth(
-                "the same: are they of more than one size, and the same for the same seed?",
+                "the 120 again: are 20 indices of more than one size, and the same for the same seed?",
                 (true, true),
                 |f, (_, tuned)| {
                     let found = (f.shuffled)(tuned, 20, 8)?;
