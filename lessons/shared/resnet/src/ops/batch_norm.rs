@@ -182,22 +182,17 @@ fn planes<T>(x: &[T], channel: usize, channels: usize, area: usize) -> impl Iter
     x.chunks_exact(area).skip(channel).step_by(channels)
 }
 
-#[inline(always)]
-fn to_f64<T: Element>(value: T) -> f64 {
-    WithDType::to_f64(value)
-}
-
-/// Sums in `f64`, eight at a time so that the compiler can use vector registers.
+/// Sums in `f64`, sixteen at a time so that the compiler can use vector registers.
 #[inline(always)]
 fn sum_with<T: Element>(plane: &[T], term: impl Fn(usize, f64) -> f64) -> f64 {
-    let mut lanes = [0.0; 8];
-    let whole = plane.len() / 8 * 8;
-    for start in (0..whole).step_by(8) {
+    let mut lanes = [0.0; 16];
+    let whole = plane.len() / 16 * 16;
+    for start in (0..whole).step_by(16) {
         for (lane, sum) in lanes.iter_mut().enumerate() {
-            *sum += term(start + lane, to_f64(plane[start + lane]));
+            *sum += term(start + lane, plane[start + lane].wide());
         }
     }
-    lanes.iter().sum::<f64>() + (whole..plane.len()).map(|i| term(i, to_f64(plane[i]))).sum::<f64>()
+    lanes.iter().sum::<f64>() + (whole..plane.len()).map(|i| term(i, plane[i].wide())).sum::<f64>()
 }
 
 struct Moments;
@@ -264,8 +259,8 @@ impl CustomOp3 for BatchNorm {
             let mut y = vec![T::zero(); x.len()];
             for_each_piece(&mut y, area, |plane, y| {
                 let c = plane % channels;
-                let scale = to_f64(weight[c]) * op.inverse_deviation[c];
-                let shift = to_f64(bias[c]) - op.mean[c] * scale;
+                let scale = weight[c].wide() * op.inverse_deviation[c];
+                let shift = bias[c].wide() - op.mean[c] * scale;
                 let (scale, shift) = (T::from_f64(scale), T::from_f64(shift));
                 vectorize(instructions, || {
                     for (y, &x) in y.iter_mut().zip(&x[plane * area..]) {
@@ -356,7 +351,7 @@ impl candle_core::CustomOp2 for GradientSums {
                 for (x, g) in planes(x, c, channels, area).zip(planes(gradient, c, channels, area)) {
                     let x = &x[..g.len()];
                     plain += sum_with(g, |_, g| g);
-                    weighted += sum_with(g, |i, g| g * (to_f64(x[i]) - mean) * inverse);
+                    weighted += sum_with(g, |i, g| g * (x[i].wide() - mean) * inverse);
                 }
                 (plain, weighted)
             };
@@ -406,7 +401,7 @@ impl CustomOp3 for InputGradient {
             let mut dx = vec![T::zero(); x.len()];
             for_each_piece(&mut dx, area, |plane, dx| {
                 let c = plane % channels;
-                let scale = to_f64(weight[c]) * op.norm.inverse_deviation[c];
+                let scale = weight[c].wide() * op.norm.inverse_deviation[c];
                 let g = &gradient[plane * area..];
                 if !matches!(op.norm.source, Source::Stored) {
                     // scale · (g − mean(g) − x̂ · mean(g·x̂)), written as a·g + b·x + c.

@@ -5,10 +5,23 @@ use rayon::prelude::*;
 pub(crate) trait Element:
     WithDType + num_traits::Float + num_traits::NumAssign + std::iter::Sum + Send + Sync
 {
+    /// As an `f64`. candle's own conversion is a call for each element, which no loop is vectorized around.
+    fn wide(self) -> f64;
 }
 
-impl Element for f32 {}
-impl Element for f64 {}
+impl Element for f32 {
+    #[inline(always)]
+    fn wide(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Element for f64 {
+    #[inline(always)]
+    fn wide(self) -> f64 {
+        self
+    }
+}
 
 /// Calls a function generic over [`Element`] with the element type of a storage.
 macro_rules! for_float {

@@ -164,22 +164,26 @@ impl Packing {
         LANES * self.inputs.div_ceil(self.lanes) * self.lanes * self.taps
     }
 
-    /// The input and the tap of a row of 16 weights within a block of outputs; the input may be one too many.
-    fn row(&self, row: usize) -> (usize, usize) {
-        let (block, tap) = (row / self.lanes / self.taps, row / self.lanes % self.taps);
-        (block * self.lanes + row % self.lanes, tap)
+    /// The input and the tap of each row of 16 weights within a block of outputs; the input may be one too many.
+    fn rows(&self) -> impl Iterator<Item = (usize, usize)> {
+        let Self {
+            inputs, taps, lanes, ..
+        } = *self;
+        let of_tap = move |block: usize, tap: usize| (0..lanes).map(move |lane| (block * lanes + lane, tap));
+        (0..inputs.div_ceil(lanes)).flat_map(move |block| (0..taps).flat_map(move |tap| of_tap(block, tap)))
     }
 
-    /// A packed kernel of the weights that lie at `place(output, input, tap)` of `kernel`.
-    fn pack(self, kernel: &[f32], place: impl Fn(usize, usize, usize) -> usize + Sync + Send) -> Vec<f32> {
+    /// A packed kernel of the weights that lie at `place(input, tap) + output · stride` of `kernel`.
+    fn pack(self, kernel: &[f32], stride: usize, place: impl Fn(usize, usize) -> usize + Sync + Send) -> Vec<f32> {
         let mut packed = vec![0.0; self.len()];
         for_each_piece(&mut packed, self.block(), |block, packed| {
             let first = block * LANES;
-            for (index, row) in packed.chunks_exact_mut(LANES).enumerate() {
-                let (input, tap) = self.row(index);
+            let kernel = &kernel[first * stride..];
+            for ((input, tap), row) in self.rows().zip(packed.chunks_exact_mut(LANES)) {
                 if input < self.inputs {
-                    let weights = row.iter_mut().take(self.outputs - first).enumerate();
-                    weights.for_each(|(lane, weight)| *weight = kernel[place(first + lane, input, tap)]);
+                    let weights = kernel[place(input, tap)..].iter().step_by(stride);
+                    let outputs = row.iter_mut().take(self.outputs - first);
+                    outputs.zip(weights).for_each(|(to, &weight)| *to = weight);
                 }
             }
         });
@@ -190,25 +194,22 @@ impl Packing {
 /// A kernel for the forward convolution.
 pub(super) fn pack_kernel(kernel: &[f32], g: &Geometry) -> Vec<f32> {
     let g = *g;
-    Packing::forward(&g).pack(kernel, move |output, input, tap| {
-        (output * g.in_channels + input) * g.taps() + tap
-    })
+    Packing::forward(&g).pack(kernel, g.depth(), move |input, tap| input * g.taps() + tap)
 }
 
 /// The inverse of [`pack_kernel`].
 pub(super) fn unpack_kernel(packed: &[f32], g: &Geometry) -> Vec<f32> {
     let packing = Packing::forward(g);
     let mut kernel = vec![0.0; g.out_channels * g.depth()];
-    for (block, packed) in packed.chunks_exact(packing.block()).enumerate() {
-        for (index, row) in packed.chunks_exact(LANES).enumerate() {
-            let (input, tap) = packing.row(index);
+    for_each_piece(&mut kernel, LANES * g.depth(), |block, kernel| {
+        let packed = packed[block * packing.block()..].chunks_exact(LANES);
+        for ((input, tap), row) in packing.rows().zip(packed) {
             if input < packing.inputs {
-                let outputs = (block * LANES..packing.outputs).zip(row);
-                outputs
-                    .for_each(|(output, &weight)| kernel[(output * g.in_channels + input) * g.taps() + tap] = weight);
+                let outputs = kernel[input * g.taps() + tap..].iter_mut().step_by(g.depth());
+                outputs.zip(row).for_each(|(to, &weight)| *to = weight);
             }
         }
-    }
+    });
     kernel
 }
 
@@ -222,9 +223,9 @@ pub(super) fn packed_length(g: &Geometry) -> usize {
 pub(super) fn pack_transposed(kernel: &[f32], g: &Geometry, phases: &[Vec<(usize, usize)>]) -> Vec<f32> {
     let g = *g;
     let of_phase = |taps: &Vec<(usize, usize)>| {
-        Packing::transposed(&g, taps.len()).pack(kernel, |output, input, tap| {
+        Packing::transposed(&g, taps.len()).pack(kernel, g.taps(), |input, tap| {
             let (ky, kx) = taps[tap];
-            (input * g.in_channels + output) * g.taps() + ky * g.window.kernel + kx
+            input * g.depth() + ky * g.window.kernel + kx
         })
     };
     match phases {
