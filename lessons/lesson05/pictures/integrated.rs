@@ -7,7 +7,8 @@ use lesson05::{class_logits, completeness_gap, integrated_gradients, noise, sali
 use resnet::ResNet;
 use studio::{Material, Parts};
 
-use super::shipped::{networks, one_colour};
+use super::methods::named;
+use super::shipped::{compared, one_colour};
 use super::view::{BRIGHTEST, View, class, heat};
 
 const STEPS: usize = 32;
@@ -29,7 +30,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
     let mut chart = Chart::new().log_x().log_y().x_label("steps").y_label("gap, in logits");
     let mut parts = Parts::default();
     let (mut columns, mut drawn) = (1, false);
-    for (name, network) in &networks(material)? {
+    for (name, network) in &compared(material)? {
         figure = figure.panel(view.image()?.title(*name));
         let noise = noise(&input, SAMPLES, DEVIATION, 1)?;
         let mut row = vec![
@@ -67,7 +68,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
     }
     if columns == 1 {
         // Nothing to see but the image: the picture waits.
-        integrated_gradients(&networks(material)?[0].1, &input, &classes, &baselines[0].1, STEPS)?;
+        integrated_gradients(&compared(material)?[0].1, &input, &classes, &baselines[0].1, STEPS)?;
     }
     if drawn {
         figure = figure
@@ -77,10 +78,11 @@ pub fn draw(material: &Material) -> Result<Figure> {
     Ok(figure
         .columns(columns)
         .caption(format!(
-            "ResNet-18 “scenes” (ordinary) and “robust”, {}, asked for the {class_name}. Your saliency (5.6), smooth_grad and \
+            "{}, {}, asked for the {class_name}. Your saliency (5.6), smooth_grad and \
              integrated_gradients (5.11): {SAMPLES} samples with noise of {DEVIATION}, {STEPS} steps from grey and from black, \
              magnitudes added up over the colours. Magma from 0 to the map's own {:.1}th percentile. Below: your \
              completeness_gap, from grey. {}",
+            named(material),
             view.name,
             100.0 * BRIGHTEST,
             parts.told(material),

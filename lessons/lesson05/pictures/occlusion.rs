@@ -6,18 +6,21 @@ use lesson05::{Patch, class_logits, occlusion};
 use scenes::Shape;
 use studio::Material;
 
-use super::shipped::networks;
+use super::methods::named;
+use super::shipped::compared;
 use super::view::View;
 
 const GREY: [f32; 3] = [0.5; 3];
 const BLACK: [f32; 3] = [0.0; 3];
 
-const SMALL: Patch = Patch {
-    side: 32,
-    stride: 16,
-    colour: GREY,
-};
-const LARGE: Patch = Patch { side: 64, ..SMALL };
+/// A patch over a seventh of the image's width, moved by half of that.
+fn small(width: usize) -> Patch {
+    Patch {
+        side: width / 7,
+        stride: width / 14,
+        colour: GREY,
+    }
+}
 
 pub fn draw(material: &Material) -> Result<Figure> {
     let view = View::new(material, 2)?;
@@ -27,20 +30,32 @@ pub fn draw(material: &Material) -> Result<Figure> {
         (guess.class as u32, guess.name.clone())
     };
     let ((first, first_name), (second, second_name)) = (asked_for(0), asked_for(1));
-    let black = Patch { colour: BLACK, ..SMALL };
-    let asked = [
-        (first, format!("{first_name}, grey 32"), SMALL),
-        (second, format!("{second_name}, grey 32"), SMALL),
-        (first, format!("{first_name}, grey 64"), LARGE),
-        (first, format!("{first_name}, black 32"), black),
-        (Shape::Square.index() as u32, "square, black 32".to_string(), black),
+    let small = small(input.dim(3)?);
+    let large = Patch {
+        side: 2 * small.side,
+        ..small
+    };
+    let black = Patch { colour: BLACK, ..small };
+    let title = |name: &str, patch: &Patch| {
+        let colour = if patch.colour == GREY { "grey" } else { "black" };
+        format!("{name}, {colour} {}", patch.side)
+    };
+    let mut asked = vec![
+        (first, first_name.as_str(), small),
+        (second, second_name.as_str(), small),
+        (first, first_name.as_str(), large),
+        (first, first_name.as_str(), black),
     ];
+    if material.needs_scenes("").is_ok() {
+        asked.push((Shape::Square.index() as u32, Shape::Square.name(), black));
+    }
     let mut figure = Figure::new("What the logit loses where a patch lies")
         .columns(asked.len() + 1)
         .width(1250);
-    for (name, network) in &networks(material)? {
+    for (name, network) in &compared(material)? {
         figure = figure.panel(view.image()?.title(*name));
-        for (class, title, patch) in &asked {
+        for (class, class_name, patch) in &asked {
+            let title = title(class_name, patch);
             let map = occlusion(network, &input, &[*class], patch)?.get(0)?;
             let logit = class_logits(network, &input, &[*class])?.to_vec1::<f32>()?[0];
             let (least, most) = (map.min_all()?.to_scalar::<f32>()?, map.max_all()?.to_scalar::<f32>()?);
@@ -52,9 +67,12 @@ pub fn draw(material: &Material) -> Result<Figure> {
         }
     }
     Ok(figure.caption(format!(
-        "ResNet-18 “scenes” (ordinary) and “robust”, {}. Your occlusion (5.10): patches of 32 and 64 pixels, stride 16; the class \
-         asked for and the patch's colour stand above each map. Blue–red around 0, each map with its own bar: red where the logit \
-         falls when the place is covered.",
-        view.name
+        "{}, {}. Your occlusion (5.10): patches of {} and {} pixels, stride {}; the class asked for and the patch's colour stand \
+         above each map. Blue–red around 0, each map with its own bar: red where the logit falls when the place is covered.",
+        named(material),
+        view.name,
+        small.side,
+        large.side,
+        small.stride,
     )))
 }

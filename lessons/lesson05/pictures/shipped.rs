@@ -5,6 +5,8 @@ use candle_core::{Device, Tensor};
 use resnet::ResNet;
 use studio::Material;
 
+use super::methods::for_networks;
+
 /// `scenes` and `robust`, each with the word for it in the pictures.
 ///
 /// **Errors** if the pictures are asked for with another network or another image than the course's own.
@@ -14,6 +16,16 @@ pub fn networks(material: &Material) -> Result<[(&'static str, ResNet); 2]> {
         ("ordinary", resnet::checkpoints::scenes()?),
         ("robust", resnet::checkpoints::robust()?),
     ])
+}
+
+/// Those of [`for_networks`], each with a title for its input.
+pub fn compared(material: &Material) -> Result<Vec<(&'static str, ResNet)>> {
+    let mut all = vec![];
+    for_networks(material, |name, of| {
+        all.push((if name.is_empty() { "input" } else { name }, of.network().clone()));
+        Ok(())
+    })?;
+    Ok(all)
 }
 
 /// A normalized image of one colour, RGB in [0, 1]: `[1, 3, height, width]`.
