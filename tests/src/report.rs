@@ -234,10 +234,14 @@ impl<'a> Printer<'a> {
     /// A text whose long lines are broken; of lists of inputs the beginning is enough.
     fn fit(&self, label: &str, text: &str) -> String {
         let list = matches!(label, "also wrong" | "right on");
-        let line = |line: &str| match self.full || line.chars().count() <= TABLE {
-            true => line.to_string(),
-            false if list => wrap(&cut(line, 2 * TABLE - 8), TABLE),
-            false => wrap(line, TABLE),
+        let line = |line: &str| {
+            if self.full || line.chars().count() <= TABLE {
+                line.to_string()
+            } else if list {
+                wrap(&cut(line, 2 * TABLE - 8), TABLE)
+            } else {
+                wrap(line, TABLE)
+            }
         };
         text.lines().map(line).collect::<Vec<_>>().join("\n")
     }

@@ -266,9 +266,10 @@ const PROOFS: &[Slip<Facets>] = &[
     slip(Scale, "scores that differ by 1e-6 or less taken for equal", |f| {
         f.top_examples = |scores, count| {
             let coarse: Vec<f32> = scores.iter().map(|score| (score * 1e6).round()).collect();
-            match scores.iter().all(|score| score.abs() < 1e-20) {
-                true => top_examples(&coarse, count, Flaw::None),
-                false => top_examples(scores, count, Flaw::None),
+            if scores.iter().all(|score| score.abs() < 1e-20) {
+                top_examples(&coarse, count, Flaw::None)
+            } else {
+                top_examples(scores, count, Flaw::None)
             }
         }
     }),

@@ -125,9 +125,10 @@ fn margin(scores: &Tensor, classes: &[u32], goal: Goal, fault: Fault) -> Result<
     }
     let leads = classes.iter().enumerate().map(lead).collect::<Result<Vec<_>>>()?;
     let leads = Tensor::stack(&leads, 0)?;
-    match (goal == Goal::Leave) == (fault != Fault::GoalsSwapped) {
-        true => leads.neg(),
-        false => Ok(leads),
+    if (goal == Goal::Leave) == (fault != Fault::GoalsSwapped) {
+        leads.neg()
+    } else {
+        Ok(leads)
     }
 }
 
@@ -229,9 +230,10 @@ fn smallest_change(
         let from = if fault == Fault::FromTheLast { &last.1 } else { image };
         let tried = changed(middle, from)?;
         last = (middle, tried.clone());
-        match has_turned(&tried)? {
-            true => (high, found) = (middle, tried),
-            false => (low, below) = (middle, tried),
+        if has_turned(&tried)? {
+            (high, found) = (middle, tried)
+        } else {
+            (low, below) = (middle, tried)
         }
     }
     Ok(Some(match fault {

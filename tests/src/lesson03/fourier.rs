@@ -88,10 +88,12 @@ fn from_spectrum(spectrum: &Tensor, width: usize, fault: Flaw) -> Result<Tensor>
                 for place in 0..height * width {
                     let (i, j) = (place / width, place % width);
                     let phase = TAU * ((u * i) as f64 / height as f64 + (v * j) as f64 / width as f64);
-                    let wave = match imaginary {
-                        false => phase.cos(),
-                        true if fault == Flaw::SignOfImaginary => phase.sin(),
-                        true => -phase.sin(),
+                    let wave = if !imaginary {
+                        phase.cos()
+                    } else if fault == Flaw::SignOfImaginary {
+                        phase.sin()
+                    } else {
+                        -phase.sin()
                     };
                     matrix.push(weight * wave);
                 }

@@ -485,9 +485,10 @@ const PROOFS: &[Slip<Maximize>] = &[
             *f = |start, problem, settings| {
                 let made = (problem.image)(start)?;
                 let other = made.dims() == start.dims() && (&made - start)?.abs()?.max_all()?.to_scalar::<f32>()? > 0.0;
-                let fault = match other && settings.steps > 2 {
-                    true => Fault::NoTransform,
-                    false => Fault::None,
+                let fault = if other && settings.steps > 2 {
+                    Fault::NoTransform
+                } else {
+                    Fault::None
                 };
                 maximize(start, problem, settings, fault)
             }

@@ -221,9 +221,12 @@ const PROOFS: &[Slip<Objectives>] = &[
         f.objective = |a, t| objective(&a.clamp(-1e6, 1e6)?, t, Flaw::None)
     }),
     slip(Scale, "an eps added", |f| {
-        f.objective = |a, t| match a.abs()?.max_all()?.to_scalar::<f32>()? < 1e-6 {
-            true => objective(a, t, Flaw::None)? + 1e-8,
-            false => objective(a, t, Flaw::None),
+        f.objective = |a, t| {
+            if a.abs()?.max_all()?.to_scalar::<f32>()? < 1e-6 {
+                objective(a, t, Flaw::None)? + 1e-8
+            } else {
+                objective(a, t, Flaw::None)
+            }
         }
     }),
 ];

@@ -585,9 +585,12 @@ fn proofs(exam: Exam<Circuit>) -> Exam<Circuit> {
         Scale,
         "changes below 1e-12 taken for none",
         Circuit {
-            share: &|a, b| match a.abs()?.max_all()?.to_scalar::<f32>()? < 1e-12 {
-                true => share(&a.zeros_like()?, b, RIGHT),
-                false => share(a, b, RIGHT),
+            share: &|a, b| {
+                if a.abs()?.max_all()?.to_scalar::<f32>()? < 1e-12 {
+                    share(&a.zeros_like()?, b, RIGHT)
+                } else {
+                    share(a, b, RIGHT)
+                }
             },
             ..answer(RIGHT)
         },
@@ -626,9 +629,12 @@ fn proofs(exam: Exam<Circuit>) -> Exam<Circuit> {
         Errors,
         "a site that never comes by changes nothing",
         Circuit {
-            measured: &|n, images, from, to| match n.sites().iter().any(|site| site == from.0) {
-                true => measured(n, images, from, to, RIGHT),
-                false => measured(n, images, to, to, RIGHT)? * 0.0,
+            measured: &|n, images, from, to| {
+                if n.sites().iter().any(|site| site == from.0) {
+                    measured(n, images, from, to, RIGHT)
+                } else {
+                    measured(n, images, to, to, RIGHT)? * 0.0
+                }
             },
             ..answer(RIGHT)
         },

@@ -200,9 +200,12 @@ const FAULTS: &[Fault<Control>] = &[
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Control>] = &[
     slip(Scale, "a table as long as the largest type", |f| {
-        f.labels = |types, classes, seed| match types.iter().any(|&kind| kind > 1 << 30) {
-            true => bail!("too large"),
-            false => labels(types, classes, seed, Flaw::None),
+        f.labels = |types, classes, seed| {
+            if types.iter().any(|&kind| kind > 1 << 30) {
+                bail!("too large")
+            } else {
+                labels(types, classes, seed, Flaw::None)
+            }
         }
     }),
     slip(Wiring, "selectivity with the control of one seed", |f| {

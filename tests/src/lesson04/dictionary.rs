@@ -370,9 +370,10 @@ fn codes(dictionary: &Dictionary, activations: &Tensor, keep: usize, parts: Part
     if !(1..=features).contains(&keep) {
         bail!("keep {keep} of {features}")
     }
-    let x = match parts.centred {
-        true => activations.broadcast_sub(decoder_bias)?,
-        false => activations.clone(),
+    let x = if parts.centred {
+        activations.broadcast_sub(decoder_bias)?
+    } else {
+        activations.clone()
     };
     let heard = if parts.tied { decoder } else { encoder };
     let mut z = heard.matmul(&x.t()?)?.t()?;
@@ -400,9 +401,10 @@ fn codes(dictionary: &Dictionary, activations: &Tensor, keep: usize, parts: Part
         .flat_map(|(row, cuts)| row.iter().zip(cuts).map(stays));
     let mask: Vec<f32> = mask.map(|stays| f32::from(u8::from(stays))).collect();
     let z = (z * Tensor::from_vec(mask, (values.len(), features), &Device::Cpu)?)?;
-    match parts.marks {
-        true => z.ne(0f32)?.to_dtype(DType::F32),
-        false => Ok(z),
+    if parts.marks {
+        z.ne(0f32)?.to_dtype(DType::F32)
+    } else {
+        Ok(z)
     }
 }
 
@@ -892,9 +894,12 @@ fn proofs_of_the_price(exam: Exam<Sparse>) -> Exam<Sparse> {
         Combined,
         "no weight where few are kept",
         Sparse {
-            price: &|d, x, keep, weight| match keep < d[0].dim(0)? {
-                true => price(d, x, keep, 0.0, RIGHT),
-                false => price(d, x, keep, weight, RIGHT),
+            price: &|d, x, keep, weight| {
+                if keep < d[0].dim(0)? {
+                    price(d, x, keep, 0.0, RIGHT)
+                } else {
+                    price(d, x, keep, weight, RIGHT)
+                }
             },
             ..right
         },

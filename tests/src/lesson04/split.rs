@@ -194,9 +194,12 @@ const PROOFS: &[Slip<Split>] = &[
         }
     }),
     slip(Errors, "of one scene the first half", |f| {
-        *f = |g, s, r| match g.iter().all(|one| one == &g[0]) {
-            true => Ok((0..g.len()).partition(|row| 2 * row < g.len())),
-            false => split(g, s, r, Fault::None),
+        *f = |g, s, r| {
+            if g.iter().all(|one| one == &g[0]) {
+                Ok((0..g.len()).partition(|row| 2 * row < g.len()))
+            } else {
+                split(g, s, r, Fault::None)
+            }
         }
     }),
 ];

@@ -536,9 +536,12 @@ fn proofs_of_curves(exam: Exam<Exchange>) -> Exam<Exchange> {
         Sign,
         "nothing below 0 has a place",
         Exchange {
-            pixel_order: &|map: &Tensor| match map.max_all()?.to_scalar::<f32>()? < 0.0 {
-                true => solution05::pixel_order(&map.zeros_like()?),
-                false => solution05::pixel_order(map),
+            pixel_order: &|map: &Tensor| {
+                if map.max_all()?.to_scalar::<f32>()? < 0.0 {
+                    solution05::pixel_order(&map.zeros_like()?)
+                } else {
+                    solution05::pixel_order(map)
+                }
             },
             ..SOLUTION
         },

@@ -76,9 +76,10 @@ fn gradient(parts: Parts, network: &ResNet, image: &Tensor, class: u32) -> Resul
 }
 
 fn one_class_each(images: &Tensor, classes: &[u32]) -> Result<()> {
-    match images.dims4()?.0 == classes.len() {
-        true => Ok(()),
-        false => bail!("one class per image"),
+    if images.dims4()?.0 == classes.len() {
+        Ok(())
+    } else {
+        bail!("one class per image")
     }
 }
 
@@ -488,9 +489,12 @@ fn proofs(exam: Exam<Integrate>) -> Exam<Integrate> {
         Errors,
         "noise of other images",
         Integrate {
-            smooth_grad: &|n: &ResNet, x: &Tensor, c: &[u32], noise: &Tensor| match noise.dims()[1] < x.dim(0)? {
-                true => solution05::smooth_grad(n, x, c, &Tensor::cat(&[noise, noise], 1)?.narrow(1, 0, x.dim(0)?)?),
-                false => solution05::smooth_grad(n, x, c, noise),
+            smooth_grad: &|n: &ResNet, x: &Tensor, c: &[u32], noise: &Tensor| {
+                if noise.dims()[1] < x.dim(0)? {
+                    solution05::smooth_grad(n, x, c, &Tensor::cat(&[noise, noise], 1)?.narrow(1, 0, x.dim(0)?)?)
+                } else {
+                    solution05::smooth_grad(n, x, c, noise)
+                }
             },
             ..SOLUTION
         },

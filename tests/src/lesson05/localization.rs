@@ -245,9 +245,10 @@ const PROOFS: &[Slip<Localize>] = &[
     slip(Batch, "eight maps at most", |f| {
         f.localization = |maps, masks| {
             let count = maps.dim(0)?.min(8);
-            match maps.dim(0)? == masks.dim(0)? {
-                true => (SOLUTION.localization)(&maps.narrow(0, 0, count)?, &masks.narrow(0, 0, count)?),
-                false => (SOLUTION.localization)(maps, masks),
+            if maps.dim(0)? == masks.dim(0)? {
+                (SOLUTION.localization)(&maps.narrow(0, 0, count)?, &masks.narrow(0, 0, count)?)
+            } else {
+                (SOLUTION.localization)(maps, masks)
             }
         }
     }),

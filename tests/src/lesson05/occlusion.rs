@@ -80,9 +80,10 @@ fn places(parts: Parts, length: usize, (side, stride, _): PatchOf) -> Result<Vec
 
 fn covered(parts: Parts, images: &Tensor, rows: Range<usize>, columns: Range<usize>, rgb: [f32; 3]) -> Result<Tensor> {
     let (batch, _, height, width) = images.dims4()?;
-    let (rows, columns) = match parts.swapped {
-        true => (columns, rows),
-        false => (rows, columns),
+    let (rows, columns) = if parts.swapped {
+        (columns, rows)
+    } else {
+        (rows, columns)
     };
     let colour = (parts.colour)(rgb)?;
     let mut values = images.flatten_all()?.to_vec1::<f32>()?;
