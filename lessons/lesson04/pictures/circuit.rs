@@ -26,8 +26,8 @@ pub fn draw(material: &Material) -> Result<Figure> {
         .caption(format!(
             "Your connections (4.12) in {BLOCK}, from those {SHOWN} units behind its first ReLU that say most (weights times mean \
              activation over {SCENES} scenes) to the unit of the output with the largest weight for the class {}. Left: the scene \
-             that drives each unit most, lit where it is above half its largest value. Middle: the connection; one scale for all, \
-             red excites, blue inhibits. Right: mean change if the unit is set to 0, over {SILENCED_ON} scenes: predicted from the \
+             that drives each unit most, lit where it is above half its largest value. Middle: the connection; one scale for each \
+             network, red excites, blue inhibits. Right: mean change if the unit is set to 0, over {SILENCED_ON} scenes: predicted from the \
              weights, measured before the block's last ReLU, and measured behind it.",
             CLASS.name(),
         ))

@@ -30,7 +30,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
             beside.network_name(),
         ))
         .columns(3)
-        .width(1300);
+        .width(1420);
     let bar = studio::progress(12, "tuning curves");
     for material in [material, &beside] {
         for (site, factor) in SHOWN {
