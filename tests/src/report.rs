@@ -294,10 +294,13 @@ fn command(lesson: &Lesson, exercise: &Exercise) -> String {
     format!("cargo test -p {} -- {}", package(lesson), exercise.filter())
 }
 
-/// What cargo is to test: the lesson, or the lesson's part of the package that runs the same tests on the solutions.
+/// What cargo is to test: the lesson, whichever lesson asks; or the lesson's part of the package that runs the same tests on the
+/// solutions.
 fn package(lesson: &Lesson) -> String {
     match env::var("CARGO_PKG_NAME") {
-        Ok(running) if running != lesson.package => format!("{running} --test {}", lesson.package),
+        Ok(running) if course::lesson(&running).is_none() && running != lesson.package => {
+            format!("{running} --test {}", lesson.package)
+        }
         _ => lesson.package.clone(),
     }
 }

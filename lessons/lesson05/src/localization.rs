@@ -6,8 +6,8 @@ use candle_core::{Result, Tensor, bail};
 ///
 /// - `map`: `[height, width]`
 /// - `mask`: 1 on the figure, 0 elsewhere, the same shape
-/// - returns whether it does; of several largest values the first in reading order counts. A map whose values are all the
-///   same points nowhere: false
+/// - returns whether it does; of several largest values the first in reading order counts. Only a flat map, whose values are
+///   all the same, points nowhere: false. One of negative values points at its largest
 ///
 /// **Errors** if the shapes differ.
 /// **Source** Zhang et al. 2016, "Top-down neural attention by excitation backprop", section 4.1. There a miss by up to
