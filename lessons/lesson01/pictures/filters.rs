@@ -45,7 +45,7 @@ pub fn draw(material: &Material) -> Result<Figure> {
         .width(800))
 }
 
-/// Whether the filters look smooth or like confetti, and why: the correlation of weights beside each other.
+/// Whether the filters are smooth, or change from pixel to pixel: the correlation of weights beside each other.
 fn texture(weights: &Tensor) -> Result<String> {
     let centred = weights.broadcast_sub(&weights.mean_keepdim((2, 3))?)?;
     let width = weights.dim(3)? - 1;
@@ -54,7 +54,7 @@ fn texture(weights: &Tensor) -> Result<String> {
     let alike = sum(&left, &right)? / (sum(&left, &left)? * sum(&right, &right)?).sqrt();
     let words = match alike {
         0.5.. => "the filters are smooth",
-        _ => "the filters look like confetti, because nothing in training asks them to be smooth; see what they find",
+        _ => "fine stripes do that, and confetti does, which nothing in training forbids; see what they find",
     };
     Ok(format!("Weights beside each other correlate by {alike:.2}: {words}."))
 }
