@@ -22,7 +22,7 @@ pub struct ResNet {
     stem: Vec<StemLayer>,
     blocks: Vec<ResidualBlock>,
     /// The stem and the blocks once more, as operations that show nothing on the way.
-    fused: Arc<Fused>,
+    pub(crate) fused: Arc<Fused>,
     fc_weight: Tensor,
     fc_bias: Tensor,
 }

@@ -138,6 +138,29 @@ fn whatever_is_looked_at_activations_and_gradients_are_the_same() {
     }
 }
 
+/// So large that images run together where weights are larger than activations.
+#[test]
+fn a_large_network_too() {
+    let mut source = ChaCha8Rng::seed_from_u64(8);
+    for (config, side) in [
+        (Config::resnet18().classes(3), 112),
+        (Config::resnet50().classes(3), 75),
+    ] {
+        let network = ResNet::new(&config, &weights(&config, &mut source)).unwrap();
+        let images = random(&[3, 3, side, side], &mut source);
+        let c = random(&[3, config.classes], &mut source);
+        let truth = truth(&network, &images, &c).unwrap();
+        let image = Var::from_tensor(&images).unwrap();
+        let logits = network.forward(&image).unwrap();
+        assert!(difference(&logits, &truth.logits) < CLOSE, "{}", config.name());
+        let gradients = (&logits * &c).unwrap().sum_all().unwrap().backward().unwrap();
+        // A ReLU may fall on the other side by rounding: nearly all of the gradient is the same.
+        let apart = (gradients.get(&image).unwrap() - &truth.of_image).unwrap();
+        let sum = |t: &Tensor| t.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
+        assert!(sum(&apart) < 1e-6 * sum(&truth.of_image), "{}", config.name());
+    }
+}
+
 #[test]
 fn with_every_set_of_instructions() {
     let mut source = ChaCha8Rng::seed_from_u64(2);

@@ -64,18 +64,19 @@ impl Builder {
     }
 
     fn unpool(&mut self, pooled: &Pooled, gradient: (Place, Padded)) -> (Place, Padded) {
-        let y = self.slots.take(&pooled.input);
-        let notes = pieces::notes_of_row(&pooled.output) * pooled.output.len() / pooled.output.row();
+        let input = *pooled.pool.input();
+        let y = self.slots.take(&input);
         self.steps.push(Step::Pieces(Pieces {
             x: gradient.0,
+            x_of_image: gradient.1.len(),
             y,
-            piece: pooled.input.row(),
-            notes: Notes::Read(pooled.chosen, notes),
+            piece: input.row(),
+            notes: Notes::Read(pooled.chosen, pooled.notes()),
             weights: None,
-            function: pieces::unpool(pooled.window, pooled.input, pooled.output),
+            function: pieces::unpool(pooled.pool),
         }));
         self.slots.give(&gradient.1, gradient.0);
-        (y, pooled.input)
+        (y, input)
     }
 
     /// The gradient of the image from that of the first convolution's output.
@@ -88,22 +89,25 @@ impl Builder {
         let spread = Spread::new(&g, &planes);
         // The last registers of a row reach beyond it.
         let piece = planes.plane();
-        let Place::Memory(start, length) = self.slots.raw(planes.len() + Spread::BEYOND) else {
+        let images = g.batch;
+        let Place::Memory(start, length) = self.slots.raw(images * planes.len() + Spread::BEYOND) else {
             unreachable!("raw memory");
         };
         let whole = Place::Memory(start, length);
         self.steps.push(Step::Pieces(Pieces {
             x: gradient.0,
-            y: Place::Memory(start, planes.len()),
+            x_of_image: gradient.1.len(),
+            y: Place::Memory(start, images * planes.len()),
             piece,
             notes: Notes::None,
             weights: None,
             function: pieces::to_planes(gradient.1, planes),
         }));
         let row = g.in_channels * g.width;
-        let rows = self.slots.raw(g.height * row);
+        let rows = self.slots.raw(images * g.height * row);
         self.steps.push(Step::Pieces(Pieces {
             x: whole,
+            x_of_image: planes.len(),
             y: rows,
             piece: row,
             notes: Notes::None,
@@ -114,6 +118,7 @@ impl Builder {
         }));
         self.steps.push(Step::Pieces(Pieces {
             x: rows,
+            x_of_image: g.height * row,
             y: Place::Output,
             piece: g.width,
             notes: Notes::None,
@@ -139,7 +144,7 @@ fn output_notes(record: &Record) -> Option<usize> {
 pub(super) fn backward(forward: &Forward) -> Program {
     let mut builder = Builder {
         steps: Vec::new(),
-        slots: Slots::default(),
+        slots: Slots::new(forward.program.images()),
     };
     let output = forward.output;
     let y = builder.slots.take(&output);
@@ -147,6 +152,7 @@ pub(super) fn backward(forward: &Forward) -> Program {
     let notes_length = output.planes() * output.height * output.width;
     builder.steps.push(Step::Pieces(Pieces {
         x: Place::Input,
+        x_of_image: output.channels * output.height * output.width,
         y,
         piece: output.plane(),
         notes: gate.map_or(Notes::None, |start| Notes::Read(start, notes_length)),
@@ -181,6 +187,7 @@ pub(super) fn backward(forward: &Forward) -> Program {
     if !ends_at_image {
         builder.steps.push(Step::Pieces(Pieces {
             x: at.0,
+            x_of_image: at.1.len(),
             y: Place::Output,
             piece: at.1.height * at.1.width,
             notes: Notes::None,
@@ -188,6 +195,7 @@ pub(super) fn backward(forward: &Forward) -> Program {
             function: pieces::unpack(at.1),
         }));
     }
+    let images = forward.program.images();
     let forward = forward.program.sizes();
     let sizes = Sizes {
         input: forward.output,
@@ -195,5 +203,5 @@ pub(super) fn backward(forward: &Forward) -> Program {
         memory: builder.slots.used,
         notes: forward.notes,
     };
-    Program::new(builder.steps, sizes)
+    Program::new(builder.steps, images, sizes)
 }

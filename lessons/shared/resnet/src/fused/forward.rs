@@ -7,6 +7,7 @@ use super::{Layer, Unit};
 use crate::ops::convolution::direct::forward_job;
 use crate::ops::convolution::geometry::Geometry;
 use crate::ops::convolution::job::Target;
+use crate::ops::convolution::kernels::Pool;
 use crate::ops::convolution::packing::Padded;
 use crate::ops::program::{Convolve, Finish, Notes, Pieces, Place, Program, Sizes, Step};
 use candle_core::Result;
@@ -16,18 +17,27 @@ pub(super) const BORDER: usize = 1;
 
 /// Pieces of memory by layout: one that is no longer read serves again where the layout is the same, so that a border
 /// stays a border.
-#[derive(Default)]
 pub(super) struct Slots {
+    images: usize,
     pub used: usize,
     free: HashMap<Padded, Vec<Place>>,
 }
 
 impl Slots {
+    /// For so many images at a time.
+    pub fn new(images: usize) -> Self {
+        Self {
+            images,
+            used: 0,
+            free: HashMap::new(),
+        }
+    }
+
     pub fn take(&mut self, layout: &Padded) -> Place {
         if let Some(place) = self.free.get_mut(layout).and_then(Vec::pop) {
             return place;
         }
-        self.raw(layout.len())
+        self.raw(self.images * layout.len())
     }
 
     /// Memory that is never given back.
@@ -51,17 +61,47 @@ pub(super) struct Done {
 
 /// A max-pool of the program.
 pub(super) struct Pooled {
-    pub window: crate::Window,
-    pub input: Padded,
-    pub output: Padded,
+    pub pool: Pool,
     /// Where the places of the maxima are noted.
     pub chosen: usize,
+}
+
+impl Pooled {
+    /// Of all rows of an image, those of the border too.
+    pub fn notes(&self) -> usize {
+        let output = self.pool.output();
+        self.pool.notes_of_row() * output.len() / output.row()
+    }
 }
 
 /// What the backward pass needs to know of a unit.
 pub(super) enum Record {
     Stem { layers: Vec<Done>, pool: Option<Pooled> },
     Block { branch: Vec<Done>, skip: Option<Done> },
+}
+
+impl Record {
+    pub fn layers(&self) -> impl Iterator<Item = &Done> {
+        match self {
+            Self::Stem { layers, .. } => layers.iter().chain(None),
+            Self::Block { branch, skip } => branch.iter().chain(skip.as_ref()),
+        }
+    }
+
+    /// Of all kernels.
+    pub fn weights(&self) -> usize {
+        let weights = |done: &Done| done.geometry.out_channels * done.geometry.depth();
+        self.layers().map(weights).sum()
+    }
+
+    /// Elements of the largest input and output.
+    pub fn activations(&self) -> usize {
+        let elements = |done: &Done| {
+            let g = &done.geometry;
+            g.in_channels * g.area() + g.out_channels * g.out_area()
+        };
+        self.layers().map(elements).max().unwrap_or(0)
+    }
 }
 
 pub(super) struct Forward {
@@ -71,6 +111,7 @@ pub(super) struct Forward {
 }
 
 struct Builder<'a> {
+    images: usize,
     layers: &'a [Layer],
     steps: Vec<Step>,
     slots: Slots,
@@ -82,7 +123,7 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn geometry(&self, layer: usize, input: &Padded) -> Result<Geometry> {
         let layer = &self.layers[layer];
-        let shape = (1, input.channels, input.height, input.width).into();
+        let shape = (self.images, input.channels, input.height, input.width).into();
         Geometry::new(&shape, layer.convolution.kernel().shape(), layer.convolution.window())
     }
 
@@ -99,7 +140,7 @@ impl Builder<'_> {
         let positive = self.notes;
         let keep = relu && self.keep;
         if keep {
-            self.notes += output.planes() * output.height * output.width;
+            self.notes += self.images * output.planes() * output.height * output.width;
         }
         self.steps.push(Step::Convolve(Convolve {
             job: forward_job(&geometry, &input, Target::blocks_like(&output)),
@@ -149,26 +190,25 @@ impl Builder<'_> {
         let output = Padded::blocks_of(at.1.channels, height, width, BORDER);
         let y = self.slots.take(&output);
         let pooled = Pooled {
-            window,
-            input: at.1,
-            output,
+            pool: Pool::new(window, at.1, output),
             chosen: self.notes,
         };
         let notes = if self.keep {
-            Notes::Write(self.notes, pieces::notes_of_row(&output))
+            Notes::Write(self.notes, pooled.pool.notes_of_row())
         } else {
             Notes::None
         };
         if self.keep {
-            self.notes += pieces::notes_of_row(&output) * output.len() / output.row();
+            self.notes += self.images * pooled.notes();
         }
         self.steps.push(Step::Pieces(Pieces {
             x: at.0,
+            x_of_image: at.1.len(),
             y,
             piece: output.row(),
             notes,
             weights: None,
-            function: pieces::max_pool(window, at.1, output),
+            function: pieces::max_pool(pooled.pool),
         }));
         self.slots.give(&at.1, at.0);
         let record = Record::Stem {
@@ -214,17 +254,19 @@ impl Builder<'_> {
     }
 }
 
-/// The program of `units` on one image or activation, `[channels, height, width]`.
+/// The program of `units` on so many images or activations, `[channels, height, width]`.
 pub(super) fn forward(
     units: &[Unit],
     layers: &[Layer],
+    images: usize,
     (channels, height, width): (usize, usize, usize),
     keep: bool,
 ) -> Result<Forward> {
     let mut builder = Builder {
+        images,
         layers,
         steps: Vec::new(),
-        slots: Slots::default(),
+        slots: Slots::new(images),
         notes: 0,
         keep,
     };
@@ -241,6 +283,7 @@ pub(super) fn forward(
     let x = builder.slots.take(&input);
     builder.steps.push(Step::Pieces(Pieces {
         x: Place::Input,
+        x_of_image: channels * height * width,
         y: x,
         piece: input.plane(),
         notes: Notes::None,
@@ -260,6 +303,7 @@ pub(super) fn forward(
     let output = at.1;
     builder.steps.push(Step::Pieces(Pieces {
         x: at.0,
+        x_of_image: output.len(),
         y: Place::Output,
         piece: output.height * output.width,
         notes: Notes::None,
@@ -267,12 +311,12 @@ pub(super) fn forward(
         function: pieces::unpack(output),
     }));
     let sizes = Sizes {
-        input: channels * height * width,
-        output: output.channels * output.height * output.width,
+        input: images * channels * height * width,
+        output: images * output.channels * output.height * output.width,
         memory: builder.slots.used,
         notes: builder.notes,
     };
-    let program = Program::new(builder.steps, sizes);
+    let program = Program::new(builder.steps, images, sizes);
     Ok(Forward {
         program,
         records,

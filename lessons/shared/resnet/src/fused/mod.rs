@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use self::forward::{Forward, forward};
+use self::forward::{Forward, Record, forward};
 use self::kept::{Folded, Memory};
 use crate::Window;
 use crate::layers::{BatchNorm, Convolution};
@@ -65,10 +65,11 @@ impl fmt::Debug for Fused {
     }
 }
 
-/// Which units, on which sizes, with or without notes for a gradient.
+/// Which units, on how many images at a time and of which size, with or without notes for a gradient.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     units: Range<usize>,
+    images: usize,
     sizes: (usize, usize, usize),
     keep: bool,
 }
@@ -79,6 +80,12 @@ struct Plan {
     backward: OnceLock<Program>,
     forward_memory: Memory,
     backward_memory: Memory,
+}
+
+impl Plan {
+    fn backward(&self) -> &Program {
+        self.backward.get_or_init(|| backward::backward(&self.forward))
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -137,14 +144,56 @@ impl Fused {
 
     /// Runs `units`, all of which can be fused, on `[batch, channels, height, width]`, and gives the output of the last.
     pub fn run(self: &Arc<Self>, units: Range<usize>, x: &Tensor) -> Result<Tensor> {
-        let (_, channels, height, width) = x.dims4()?;
-        let key = Key {
-            units,
+        let (batch, channels, height, width) = x.dims4()?;
+        let alone = Key {
+            units: units.clone(),
+            images: 1,
             sizes: (channels, height, width),
             keep: x.track_op(),
         };
+        let plan = self.plan(&alone)?;
+        if batch <= 1 || plan.forward.program.multiplications() < LARGE {
+            return self.run_alike(alone, x);
+        }
+        // Where weights are larger than activations, each comes into a core's cache once for many images.
+        let heavy = plan.forward.records.iter().rev();
+        let together = heavy
+            .take_while(|record| record.weights() > 2 * record.activations())
+            .count();
+        let middle = units.end - together;
+        let mut x = x.clone();
+        if units.start < middle {
+            let first = Key {
+                units: units.start..middle,
+                ..alone
+            };
+            x = self.run_alike(first, &x)?;
+        }
+        if middle < units.end {
+            let (_, channels, height, width) = x.dims4()?;
+            let mut rest = Key {
+                units: middle..units.end,
+                images: 1,
+                sizes: (channels, height, width),
+                keep: x.track_op(),
+            };
+            let memory = self.plan(&rest)?.forward.program.sizes().memory;
+            rest.images = (TOGETHER / memory.max(1)).clamp(1, batch);
+            x = self.run_alike(rest, &x)?;
+        }
+        Ok(x)
+    }
+
+    /// Runs the key's units, as many images at a time as it says.
+    fn run_alike(self: &Arc<Self>, key: Key, x: &Tensor) -> Result<Tensor> {
+        let batch = x.dim(0)?;
+        let mut runs = vec![self.plan(&key)?; batch / key.images];
+        let images = batch % key.images;
+        if images > 0 {
+            runs.push(self.plan(&Key { images, ..key })?);
+        }
         let segment = Segment {
-            plan: self.plan(&key)?,
+            runs,
             fused: self.clone(),
             folded: self.folded()?,
             notes: OnceLock::new(),
@@ -163,7 +212,7 @@ impl Fused {
             .cloned()
             .collect::<Vec<_>>();
         let plan = Arc::new(Plan {
-            forward: forward(&units, &self.layers, key.sizes, key.keep)?,
+            forward: forward(&units, &self.layers, key.images, key.sizes, key.keep)?,
             backward: OnceLock::new(),
             forward_memory: Memory::new(),
             backward_memory: Memory::new(),
@@ -204,9 +253,10 @@ fn with_values<T>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> T) -> Result<T> {
 /// Some units as one operation.
 struct Segment {
     fused: Arc<Fused>,
-    plan: Arc<Plan>,
+    /// One after the other, each for the next images; alike but for how many those are. At least one.
+    runs: Vec<Arc<Plan>>,
     folded: Arc<Folded>,
-    /// Of each image.
+    /// Of each run.
     notes: OnceLock<Vec<Vec<u16>>>,
     instructions: Chosen,
 }
@@ -214,16 +264,10 @@ struct Segment {
 impl Segment {
     /// The layers of the program with their sizes.
     fn layers(&self) -> impl Iterator<Item = &forward::Done> {
-        self.plan.forward.records.iter().flat_map(|record| match record {
-            forward::Record::Stem { layers, .. } => layers.iter().chain(None),
-            forward::Record::Block { branch, skip } => branch.iter().chain(skip.as_ref()),
-        })
+        self.runs[0].forward.records.iter().flat_map(Record::layers)
     }
 
-    /// Calls `run` with each image's weights ready.
     fn forward(&self, x: &[f32], y: &mut [f32]) -> Result<()> {
-        let program = &self.plan.forward.program;
-        let sizes = program.sizes();
         let packed = self.layers().map(|done| {
             let convolution = &self.fused.layers[done.layer].convolution;
             let packed = |kernel: &[f32]| convolution.packed().forward(kernel, &done.geometry);
@@ -240,25 +284,41 @@ impl Segment {
             .iter()
             .map(|(scale, shift)| (&scale[..], &shift[..]))
             .collect();
-        let keeps = sizes.notes > 0;
-        let mut notes = vec![vec![0; sizes.notes]; if keeps { x.len() / sizes.input } else { 0 }];
-        let run = |input: &[f32], output: &mut [f32], notes: Option<&mut Vec<u16>>, threads: usize| {
-            self.plan.forward_memory.with(sizes.memory, |memory| {
-                let arguments = Arguments {
-                    input,
-                    output,
-                    memory,
-                    notes: notes.map_or(RunNotes::None, |notes| RunNotes::Write(notes)),
-                    weights: &weights,
-                    affine: &affine,
-                };
-                program.run(arguments, self.instructions, threads);
-            });
-        };
-        let images = x.chunks_exact(sizes.input).zip(y.chunks_exact_mut(sizes.output));
-        let mut notes_of_images = notes.iter_mut();
-        let images: Vec<_> = images.map(|(x, y)| (x, y, notes_of_images.next())).collect();
-        for_each_image(program, images, |(x, y, notes), threads| run(x, y, notes, threads));
+        let mut notes: Vec<Vec<u16>> = self
+            .runs
+            .iter()
+            .map(|plan| vec![0; plan.forward.program.sizes().notes])
+            .collect();
+        let keeps = notes.iter().any(|notes| !notes.is_empty());
+        let (mut x, mut y) = (x, y);
+        let runs = self.runs.iter().zip(&mut notes).map(|(plan, notes)| {
+            let sizes = plan.forward.program.sizes();
+            let input = x.split_off(..sizes.input).expect("the inputs of each run");
+            let output = y.split_off_mut(..sizes.output).expect("the outputs of each run");
+            (plan, input, output, notes)
+        });
+        for_each_run(
+            &self.runs[0].forward.program,
+            runs.collect(),
+            |(plan, input, output, notes), threads| {
+                let program = &plan.forward.program;
+                plan.forward_memory.with(program.sizes().memory, |memory| {
+                    let arguments = Arguments {
+                        input,
+                        output,
+                        memory,
+                        notes: if notes.is_empty() {
+                            RunNotes::None
+                        } else {
+                            RunNotes::Write(notes)
+                        },
+                        weights: &weights,
+                        affine: &affine,
+                    };
+                    program.run(arguments, self.instructions, threads);
+                });
+            },
+        );
         if keeps {
             self.notes.set(notes).ok();
         }
@@ -266,11 +326,6 @@ impl Segment {
     }
 
     fn backward(&self, gradient: &[f32], dx: &mut [f32]) -> Result<()> {
-        let program = self
-            .plan
-            .backward
-            .get_or_init(|| backward::backward(&self.plan.forward));
-        let sizes = program.sizes();
         let Some(notes) = self.notes.get() else {
             candle_core::bail!("a gradient was asked for where none was expected");
         };
@@ -279,17 +334,26 @@ impl Segment {
         for done in self.layers() {
             weights[done.layer] = cells.of(done, &self.fused.layers[done.layer], &self.folded)?;
         }
-        let images = gradient
-            .chunks_exact(sizes.input)
-            .zip(dx.chunks_exact_mut(sizes.output));
-        for_each_image(
-            program,
-            images.zip(notes).collect(),
-            |((gradient, dx), notes), threads| {
-                self.plan.backward_memory.with(sizes.memory, |memory| {
+        let (mut gradient, mut dx) = (gradient, dx);
+        let runs = self.runs.iter().zip(notes).map(|(plan, notes)| {
+            let program = plan.backward();
+            let input = gradient
+                .split_off(..program.sizes().input)
+                .expect("the gradients of each run");
+            let output = dx
+                .split_off_mut(..program.sizes().output)
+                .expect("the gradients of each run");
+            (plan, input, output, notes)
+        });
+        for_each_run(
+            self.runs[0].backward(),
+            runs.collect(),
+            |(plan, input, output, notes), threads| {
+                let program = plan.backward();
+                plan.backward_memory.with(program.sizes().memory, |memory| {
                     let arguments = Arguments {
-                        input: gradient,
-                        output: dx,
+                        input,
+                        output,
                         memory,
                         notes: RunNotes::Read(notes),
                         weights: &weights,
@@ -303,28 +367,31 @@ impl Segment {
     }
 }
 
-/// Calls `run(image, threads)` for each image: images side by side where there are enough of them and their weights are
-/// small, the work of one image divided otherwise.
-fn for_each_image<I: Send>(program: &Program, images: Vec<I>, run: impl Fn(I, usize) + Sync + Send) {
+/// Multiplications of an image from which on weights fill a core's cache, and two threads share them better.
+const LARGE: usize = 1 << 28;
+/// Elements that the activations of images together may take: 32 MiB.
+const TOGETHER: usize = 1 << 23;
+
+/// Calls `work(run, threads)` for each run of a program or of ones like it: side by side where there are enough of them and
+/// their weights are small, the work of one divided otherwise.
+fn for_each_run<R: Send>(program: &Program, runs: Vec<R>, work: impl Fn(R, usize) + Sync + Send) {
     /// Waking a second thread costs as much as a few hundred thousand multiplications.
     const WORTH_WAKING: usize = 1 << 20;
-    /// From here on weights fill a core's cache, and two threads share them better.
-    const LARGE: usize = 1 << 28;
     let threads = rayon::current_num_threads();
-    let work = program.multiplications();
-    if threads == 1 || work * images.len() < WORTH_WAKING {
-        images.into_iter().for_each(|image| run(image, 1));
+    let multiplications = program.multiplications();
+    if threads == 1 || multiplications * runs.len() < WORTH_WAKING {
+        runs.into_iter().for_each(|run| work(run, 1));
         return;
     }
-    let mut images = images;
-    let alone = if work < LARGE {
-        images.len() % threads
+    let mut runs = runs;
+    let alone = if program.images() == 1 && multiplications < LARGE {
+        runs.len() % threads
     } else {
-        images.len()
+        runs.len()
     };
-    let rest = images.split_off(images.len() - alone);
-    images.into_par_iter().for_each(|image| run(image, 1));
-    rest.into_iter().for_each(|image| run(image, threads));
+    let rest = runs.split_off(runs.len() - alone);
+    runs.into_par_iter().for_each(|run| work(run, 1));
+    rest.into_iter().for_each(|run| work(run, threads));
 }
 
 impl CustomOp1 for Segment {
@@ -335,8 +402,8 @@ impl CustomOp1 for Segment {
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = crate::ops::slice::<f32>(x, layout)?;
         let (batch, ..) = layout.shape().dims4()?;
-        let output = &self.plan.forward.output;
-        let mut y = vec![0.0; batch * self.plan.forward.program.sizes().output];
+        let output = &self.runs[0].forward.output;
+        let mut y = vec![0.0; batch * output.channels * output.height * output.width];
         self.forward(x, &mut y)?;
         Ok((
             CpuStorage::F32(y),
@@ -364,5 +431,38 @@ impl CustomOp1 for Gradient<'_> {
         let mut dx = vec![0.0; shape.elem_count()];
         self.0.backward(gradient, &mut dx)?;
         Ok((CpuStorage::F32(dx), shape))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, ResNet};
+    use candle_core::{Device, Var};
+
+    /// Outputs and gradients of a batch are the same values however many images run together, the last ones fewer.
+    #[test]
+    fn images_together_are_as_they_are_alone() {
+        let network = ResNet::untrained(&Config::resnet18().width(16).classes(3), 5).unwrap();
+        for (units, shape) in [(0..9, [5, 3, 40, 33]), (2..6, [5, 16, 11, 9])] {
+            let x = Var::randn(0f32, 1.0, &shape[..], &Device::Cpu).unwrap();
+            let run = |images: usize| {
+                let key = Key {
+                    units: units.clone(),
+                    images,
+                    sizes: (shape[1], shape[2], shape[3]),
+                    keep: true,
+                };
+                let y = network.fused.run_alike(key, &x).unwrap();
+                let gradients = y.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+                let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                (values(&y), values(gradients.get(&x).unwrap()))
+            };
+            let (y, dx) = run(1);
+            assert!(y.iter().chain(&dx).any(|&value| value != 0.0));
+            for images in [2, 3, 5] {
+                assert!(run(images) == (y.clone(), dx.clone()), "{images} images together");
+            }
+        }
     }
 }

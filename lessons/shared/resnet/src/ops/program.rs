@@ -20,7 +20,7 @@ pub(crate) struct Finish {
     /// Adds what lies here in the same layout.
     pub residual: Option<Place>,
     pub relu: bool,
-    /// Notes which outputs are positive: from here on one bit per channel, in 16 for each pixel of each block.
+    /// Notes which outputs are positive: from here on one bit per channel, in 16 for each pixel of each block of each image.
     pub keep: Option<usize>,
     /// Sets to 0 what such notes say was not positive.
     pub gate: Option<usize>,
@@ -42,13 +42,15 @@ pub(crate) enum Notes {
     None,
     /// Each piece writes its own part, of this length.
     Write(usize, usize),
-    /// All pieces read all of them.
+    /// All pieces of an image read all of its notes, of this length.
     Read(usize, usize),
 }
 
 /// The arguments of one piece.
 pub(crate) struct Piece<'a> {
+    /// Of its image's pieces.
     pub index: usize,
+    /// From its image on.
     pub x: &'a [f32],
     pub y: &'a mut [f32],
     pub weights: &'a [f32],
@@ -62,6 +64,8 @@ pub(crate) type Function = Box<dyn Fn(Piece) + Send + Sync>;
 /// Any other operation: it writes `y` in pieces of equal length.
 pub(crate) struct Pieces {
     pub x: Place,
+    /// Elements of `x` from image to image.
+    pub x_of_image: usize,
     pub y: Place,
     pub piece: usize,
     pub notes: Notes,
@@ -75,7 +79,7 @@ pub(crate) enum Step {
     Pieces(Pieces),
 }
 
-/// Elements of what a program works on.
+/// Elements of what a program works on, all images together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
     pub input: usize,
@@ -87,6 +91,7 @@ pub(crate) struct Sizes {
 /// Steps, and the sizes of what they need.
 pub(crate) struct Program {
     steps: Vec<Step>,
+    images: usize,
     sizes: Sizes,
     multiplications: usize,
 }
@@ -113,7 +118,8 @@ pub(crate) enum RunNotes<'a> {
 impl Program {
     /// # Panics
     /// if a step reaches beyond the sizes, reads what it writes, or writes the input: a mistake in this crate.
-    pub fn new(steps: Vec<Step>, sizes: Sizes) -> Self {
+    pub fn new(steps: Vec<Step>, images: usize, sizes: Sizes) -> Self {
+        assert!(images > 0);
         let multiplications = |step: &Step| match step {
             Step::Convolve(step) => step.job.work(),
             Step::Pieces(_) => 0,
@@ -121,6 +127,7 @@ impl Program {
         let program = Self {
             multiplications: steps.iter().map(multiplications).sum(),
             steps,
+            images,
             sizes,
         };
         program.steps.iter().for_each(|step| program.check(step));
@@ -129,6 +136,10 @@ impl Program {
 
     pub fn sizes(&self) -> Sizes {
         self.sizes
+    }
+
+    pub fn images(&self) -> usize {
+        self.images
     }
 
     pub fn steps(&self) -> &[Step] {
@@ -163,21 +174,29 @@ impl Program {
                 if let Some(residual) = finish.residual {
                     assert!(apart(residual, *y) && job.target.end(job.images) <= self.length(residual));
                 }
-                let notes = job.target.blocks() * job.target.height * job.target.width;
+                let notes = job.images * job.target.blocks() * job.target.height * job.target.width;
                 for start in finish.keep.iter().chain(&finish.gate) {
-                    assert!(job.images == 1 && start + notes <= self.sizes.notes);
+                    assert!(start + notes <= self.sizes.notes);
                 }
-                assert!(finish.keep.is_none() || finish.gate.is_none());
+                assert!(finish.keep.is_none() || finish.affine.is_some());
+                assert!(finish.gate.is_none() || finish.affine.is_none());
             }
-            Step::Pieces(Pieces { x, y, piece, notes, .. }) => {
-                assert!(apart(*x, *y) && *piece > 0 && self.length(*y).is_multiple_of(*piece));
-                self.length(*x);
+            Step::Pieces(Pieces {
+                x,
+                x_of_image,
+                y,
+                piece,
+                notes,
+                ..
+            }) => {
+                assert!(apart(*x, *y) && *piece > 0 && self.length(*y).is_multiple_of(piece * self.images));
+                assert!((self.images - 1) * x_of_image <= self.length(*x));
                 match *notes {
                     Notes::None => {}
                     Notes::Write(start, length) => {
                         assert!(start + self.length(*y) / piece * length <= self.sizes.notes)
                     }
-                    Notes::Read(start, length) => assert!(start + length <= self.sizes.notes),
+                    Notes::Read(start, length) => assert!(start + self.images * length <= self.sizes.notes),
                 }
             }
         }

@@ -2,10 +2,12 @@
 //! border. Which pixels meet which weights, for the forward pass and for the gradient of the input; the sums themselves
 //! are [`kernels`](super::kernels).
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
-use super::job::{Job, LANES, Phase, Source, Spread, SpreadPhase, Target};
+use super::job::{Job, LANES, Phase, Source, Spread, SpreadPhase, Tap, Target};
 use super::packing::{self, FEW_CHANNELS, Padded};
 use crate::ops::{Instructions, Window};
 
@@ -69,6 +71,27 @@ impl Target {
     }
 }
 
+/// Taps, `(row, column)` seen from the first output, over images that lie like `input`, for rows of `columns` outputs,
+/// `stride` pixels apart.
+fn placed(taps: &[(isize, isize)], input: &Padded, stride: usize, columns: usize) -> Vec<Tap> {
+    let last = (columns.max(1) - 1) * stride;
+    let place = |&(y, x): &(isize, isize)| Tap {
+        offset: input.at(y, x),
+        left: x < 0,
+        right: x + last as isize >= input.width as isize,
+    };
+    taps.iter().map(place).collect()
+}
+
+/// For each of `rows` outputs, `stride` pixels apart, the taps that lie on an image of this height. Taps are in order of
+/// their rows.
+fn on_image(taps: &[(isize, isize)], height: usize, stride: usize, rows: usize) -> Vec<Range<usize>> {
+    let below = |row: usize, limit: isize| taps.partition_point(|&(y, _)| y + ((row * stride) as isize) < limit);
+    (0..rows)
+        .map(|row| below(row, 0)..below(row, height as isize))
+        .collect()
+}
+
 /// The forward convolution of images that lie like `input`, whose border may be wider than the padding.
 pub(crate) fn forward_job(g: &Geometry, input: &Padded, target: Target) -> Job {
     let Window {
@@ -78,7 +101,9 @@ pub(crate) fn forward_job(g: &Geometry, input: &Padded, target: Target) -> Job {
         ..
     } = g.window;
     let place = |tap: usize| tap as isize - padding as isize;
-    let taps = (0..kernel).flat_map(|ky| (0..kernel).map(move |kx| input.at(place(ky), place(kx))));
+    let taps: Vec<_> = (0..kernel)
+        .flat_map(|ky| (0..kernel).map(move |kx| (place(ky), place(kx))))
+        .collect();
     Job {
         images: g.batch,
         source: Source::new(input, stride),
@@ -87,7 +112,8 @@ pub(crate) fn forward_job(g: &Geometry, input: &Padded, target: Target) -> Job {
         phases: vec![Phase {
             first_row: 0,
             first_column: 0,
-            taps: taps.collect(),
+            taps: placed(&taps, input, stride, g.out_width),
+            rows: on_image(&taps, input.height, stride, g.out_height),
             weights: 0,
         }],
     }
@@ -137,10 +163,12 @@ pub(crate) fn input_gradient_job(g: &Geometry, gradient: &Padded, target: Target
     let phases = hits(g).into_iter().map(|hits| {
         let start = weights;
         weights += packing::transposed_length(g, hits.taps.len());
+        let along = |length: usize, phase: usize| length.saturating_sub(phase).div_ceil(g.window.stride);
         Phase {
             first_row: hits.phase.0,
             first_column: hits.phase.1,
-            taps: hits.offsets.iter().map(|&(y, x)| gradient.at(y, x)).collect(),
+            taps: placed(&hits.offsets, gradient, 1, along(target.width, hits.phase.1)),
+            rows: on_image(&hits.offsets, gradient.height, 1, along(target.height, hits.phase.0)),
             weights: start,
         }
     });

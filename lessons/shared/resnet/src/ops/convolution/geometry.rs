@@ -90,7 +90,7 @@ impl Geometry {
     }
 
     /// The inputs of the taps that hit an axis of `length` input pixels in step with `phase`, for the gradient of the
-    /// input: input pixel `stride · u + phase` receives tap `t` of output `u + offset`, as (t, offset).
+    /// input: input pixel `stride · u + phase` receives tap `t` of output `u + offset`, as (t, offset), by offset.
     ///
     /// With `y = stride · o + t − padding`, that is `o = (y + padding − t) / stride` where it divides.
     pub fn taps_into(&self, phase: usize) -> impl Iterator<Item = (usize, isize)> + Clone + use<> {
@@ -100,7 +100,7 @@ impl Geometry {
             padding,
             ..
         } = self.window;
-        (0..kernel).filter_map(move |tap| {
+        (0..kernel).rev().filter_map(move |tap| {
             let distance = (phase + padding) as isize - tap as isize;
             (distance.rem_euclid(stride as isize) == 0).then(|| (tap, distance.div_euclid(stride as isize)))
         })

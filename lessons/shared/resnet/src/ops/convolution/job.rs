@@ -1,5 +1,7 @@
 //! What a direct convolution reads and writes: sizes and strides, compared with the memory once, cut into tasks.
 
+use std::ops::Range;
+
 use crate::ops::{Chosen, Instructions};
 
 /// Channels of a block: one AVX-512 register of `f32`.
@@ -42,10 +44,23 @@ pub(crate) struct Target {
 pub(crate) struct Phase {
     pub first_row: usize,
     pub first_column: usize,
-    /// Where each tap's pixel lies for the first output.
-    pub taps: Vec<usize>,
+    pub taps: Vec<Tap>,
+    /// Of each row of outputs, the taps that lie on the image. The others would meet the border's zeros: a sixth of all
+    /// products where 3×3 windows slide over 4 rows.
+    pub rows: Vec<Range<usize>>,
     /// Where this phase's weights begin: `[out blocks, in blocks, taps, channels, 16]`.
     pub weights: usize,
+}
+
+/// One place of the window.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tap {
+    /// Where its pixel lies for the first output.
+    pub offset: usize,
+    /// Whether it lies in the border for the first output of a row.
+    pub left: bool,
+    /// Whether it lies in the border for the last one.
+    pub right: bool,
 }
 
 /// A convolution: `images` · `source` · weights → `target`.
@@ -58,10 +73,11 @@ pub(crate) struct Job {
     pub phases: Vec<Phase>,
 }
 
-/// Some rows of some blocks of one image's output.
+/// Some rows of some blocks of the outputs of some images.
 #[derive(Clone, Copy)]
 pub(crate) struct Task {
-    pub image: usize,
+    pub first_image: usize,
+    pub images: usize,
     pub block: usize,
     pub blocks: usize,
     /// In steps.
@@ -146,7 +162,8 @@ impl Job {
         assert!(places.len() == self.phases.len() && places.iter().all(|&(r, c)| r < self.step && c < self.step));
         for phase in &self.phases {
             let (rows, columns) = (self.rows(phase), self.columns(phase));
-            let Some(&last_tap) = phase.taps.iter().max() else {
+            assert!(phase.rows.len() == rows && phase.rows.iter().all(|taps| phase.taps.get(taps.clone()).is_some()));
+            let Some(last_tap) = phase.taps.iter().map(|tap| tap.offset).max() else {
                 continue;
             };
             if rows == 0 || columns == 0 {
@@ -176,13 +193,27 @@ impl Job {
         };
         let groups = blocks.div_ceil(group);
         let steps = self.target.height.div_ceil(self.step);
+        // What is larger should come into a core's cache once: the images, or the weights of a group.
+        let weights = group
+            * self
+                .phases
+                .iter()
+                .map(|phase| self.weights_per_block(phase))
+                .sum::<usize>();
+        let images_each = if weights > self.source.blocks * self.source.block {
+            self.images
+        } else {
+            1
+        };
+        let images = self.images / images_each;
         let bands = match threads {
             1 => 1,
-            _ => (PER_THREAD * threads).div_ceil(self.images * groups).min(steps),
+            _ => (PER_THREAD * threads).div_ceil(images * groups).min(steps),
         };
         let rows = steps.div_ceil(bands);
         Cut {
-            images: self.images,
+            images,
+            images_each,
             groups,
             group,
             rows,
@@ -196,7 +227,8 @@ impl Job {
         let steps = self.target.height.div_ceil(self.step);
         let (block, first_row) = (group * cut.group, band * cut.rows);
         Task {
-            image: index / (cut.bands * cut.groups),
+            first_image: index / (cut.bands * cut.groups) * cut.images_each,
+            images: cut.images_each,
             block,
             blocks: cut.group.min(self.target.blocks() - block),
             first_row,
@@ -205,10 +237,12 @@ impl Job {
     }
 }
 
-/// A division of the outputs: images × groups of blocks × bands of rows.
+/// A division of the outputs: images, one or all of them × groups of blocks × bands of rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cut {
     images: usize,
+    /// Images of a task.
+    images_each: usize,
     groups: usize,
     /// Blocks of a group.
     group: usize,
@@ -222,6 +256,7 @@ impl Cut {
     pub fn pieces(count: usize) -> Self {
         Self {
             images: count,
+            images_each: 1,
             groups: 1,
             group: 1,
             rows: 1,

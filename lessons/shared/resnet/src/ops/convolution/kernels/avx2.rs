@@ -10,6 +10,7 @@ pub(super) struct Avx2(__m256, __m256);
 // SAFETY: each body asks for no more than its method's own condition; the intrinsics have no other.
 impl Lanes for Avx2 {
     const COLUMNS: usize = 6;
+    const ALONE: usize = 6;
     const BLOCKS: usize = 1;
     const PRODUCTS: usize = 6;
 
@@ -82,6 +83,26 @@ impl Lanes for Avx2 {
             let low = _mm256_castsi256_ps(_mm256_cmpeq_epi32(low, places));
             let high = _mm256_castsi256_ps(_mm256_cmpeq_epi32(high, places));
             Self(_mm256_and_ps(self.0, low), _mm256_and_ps(self.1, high))
+        }
+    }
+    #[inline(always)]
+    unsafe fn or_larger(self, other: Self) -> Self {
+        unsafe {
+            let larger = |a: __m256, b: __m256| {
+                // The second where one is NaN: right if that is the other.
+                _mm256_blendv_ps(_mm256_max_ps(a, b), a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a))
+            };
+            Self(larger(self.0, other.0), larger(self.1, other.1))
+        }
+    }
+    #[inline(always)]
+    unsafe fn beats(self, other: Self) -> u16 {
+        unsafe {
+            let beats = |a: __m256, b: __m256| {
+                let larger = _mm256_cmp_ps::<_CMP_NLE_UQ>(a, b); // or either is NaN
+                _mm256_movemask_ps(_mm256_and_ps(larger, _mm256_cmp_ps::<_CMP_ORD_Q>(b, b)))
+            };
+            (beats(self.0, other.0) | beats(self.1, other.1) << 8) as u16
         }
     }
 }

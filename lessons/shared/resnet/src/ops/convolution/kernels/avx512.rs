@@ -10,6 +10,7 @@ pub(super) struct Avx512(__m512);
 // SAFETY: each body asks for no more than its method's own condition; the intrinsics have no other.
 impl Lanes for Avx512 {
     const COLUMNS: usize = 14;
+    const ALONE: usize = 16;
     const BLOCKS: usize = 2;
     const PRODUCTS: usize = 16;
 
@@ -52,5 +53,21 @@ impl Lanes for Avx512 {
     #[inline(always)]
     unsafe fn only(self, bits: u16) -> Self {
         unsafe { Self(_mm512_maskz_mov_ps(bits, self.0)) }
+    }
+    #[inline(always)]
+    unsafe fn or_larger(self, other: Self) -> Self {
+        unsafe {
+            // The second where one is NaN: right if that is the other.
+            let larger = _mm512_max_ps(self.0, other.0);
+            let is_nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(self.0, self.0);
+            Self(_mm512_mask_mov_ps(larger, is_nan, self.0))
+        }
+    }
+    #[inline(always)]
+    unsafe fn beats(self, other: Self) -> u16 {
+        unsafe {
+            let larger = _mm512_cmp_ps_mask::<_CMP_NLE_UQ>(self.0, other.0); // or either is NaN
+            larger & _mm512_cmp_ps_mask::<_CMP_ORD_Q>(other.0, other.0)
+        }
     }
 }

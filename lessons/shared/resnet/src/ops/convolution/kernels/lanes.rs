@@ -6,8 +6,10 @@
 /// All methods: the processor must have the instructions that the implementation is named after. `load` and `store`: sixteen
 /// values must lie at the pointer; `splat`: one.
 pub(super) trait Lanes: Copy {
-    /// Output columns, for one block of output channels, whose sums fit into the registers.
+    /// Output columns, for [`BLOCKS`](Self::BLOCKS) blocks of output channels, whose sums fit into the registers.
     const COLUMNS: usize;
+    /// The same for one block.
+    const ALONE: usize;
     /// Blocks of output channels at a time.
     const BLOCKS: usize;
     /// Values of one pixel whose products with sixteen others fit into the registers, for the kernel's gradient.
@@ -28,4 +30,8 @@ pub(super) trait Lanes: Copy {
     unsafe fn positive(self) -> u16;
     /// 0 where there is no bit.
     unsafe fn only(self, bits: u16) -> Self;
+    /// The larger of two, and NaN where either is.
+    unsafe fn or_larger(self, other: Self) -> Self;
+    /// A bit for each value that is larger than the other, or NaN where the other is not.
+    unsafe fn beats(self, other: Self) -> u16;
 }

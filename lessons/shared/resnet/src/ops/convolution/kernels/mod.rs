@@ -2,7 +2,7 @@
 //!
 //! - [`lanes`] is what they ask of a processor; [`avx512`], [`avx2`] and [`portable`] answer;
 //! - [`sums`] are the outputs of a convolution and its input's gradient, [`correlation`] the gradient of a kernel,
-//!   [`spread`] that of an image, [`product`] the matrix product of the general path;
+//!   [`spread`] that of an image, [`pool`] max-pooling, [`product`] the matrix product of the general path;
 //! - [`run`] takes a program's steps through its memory, [`vectorize`] compiles a plain loop for the instructions.
 //!
 //! A safe function here compares every address that it can form with the slices it is given, once, and takes the
@@ -16,6 +16,7 @@ mod avx2;
 mod avx512;
 mod correlation;
 mod lanes;
+mod pool;
 mod portable;
 mod product;
 mod run;
@@ -26,6 +27,7 @@ mod vectorize;
 use std::marker::PhantomData;
 
 pub(crate) use correlation::{Correlation, Run};
+pub(crate) use pool::Pool;
 pub(crate) use product::{Matrix, MatrixMut, multiply};
 pub(crate) use vectorize::vectorize;
 

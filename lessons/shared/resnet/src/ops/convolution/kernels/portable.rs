@@ -9,6 +9,7 @@ pub(super) struct Portable([f32; LANES]);
 // SAFETY: the pointers are read and written where the trait's callers promise values.
 impl Lanes for Portable {
     const COLUMNS: usize = 2;
+    const ALONE: usize = 2;
     const BLOCKS: usize = 1;
     const PRODUCTS: usize = 2;
 
@@ -57,5 +58,15 @@ impl Lanes for Portable {
         Self(std::array::from_fn(
             |i| if bits >> i & 1 == 1 { self.0[i] } else { 0.0 },
         ))
+    }
+    #[inline(always)]
+    unsafe fn or_larger(self, other: Self) -> Self {
+        let larger = |a: f32, b: f32| if a > b || a.is_nan() { a } else { b };
+        Self(std::array::from_fn(|i| larger(self.0[i], other.0[i])))
+    }
+    #[inline(always)]
+    unsafe fn beats(self, other: Self) -> u16 {
+        let beats = |a: f32, b: f32| a > b || a.is_nan() && !b.is_nan();
+        (0..LANES).fold(0, |bits, i| bits | u16::from(beats(self.0[i], other.0[i])) << i)
     }
 }

@@ -79,6 +79,9 @@ impl Program {
             }
             Step::Pieces(step_of) => {
                 let (x, length) = read(step_of.x);
+                let of_image = tasks[step] / self.images();
+                let (image, index) = (task / of_image, task % of_image);
+                let before = image * step_of.x_of_image;
                 let (mut written_notes, mut read_notes) = ((null_mut(), 0), (null(), 0));
                 match step_of.notes {
                     Notes::None => {}
@@ -86,14 +89,14 @@ impl Program {
                         written_notes = (notes.start().wrapping_add(start + task * length), length);
                     }
                     Notes::Read(start, length) => {
-                        read_notes = (notes.start().wrapping_add(start).cast_const(), length);
+                        read_notes = (notes.start().wrapping_add(start + image * length).cast_const(), length);
                     }
                 }
                 // SAFETY: as above; each piece, of the output and of written notes, belongs to one task.
                 let piece = unsafe {
                     Piece {
-                        index: task,
-                        x: std::slice::from_raw_parts(x, length),
+                        index,
+                        x: std::slice::from_raw_parts(x.wrapping_add(before), length - before),
                         y: std::slice::from_raw_parts_mut(
                             written(step_of.y).wrapping_add(task * step_of.piece),
                             step_of.piece,

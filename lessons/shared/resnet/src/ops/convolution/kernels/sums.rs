@@ -8,7 +8,8 @@ use super::lanes::Lanes;
 use super::portable::Portable;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx512::Avx512};
-use crate::ops::convolution::job::{Job, LANES, Source, Task};
+use crate::ops::convolution::job::{Job, LANES, Source, Tap, Task};
+use crate::ops::convolution::packing::FEW_CHANNELS;
 use crate::ops::steps::in_steps;
 use crate::ops::{Chosen, Instructions};
 
@@ -111,31 +112,62 @@ unsafe fn avx2<const COLUMN: usize>(job: &Job, task: Task, operands: Operands) {
 /// Sums of one tile: up to 2 blocks of 14 columns of 16 channels.
 const MOST_SUMS: usize = 28;
 
+/// Neighbouring outputs of a row, of one or two blocks of channels.
+#[derive(Clone, Copy)]
+struct Tile<'a> {
+    blocks: usize,
+    columns: usize,
+    source: &'a Source,
+    /// Those on the image, and where their weights begin in a block of input channels.
+    taps: &'a [Tap],
+    first_weight: usize,
+    /// Elements of the weights of a block of input channels, and of all of them.
+    weights: usize,
+    all_weights: usize,
+    /// Whether the first output is the first of its row, and the last one the last.
+    is_first: bool,
+    is_last: bool,
+}
+
 /// # Safety
 /// As [`Job::outputs`].
 #[inline(always)]
 unsafe fn outputs<L: Lanes, const COLUMN: usize>(job: &Job, task: Task, operands: Operands) {
     let mut sums = [[0f32; LANES]; MOST_SUMS];
+    let most = if task.blocks == 1 { L::ALONE } else { L::COLUMNS };
     for phase in &job.phases {
         let columns = job.columns(phase);
         let per_block = job.weights_per_block(phase);
-        for row in task.first_row..(task.first_row + task.rows).min(job.rows(phase)) {
+        let rows = task.first_row..(task.first_row + task.rows).min(job.rows(phase));
+        let images = task.first_image..task.first_image + task.images;
+        for (image, row) in images.flat_map(|image| rows.clone().map(move |row| (image, row))) {
+            let taps = phase.rows[row].clone();
             let mut column = 0;
             while column < columns {
                 // Tiles of nearly equal width.
                 let left = columns - column;
-                let count = left.div_ceil(left.div_ceil(L::COLUMNS));
+                let count = left.div_ceil(left.div_ceil(most));
+                let tile_of = Tile {
+                    blocks: task.blocks,
+                    columns: count,
+                    source: &job.source,
+                    taps: &phase.taps[taps.clone()],
+                    first_weight: taps.start * job.source.channels * LANES,
+                    weights: phase.taps.len() * job.source.channels * LANES,
+                    all_weights: per_block,
+                    is_first: column == 0,
+                    is_last: count == left,
+                };
                 // SAFETY: `Job::check` has compared the last row, column, tap and weight with the memory.
                 unsafe {
-                    let x = task.image * job.source.image + row * job.source.row + column * COLUMN;
+                    let x = image * job.source.image + row * job.source.row + column * COLUMN;
                     let (x, w) = (
                         operands.x.add(x),
                         operands.weights.add(phase.weights + task.block * per_block),
                     );
-                    let out = sums.as_mut_ptr().cast();
-                    tile::<L, COLUMN>(&job.source, &phase.taps, (task.blocks, count), x, w, per_block, out);
+                    tile::<L, COLUMN>(tile_of, x, w, sums.as_mut_ptr().cast());
                     let place = (phase.first_row + row * job.step, phase.first_column + column * job.step);
-                    finish::<L>(job, task, place, count, &sums, operands);
+                    finish::<L>(job, (image, task.block, task.blocks), place, count, &sums, operands);
                 }
                 column += count;
             }
@@ -148,28 +180,19 @@ unsafe fn outputs<L: Lanes, const COLUMN: usize>(job: &Job, task: Task, operands
 /// # Safety
 /// As [`Job::outputs`]; `sums` holds `blocks · columns` registers.
 #[inline(always)]
-unsafe fn tile<L: Lanes, const COLUMN: usize>(
-    source: &Source,
-    taps: &[usize],
-    (blocks, columns): (usize, usize),
-    x: *const f32,
-    w: *const f32,
-    per_block: usize,
-    sums: *mut f32,
-) {
+unsafe fn tile<L: Lanes, const COLUMN: usize>(tile: Tile, x: *const f32, w: *const f32, sums: *mut f32) {
     macro_rules! widths {
-        ($($n:literal)*) => {
-            match (blocks, columns) {
-                $((1, $n) if $n <= L::COLUMNS => accumulate::<L, $n, 1, COLUMN>(source, taps, x, w, per_block, sums),)*
-                $((2, $n) if $n <= L::COLUMNS && L::BLOCKS == 2 => {
-                    accumulate::<L, $n, 2, COLUMN>(source, taps, x, w, per_block, sums)
-                })*
-                _ => unreachable!("tiles have at most {} columns", L::COLUMNS),
+        ($($n:literal)*; $($more:literal)*) => {
+            match (tile.blocks, tile.columns) {
+                $((1, $n) if $n <= L::ALONE => accumulate::<L, $n, 1, COLUMN>(tile, x, w, sums),)*
+                $((1, $more) if $more <= L::ALONE => accumulate::<L, $more, 1, COLUMN>(tile, x, w, sums),)*
+                $((2, $n) if $n <= L::COLUMNS && L::BLOCKS == 2 => accumulate::<L, $n, 2, COLUMN>(tile, x, w, sums),)*
+                _ => unreachable!("no tile of {} blocks and {} columns", tile.blocks, tile.columns),
             }
         };
     }
     // SAFETY: the caller has promised the same for so many blocks and columns.
-    unsafe { widths!(1 2 3 4 5 6 7 8 9 10 11 12 13 14) }
+    unsafe { widths!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; 15 16) }
 }
 
 /// The sums of `N` neighbouring outputs of `M` blocks of channels, in registers all along.
@@ -177,51 +200,84 @@ unsafe fn tile<L: Lanes, const COLUMN: usize>(
 /// # Safety
 /// As [`tile`].
 #[inline(always)]
-#[allow(clippy::needless_range_loop)] // loops of constant length over several arrays: all unrolled
 unsafe fn accumulate<L: Lanes, const N: usize, const M: usize, const COLUMN: usize>(
-    source: &Source,
-    taps: &[usize],
+    tile: Tile,
     x: *const f32,
     w: *const f32,
-    per_block: usize,
     sums: *mut f32,
 ) {
-    // Constants where the input lies in blocks.
-    let (channels, channel) = if COLUMN < LANES {
-        (source.channels, source.channel)
-    } else {
-        (LANES, 1)
-    };
+    let source = tile.source;
     // SAFETY: each tap of each block and channel is one that `Job::check` has seen, and so are the weights.
     unsafe {
         let mut acc = [[L::zero(); N]; M];
-        let mut w = w;
         for block in 0..source.blocks {
             let x = x.add(block * source.block);
-            for &tap in taps {
-                let mut x = x.add(tap);
-                for _ in 0..channels {
-                    let mut weights = [L::zero(); M];
-                    for m in 0..M {
-                        weights[m] = L::load(w.add(m * per_block));
-                    }
-                    for n in 0..N {
-                        let value = L::splat(x.add(n * COLUMN));
-                        for m in 0..M {
-                            acc[m][n] = value.multiply_add(weights[m], acc[m][n]);
-                        }
-                    }
-                    x = x.wrapping_add(channel); // beyond the last channel it is not read
-                    w = w.add(LANES);
-                }
+            let mut w = w.add(block * tile.weights + tile.first_weight);
+            for tap in tile.taps {
+                let x = x.add(tap.offset);
+                // What lies in the border is left out, where the loop is long enough for it to pay.
+                let (left, right) = (tap.left && tile.is_first, tap.right && tile.is_last);
+                w = if COLUMN >= LANES && left && !right {
+                    products::<L, N, M, COLUMN, 1, 0>(tile, LANES, x, w, &mut acc)
+                } else if COLUMN >= LANES && right && !left {
+                    products::<L, N, M, COLUMN, 0, 1>(tile, LANES, x, w, &mut acc)
+                } else if COLUMN >= LANES {
+                    products::<L, N, M, COLUMN, 0, 0>(tile, LANES, x, w, &mut acc)
+                } else if M == 1 && source.channels == FEW_CHANNELS {
+                    products::<L, N, M, COLUMN, 0, 0>(tile, FEW_CHANNELS, x, w, &mut acc) // a constant, of colours
+                } else {
+                    products::<L, N, M, COLUMN, 0, 0>(tile, source.channels, x, w, &mut acc)
+                };
             }
         }
-        for m in 0..M {
-            for n in 0..N {
-                acc[m][n].store(sums.add((m * N + n) * LANES));
+        for (m, acc) in acc.iter().enumerate() {
+            for (n, acc) in acc.iter().enumerate() {
+                acc.store(sums.add((m * N + n) * LANES));
             }
         }
     }
+}
+
+/// Adds the products of one tap with one block of input channels, but for the first `LEFT` and the last `RIGHT` columns.
+/// Returns where the next tap's weights begin.
+///
+/// # Safety
+/// As [`tile`].
+#[inline(always)]
+#[allow(clippy::needless_range_loop)] // loops of constant length over several arrays: all unrolled
+unsafe fn products<
+    L: Lanes,
+    const N: usize,
+    const M: usize,
+    const COLUMN: usize,
+    const LEFT: usize,
+    const RIGHT: usize,
+>(
+    tile: Tile,
+    channels: usize,
+    mut x: *const f32,
+    mut w: *const f32,
+    acc: &mut [[L; N]; M],
+) -> *const f32 {
+    let channel = if COLUMN < LANES { tile.source.channel } else { 1 };
+    for _ in 0..channels {
+        // SAFETY: the caller has promised each of these values.
+        unsafe {
+            let mut weights = [L::zero(); M];
+            for m in 0..M {
+                weights[m] = L::load(w.add(m * tile.all_weights));
+            }
+            for n in LEFT..N - RIGHT {
+                let value = L::splat(x.add(n * COLUMN));
+                for m in 0..M {
+                    acc[m][n] = value.multiply_add(weights[m], acc[m][n]);
+                }
+            }
+            w = w.add(LANES);
+        }
+        x = x.wrapping_add(channel); // beyond the last channel it is not read
+    }
+    w
 }
 
 /// Writes the sums of a tile to where they belong.
@@ -231,16 +287,16 @@ unsafe fn accumulate<L: Lanes, const N: usize, const M: usize, const COLUMN: usi
 #[inline(always)]
 unsafe fn finish<L: Lanes>(
     job: &Job,
-    task: Task,
+    (image, first_block, blocks): (usize, usize, usize),
     (row, column): (usize, usize),
     count: usize,
     sums: &[[f32; LANES]; MOST_SUMS],
     operands: Operands,
 ) {
     let target = &job.target;
-    for m in 0..task.blocks {
-        let block = task.block + m;
-        let at = target.offset + task.image * target.image + block * target.block + row * target.row;
+    for m in 0..blocks {
+        let block = first_block + m;
+        let at = target.offset + image * target.image + block * target.block + row * target.row;
         let first = at + column * target.column;
         let sums = &sums[m * count..][..count];
         // SAFETY: `Job::check` has compared the target's last element with `y`; scales, residual and notes reach as far, by
@@ -255,32 +311,79 @@ unsafe fn finish<L: Lanes>(
                 }
                 continue;
             }
-            let (mut scale, mut shift) = (L::zero(), L::zero());
-            if !operands.scale.is_null() {
-                scale = L::load(operands.scale.add(block * LANES));
-                shift = L::load(operands.shift.add(block * LANES));
+            let note = ((image * target.blocks() + block) * target.height + row) * target.width + column;
+            let row_of = Row {
+                first,
+                stride: job.step * target.column,
+                note,
+                note_stride: job.step,
+                block,
+            };
+            let Operands {
+                scale,
+                residual,
+                keep,
+                gate,
+                ..
+            } = operands;
+            match (scale.is_null(), residual.is_null(), keep.is_null(), gate.is_null()) {
+                (false, true, true, true) => finish_row::<L, true, false, false, false>(row_of, sums, operands),
+                (false, false, true, true) => finish_row::<L, true, true, false, false>(row_of, sums, operands),
+                (false, true, false, true) => finish_row::<L, true, false, true, false>(row_of, sums, operands),
+                (false, false, false, true) => finish_row::<L, true, true, true, false>(row_of, sums, operands),
+                (true, true, true, true) => finish_row::<L, false, false, false, false>(row_of, sums, operands),
+                (true, false, true, true) => finish_row::<L, false, true, false, false>(row_of, sums, operands),
+                (true, true, true, false) => finish_row::<L, false, false, false, true>(row_of, sums, operands),
+                (true, false, true, false) => finish_row::<L, false, true, false, true>(row_of, sums, operands),
+                _ => unreachable!("notes are written forward, with scales, and read backward, without"),
             }
-            let note = (block * target.height + row) * target.width + column;
-            for (n, sum) in sums.iter().enumerate() {
-                let at = first + n * job.step * target.column;
-                let mut value = L::load(sum.as_ptr());
-                if !operands.scale.is_null() {
-                    value = value.multiply_then_add(scale, shift);
-                }
-                if !operands.residual.is_null() {
-                    value = value.add(L::load(operands.residual.add(at)));
-                }
-                if operands.relu {
-                    value = value.relu();
-                }
-                if !operands.keep.is_null() {
-                    *operands.keep.add(note + n * job.step) = value.positive();
-                }
-                if !operands.gate.is_null() {
-                    value = value.only(*operands.gate.add(note + n * job.step));
-                }
-                value.store(operands.y.add(at));
+        }
+    }
+}
+
+/// Neighbouring pixels of a block.
+struct Row {
+    first: usize,
+    stride: usize,
+    note: usize,
+    note_stride: usize,
+    block: usize,
+}
+
+/// # Safety
+/// As [`Job::outputs`]; of the operands, those that are named are no null pointers.
+#[inline(always)]
+unsafe fn finish_row<L: Lanes, const AFFINE: bool, const RESIDUAL: bool, const KEEP: bool, const GATE: bool>(
+    row: Row,
+    sums: &[[f32; LANES]],
+    operands: Operands,
+) {
+    // SAFETY: the caller has promised the same.
+    unsafe {
+        let (mut scale, mut shift) = (L::zero(), L::zero());
+        if AFFINE {
+            scale = L::load(operands.scale.add(row.block * LANES));
+            shift = L::load(operands.shift.add(row.block * LANES));
+        }
+        for (n, sum) in sums.iter().enumerate() {
+            let at = row.first + n * row.stride;
+            let mut value = L::load(sum.as_ptr());
+            if AFFINE {
+                value = value.multiply_then_add(scale, shift);
             }
+            if RESIDUAL {
+                value = value.add(L::load(operands.residual.add(at)));
+            }
+            if operands.relu {
+                value = value.relu();
+            }
+            if KEEP {
+                *operands.keep.add(row.note + n * row.note_stride) = value.positive();
+            }
+            if GATE {
+                value = value.only(*operands.gate.add(row.note + n * row.note_stride));
+            }
+            value.store(operands.y.add(at));
         }
     }
 }
