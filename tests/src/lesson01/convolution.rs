@@ -248,29 +248,39 @@ fn basics(seed: u64, exam: Exam<Convolve>) -> Exam<Convolve> {
             "The window at the upper left meets the 1 with its last weight, so the weights appear in reverse order.",
         )
         .truth(
-            "two channels of 2 pixels, kernels 1×1 with weights 10 and 1, bias 0.5",
-            tensor(&[13.5, 24.5], (1, 1, 2)),
+            "two channels of 2 pixels, two kernels 1×1 with weights 10, 1 and 1, 0, biases 0.5 and 2",
+            tensor(&[13.5, 24.5, 3., 4.], (2, 1, 2)),
             |f| {
                 let image = tensor(&[1., 2., 3., 4.], (2, 1, 2));
                 f(
                     &image,
-                    &tensor(&[10., 1.], (1, 2, 1, 1)),
-                    Some(&tensor(&[0.5], 1)),
+                    &tensor(&[10., 1., 1., 0.], (2, 2, 1, 1)),
+                    Some(&tensor(&[0.5, 2.], 2)),
                     Window::new(1),
                 )
             },
         )
-        .because("10·1 + 1·3 + 0.5 and 10·2 + 1·4 + 0.5.");
+        .because("Filter 0: 10·1 + 1·3 + 0.5 and 10·2 + 1·4 + 0.5. Filter 1: 1·1 + 0·3 + 2 and 1·2 + 0·4 + 2.");
 
     let mut random = Random::new(seed, 12);
     let cases = [
-        ("stride 2", Window::new(3).stride(2)),
-        ("dilation 2", Window::new(3).dilation(2)),
-        ("padding 2", Window::new(3).padding(2)),
-        ("all of them", Window::new(3).stride(2).padding(2).dilation(2)),
-        ("an even kernel", Window::new(2).stride(3).padding(1)),
+        ("stride 2", Window::new(3).stride(2), "2y + i", "2x + j"),
+        ("dilation 2", Window::new(3).dilation(2), "y + 2i", "x + 2j"),
+        ("padding 2", Window::new(3).padding(2), "y + i − 2", "x + j − 2"),
+        (
+            "all of them",
+            Window::new(3).stride(2).padding(2).dilation(2),
+            "2y + 2i − 2",
+            "2x + 2j − 2",
+        ),
+        (
+            "an even kernel",
+            Window::new(2).stride(3).padding(1),
+            "3y + i − 1",
+            "3x + j − 1",
+        ),
     ];
-    for (name, window) in cases {
+    for (name, window, row, column) in cases {
         let (height, width) = (random.count(6, 9), random.count(6, 9));
         let (channels, filters) = (random.count(2, 3), random.count(2, 4));
         let image = random.signed((channels, height, width));
@@ -285,7 +295,10 @@ fn basics(seed: u64, exam: Exam<Convolve>) -> Exam<Convolve> {
                 expected,
                 move |f| f(&image, &kernels, Some(&bias), window),
             )
-            .because("The expected values are those of resnet::ops::conv2d.");
+            .because(&format!(
+                "At place (y, x) weight (i, j) of every channel meets row {row}, column {column} of that channel, or 0 \
+                 outside; bias[o] is added once."
+            ));
         if window.padding > 0 && window.dilation > 1 {
             exam = exam.holds(Combined);
         }
@@ -338,6 +351,7 @@ fn hazards(seed: u64, exam: Exam<Convolve>) -> Exam<Convolve> {
             "an even kernel, stride 3, padding 1, dilation 2, 7×10 pixels",
             move |f, (i, k, b)| f(i, k, Some(b), window),
         )
+        .because("At place (y, x) weight (i, j) meets row 3y + 2i − 1, column 3x + 2j − 1; height and width differ.")
         .holds([Combined, Sizes])
         .case("the same numbers in transposed tensors", move |f, (i, k, b)| {
             f(&askew(i), &askew(k), Some(&askew(b)), window)

@@ -2,7 +2,7 @@ use candle_core::{Result, Tensor};
 use resnet::{Parameters, Window, ops};
 
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, ordered, slip};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
 
 /// A function of one tensor, element by element or as a whole.
 pub type Map = fn(&Tensor) -> Result<Tensor>;
@@ -246,6 +246,15 @@ const PROOFS: &[Slip<Forward>] = &[
             exponentials.broadcast_div(&exponentials.sum_all()?)
         }
     }),
+    slip(Scale, "forward, another softmax", |f| {
+        f.forward = |image, weights| {
+            let mut rows = solution01::forward(image, weights)?;
+            let exponentials = rows[4].1.exp()?;
+            rows[5].1 = exponentials.broadcast_div(&exponentials.sum_all()?)?;
+            Ok(rows)
+        }
+    }),
+    slip(Scale, "relu with an upper end", |f| f.relu = |x| x.clamp(0f32, 6f32)),
     slip(Sizes, "only sides that 2 divides", |f| {
         f.forward = |image, weights| {
             let (_, height, width) = image.dims3()?;
@@ -346,6 +355,9 @@ fn planted() -> (Tensor, Parameters, Observed) {
     (step, planted, Observed::Fields(seen.map(field).into()))
 }
 
+const STEPS: &str = "Each row comes from the one before it: conv (padding 1, with its bias), relu, maxpool, flatten channel \
+                     by channel, fc = fc.weight · flatten + fc.bias, softmax of fc.";
+
 /// Inputs from small to large.
 fn basics(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
     let mut random = Random::new(seed, 14);
@@ -365,30 +377,43 @@ fn basics(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
         tensor(&[0., 0., 0., 0.5, 2.], 5),
         |f| (f.relu)(&tensor(&[-2., -0.5, 0., 0.5, 2.], 5)),
     )
+    .because("What is above 0 stays as it is, the rest becomes 0.")
     .given((image, x), |on| {
         on.case("relu of a random [2, 3, 4] tensor", |f, (_, x)| (f.relu)(x))
+            .because("What is above 0 stays as it is, the rest becomes 0.")
             .truth("sigmoid of 0 and ln 3", tensor(&[0.5, 0.75], 2), |f, _| {
                 (f.sigmoid)(&tensor(&[0., 3f32.ln()], 2))
             })
             .because("1 / (1 + 1) and 1 / (1 + 1/3).")
             .case("sigmoid of a random [2, 3, 4] tensor", |f, (_, x)| (f.sigmoid)(x))
-            .truth("sigmoid of −100 and 100", tensor(&[0., 1.], 2), |f, _| {
-                (f.sigmoid)(&tensor(&[-100., 100.], 2))
-            })
+            .because("1 / (1 + e^(−x)), number by number.")
+            .truth(
+                "sigmoid of −1000, −100, 100 and 1000",
+                tensor(&[0., 0., 1., 1.], 4),
+                |f, _| (f.sigmoid)(&tensor(&[-1000., -100., 100., 1000.], 4)),
+            )
+            .within(Tolerance::relative(1e-6))
+            .because("The form 1 / (1 + e^(−x)) may overflow inside and is right all the same; no limit is needed.")
             .truth("tanh of 0 and ln 2", tensor(&[0., 0.6], 2), |f, _| {
                 (f.tanh)(&tensor(&[0., 2f32.ln()], 2))
             })
             .because("(2 − 1/2) / (2 + 1/2) = 0.6.")
             .case("tanh of a random [2, 3, 4] tensor", |f, (_, x)| (f.tanh)(x))
+            .because("2 · sigmoid(2x) − 1, number by number.")
             .truth("tanh of −100 and 100", tensor(&[-1., 1.], 2), |f, _| {
                 (f.tanh)(&tensor(&[-100., 100.], 2))
             })
+            .within(Tolerance::relative(1e-6))
+            .because("2 · sigmoid(2x) − 1 is safe for every x; no limit is needed.")
             .truth("softmax of the logits 0 and ln 3", tensor(&[0.25, 0.75], 2), |f, _| {
                 (f.softmax)(&tensor(&[0., 3f32.ln()], 2))
             })
+            .within(Tolerance::relative(2e-6))
             .because("1 / (1 + 3) and 3 / (1 + 3).")
             .case("softmax of seven random logits", move |f, _| (f.softmax)(&logits))
+            .because("Each exponential over the sum of all seven; together 1.")
             .case("softmax of the same logits plus 300", move |f, _| (f.softmax)(&shifted))
+            .because("A number added to all logits changes nothing; e^300 overflows.")
             .truth(
                 "forward: a bright left half, an edge filter, and two classes",
                 seen,
@@ -402,10 +427,12 @@ fn basics(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
                 "forward: a random [1, 4, 4] image, 2 filters, 3 classes",
                 move |f, _| observe((f.forward)(&small, &small_weights)),
             )
+            .because(STEPS)
             .case(
                 "forward: a random [3, 8, 6] image, 4 filters, 5 classes",
                 move |f, (image, _)| observe((f.forward)(image, &image_weights)),
             )
+            .because(STEPS)
             .refuses("forward: no weight named fc.bias", move |f, (image, _)| {
                 observe((f.forward)(image, &incomplete))
             })
@@ -419,17 +446,33 @@ fn hazards(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
     let logits = random.between(-4.0, 4.0, 7);
     let image = random.signed((2, 5, 7));
     let weights = weights(&mut random, 2, 2, 12, 3);
+    let (step, mut large, _) = planted();
+    large.insert("fc.weight".into(), (&large["fc.weight"] * 1000.0).expect("a tensor"));
     let mut exam = exam
         .truth(
-            "softmax of 300, −300, −300, −300",
-            tensor(&[1., 0., 0., 0.], 4),
-            |f| (f.softmax)(&tensor(&[300., -300., -300., -300.], 4)),
+            "softmax of −300, 300, −300, −300",
+            tensor(&[0., 1., 0., 0.], 4),
+            |f| (f.softmax)(&tensor(&[-300., 300., -300., -300.], 4)),
         )
-        .because("e^600 overflows: the mean of these logits is too small to subtract, their maximum is not.")
+        .within(Tolerance::relative(1e-6))
+        .because("Subtract the largest: with the first of these logits, or their mean, the exponential of 600 or 450 is left.")
+        .holds(Scale)
+        .truth("relu of −1e30, 7 and 1e30", tensor(&[0., 7., 1e30], 3), |f| {
+            (f.relu)(&tensor(&[-1e30, 7., 1e30], 3))
+        })
+        .because("ReLU has no upper end.")
+        .holds(Scale)
+        .truth(
+            "forward: a bright left half, weights of fc that are 1000 times as large; its last two rows",
+            Observed::fields([("fc", tensor(&[2000., 2.], 2)), ("softmax", tensor(&[1., 0.], 2))]),
+            move |f| observe((f.forward)(&step, &large).map(|rows| rows.into_iter().skip(4).collect())),
+        )
+        .because("The last row is the softmax that you wrote, which does not overflow.")
         .holds(Scale)
         .truth("softmax of −300 and −300", tensor(&[0.5, 0.5], 2), |f| {
             (f.softmax)(&tensor(&[-300., -300.], 2))
         })
+        .because("The largest logit is −300: subtract it, and not 0 or 300, which leave 0/0.")
         .holds(Sign)
         .given((x, logits), |on| {
             on.case("relu of a transposed tensor", |f, (x, _)| (f.relu)(&askew(x)))
@@ -449,6 +492,7 @@ fn hazards(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
                     "forward: a random [2, 5, 7] image, 2 filters, 3 classes",
                     |f, (image, weights)| observe((f.forward)(image, weights)),
                 )
+                .because("The pool halves rounding down, 5×7 to 2×3: two filters make 12 features.")
                 .holds(Sizes)
                 .case(
                     "forward: the same numbers in transposed tensors",

@@ -143,12 +143,20 @@ const WRONG: &[Wrong<ParameterCount>] = &[
 ];
 
 /// Attempts that are right on friendly inputs only.
-const PROOFS: &[Slip<ParameterCount>] = &[slip(Combined, "bottlenecks always behind the ImageNet stem", |f| {
-    *f = |c| match c.block {
-        Block::Bottleneck => count(&c.clone().stem(Stem::ImageNet), Fault::None),
-        Block::Basic => count(c, Fault::None),
-    }
-})];
+const PROOFS: &[Slip<ParameterCount>] = &[
+    slip(Combined, "bottlenecks always behind the ImageNet stem", |f| {
+        *f = |c| match c.block {
+            Block::Bottleneck => count(&c.clone().stem(Stem::ImageNet), Fault::None),
+            Block::Basic => count(c, Fault::None),
+        }
+    }),
+    slip(Empty, "always the channels of a fourth stage", |f| {
+        *f = |c| match c.blocks[3] {
+            0 => count(c, Fault::None) + 4 * c.width * c.block.expansion() * c.classes,
+            _ => count(c, Fault::None),
+        }
+    }),
+];
 
 /// 1.7
 pub fn parameter_count(seed: u64) -> Exam<ParameterCount> {
@@ -211,9 +219,17 @@ fn basics(seed: u64, exam: Exam<ParameterCount>) -> Exam<ParameterCount> {
         ),
         move |f| f(&basic),
     )
+    .because(
+        "Two 3×3 convolutions in each block, from in and from m to m channels, each with its batch norm; a projection \
+         where in and m differ.",
+    )
     .case(
         format!("{:?} bottlenecks, width {width}, {classes} classes", deep.blocks),
         move |f| f(&deep),
+    )
+    .because(
+        "A bottleneck: in → m, 1×1; m → m, 3×3; m → 4m, 1×1, each with its batch norm. The first block of every stage, \
+         the first stage too, has a projection in → 4m.",
     )
     .truth("ResNet-18", 11_689_512usize, |f| f(&Config::resnet18()))
     .truth("ResNet-34", 21_797_672usize, |f| f(&Config::resnet34()))
@@ -243,6 +259,10 @@ fn hazards(seed: u64, exam: Exam<ParameterCount>) -> Exam<ParameterCount> {
         blocks: [1, 1, 2, 1],
         ..Config::resnet18()
     });
+    let three = small(Config {
+        blocks: [1, 2, 1, 0],
+        ..Config::resnet18()
+    });
     exam.truth(
         format!("bottlenecks with the CIFAR stem, width {width}, {classes} classes"),
         tensors(&deep),
@@ -256,6 +276,13 @@ fn hazards(seed: u64, exam: Exam<ParameterCount>) -> Exam<ParameterCount> {
         move |f| f(&basic),
     )
     .because("The expected count is that of a checkpoint's tensors.")
+    .truth(
+        format!("basic blocks [1, 2, 1, 0], width {width}, {classes} classes"),
+        tensors(&three),
+        move |f| f(&three),
+    )
+    .because("There is no fourth stage: fc gets the channels of the third.")
+    .holds(Empty)
     .proofs(SOLUTION, PROOFS)
     .spared(
         &[
@@ -269,7 +296,6 @@ fn hazards(seed: u64, exam: Exam<ParameterCount>) -> Exam<ParameterCount> {
             NotFinite,
             Returned,
             Wiring,
-            Empty,
             Errors,
         ],
         "a description of a network in, one whole number out",

@@ -236,6 +236,7 @@ fn basics(seed: u64, exam: Exam<Receptive>) -> Exam<Receptive> {
         .truth("no layer at all", observe((1, 1)), |f| observe(f(&[])))
         .because("A pixel sees itself.")
         .truth("a 3-window", observe((3, 1)), |f| observe(f(&[Window::new(3)])))
+        .because("Three pixels, and the next unit sees three that begin one further.")
         .truth("a 3-window with stride 2, then a 3-window", observe((7, 2)), |f| {
             observe(f(&[Window::new(3).stride(2), Window::new(3)]))
         })
@@ -246,12 +247,13 @@ fn basics(seed: u64, exam: Exam<Receptive>) -> Exam<Receptive> {
             move |f| observe(f(&planted)),
         )
         .because(
-            "In a network of these windows with all weights 1 the gradient of one unit is not 0 on so many pixels, and \
-             that of the next unit begins so many further.",
+            "In a network of these windows the gradient of one unit is not 0 on so many pixels, and that of the next \
+             unit begins so many further. A layer adds d·(k − 1) times the strides before it, multiplied.",
         )
         .truth("ResNet-18, conv1 and maxpool", observe((11, 4)), |f| {
             observe(f(&windows(&Config::resnet18(), 0)))
-        });
+        })
+        .because("7 pixels, and two more units of conv1 that lie 2 apart: 7 + 2·2; strides 2·2. Padding adds nothing.");
     for (layer, size, stride) in [(1, 43, 4), (2, 99, 8), (3, 211, 16), (4, 435, 32)] {
         exam = exam.truth(format!("ResNet-18, layer{layer}"), observe((size, stride)), move |f| {
             observe(f(&windows(&Config::resnet18(), layer)))
@@ -260,7 +262,11 @@ fn basics(seed: u64, exam: Exam<Receptive>) -> Exam<Receptive> {
     exam.truth("ResNet-50, layer4", observe((427, 32)), |f| {
         observe(f(&windows(&Config::resnet50(), 4)))
     })
+    .because("A bottleneck has one window that is larger than a pixel, its 3×3.")
     .case("a random stack of windows", move |f| observe(f(&long)))
+    .because(
+        "A layer adds d·(k − 1) times the strides before it, multiplied; padding moves the field and adds nothing.",
+    )
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
@@ -296,6 +302,7 @@ fn hazards(seed: u64, exam: Exam<Receptive>) -> Exam<Receptive> {
                 format!("random stack {number}, strides and dilations above 1"),
                 move |f| observe(f(&stack)),
             )
+            .because("A layer adds d·(k − 1) times the strides before it, multiplied; padding moves the field and adds nothing.")
             .holds([Combined, Sizes]);
     }
     exam.proofs(SOLUTION, PROOFS)

@@ -80,7 +80,7 @@ const WRONG: &[Wrong<OutputSize>] = &[
 ];
 
 /// Counted on paper.
-const BY_HAND: [(usize, Window, usize, &str); 10] = [
+const BY_HAND: [(usize, Window, usize, &str); 12] = [
     (3, Window::new(3), 1, "The window fits at exactly one place."),
     (5, Window::new(1), 5, "A window of one pixel fits at every pixel."),
     (5, Window::new(3), 3, "The window can start at pixels 0, 1 and 2."),
@@ -96,6 +96,12 @@ const BY_HAND: [(usize, Window, usize, &str); 10] = [
         Window::new(3).padding(1),
         5,
         "With a pixel more at each end, 3×3 keeps the size.",
+    ),
+    (
+        1,
+        Window::new(3).padding(1),
+        1,
+        "The window is longer than the image and not longer than the padded side: it fits once.",
     ),
     (
         7,
@@ -120,6 +126,12 @@ const BY_HAND: [(usize, Window, usize, &str); 10] = [
         Window::new(3).stride(5),
         200_000,
         "The window can start at 0, 5, …, 999,995.",
+    ),
+    (
+        16_777_218,
+        Window::new(1),
+        16_777_218,
+        "A window of one pixel fits at every pixel. Count in whole numbers: an f32 has 24 bits.",
     ),
 ];
 
@@ -165,6 +177,9 @@ pub fn output_size(seed: u64) -> Exam<OutputSize> {
         })
         .hazard(Scale, "counted in 16 bits", |n, w| Ok(usize::from(right(n, w)? as u16)))
         .hazard(Sizes, "no stride above 2", |n, w| right(n, w.stride(w.stride.min(2))))
+        .unnamed("must fit without the padding", |n, w| {
+            room(extent(w), n).and_then(|_| right(n, w))
+        })
         .hazard(Errors, "one pixel too long", |n, w| {
             right(n + usize::from(padded(n, w) + 1 == extent(w)), w)
         })
@@ -186,7 +201,15 @@ pub fn output_size(seed: u64) -> Exam<OutputSize> {
     // The first that fails is shown.
     cases.sort_by_key(|(n, _)| *n);
     for (number, (n, w)) in cases.into_iter().enumerate() {
-        exam = exam.case(format!("random {}: {}", number + 1, label(n, w)), move |f| f(n, w));
+        let (padded, extent) = (padded(n, w), extent(w));
+        exam = exam
+            .case(format!("random {}: {}", number + 1, label(n, w)), move |f| f(n, w))
+            .because(&format!(
+                "{padded} pixels with the padding, a window over {extent} of them: its first pixel can stand on {}, \
+                 of which one in {} counts.",
+                padded - extent + 1,
+                w.stride
+            ));
         exam = marked(exam, n, w);
     }
     exam
