@@ -162,8 +162,8 @@ fn basics(seed: u64, exam: Exam<Block>) -> Exam<Block> {
         move |f| (f.basic_block)(&delta([0, 1, 2, 4], [1, 2, 8, 8]), &projecting, 2),
     )
     .because(
-        "The projection, 1×1 without padding and with the block's stride, takes the pixels of even rows and columns: twice \
-         the 1 at (2, 4) lands at (1, 2).",
+        "The projection, 1×1 without padding and with the block's stride, takes the pixels of even rows and columns: \
+         twice the 1 at (2, 4) lands at (1, 2).",
     )
     .truth(
         "a branch of 0, a projection that doubles, stride 1, a single 1 at row 2, column 4",

@@ -313,8 +313,8 @@ fn answers() -> Exam<Forward> {
         )
 }
 
-/// A network that sees: filter 0 answers to bright columns left of dark ones, and class 0 counts its answers. An image for
-/// it, its weights, and what it sees.
+/// A network that sees: filter 0 answers to bright columns left of dark ones, and class 0 counts its answers. An image
+/// for it, its weights, and what it sees.
 fn planted() -> (Tensor, Parameters, Observed) {
     let edge = tensor(&[0., 1., -1., 0., 1., -1., 0., 1., -1.], (1, 1, 3, 3));
     let planted = Parameters::from([
@@ -355,8 +355,8 @@ fn planted() -> (Tensor, Parameters, Observed) {
     (step, planted, Observed::Fields(seen.map(field).into()))
 }
 
-const STEPS: &str = "Each row comes from the one before it: conv (padding 1, with its bias), relu, maxpool, flatten channel \
-                     by channel, fc = fc.weight · flatten + fc.bias, softmax of fc.";
+const STEPS: &str = "Each row comes from the one before it: conv (padding 1, with its bias), relu, maxpool, flatten \
+                     channel by channel, fc = fc.weight · flatten + fc.bias, softmax of fc.";
 
 /// Inputs from small to large.
 fn basics(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
@@ -455,7 +455,10 @@ fn hazards(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
             |f| (f.softmax)(&tensor(&[-300., 300., -300., -300.], 4)),
         )
         .within(Tolerance::relative(1e-6))
-        .because("Subtract the largest: with the first of these logits, or their mean, the exponential of 600 or 450 is left.")
+        .because(
+            "Subtract the largest: with the first of these logits, or their mean, the exponential of 600 or 450 \
+                  is left.",
+        )
         .holds(Scale)
         .truth("relu of −1e30, 7 and 1e30", tensor(&[0., 7., 1e30], 3), |f| {
             (f.relu)(&tensor(&[-1e30, 7., 1e30], 3))

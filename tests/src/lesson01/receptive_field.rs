@@ -302,7 +302,10 @@ fn hazards(seed: u64, exam: Exam<Receptive>) -> Exam<Receptive> {
                 format!("random stack {number}, strides and dilations above 1"),
                 move |f| observe(f(&stack)),
             )
-            .because("A layer adds d·(k − 1) times the strides before it, multiplied; padding moves the field and adds nothing.")
+            .because(
+                "A layer adds d·(k − 1) times the strides before it, multiplied; padding moves the field and \
+                      adds nothing.",
+            )
             .holds([Combined, Sizes]);
     }
     exam.proofs(SOLUTION, PROOFS)

@@ -231,7 +231,10 @@ fn basics(seed: u64, exam: Exam<ShapeTable>) -> Exam<ShapeTable> {
         expected_small,
         move |f| observe(f(&small, odd)),
     )
-    .because("conv1, maxpool and the first blocks of layers 2, 3 and 4 halve, rounding up; width · 2^(N−1) channels in layerN.")
+    .because(
+        "conv1, maxpool and the first blocks of layers 2, 3 and 4 halve, rounding up; width · 2^(N−1) channels \
+              in layerN.",
+    )
     .truth(
         format!("ResNet-18, width 3, CIFAR stem, images {odd:?}"),
         expected_cifar,
@@ -243,7 +246,10 @@ fn basics(seed: u64, exam: Exam<ShapeTable>) -> Exam<ShapeTable> {
         expected_deep,
         move |f| observe(f(&deep, odd)),
     )
-    .because("A bottleneck gives 4 · width · 2^(N−1) channels, in every block of every stage, and so do avgpool and fc get them.")
+    .because(
+        "A bottleneck gives 4 · width · 2^(N−1) channels, in every block of every stage, and so do avgpool and \
+              fc get them.",
+    )
     .snapshot("ResNet-18 for [1, 3, 224, 224]", "lesson01_resnet18_224", |f| {
         f(&Config::resnet18(), [1, 3, 224, 224]).map(|rows| solution01::format_table(&rows))
     })

@@ -274,11 +274,13 @@ fn basics(seed: u64, exam: Exam<StrongestAnswer>) -> Exam<StrongestAnswer> {
             observed([0, 0, 2], 5.0, 1.0, &tensor(&[5.0], (1, 1, 1))),
             move |f, (.., pixel)| f(&tensor(&[-9., 2., 5.], (1, 1, 1, 3)), pixel, one),
         )
+        .because("The largest is 5, at column 2: a patch of one pixel, along the filter, so the cosine is 1.")
         .truth(
             "two images, 3 1 above 1 1 and 1 1 above 4 1, a filter of one 1",
             observed([1, 1, 0], 4.0, 1.0, &tensor(&[4.0], (1, 1, 1))),
             move |f, (.., pixel)| f(&tensor(&[3., 1., 1., 1., 1., 1., 4., 1.], (2, 1, 2, 2)), pixel, one),
         )
+        .because("The 4 stands in image 1 at row 1, column 0. Rows count within their image.")
         .truth(
             "an image with 2 at (0, 3) and elsewhere 0, a filter with 1 in the middle of 3×3, padding 1",
             observed(
@@ -309,9 +311,14 @@ fn basics(seed: u64, exam: Exam<StrongestAnswer>) -> Exam<StrongestAnswer> {
             "three random images 7×9, a random filter",
             move |f, (filter, images, ..)| f(images, filter, plain),
         )
+        .because("response = Σ filter · patch over all channels; cosine = response / (‖filter‖ · ‖patch‖).")
         .case("the same, stride 2, padding 1", move |f, (filter, images, ..)| {
             f(images, filter, stem)
         })
+        .because(
+            "The window at (row, column) begins at pixel (2·row, 2·column) of the image with a border of zeros; \
+                  the patch is what it covers.",
+        )
     })
 }
 
@@ -335,6 +342,7 @@ fn hazards(seed: u64, exam: Exam<StrongestAnswer>) -> Exam<StrongestAnswer> {
             observed([2, 0, 1], 9.0, 1.0, &tensor(&[9.0], (1, 1, 1))),
             move |f| f(&tensor(&[1., 2., 3., 4., 5., 9.], (3, 1, 1, 2)), &pixel(), one),
         )
+        .because("The 9 stands in image 2, column 1.")
         .holds(Batch)
         .truth(
             "three images, two equal responses, in the second and the last",
@@ -348,11 +356,16 @@ fn hazards(seed: u64, exam: Exam<StrongestAnswer>) -> Exam<StrongestAnswer> {
             observed([1, 0, 0], 2e-20, 1.0, &tensor(&[2e-20], (1, 1, 1))),
             move |f| f(&tensor(&[1e-20, 2e-20], (2, 1, 1, 1)), &tensor(&[1.0], (1, 1, 1)), one),
         )
+        .because("The second is larger. A cosine knows no scale: a faint patch along the filter has cosine 1.")
         .holds(Scale);
     let exam = exam.given(fixture, |on| {
         on.case(
             "random images and a filter in transposed tensors, stride 2, padding 1",
             move |f, (images, filter)| f(&askew(images), &askew(filter), window),
+        )
+        .because(
+            "The window at (row, column) begins at pixel (2·row, 2·column) of the image with a border of zeros; \
+                  the patch is what it covers.",
         )
         .holds(NotContiguous)
     });

@@ -301,15 +301,21 @@ fn basics(seed: u64, exam: Exam<Colors>) -> Exam<Colors> {
         tensor(&[0., 1.].repeat(3), (3, 1, 2)),
         |f| (f.colorize)(&tensor(&[-3., 7.], (1, 2)), &BLACK_WHITE),
     )
-    .truth("colorize: NaN", tensor(&solution02::NAN, (3, 1, 1)), |f| {
-        (f.colorize)(&tensor(&[f32::NAN], (1, 1)), &BLACK_WHITE)
-    })
+    .because("Below 0 the first colour, above 1 the last.")
+    .truth(
+        "colorize: NaN, from blue over grey to red",
+        tensor(&solution02::NAN, (3, 1, 1)),
+        |f| (f.colorize)(&tensor(&[f32::NAN], (1, 1)), &BLUE_GREY_RED),
+    )
+    .because("NaN has a colour of its own, NAN, whatever the colormap is.")
     .case("colorize: a random 4×6 map, random colours", move |f| {
         (f.colorize)(&map, &table_1)
     })
+    .because("place = v · (n − 1), with as many colours as there are; all red values first, row by row.")
     .case("colorize: random values between −0.5 and 1.5", move |f| {
         (f.colorize)(&beyond, &table_2)
     })
+    .because("Below 0 the first colour, above 1 the last, between them a mixture of two neighbours.")
     .truth(
         "map_grid: five maps of one pixel, 0 to 0.4, in three columns",
         tensor(
@@ -329,13 +335,18 @@ fn basics(seed: u64, exam: Exam<Colors>) -> Exam<Colors> {
         tensor(&[0., 0.5, 1., 1., 0.25, 0.75].repeat(3), (3, 3, 2)),
         |f| (f.map_grid)(&tensor(&[0., 0.5, 0.25, 0.75], (2, 1, 2)), 1, &BLACK_WHITE),
     )
+    .because("Two rows and a line of paper between them, none below.")
     .case(
         "map_grid: seven random maps of 3×4 in three columns, random colours",
         move |f| (f.map_grid)(&maps, 3, &table_3),
     )
+    .because(
+        "Map c is at row c / columns, column c % columns, as colorize draws it; the last row has one map and paper.",
+    )
     .case("map_grid: six random maps of 2×2 in three columns", move |f| {
         (f.map_grid)(&whole, 3, &BLUE_GREY_RED)
     })
+    .because("Two full rows. Map c is at row c / columns, column c % columns, as colorize draws it.")
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
@@ -355,6 +366,7 @@ fn hazards(seed: u64, exam: Exam<Colors>) -> Exam<Colors> {
         .case("map_grid: four maps in seven columns", |f, maps| {
             (f.map_grid)(maps, 7, &COLORS)
         })
+        .because("One row of seven places; three of them are paper.")
         .holds(Sizes)
     });
     exam.truth(
@@ -368,6 +380,7 @@ fn hazards(seed: u64, exam: Exam<Colors>) -> Exam<Colors> {
             (f.colorize)(&map, &[[0.; 3], [1.; 3]])
         },
     )
+    .because("−∞ is below 0 and ∞ above 1; only NaN has the colour NAN.")
     .holds(NotFinite)
     .proofs(SOLUTION, PROOFS)
     .spared(&[Errors], "the checks come with the stub")

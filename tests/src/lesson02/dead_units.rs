@@ -244,6 +244,17 @@ fn basics(seed: u64, exam: Exam<DeadUnits>) -> Exam<DeadUnits> {
     exam.truth("one batch, channels 0 and 2", vec![0usize], move |f| {
         f(&[pair([0., 2.])])
     })
+    .because("Unit 0 is not above zero, and that is all it takes.")
+    .truth("one batch, channels 0 2 0 and −1", vec![0usize, 2, 3], |f| {
+        f(&[tensor(&[0., 2., 0., -1.], (1, 4, 1, 1))])
+    })
+    .because("Unit 1 is above zero. The others are listed by index, the smallest first.")
+    .truth(
+        "two batches, −5 2 and 3 −4, before the ReLU",
+        Vec::<usize>::new(),
+        move |f| f(&[pair([-5., 2.]), pair([3., -4.])]),
+    )
+    .because("Each unit is above zero in one batch; what it is in the other takes nothing away.")
     .truth("two batches, 0 0 and 0 3", vec![0usize], move |f| {
         f(&[pair([0., 0.]), pair([0., 3.])])
     })
@@ -261,12 +272,13 @@ fn basics(seed: u64, exam: Exam<DeadUnits>) -> Exam<DeadUnits> {
     .truth("a unit at 10⁻²⁰, one at 0", vec![1usize], move |f| {
         f(&[pair([1e-20, 0.])])
     })
+    .because("10⁻²⁰ is above zero.")
     .truth(
         format!("three batches of 3 images, 6 channels; channel {silent} silent, channel {rare} on at one place"),
         vec![silent],
         move |f| f(&planted),
     )
-    .because("Both were planted.")
+    .because("A single place of a single image is enough to be alive.")
     .refuses("two batches, 0 1 and NaN 1", move |f| {
         f(&[pair([0., 1.]), pair([f32::NAN, 1.])])
     })
@@ -290,9 +302,10 @@ fn hazards(seed: u64, exam: Exam<DeadUnits>) -> Exam<DeadUnits> {
         })
         .because("One image of a batch is enough.")
         .holds(Batch)
-        .truth("a unit at −0.0, one at 10³⁰", vec![0usize], |f| {
-            f(&[tensor(&[-0.0, 1e30], (1, 2, 1, 1))])
+        .truth("a unit at −0.0, one at ∞", vec![0usize], |f| {
+            f(&[tensor(&[-0.0, f32::INFINITY], (1, 2, 1, 1))])
         })
+        .because("∞ is above zero, −0.0 is not. Only NaN is refused.")
         .case("random activations whose columns come first in memory", move |f| {
             f(&[askew(&whole)])
         })
@@ -300,6 +313,7 @@ fn hazards(seed: u64, exam: Exam<DeadUnits>) -> Exam<DeadUnits> {
         .truth("a batch of no images, then 0 2", vec![0usize], |f| {
             f(&[tensor(&[], (0, 2, 1, 1)), tensor(&[0., 2.], (1, 2, 1, 1))])
         })
+        .because("A batch of no images says nothing about anybody, and is no error while others come.")
         .holds(Empty)
         .refuses("a batch of no images", |f| f(&[tensor(&[], (0, 2, 1, 1))]))
         .because("no image was seen")

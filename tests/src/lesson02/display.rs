@@ -257,20 +257,27 @@ type Shown = (
     &'static str,
 );
 
-const SHOWN: [Shown; 14] = [
+const SHOWN: [Shown; 15] = [
     (
         "a map 1 2 3 5, per map",
         EACH,
         &[&[1., 2., 3., 5.]],
         &[0., 0.25, 0.5, 1.],
-        "",
+        "(x − 1) / (5 − 1).",
+    ),
+    (
+        "a map 0 2 3 4, per map",
+        EACH,
+        &[&[0., 2., 3., 4.]],
+        &[0., 0.5, 0.75, 1.],
+        "The zeros of a ReLU are values like others: low is 0.",
     ),
     (
         "maps 1 2 3 5 and 10 20 20 30, per map",
         EACH,
         &[&[1., 2., 3., 5.], &[10., 20., 20., 30.]],
         &[0., 0.25, 0.5, 1., 0., 0.5, 0.5, 1.],
-        "",
+        "The first from 1 to 5, the second from 10 to 30.",
     ),
     (
         "the same, one scale for the layer",
@@ -284,14 +291,14 @@ const SHOWN: [Shown; 14] = [
         EACH,
         &[&[-4., -2., 0., 1.]],
         &[0., 0.4, 0.8, 1.],
-        "",
+        "(x + 4) / 5, from −4 to 1.",
     ),
     (
         "a map −4 0 2 4, symmetric",
         EACH_SIGNED,
         &[&[-4., 0., 2., 4.]],
         &[0., 0.5, 0.75, 1.],
-        "",
+        "The scale is −4 to 4: (x + 4) / 8.",
     ),
     (
         "a map −1 0 0 3, symmetric",
@@ -312,23 +319,35 @@ const SHOWN: [Shown; 14] = [
         LAYER_SIGNED,
         &[&[-1., 1.], &[-2., 4.]],
         &[0.375, 0.625, 0.25, 1.],
-        "",
+        "m = 4 for both maps: (x + 4) / 8.",
     ),
     (
         "a dead unit beside a living one, 0 0 and 1 2, per map",
         EACH,
         &[&[0., 0.], &[1., 2.]],
         &[0., 0., 0., 1.],
-        "",
+        "0 everywhere is no contrast, and 0/0 is NaN: the map becomes 0. The other goes from 1 to 2.",
     ),
-    ("a constant map, 3 3", EACH, &[&[3., 3.]], &[0., 0.], ""),
-    ("a map of zeros, symmetric", EACH_SIGNED, &[&[0., 0.]], &[0.5, 0.5], ""),
+    (
+        "a constant map, 3 3",
+        EACH,
+        &[&[3., 3.]],
+        &[0., 0.],
+        "No contrast: 0, whatever the value.",
+    ),
+    (
+        "a map of zeros, symmetric",
+        EACH_SIGNED,
+        &[&[0., 0.]],
+        &[0.5, 0.5],
+        "m = 0: all of it is zero, and zero is 0.5.",
+    ),
     (
         "a map 1 NaN 3 2",
         EACH,
         &[&[1., f32::NAN, 3., 2.]],
         &[0., f32::NAN, 1., 0.5],
-        "",
+        "The scale is that of the finite values, 1 to 3. NaN stays NaN.",
     ),
     (
         "a map 3 NaN 3 3",
@@ -342,7 +361,7 @@ const SHOWN: [Shown; 14] = [
         EACH,
         &[&[1., f32::INFINITY, 3., f32::NEG_INFINITY]],
         &[0., 1., 1., 0.],
-        "",
+        "The scale is that of the finite values, 1 to 3; ∞ becomes 1 and −∞ becomes 0.",
     ),
 ];
 
@@ -364,19 +383,37 @@ fn basics(seed: u64, mut exam: Exam<ForDisplay>) -> Exam<ForDisplay> {
     );
     exam.given(fixture, |on| {
         [
-            ("per map", EACH),
-            ("one scale", LAYER),
-            ("per map, symmetric", EACH_SIGNED),
-            ("one scale, symmetric", LAYER_SIGNED),
+            (
+                "per map",
+                EACH,
+                "low and high are the smallest and largest value of each map.",
+            ),
+            (
+                "one scale",
+                LAYER,
+                "low and high are the smallest and largest value of all maps.",
+            ),
+            (
+                "per map, symmetric",
+                EACH_SIGNED,
+                "low and high are −m and m, m the largest |x| of each map.",
+            ),
+            (
+                "one scale, symmetric",
+                LAYER_SIGNED,
+                "low and high are −m and m, m the largest |x| of all maps.",
+            ),
         ]
         .into_iter()
-        .fold(on, |on, (name, scaling)| {
+        .fold(on, |on, (name, scaling, because)| {
             on.case(format!("random maps between 0.5 and 3, {name}"), move |f, (x, _)| {
                 f(x, scaling)
             })
+            .because(because)
             .case(format!("random maps between −2 and 5, {name}"), move |f, (_, x)| {
                 f(x, scaling)
             })
+            .because(because)
         })
     })
 }
@@ -390,9 +427,9 @@ fn hazards(seed: u64, exam: Exam<ForDisplay>) -> Exam<ForDisplay> {
     let maps = Random::new(seed, 127).between(-2.0, 5.0, (3, 4, 5));
     let exam = exam
         .truth(
-            "a map of a millionth of 1 2 3 5",
+            "a map of 1e-30 times 1 2 3 5",
             tensor(&[0., 0.25, 0.5, 1.], (1, 2, 2)),
-            |f| f(&tensor(&[1e-6, 2e-6, 3e-6, 5e-6], (1, 2, 2)), EACH),
+            |f| f(&tensor(&[1e-30, 2e-30, 3e-30, 5e-30], (1, 2, 2)), EACH),
         )
         .because("A scale has no smallest width: a constant added to it decides where the values are small.")
         .holds(Scale)
@@ -401,12 +438,14 @@ fn hazards(seed: u64, exam: Exam<ForDisplay>) -> Exam<ForDisplay> {
             tensor(&[0., 0.25, 0.5, 1.], (1, 2, 2)),
             |f| f(&tensor(&[1e30, 2e30, 3e30, 5e30], (1, 2, 2)), EACH),
         )
+        .because("(x − low) / (high − low) has no scale of its own.")
         .holds(Scale)
         .truth(
             "a map −5 −3 −2 −1",
             tensor(&[0., 0.5, 0.75, 1.], (1, 2, 2)),
             |f| f(&tensor(&[-5., -3., -2., -1.], (1, 2, 2)), EACH),
         )
+        .because("From −5 to −1: 0 is not among the values.")
         .holds(Sign);
     let exam = exam.given(maps, |on| {
         let on = on
@@ -425,6 +464,15 @@ fn hazards(seed: u64, exam: Exam<ForDisplay>) -> Exam<ForDisplay> {
         .holds(NotContiguous)
     });
     exam.proofs(SOLUTION, PROOFS)
+        .unnamed("a width that is too small to be one", |m, s| {
+            let range = m.max_all()?.to_scalar::<f32>()? - m.min_all()?.to_scalar::<f32>()?;
+            let low = if s.symmetric { 0.5 } else { 0.0 };
+            if range < f32::EPSILON {
+                m.zeros_like()? + low
+            } else {
+                shown(m, s, Fault::None)
+            }
+        })
         .unnamed("an infinite width", |m, s| {
             let infinite = m.abs()?.max_all()?.to_scalar::<f32>()? == f32::INFINITY;
             shown(m, s, if infinite { Fault::InfinityCounts } else { Fault::PerRow })

@@ -1,4 +1,4 @@
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{DType, Device, Result, Tensor, bail};
 
 use crate::inputs::{Random, askew, in_order, tensor};
 use crate::{Exam, Hazard::*, Observed, Slip, Wrong, slip, wrong};
@@ -193,6 +193,15 @@ const PROOFS: &[Slip<HistogramOver>] = &[
             }
         }
     }),
+    slip(Empty, "a batch without values refused", |f| {
+        *f = |r, batches| {
+            if batches.iter().any(|batch| batch.elem_count() == 0) {
+                bail!("no values")
+            } else {
+                count(r, batches, Fault::None)
+            }
+        }
+    }),
     slip(Sign, "no range below 0", |f| {
         *f = |(low, high, bins), batches| {
             if high < 0.0 {
@@ -234,6 +243,7 @@ fn basics(seed: u64, exam: Exam<HistogramOver>) -> Exam<HistogramOver> {
         observed(vec![1, 2, 0, 1], 0, 0, 0),
         |f| f((0.0, 4.0, 4), &[tensor(&[0.5, 1.5, 1.5, 3.9], 4)]),
     )
+    .because("⌊0.5⌋ = 0, ⌊1.5⌋ = 1 twice, ⌊3.9⌋ = 3.")
     .truth(
         "bins 0 to 4 by 1; values 0 1 2 3",
         observed(vec![1, 1, 1, 1], 0, 0, 0),
@@ -251,6 +261,7 @@ fn basics(seed: u64, exam: Exam<HistogramOver>) -> Exam<HistogramOver> {
         observed(vec![1, 2], 1, 1, 0),
         |f| f((-1.0, 1.0, 2), &[tensor(&[-3., -0.5, 0., 0.5, 7.], 5)]),
     )
+    .because("−3 is below, 7 above. (−0.5 + 1) / 2 · 2 = 0.5 is bin 0; for 0 and 0.5 it is 1 and 1.5, bin 1.")
     .truth(
         "bins 0 to 2 by 1; values −3 NaN 1.5",
         observed(vec![0, 1], 1, 0, 1),
@@ -267,18 +278,28 @@ fn basics(seed: u64, exam: Exam<HistogramOver>) -> Exam<HistogramOver> {
             )
         },
     )
+    .because("∞ is above, −∞ below; only NaN is not a number.")
     .truth(
         "bins 0 to 2 by 1; batches 0.5 1.5 and 0.2",
         observed(vec![2, 1], 0, 0, 0),
         |f| f((0.0, 2.0, 2), &[tensor(&[0.5, 1.5], 2), tensor(&[0.2], 1)]),
     )
+    .because("The counts of the batches add up.")
+    .truth(
+        "bins 0 to 2 by 1; the value 1 − 10⁻¹⁰ in f64",
+        observed(vec![1, 0], 0, 0, 0),
+        |f| f((0.0, 2.0, 2), &[Tensor::new(&[1.0 - 1e-10], &Device::Cpu)?]),
+    )
+    .because("It is smaller than 1; an f32 rounds it to 1, and any constant in the formula moves it.")
     .case(
         format!("{} bins from −2 to 2; three random batches", ends.2),
         move |f| f(ends, &batches),
     )
+    .because("⌊(x + 2) / 4 · bins⌋ for what is not below −2 or above 2, in every batch.")
     .case("9 bins from −1 to 1; random f64 values", move |f| {
         f((-1.0, 1.0, 9), std::slice::from_ref(&doubles))
     })
+    .because("⌊(x + 1) / 2 · 9⌋; batches are f32 or f64.")
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
@@ -294,17 +315,26 @@ fn hazards(seed: u64, exam: Exam<HistogramOver>) -> Exam<HistogramOver> {
         observed(vec![1, 1], 0, 0, 0),
         |f| f((1e-30, 3e-30, 2), &[tensor(&[1.5e-30, 2.5e-30], 2)]),
     )
+    .because("A range may be as narrow as this; a constant added to its width decides then.")
     .holds(Scale)
+    .truth(
+        "bins 0 to 2 by 1; a batch of no values, and 0.5",
+        observed(vec![1, 0], 0, 0, 0),
+        |f| f((0.0, 2.0, 2), &[tensor(&[], (0, 2, 1, 1)), tensor(&[0.5], 1)]),
+    )
+    .because("A batch of any shape: no values, nothing to count.")
+    .holds(Empty)
     .truth(
         "bins −3 to −1 by 1; values −3 −2.5 −1 0",
         observed(vec![2, 1], 0, 1, 0),
         |f| f((-3.0, -1.0, 2), &[tensor(&[-3., -2.5, -1., 0.], 4)]),
     )
+    .because("(−3 + 3) / 2 · 2 = 0 and 0.5 are bin 0; −1 is the upper end, in the last bin, and 0 is above.")
     .holds(Sign)
     .proofs(SOLUTION, PROOFS)
     .spared(&[Errors], "the checks come with the stub")
     .spared(
-        &[Batch, Sizes, Names, Returned, Wiring, Empty],
+        &[Batch, Sizes, Names, Returned, Wiring],
         "every element is one value, wherever it stands",
     )
     .spared(

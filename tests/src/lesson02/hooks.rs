@@ -112,8 +112,8 @@ fn fixture(seed: u64, stream: u64) -> Fixture {
 
 type Log = Rc<RefCell<Vec<String>>>;
 
-/// A hook that does what its name says: `zeros` and `double` replace what they see, `fail` fails, `place` writes the site and
-/// the shape, `sum` the sum; any other writes its name.
+/// A hook that does what its name says: `zeros` and `double` replace what they see, `fail` fails, `place` writes the
+/// site and the shape, `sum` the sum; any other writes its name.
 fn hook(name: &str, log: &Log) -> Hook<'static> {
     let (name, log) = (name.to_string(), Rc::clone(log));
     Box::new(move |site, activation| {

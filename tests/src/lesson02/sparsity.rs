@@ -133,6 +133,20 @@ const PROOFS: &[Slip<SparsityOf>] = &[
     slip(Ties, "zeros by their bits", |f| {
         *f = |x| counted(x, |v| v.to_bits() == 0, Sorted::Right)
     }),
+    slip(NotFinite, "infinity refused", |f| {
+        *f = |x| {
+            if x.abs()?
+                .eq(f64::INFINITY)?
+                .to_dtype(DType::F32)?
+                .max_all()?
+                .to_scalar::<f32>()?
+                > 0.0
+            {
+                bail!("infinity");
+            }
+            counted(x, |v| v == 0.0, Sorted::Right)
+        }
+    }),
     slip(NotFinite, "NaN in the first image only", |f| {
         *f = |x| {
             if x.dims4()?.0 == 2 {
@@ -201,6 +215,7 @@ fn basics(seed: u64, exam: Exam<SparsityOf>) -> Exam<SparsityOf> {
         observed(0.5, vec![0.25, 0.75], vec![0.75, 0.25]),
         |f| f(&tensor(&[0., 1., 2., 2., 0., 0., 0., 5.], (2, 2, 1, 2))),
     )
+    .because("Image 0 has one zero among its four values, image 1 three; channel 0 has three, channel 1 one.")
     .truth(
         "values 0, 10⁻⁶, 10⁻³⁰ and 1",
         observed(0.25, vec![0.25], vec![0.25]),
@@ -242,6 +257,11 @@ fn hazards(seed: u64, exam: Exam<SparsityOf>) -> Exam<SparsityOf> {
     )
     .because("−0.0 is 0.")
     .holds(Ties)
+    .truth("one image, 0 and ∞", observed(0.5, vec![0.5], vec![0.5]), |f| {
+        f(&tensor(&[0., f32::INFINITY], (1, 1, 1, 2)))
+    })
+    .because("∞ is neither zero nor NaN: the unit is on.")
+    .holds(NotFinite)
     .refuses("NaN in the last place of the last image", |f| {
         f(&tensor(&[0., 1., 2., 0., 0., 1., 2., f32::NAN], (2, 1, 2, 2)))
     })

@@ -333,6 +333,11 @@ fn basics(seed: u64, exam: Exam<StatisticsOver>) -> Exam<StatisticsOver> {
     .truth("one batch, −3 −1", observed(2, 0, -2.0, 1.0, -3.0, -1.0), |f| {
         f(&[tensor(&[-3., -1.], 2)])
     })
+    .because("Both are negative: the largest is −1, and not 0.")
+    .truth("one batch, 3 3 3", observed(3, 0, 3.0, 0.0, 3.0, 3.0), |f| {
+        f(&[tensor(&[3.; 3], 3)])
+    })
+    .because("Equal values lie 0 from their mean: the deviation is 0, without an ε.")
     .truth(
         "two batches, 0 0 0 and 12",
         observed(4, 0, 3.0, 27f64.sqrt(), 0.0, 12.0),
@@ -344,6 +349,7 @@ fn basics(seed: u64, exam: Exam<StatisticsOver>) -> Exam<StatisticsOver> {
         observed(4, 0, 4.0, 2f64.sqrt(), 2.0, 6.0),
         |f| f(&[tensor(&[2.], 1), tensor(&[4., 4.], 2), tensor(&[6.], 1)]),
     )
+    .because("Mean 16/4 = 4; squared differences 4, 0, 0, 4, whose mean is 2.")
     .truth(
         "38 and 22 values in f64, 999999999 and 1000000001 by turns",
         observed(60, 0, FAR, 1.0, FAR - 1.0, FAR + 1.0),
@@ -353,6 +359,7 @@ fn basics(seed: u64, exam: Exam<StatisticsOver>) -> Exam<StatisticsOver> {
     .truth("one batch, 1 NaN 3 ∞", observed(2, 2, 2.0, 1.0, 1.0, 3.0), |f| {
         f(&[tensor(&[1., f32::NAN, 3., f32::INFINITY], 4)])
     })
+    .because("1 and 3 are all that count, n = 2 too; NaN and ∞ are counted in not_finite and nowhere else.")
     .truth(
         "three batches, 1 and NaN NaN and 3",
         observed(2, 2, 2.0, 1.0, 1.0, 3.0),
@@ -366,6 +373,7 @@ fn basics(seed: u64, exam: Exam<StatisticsOver>) -> Exam<StatisticsOver> {
     )
     .because("The expected numbers come from two passes over all values at once.")
     .case("random f64 values", move |f| f(std::slice::from_ref(&double)))
+    .because("Batches are f32 or f64.")
     .refuses("no batch at all", |f| f(&[]))
     .refuses("one batch, NaN", |f| f(&[Tensor::new(&[f32::NAN], &Device::Cpu)?]))
 }
@@ -378,17 +386,24 @@ fn hazards(seed: u64, exam: Exam<StatisticsOver>) -> Exam<StatisticsOver> {
     })
     .holds(NotContiguous)
     .truth(
-        "two batches, 1e30 and 3e30",
-        observed(2, 0, 2e30, 1e30, 1e30, 3e30),
-        |f| f(&[tensor(&[1e30], 1), tensor(&[3e30], 1)]),
+        "two batches, 1e30 3e30 and 5e30",
+        observed(3, 0, 3e30, (8f64 / 3.0).sqrt() * 1e30, 1e30, 5e30),
+        |f| f(&[tensor(&[1e30, 3e30], 2), tensor(&[5e30], 1)]),
     )
-    .because("Their squares do not fit into an f32.")
+    .because("The squares of these differences do not fit into an f32: compute in f64.")
     .holds(Scale)
+    .truth(
+        "two values in f64, 10⁻³¹⁰ and 1",
+        observed(2, 0, 0.5, 0.5, 1e-310, 1.0),
+        |f| f(&[Tensor::new(&[1e-310, 1.0], &Device::Cpu)?]),
+    )
+    .because("So small a number is finite (is_normal asks for something else).")
     .truth(
         "a batch of no images, then 1 3",
         observed(2, 0, 2.0, 1.0, 1.0, 3.0),
         |f| f(&[tensor(&[], (0, 2, 1, 1)), tensor(&[1., 3.], 2)]),
     )
+    .because("A batch without values changes nothing.")
     .holds(Empty)
     .proofs(SOLUTION, PROOFS)
     .spared(

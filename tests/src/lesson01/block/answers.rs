@@ -177,14 +177,16 @@ const FAULTS: &[Fault<Block>] = &[
     ),
     fault(
         "relu on the shortcut",
-        "Your projection has a ReLU of its own. The shortcut has none: the only ReLU it meets is the one after the addition.",
+        "Your projection has a ReLU of its own. The shortcut has none: the only ReLU it meets is the one after the \
+         addition.",
         |f| {
             *f = but!(sum: |branch, shortcut| ops::relu(&(branch + ops::relu(shortcut)?)?));
         },
     ),
     fault(
         "relu on the branch, too",
-        "The branch has a ReLU before the addition as well as after it, so it can only add. bn2 is the last thing in it.",
+        "The branch has a ReLU before the addition as well as after it, so it can only add. bn2 is the last thing in \
+         it.",
         |f| *f = but!(sum: |branch, shortcut| ops::relu(&(ops::relu(branch)? + shortcut)?)),
     ),
     fault(
@@ -197,7 +199,8 @@ const FAULTS: &[Fault<Block>] = &[
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Block>] = &[
     ordered!("batch norm, only what lies in order", batch_norm: |x, w, name| [x] => solution01::batch_norm(x, w, name)),
-    ordered!("block, only what lies in order", basic_block: |x, w, stride| [x] => solution01::basic_block(x, w, stride)),
+    ordered!("block, only what lies in order", basic_block: |x, w, stride| [x] =>
+        solution01::basic_block(x, w, stride)),
     slip(Sizes, "no stride above 2", |f| {
         f.basic_block = |x, w, stride| solution01::basic_block(x, w, stride.min(2));
     }),
@@ -225,9 +228,12 @@ const PROOFS: &[Slip<Block>] = &[
         };
     }),
     slip(Errors, "a batch norm that is not there is left out", |f| {
-        f.basic_block = |x, w, stride| match w.contains_key("downsample.1.weight") {
-            true => solution01::basic_block(x, w, stride),
-            false => made(|parts| parts.projection = "").block(x, w, stride),
+        f.basic_block = |x, w, stride| {
+            if w.contains_key("downsample.1.weight") {
+                solution01::basic_block(x, w, stride)
+            } else {
+                made(|parts| parts.projection = "").block(x, w, stride)
+            }
         };
     }),
     slip(Errors, "one number for all channels", |f| {

@@ -302,14 +302,14 @@ const WRONG: &[Wrong<NewHooks>] = &[
     ),
     wrong(
         "None takes the replacement back",
-        "One hook replaced the activation, the next one returned None, and the replacement was gone. None leaves things as \
-         they are: overwrite what you return only if a hook returned Some.",
+        "One hook replaced the activation, the next one returned None, and the replacement was gone. None leaves \
+         things as they are: overwrite what you return only if a hook returned Some.",
         but!(after: |original, _, returned| Ok(returned?.unwrap_or(original.clone()))),
     ),
     wrong(
         "a pass for each site",
-        "Your capture ran the network once for each site, so every other hook was called as often. Register a hook for each \
-         of the sites first, then run one pass.",
+        "Your capture ran the network once for each site, so every other hook was called as often. Register a hook \
+         for each of the sites first, then run one pass.",
         but!(capture: |made, images, sites| {
             let mut all = vec![];
             let mut logits = None;
