@@ -245,14 +245,16 @@ fn basics(seed: u64, exam: Exam<DeadUnits>) -> Exam<DeadUnits> {
         f(&[pair([0., 2.])])
     })
     .because("Unit 0 is not above zero, and that is all it takes.")
-    .truth("one batch, channels 0 2 0 and −1", vec![0usize, 2, 3], |f| {
-        f(&[tensor(&[0., 2., 0., -1.], (1, 4, 1, 1))])
-    })
+    .truth(
+        "one batch, channels 0 0, 2 −1, 0 −3 and −1 −1",
+        vec![0usize, 2, 3],
+        |f| f(&[tensor(&[0., 0., 2., -1., 0., -3., -1., -1.], (1, 4, 1, 2))]),
+    )
     .because("Unit 1 is above zero. The others are listed by index, the smallest first.")
     .truth(
-        "two batches, −5 2 and 3 −4, before the ReLU",
+        "−5 2 in one batch, then 3 0 three times in another, before the ReLU",
         Vec::<usize>::new(),
-        move |f| f(&[pair([-5., 2.]), pair([3., -4.])]),
+        move |f| f(&[pair([-5., 2.]), tensor(&[3., 0.].repeat(3), (3, 2, 1, 1))]),
     )
     .because("Each unit is above zero in one batch; what it is in the other takes nothing away.")
     .truth("two batches, 0 0 and 0 3", vec![0usize], move |f| {

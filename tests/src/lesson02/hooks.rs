@@ -161,70 +161,33 @@ type Row = (&'static str, &'static str, &'static str);
 
 const ITS_OWN: &str = "A handle takes off its own hook, and no other. An id is never used twice.";
 
+#[rustfmt::skip]
 const CALLS: &[Row] = &[
-    (
-        "hook place on layer2, pass",
-        "layer2 [2, 4, 3, 2]\n1 left",
-        "One site, so one call, with the name and the activation.",
-    ),
-    (
-        "hook a on layer2, pass, hook a removed, pass",
-        "a\n0 left",
-        "The hook is called in the first pass only.",
-    ),
-    (
-        "hook a on relu, hook b on relu, pass",
-        "a\nb\n2 left",
-        "Both are called, in the order in which they were registered.",
-    ),
-    (
-        "hook a on relu, hook b on relu, hook a removed, pass",
-        "b\n1 left",
-        ITS_OWN,
-    ),
-    (
-        "hook a on relu, hook b on relu, hook c on relu, hook a removed, pass",
-        "b\nc\n2 left",
-        "The hooks that stay keep their order.",
-    ),
-    (
-        "hook a on conv1, hook b on layer1, hook c on layer2, hook a removed, hook b removed, pass",
+    ("hook place on layer2, pass", "layer2 [2, 4, 3, 2]\n1 left",
+        "One site, so one call, with the name and the activation."),
+    ("hook a on layer2, pass, hook a removed, pass", "a\n0 left", "The hook is called in the first pass only."),
+    ("hook a on relu, hook b on relu, pass", "a\nb\n2 left",
+        "Both are called, in the order in which they were registered."),
+    ("hook a on relu, hook b on relu, hook a removed, pass", "b\n1 left", ITS_OWN),
+    ("hook a on relu, hook b on relu, hook c on relu, hook a removed, pass", "b\nc\n2 left",
+        "The hooks that stay keep their order."),
+    ("hook a on conv1, hook b on layer1, hook c on layer2, hook a removed, hook b removed, pass", "c\n1 left", ITS_OWN),
+    ("hook a on conv1, hook b on layer1, hook c on layer2, hook c forgotten, hook a removed, hook b removed, pass",
         "c\n1 left",
-        ITS_OWN,
-    ),
-    (
-        "hook a on conv1, hook b on layer1, hook c on layer2, hook c forgotten, hook a removed, hook b removed, pass",
-        "c\n1 left",
-        ITS_OWN,
-    ),
-    (
-        "hook a on conv1, hook b on layer1, hook a removed, hook c on layer2, hook b removed, pass",
-        "c\n1 left",
-        ITS_OWN,
-    ),
-    (
-        "hook zeros on relu, hook sum on relu, pass",
-        "sum 0\n2 left",
-        "A hook sees what the one before it put in place.",
-    ),
-    (
-        "hook a on layer1, hook fail on layer2, hook b on layer3, pass, hook fail removed, pass",
+        ITS_OWN),
+    ("hook a on conv1, hook b on layer1, hook a removed, hook c on layer2, hook b removed, pass", "c\n1 left", ITS_OWN),
+    ("hook zeros on relu, hook sum on relu, pass", "sum 0\n2 left", "A hook sees what the one before it put in place."),
+    ("hook a on layer1, hook fail on layer2, hook b on layer3, pass, hook fail removed, pass",
         "a\nan error\na\nb\n2 left",
-        "The failed pass ends at layer2. The other two hooks are still there for the next one.",
-    ),
+        "The failed pass ends at layer2. The other two hooks are still there for the next one."),
 ];
 
+#[rustfmt::skip]
 const CAPTURES: &[Row] = &[
-    (
-        "hook a on relu, capture relu layer1, pass",
-        "a\n2 captured\na\n1 left",
-        "A capture is one pass, which calls the other hooks once. Its own hooks come off after it, and no others.",
-    ),
-    (
-        "hook fail on layer2, capture relu",
-        "an error\n1 left",
-        "The hooks of capture come off when it fails, too; the failing one is not capture's to remove.",
-    ),
+    ("hook a on relu, capture relu layer1 layer2, pass", "a\n3 captured\na\n1 left",
+        "A capture is one pass, which calls the other hooks once. Its own hooks come off after it, and no others."),
+    ("hook fail on layer2, capture relu", "an error\n1 left",
+        "The hooks of capture come off when it fails, too; the failing one is not capture's to remove."),
 ];
 
 /// Adds rows.

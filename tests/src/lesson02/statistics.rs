@@ -105,18 +105,16 @@ fn over(batches: &[Tensor], fault: Fault) -> Result<Observed> {
             let center = total_mean as f32;
             f64::from(all.iter().map(|value| (*value as f32 - center).powi(2)).sum::<f32>()) / n
         }
-        Fault::WeightsSwapped => joined(&parts, fault).1 / n,
-        Fault::DifferenceLate => joined(&parts, fault).1 / n,
+        Fault::WeightsSwapped | Fault::DifferenceLate => joined(&parts, fault).1 / n,
+        Fault::Variance => (squares(&all) / n).powi(2),
         Fault::Unbiased if n > 1.0 => squares(&all) / (n - 1.0),
         Fault::EmptyIsZero if all.is_empty() => 0.0,
         _ => squares(&all) / n,
     };
-    let start =
-        if matches!(fault, Fault::ZeroStart | Fault::EmptyIsZero) && (fault == Fault::ZeroStart || all.is_empty()) {
-            (0.0, 0.0)
-        } else {
-            (f64::INFINITY, f64::NEG_INFINITY)
-        };
+    let start = match fault {
+        _ if fault == Fault::ZeroStart || all.is_empty() => (0.0, 0.0),
+        _ => (f64::INFINITY, f64::NEG_INFINITY),
+    };
     let not_finite = match fault {
         Fault::NanDropped | Fault::NanSpreads => 0,
         _ => seen - all.len(),
@@ -125,11 +123,7 @@ fn over(batches: &[Tensor], fault: Fault) -> Result<Observed> {
         all.len(),
         not_finite,
         total_mean,
-        if fault == Fault::Variance {
-            variance
-        } else {
-            variance.sqrt()
-        },
+        variance.sqrt(),
         all.iter().copied().fold(start.0, f64::min),
         all.iter().copied().fold(start.1, f64::max),
     ))

@@ -255,15 +255,21 @@ fn answers() -> Exam<Gradients> {
         .alternative("a map of taps", |n, i, s, o| taps(n, i, s, o, Fault::None))
 }
 
-/// Inputs from small to large.
-fn basics(seed: u64, exam: Exam<Gradients>) -> Exam<Gradients> {
-    let mut random = Random::new(seed, 22);
-    let config = Config {
-        blocks: [1, 1, 1, 1],
+/// A network with a block in each stage.
+fn small() -> Config {
+    let blocks = [1, 1, 1, 1];
+    Config {
+        blocks,
         ..Config::resnet18()
     }
     .width(2)
-    .classes(3);
+    .classes(3)
+}
+
+/// Inputs from small to large.
+fn basics(seed: u64, exam: Exam<Gradients>) -> Exam<Gradients> {
+    let mut random = Random::new(seed, 22);
+    let config = small();
     let parameters = resnet::parameters::initialize(&config, seed).expect("a small network");
     let network = ResNet::new(&config, &parameters).expect("its own weights");
     let exact = in_f64(&config, &parameters).expect("the same weights");
@@ -374,12 +380,7 @@ fn only(gradients: Vec<Tensor>) -> Result<Observed> {
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
 fn hazards(seed: u64, exam: Exam<Gradients>) -> Exam<Gradients> {
     let mut random = Random::new(seed, 122);
-    let config = Config {
-        blocks: [1, 1, 1, 1],
-        ..Config::resnet18()
-    }
-    .width(2)
-    .classes(3);
+    let config = small();
     let network = ResNet::untrained(&config, seed).expect("a small network");
     let images = random.signed((3, 3, 16, 24));
     const ENDS: [&str; 3] = ["conv1", "layer1.0.relu", "relu"];
