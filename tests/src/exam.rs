@@ -245,6 +245,15 @@ impl<F: Copy + 'static> Exam<F> {
         self
     }
 
+    /// A table of [wrong answers without a name](Self::unnamed): what each does, and what is replaced in a right one.
+    pub fn refused(self, right: F, table: &[(&str, fn(&mut F))]) -> Self {
+        table.iter().fold(self, |exam, (name, change)| {
+            let mut attempt = right;
+            change(&mut attempt);
+            exam.unnamed(name, attempt)
+        })
+    }
+
     /// An answer that is wrong on the inputs that [hold](Self::holds) this hazard and right on all others. It must be
     /// refused, without the name of a mistake: so it proves that these inputs are worth having. It may call the solution.
     pub fn hazard(mut self, hazard: Hazard, name: &str, attempt: F) -> Self {

@@ -135,6 +135,21 @@ fn replace(
     })
 }
 
+/// The change at each site whose name begins like this one.
+fn beginning(
+    network: &ResNet,
+    images: &Tensor,
+    site: &str,
+    change: &dyn Fn(&Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    if !network.sites().contains(&site.to_string()) {
+        bail!("site")
+    }
+    network.forward_visit(images, &mut |name, activation| {
+        name.starts_with(site).then(|| change(activation)).transpose()
+    })
+}
+
 /// Channels at a site.
 fn width(network: &ResNet, site: &str) -> Result<usize> {
     let image = Tensor::zeros((1, 3, 32, 32), DType::F32, &Device::Cpu)?;
@@ -238,6 +253,23 @@ const FAULTS: &[Fault<Ablation>] = &[
         |f| *f = fault!(Flaw::LengthIgnored),
     ),
     fault(
+        "sites that begin alike",
+        "You changed every site whose name begins like `site`: with layer4 also layer4.0.conv1 and its kin. Compare the \
+         whole name, with ==.",
+        |f| {
+            *f = Ablation {
+                units: |n, i, s, units| beginning(n, i, s, &|a| masked(a, units, Flaw::UnitsUnchecked)),
+                direction: |n, i, s, d| {
+                    beginning(n, i, s, &|a| match a.dim(1)? == d.dim(0)? {
+                        true => projected(a, d, Flaw::None),
+                        false => Ok(a.clone()),
+                    })
+                },
+                ..RIGHT
+            }
+        },
+    ),
+    fault(
         "reflected",
         "You took the direction off twice: what pointed along d now points against it. Once makes it 0.",
         |f| *f = fault!(Flaw::Reflected),
@@ -309,6 +341,18 @@ const PROOFS: &[Slip<Ablation>] = &[
         replace(n, i, s, Flaw::None, &|a| projected(a, d, Flaw::None))),
     ordered!("effect, only what lies in order", effect: |before, after| [before, after] =>
         effect(before, after, Flaw::None)),
+    slip(Sign, "what is below 0 stays", |f| {
+        f.units = |network, images, site, units| {
+            replace(network, images, site, Flaw::None, &|a| {
+                let gone = (a - masked(a, units, Flaw::None)?)?;
+                if site.ends_with("bn2") {
+                    masked(a, units, Flaw::None)? + gone.minimum(0f32)?
+                } else {
+                    a - gone
+                }
+            })
+        }
+    }),
     slip(Ties, "a unit named twice comes back", |f| {
         f.units = |n, i, s, units| {
             let once: Vec<usize> = units
@@ -391,101 +435,96 @@ fn answers() -> Exam<Ablation> {
         )
 }
 
+const UNITS: &str =
+    "These units are 0 at every place of every image, and nothing else at this site or at another changes.";
+const DIRECTION: &str =
+    "At each place of each image a − (a·d/‖d‖²)·d, with all units of d and whatever the sign of a·d.";
+
 /// Inputs from small to large.
 fn basics(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
     let mut random = Random::new(seed, 49);
-    let images = random.signed((3, 3, 40, 36));
-    let network = network(seed).expect("a small network");
-    let direction = random.signed(8);
-    let (before, after) = (random.signed((5, 4)), random.signed((5, 4)));
-    // d is a combination of all channels; what is left must be perpendicular to it.
-    let (planted, unused, all) = ([5], 5, (0..16).collect::<Vec<_>>());
+    let fixture = (
+        network(seed).expect("a small network"),
+        random.signed((3, 3, 40, 36)),
+        random.signed(8),
+        (random.signed((5, 4)), random.signed((5, 4))),
+    );
     let bias: Vec<f32> = [0.5, -1.0, 2.0].repeat(3);
-    macro_rules! with {
-        (|$f:ident, $network:ident, $images:ident| $run:expr) => {{
-            let ($network, $images) = (network.clone(), images.clone());
-            move |$f: Ablation| $run
-        }};
-    }
-    let (direction_1, direction_2) = (direction.clone(), direction.clone());
-
-    exam.truth(
-        "without all 16 units of layer4",
-        tensor(&bias, (3, 3)),
-        with!(|f, network, images| { (f.units)(&network, &images, "layer4", &all) }),
-    )
-    .because("What is left of the logits is the bias of fc.")
-    .truth(
-        "without layer4's unit 5, whose weights in fc are 0: largest change of a logit",
-        0.0,
-        with!(|f, network, images| {
-            largest_change(&network, &images, (f.units)(&network, &images, "layer4", &planted))
-        }),
-    )
-    .within(Tolerance::new(0.0, 1e-4))
-    .because("The network does not use it, whatever a probe can read from it.")
-    .truth(
-        "without layer4's direction e_5: largest change of a logit",
-        0.0,
-        with!(|f, network, images| {
-            let mut e = vec![0f32; 16];
-            e[unused] = 3.0;
-            largest_change(
-                &network,
-                &images,
-                (f.direction)(&network, &images, "layer4", &tensor(&e, 16)),
-            )
-        }),
-    )
-    .within(Tolerance::new(0.0, 1e-4))
-    .because("Taking out the direction of one unit is taking out the unit.")
-    .case(
-        "without units 0 and 3 of layer2",
-        with!(|f, network, images| { (f.units)(&network, &images, "layer2.0.relu", &[0, 3]) }),
-    )
-    .case(
-        "without units 1 and 2 of avgpool",
-        with!(|f, network, images| { (f.units)(&network, &images, "avgpool", &[1, 2]) }),
-    )
-    .case(
-        "without a random direction of layer3",
-        with!(|f, network, images| { (f.direction)(&network, &images, "layer3", &direction_1) }),
-    )
-    .within(Tolerance::relative(1e-3))
-    .truth(
-        "how much the length of that direction matters",
-        0.0,
-        with!(|f, network, images| {
-            let once = (f.direction)(&network, &images, "layer3", &direction_2)?;
-            let longer = (f.direction)(&network, &images, "layer3", &(&direction_2 * 7.0)?)?;
-            (once - longer)?.abs()?.max_all()?.to_scalar::<f32>()
-        }),
-    )
-    .within(Tolerance::new(0.0, 1e-4))
-    .because("A direction is the same however long its arrow is drawn.")
-    .truth("effect: [[1, 0], [0, 2]] becomes [[0, 1], [0, 5]]", (1.25, 0.5), |f| {
-        (f.effect)(&tensor(&[1., 0., 0., 2.], (2, 2)), &tensor(&[0., 1., 0., 5.], (2, 2)))
+    exam.given(fixture, |on| {
+        on.truth(
+            "without all 16 units of layer4",
+            tensor(&bias, (3, 3)),
+            |f, (n, i, ..)| (f.units)(n, i, "layer4", &(0..16).collect::<Vec<_>>()),
+        )
+        .because("What is left of the logits is the bias of fc.")
+        .truth(
+            "without layer4's unit 5, whose weights in fc are 0: largest change of a logit",
+            0.0,
+            |f, (n, i, ..)| largest_change(n, i, (f.units)(n, i, "layer4", &[5])),
+        )
+        .within(Tolerance::new(0.0, 1e-4))
+        .because(
+            "The network does not use it, whatever a probe can read from it. layer4.0 and layer4.1 are other sites: they \
+             stay, and so do the other units.",
+        )
+        .truth(
+            "without layer4's direction e_5: largest change of a logit",
+            0.0,
+            |f, (n, i, ..)| {
+                let e: Vec<f32> = (0..16).map(|unit| if unit == 5 { 3.0 } else { 0.0 }).collect();
+                largest_change(n, i, (f.direction)(n, i, "layer4", &tensor(&e, 16)))
+            },
+        )
+        .within(Tolerance::new(0.0, 1e-4))
+        .because("Taking out the direction of one unit is taking out the unit, and at no other site.")
+        .case("without units 0 and 3 of layer2", |f, (n, i, ..)| {
+            (f.units)(n, i, "layer2.0.relu", &[0, 3])
+        })
+        .because(UNITS)
+        .case("without units 1 and 2 of avgpool", |f, (n, i, ..)| {
+            (f.units)(n, i, "avgpool", &[1, 2])
+        })
+        .because(UNITS)
+        .case("without a random direction of layer3", |f, (n, i, d, _)| {
+            (f.direction)(n, i, "layer3", d)
+        })
+        .within(Tolerance::relative(1e-3))
+        .because(DIRECTION)
+        .truth(
+            "how much the length of that direction matters",
+            0.0,
+            |f, (n, i, d, _)| {
+                let once = (f.direction)(n, i, "layer3", d)?;
+                let longer = (f.direction)(n, i, "layer3", &(d * 7.0)?)?;
+                (once - longer)?.abs()?.max_all()?.to_scalar::<f32>()
+            },
+        )
+        .within(Tolerance::new(0.0, 1e-4))
+        .because("A direction is the same however long its arrow is drawn.")
+        .truth(
+            "effect: [[1, 0], [0, 2]] becomes [[0, 1], [0, 5]]",
+            (1.25, 0.5),
+            |f, _| (f.effect)(&tensor(&[1., 0., 0., 2.], (2, 2)), &tensor(&[0., 1., 0., 5.], (2, 2))),
+        )
+        .because("Changes of 1, 1, 0 and 3; the first image has another class now, the second has not.")
+        .truth("effect: [[1, −3]] becomes [[1, −9]]", (3.0, 0.0), |f, _| {
+            (f.effect)(&tensor(&[1., -3.], (1, 2)), &tensor(&[1., -9.], (1, 2)))
+        })
+        .because("Changes of 0 and 6. The class is that of the largest logit, before and after the first: −9 is the smallest.")
+        .case("effect: random logits of 5 images", |f, (.., (before, after))| {
+            (f.effect)(before, after)
+        })
+        .refuses("a site that does not exist", |f, (n, i, ..)| {
+            (f.units)(n, i, "layer5", &[0])
+        })
+        .refuses("unit 16 of 16", |f, (n, i, ..)| (f.units)(n, i, "layer4", &[16]))
+        .refuses("a direction at a site that does not exist", |f, (n, i, ..)| {
+            (f.direction)(n, i, "layer5", &tensor(&[1.; 16], 16))
+        })
+        .refuses("a direction of 5 numbers for 16 units", |f, (n, i, ..)| {
+            (f.direction)(n, i, "layer4", &tensor(&[1.; 5], 5))
+        })
     })
-    .because("Changes of 1, 1, 0 and 3; the first image has another class now, the second has not.")
-    .case("effect: random logits of 5 images", move |f| {
-        (f.effect)(&before, &after)
-    })
-    .refuses(
-        "a site that does not exist",
-        with!(|f, network, images| { (f.units)(&network, &images, "layer5", &[0]) }),
-    )
-    .refuses(
-        "unit 16 of 16",
-        with!(|f, network, images| (f.units)(&network, &images, "layer4", &[16])),
-    )
-    .refuses(
-        "a direction at a site that does not exist",
-        with!(|f, network, images| { (f.direction)(&network, &images, "layer5", &tensor(&[1.; 16], 16)) }),
-    )
-    .refuses(
-        "a direction of 5 numbers for 16 units",
-        with!(|f, network, images| { (f.direction)(&network, &images, "layer4", &tensor(&[1.; 5], 5)) }),
-    )
 }
 
 fn largest_change(network: &ResNet, images: &Tensor, after: Result<Tensor>) -> Result<f32> {
@@ -501,8 +540,14 @@ fn hazards(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
     let logits = (random.signed((5, 4)), random.signed((5, 4)));
     exam.given((network(seed).expect("a small network"), images, direction), |on| {
         on.case("without unit 1 of conv1", |f, (n, i, _)| (f.units)(n, i, "conv1", &[1]))
-            .because("layer1.0.conv1 is another site.")
+            .because("layer1.0.conv1 is another site. What is below 0 at conv1 is set to 0 as well.")
             .holds(Names)
+            .case(
+                "without unit 0 of layer1.0.bn2, which has both signs",
+                |f, (n, i, _)| (f.units)(n, i, "layer1.0.bn2", &[0]),
+            )
+            .because("All of the unit is set to 0, whatever its sign.")
+            .holds(Sign)
             .case("without a random direction of relu", |f, (n, i, d)| {
                 (f.direction)(n, i, "relu", d)
             })
@@ -523,10 +568,12 @@ fn hazards(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
             .case("without unit 1 of layer1, named twice", |f, (n, i, _)| {
                 (f.units)(n, i, "layer1", &[1, 1])
             })
+            .because("Named twice it is 0 once: 1 stays 1 for the others, and nothing becomes negative.")
             .holds(Ties)
             .case("without any unit of layer1", |f, (n, i, _)| {
                 (f.units)(n, i, "layer1", &[])
             })
+            .because("Without any unit nothing changes: these are the network's own logits.")
             .holds(Empty)
             .refuses("units 0 and 2 of 2", |f, (n, i, _)| (f.units)(n, i, "layer1", &[0, 2]))
             .refuses("a direction of 1 number for 2 units", |f, (n, i, _)| {
@@ -537,6 +584,7 @@ fn hazards(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
         on.case("effect: transposed logits", |f, (a, b)| {
             (f.effect)(&askew(a), &askew(b))
         })
+        .because("Mean of |after − before|, and rows whose largest logit is another one.")
         .holds(NotContiguous)
     })
     .proofs(RIGHT, PROOFS)
@@ -583,11 +631,11 @@ fn further_hazards(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
             (f.direction)(n, &i.narrow(0, 0, 2)?, "layer1", &(d * 1e-4)?)
         })
         .within(Tolerance::relative(1e-3))
+        .because("Of any length but 0: nothing is added to ‖d‖².")
         .holds(Scale)
     })
     .spared(&[Sizes], "odd and unequal sides; maps and, at avgpool, single numbers")
     .spared(&[Combined], "one site and one list of units at a time")
-    .spared(&[Sign], "tried as a mistake: changes cancel")
     .spared(
         &[Returned, Wiring],
         "tried as mistakes: what comes back, and at which sites",

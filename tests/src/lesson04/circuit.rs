@@ -1,8 +1,8 @@
 use candle_core::{Device, Result, Tensor, bail};
-use resnet::{Config, ResNet, Shortcut, Stem, parameters};
+use resnet::{Config, ResNet, Stem, parameters};
 
 use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Tolerance, fault, keep};
+use crate::{Exam, Fault, Hazard::*, Slip, Tolerance, fault, keep, slip};
 
 type Connection = dyn Fn(&ResNet, &str, &str, usize, usize) -> Result<Tensor> + Sync;
 type Measured = dyn Fn(&ResNet, &Tensor, (&str, usize), (&str, usize)) -> Result<Tensor> + Sync;
@@ -181,8 +181,8 @@ const FAULTS: &[Fault<Parts>] = &[
     ),
     fault(
         "nothing silenced",
-        "Both your runs are the same. What the visitor of forward_visit returns takes the activation's place: return \
-         Some at the site of `from`.",
+        "At the site of `to` both your runs are the same. What the visitor of forward_visit returns takes the \
+         activation's place: return Some at the site of `from`, which comes first.",
         |parts| parts.silence = Silence::Nothing,
     ),
     fault(
@@ -427,15 +427,26 @@ fn weights(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
     let mut random = Random::new(seed, 412);
     let config = Config::resnet18().width(4).classes(3).stem(Stem::Cifar);
     let network = lively(&mut random, &config).expect("a small network");
-    let padded = lively(&mut random, &config.shortcut(Shortcut::Projection)).expect("a small network");
-    exam.given((network, padded), |on| {
+    let bottlenecks = Config::resnet50().width(2).classes(3).stem(Stem::Cifar);
+    let bottlenecks = lively(&mut random, &bottlenecks).expect("a small network");
+    const KERNEL: &str = "W[to, from], place by place, times γ/√(σ² + 10⁻⁵) of the unit that is written. Neither mean nor β \
+                          depends on what the first unit says.";
+    const PROJECTED: &str = "The 1×1 kernel W[to, from] of downsample.0 times γ/√(σ² + 10⁻⁵) of downsample.1, with its sign \
+                             and nothing added.";
+    let to_all = |f: Circuit, n: &ResNet, block: &str, from: usize, units: usize| {
+        let found = (0..units).map(|to| (f.shortcut)(n, block, from, to));
+        found.collect::<Result<Vec<f64>>>()
+    };
+    exam.given((network, bottlenecks), |on| {
         on.part("connection")
             .case("layer1.0.conv2, from unit 2 to unit 0", |f, (n, _)| {
                 (f.connection)(n, "layer1.0.conv2", "layer1.0.bn2", 2, 0)
             })
+            .because(KERNEL)
             .case("layer2.0.conv1, from unit 3 to unit 6", |f, (n, _)| {
                 (f.connection)(n, "layer2.0.conv1", "layer2.0.bn1", 3, 6)
             })
+            .because(KERNEL)
             .holds(Sizes)
             .case(
                 "layer3.1.conv1, from unit 4 to unit 1, whose variance is 2·10⁻⁵",
@@ -446,23 +457,48 @@ fn weights(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
             .case("conv1, from blue to unit 3", |f, (n, _)| {
                 (f.connection)(n, "conv1", "bn1", 2, 3)
             })
+            .because("conv1 is the convolution of the stem, and not layer1.0.conv1.")
             .holds(Names)
+            .case(
+                "layer1.0.conv1 with the batch norm of layer1.1, from unit 1 to unit 3",
+                |f, (n, _)| (f.connection)(n, "layer1.0.conv1", "layer1.1.bn1", 1, 3),
+            )
+            .because("The batch norm is the one that `norm` names.")
+            .holds(Wiring)
+            .refuses("layer1.0.conv2, from unit 2 to unit 4 of 4", |f, (n, _)| {
+                (f.connection)(n, "layer1.0.conv2", "layer1.0.bn2", 2, 4)
+            })
             .part("shortcut")
             .truth(
                 "layer1.0, which adds its input: from unit 2 to unit 2",
                 1.0,
                 |f, (n, _)| (f.shortcut)(n, "layer1.0", 2, 2),
             )
+            .because("Without a parameter layer1.0.downsample.0.weight the input is added as it is.")
             .truth("the same from unit 2 to unit 1", 0.0, |f, (n, _)| {
                 (f.shortcut)(n, "layer1.0", 2, 1)
             })
             .because("What is added as it is leads from each unit to its namesake only.")
-            .case("layer2.0, which projects: from unit 3 to unit 5", |f, (n, _)| {
-                (f.shortcut)(n, "layer2.0", 3, 5)
+            .truth(
+                "layer2.1, which adds its input: from unit 1 to units 0, 1 and 2",
+                vec![0.0, 1.0, 0.0],
+                move |f, (n, _)| to_all(f, n, "layer2.1", 1, 3),
+            )
+            .because("Only the first block of layer2 projects.")
+            .case(
+                "layer2.0, which projects: from unit 3 to each of the eight",
+                move |f, (n, _)| to_all(f, n, "layer2.0", 3, 8),
+            )
+            .because(PROJECTED)
+            .case(
+                "layer1.0 of a network of bottlenecks, which projects, too: from unit 1 to each of the eight",
+                move |f, (_, n)| to_all(f, n, "layer1.0", 1, 8),
+            )
+            .because(PROJECTED)
+            .case("layer3.0 of it: from unit 0 to each of the 32", move |f, (_, n)| {
+                to_all(f, n, "layer3.0", 0, 32)
             })
-            .case("layer3.0, which projects: from unit 0 to unit 1", |f, (_, n)| {
-                (f.shortcut)(n, "layer3.0", 0, 1)
-            })
+            .because(PROJECTED)
     })
 }
 
@@ -474,10 +510,11 @@ fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
     let fixture = (
         network,
         random.signed((2, 3, 11, 14)),
-        random.between(0.0, 1.0, (5, 5, 7)),
+        random.signed((5, 5, 7)),
         (random.signed((3, 3)), random.signed((5, 5))),
     );
     let close = Tolerance::new(1e-3, 1e-4);
+    const MAP: &str = "Each map by itself, negative values as they are, zeros beyond its rim, and a minus in front.";
     exam.given(fixture, |on| {
         on.part("predicted_change")
             .truth(
@@ -501,14 +538,17 @@ fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
             .case("five random maps of 5×7, stride 1", |f, (.., maps, (kernel, _))| {
                 (f.predicted)(maps, kernel, 1)
             })
+            .because(MAP)
             .holds(Batch)
             .case("two of the five, stride 2", |f, (.., maps, (kernel, _))| {
                 (f.predicted)(&maps.narrow(0, 0, 2)?, kernel, 2)
             })
+            .because(MAP)
             .case(
                 "two of the five, a random kernel of 5×5",
                 |f, (.., maps, (_, kernel))| (f.predicted)(&maps.narrow(0, 0, 2)?, kernel, 1),
             )
+            .because(MAP)
             .case("two of the five in transposed tensors", |f, (.., maps, (kernel, _))| {
                 (f.predicted)(&askew(&maps.narrow(0, 0, 2)?), &askew(kernel), 1)
             })
@@ -519,6 +559,9 @@ fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
                 |f, (n, images, ..)| (f.measured)(n, images, ("layer2.1.relu", 3), ("layer2.1.bn2", 5)),
             )
             .within(close)
+            .because(
+                "Unit 5 of bn2, with unit 3 of relu set to 0 less without, for each image and place, with its sign.",
+            )
             .truth(
                 "the same: how far, relative to the largest, is the change from what the weights predict?",
                 0.0,
@@ -541,6 +584,7 @@ fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
                 |f, (n, images, ..)| (f.measured)(n, images, ("relu", 1), ("layer1.0.relu", 2)),
             )
             .within(close)
+            .because("layer1.0.relu_1 and layer1.0.relu are two sites: a site goes by its whole name.")
             .holds(Names)
             .case(
                 "unit 2 of layer1.0.relu silenced, unit 1 of layer1.1.relu",
@@ -553,117 +597,153 @@ fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
                 "measured_change from layer9, which is no site of the network",
                 |f, (n, images, ..)| (f.measured)(n, images, ("layer9", 0), ("layer1", 0)),
             )
-            .part("share_let_through")
-            .truth("predicted −1 and 3, measured 0 and 1", 0.25, |f, _| {
-                (f.share)(&tensor(&[-1., 3.], 2), &tensor(&[0., 1.], 2))
-            })
-            .because("(0 + 1) / (1 + 3).")
-            .truth("predicted 0, measured 0", 0.0, |f, _| {
-                (f.share)(&tensor(&[0.; 2], 2), &tensor(&[0.; 2], 2))
-            })
-            .truth("predicted −10⁻²⁰, measured −10⁻²⁰", 1.0, |f, _| {
-                (f.share)(&tensor(&[-1e-20], 1), &tensor(&[-1e-20], 1))
-            })
-            .holds(Scale)
+            .refuses(
+                "measured_change from unit 8 of the 8 of layer2.1.relu",
+                |f, (n, images, ..)| (f.measured)(n, images, ("layer2.1.relu", 8), ("layer2.1.bn2", 0)),
+            )
     })
+    .part("share_let_through")
+    .truth(
+        "two maps: predicted (−1, 3) and (4, −8), measured (0, 1) and (3, −3)",
+        0.4375,
+        |f| {
+            let predicted = tensor(&[-1., 3., 4., -8.], (2, 1, 2));
+            (f.share)(&predicted, &tensor(&[0., 1., 3., -3.], (2, 1, 2)))
+        },
+    )
+    .because("(0 + 1 + 3 + 3) / (1 + 3 + 4 + 8): magnitudes, all places of both maps together.")
+    .truth("predicted 1 and −2, measured −3 and −3", 2.0, |f| {
+        (f.share)(&tensor(&[1., -2.], 2), &tensor(&[-3., -3.], 2))
+    })
+    .because("More can come than was predicted, and in the other direction: (3 + 3) / (1 + 2).")
+    .truth("predicted 0, measured 0", 0.0, |f| {
+        (f.share)(&tensor(&[0.; 2], 2), &tensor(&[0.; 2], 2))
+    })
+    .because("Nothing was predicted, so no share of it comes through.")
+    .truth("predicted −10⁻²⁰, measured −10⁻²⁰", 1.0, |f| {
+        (f.share)(&tensor(&[-1e-20], 1), &tensor(&[-1e-20], 1))
+    })
+    .because("A small change has a share, too: nothing is added below the line.")
+    .holds(Scale)
 }
 
 /// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Circuit>] = &[
+    slip(Sizes, "only kernels with as many inputs as outputs", |f| {
+        f.connection = &|n, conv, norm, from, to| match n.parameter(&format!("{conv}.weight"))?.dims4()? {
+            (outputs, inputs, ..) if outputs != inputs && inputs > 3 => bail!("{outputs} and {inputs}"),
+            _ => connection(n, conv, norm, from, to, RIGHT),
+        }
+    }),
+    slip(Wiring, "the batch norm by the convolution's name", |f| {
+        f.connection = &|n, conv, _, from, to| connection(n, conv, &conv.replace("conv", "bn"), from, to, RIGHT)
+    }),
+    slip(Scale, "changes below 1e-12 taken for none", |f| {
+        f.share = &|a, b| match a.abs()?.max_all()?.to_scalar::<f32>()? {
+            ..1e-12 => Ok(0.0),
+            _ => share(a, b, RIGHT),
+        }
+    }),
+    slip(Names, "the first parameter that ends so", |f| {
+        f.connection = &|n, conv, norm, from, to| match conv {
+            "conv1" => connection(n, "layer1.0.conv1", "layer1.0.bn1", from, to, RIGHT),
+            _ => connection(n, conv, norm, from, to, RIGHT),
+        }
+    }),
+    slip(Names, "every site that ends so", |f| {
+        f.measured = &|n, images, from, to| match from.0 {
+            "relu" => measured(n, images, ("layer1.0.relu", from.1), to, RIGHT),
+            _ => measured(n, images, from, to, RIGHT),
+        }
+    }),
+    slip(Names, "every site that begins so", |f| {
+        f.measured = &|n, images, from, to| {
+            let hit = |site: &str, from: &str| site.starts_with(from);
+            measured(n, images, from, to, Parts { hit, ..RIGHT })
+        }
+    }),
+    slip(Errors, "a site that never comes by changes nothing", |f| {
+        f.measured = &|n, images, from, to| match n.sites().iter().any(|site| site == from.0) {
+            true => measured(n, images, from, to, RIGHT),
+            false => measured(n, images, to, to, RIGHT)? * 0.0,
+        }
+    }),
+    slip(Errors, "the last unit for one that is missing", |f| {
+        f.connection = &|n, conv, norm, from, to| {
+            let (units, ..) = n.parameter(&format!("{conv}.weight"))?.dims4()?;
+            connection(n, conv, norm, from, to.min(units - 1), RIGHT)
+        }
+    }),
+    slip(Errors, "a unit that is missing changes nothing", |f| {
+        f.measured = &|n, images, from, to| match from.1 {
+            8.. => measured(n, images, to, to, RIGHT)? * 0.0,
+            _ => measured(n, images, from, to, RIGHT),
+        }
+    }),
+    slip(Batch, "four maps at most", |f| {
+        f.predicted = &|map, kernel, stride| predicted(&first_of(map, 4)?, kernel, stride, RIGHT)
+    }),
+    slip(NotContiguous, "only maps that lie in order", |f| {
+        f.predicted = &|map, kernel, stride| {
+            in_order(&[map, kernel])?;
+            predicted(map, kernel, stride, RIGHT)
+        }
+    }),
+];
+
+/// What is wrong, and what it replaces in a right answer.
+type Refused = (&'static str, fn(&mut Circuit));
+
+/// Answers that once passed.
+const PASSED: &[Refused] = &[
+    ("a projection without its sign", |f| {
+        f.shortcut = &|n, block, from, to| Ok(shortcut(n, block, from, to, RIGHT)?.abs())
+    }),
+    ("the input added to its projection", |f| {
+        f.shortcut = &|n, block, from, to| {
+            let projects = n.parameters().contains_key(&format!("{block}.downsample.0.weight"));
+            let added = if projects && from == to { 1.0 } else { 0.0 };
+            Ok(shortcut(n, block, from, to, RIGHT)? + added)
+        }
+    }),
+    ("every block of a layer that projects", |f| {
+        f.shortcut = &|n, block, from, to| match block {
+            "layer2.1" => shortcut(n, "layer2.0", from, to, RIGHT),
+            _ => shortcut(n, block, from, to, RIGHT),
+        }
+    }),
+    ("layer1.0 never projects", |f| {
+        f.shortcut = &|n, block, from, to| match block {
+            "layer1.0" => Ok(f64::from(u8::from(from == to))),
+            _ => shortcut(n, block, from, to, RIGHT),
+        }
+    }),
+    ("a map above 0 only", |f| {
+        f.predicted = &|map, kernel, stride| predicted(&map.maximum(0f32)?, kernel, stride, RIGHT)
+    }),
+    ("a share of 1 at most", |f| {
+        f.share = &|a, b| Ok(share(a, b, RIGHT)?.min(1.0))
+    }),
+    ("only what goes the predicted way", |f| {
+        f.share = &|a, b| share(a, &(b * (a * b)?.gt(0f32)?.to_dtype(b.dtype())?)?, RIGHT)
+    }),
+    ("how many places change", |f| {
+        f.share = &|a, b| {
+            let places = |x: &Tensor| x.ne(0f32)?.to_dtype(x.dtype());
+            share(&places(a)?, &places(b)?, RIGHT)
+        }
+    }),
+];
+
 fn proofs(exam: Exam<Circuit>) -> Exam<Circuit> {
-    exam.hazard(
-        Sizes,
-        "only kernels with as many inputs as outputs",
-        Circuit {
-            connection: &|n, conv, norm, from, to| match n.parameter(&format!("{conv}.weight"))?.dims4()? {
-                (outputs, inputs, ..) if outputs != inputs && inputs > 3 => bail!("{outputs} and {inputs}"),
-                _ => connection(n, conv, norm, from, to, RIGHT),
-            },
-            ..answer(RIGHT)
-        },
-    )
-    .hazard(
-        Scale,
-        "changes below 1e-12 taken for none",
-        Circuit {
-            share: &|a, b| {
-                if a.abs()?.max_all()?.to_scalar::<f32>()? < 1e-12 {
-                    share(&a.zeros_like()?, b, RIGHT)
-                } else {
-                    share(a, b, RIGHT)
-                }
-            },
-            ..answer(RIGHT)
-        },
-    )
-    .hazard(
-        Names,
-        "the first parameter that ends so",
-        Circuit {
-            connection: &|n, conv, norm, from, to| match conv {
-                "conv1" => connection(n, "layer1.0.conv1", "layer1.0.bn1", from, to, RIGHT),
-                _ => connection(n, conv, norm, from, to, RIGHT),
-            },
-            ..answer(RIGHT)
-        },
-    )
-    .hazard(
-        Names,
-        "every site that ends so",
-        Circuit {
-            measured: &|n, images, from, to| match from.0 {
-                "relu" => measured(n, images, ("layer1.0.relu", from.1), to, RIGHT),
-                _ => measured(n, images, from, to, RIGHT),
-            },
-            ..answer(RIGHT)
-        },
-    )
-    .hazard(
-        Names,
-        "every site that begins so",
-        answer(Parts {
-            hit: |site, from| site.starts_with(from),
-            ..RIGHT
-        }),
-    )
-    .hazard(
-        Errors,
-        "a site that never comes by changes nothing",
-        Circuit {
-            measured: &|n, images, from, to| {
-                if n.sites().iter().any(|site| site == from.0) {
-                    measured(n, images, from, to, RIGHT)
-                } else {
-                    measured(n, images, to, to, RIGHT)? * 0.0
-                }
-            },
-            ..answer(RIGHT)
-        },
-    )
-    .hazard(
-        Batch,
-        "four maps at most",
-        Circuit {
-            predicted: &|map, kernel, stride| predicted(&first_of(map, 4)?, kernel, stride, RIGHT),
-            ..answer(RIGHT)
-        },
-    )
-    .hazard(
-        NotContiguous,
-        "only maps that lie in order",
-        Circuit {
-            predicted: &|map, kernel, stride| {
-                in_order(&[map, kernel])?;
-                predicted(map, kernel, stride, RIGHT)
-            },
-            ..answer(RIGHT)
-        },
-    )
-    .spared(&[Combined], "stride, sizes and padding come together in the inputs")
-    .spared(
-        &[Sign],
-        "factors, kernels and changes of both signs are among the inputs",
-    )
-    .spared(&[Ties, Empty], "nothing is chosen; an empty batch is not spoken of")
-    .spared(&[Returned, Wiring], "each function is asked for by itself")
-    .spared(&[NotFinite], "NaN is not spoken of")
+    exam.proofs(answer(RIGHT), PROOFS)
+        .refused(answer(RIGHT), PASSED)
+        .spared(&[Combined], "stride, sizes and padding come together in the inputs")
+        .spared(
+            &[Sign],
+            "factors, kernels and changes of both signs are among the inputs",
+        )
+        .spared(&[Ties, Empty], "nothing is chosen; an empty batch is not spoken of")
+        .spared(&[Returned], "each function is asked for by itself")
+        .spared(&[NotFinite], "NaN is not spoken of")
 }
