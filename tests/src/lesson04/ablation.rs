@@ -254,7 +254,8 @@ const FAULTS: &[Fault<Ablation>] = &[
     ),
     fault(
         "sites that begin alike",
-        "You changed every site whose name begins like `site`: with layer4 also layer4.0.conv1 and its kin. Compare the \
+        "You changed every site whose name begins like `site`: with layer4 also layer4.0.conv1 and its kin. Compare \
+         the \
          whole name, with ==.",
         |f| {
             *f = Ablation {
@@ -464,7 +465,8 @@ fn basics(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
         )
         .within(Tolerance::new(0.0, 1e-4))
         .because(
-            "The network does not use it, whatever a probe can read from it. layer4.0 and layer4.1 are other sites: they \
+            "The network does not use it, whatever a probe can read from it. layer4.0 and layer4.1 are other sites: \
+             they \
              stay, and so do the other units.",
         )
         .truth(
@@ -510,7 +512,10 @@ fn basics(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
         .truth("effect: [[1, −3]] becomes [[1, −9]]", (3.0, 0.0), |f, _| {
             (f.effect)(&tensor(&[1., -3.], (1, 2)), &tensor(&[1., -9.], (1, 2)))
         })
-        .because("Changes of 0 and 6. The class is that of the largest logit, before and after the first: −9 is the smallest.")
+        .because(
+            "Changes of 0 and 6. The class is that of the largest logit, before and after the first: −9 is the \
+                  smallest.",
+        )
         .case("effect: random logits of 5 images", |f, (.., (before, after))| {
             (f.effect)(before, after)
         })

@@ -429,9 +429,11 @@ fn weights(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
     let network = lively(&mut random, &config).expect("a small network");
     let bottlenecks = Config::resnet50().width(2).classes(3).stem(Stem::Cifar);
     let bottlenecks = lively(&mut random, &bottlenecks).expect("a small network");
-    const KERNEL: &str = "W[to, from], place by place, times γ/√(σ² + 10⁻⁵) of the unit that is written. Neither mean nor β \
+    const KERNEL: &str = "W[to, from], place by place, times γ/√(σ² + 10⁻⁵) of the unit that is written. Neither mean \
+                          nor β \
                           depends on what the first unit says.";
-    const PROJECTED: &str = "The 1×1 kernel W[to, from] of downsample.0 times γ/√(σ² + 10⁻⁵) of downsample.1, with its sign \
+    const PROJECTED: &str = "The 1×1 kernel W[to, from] of downsample.0 times γ/√(σ² + 10⁻⁵) of downsample.1, with \
+                             its sign \
                              and nothing added.";
     let to_all = |f: Circuit, n: &ResNet, block: &str, from: usize, units: usize| {
         let found = (0..units).map(|to| (f.shortcut)(n, block, from, to));

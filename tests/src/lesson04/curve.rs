@@ -146,6 +146,15 @@ fn red_and_blue() -> Result<ResNet> {
     ResNet::new(&config, &weights)
 }
 
+/// The same, with a relu that opens above 1.5 only.
+fn closed() -> Result<ResNet> {
+    let network = red_and_blue()?;
+    let mut weights = network.parameters().clone();
+    weights.insert("bn1.weight".into(), tensor(&[1.; 2], 2));
+    weights.insert("bn1.bias".into(), tensor(&[-1.5; 2], 2));
+    ResNet::new(network.config(), &weights)
+}
+
 /// 8×8 images with a square of 2×2, red or blue, in the upper or the lower half; and both labels.
 fn squares(random: &mut Random, count: usize) -> Result<(Tensor, Vec<usize>, Vec<usize>)> {
     let (mut images, mut colours, mut places) = (vec![], vec![], vec![]);
@@ -377,6 +386,26 @@ fn basics(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
              always 0 know neither.",
         )
         .truth(
+            "the same at conv1, relu and conv1 again, grid 1: at which of the three is the accuracy above 0.95",
+            vec![0usize, 2],
+            |f, squares| -> Result<Vec<usize>> {
+                let curve = squares.curve(f, &["conv1", "relu", "conv1"], 1, 1)?;
+                let row = curve.concat();
+                Ok((0..row.len()).filter(|&site| row[site][0] > 0.95).collect())
+            },
+        )
+        .because("One score for each site, in the order of `sites`, as often as it stands there. relu is always 0.")
+        .truth(
+            "relu of another network, closed for all that is not brighter than 1.5: is its accuracy above 0.95",
+            false,
+            |f, squares| -> Result<bool> {
+                let rows = [&squares.train[..], &squares.test];
+                let curve = f(&closed()?, &squares.batches, &["relu"], 1, &squares.tasks[..1], rows)?;
+                Ok(curve[0][0][0] > 0.95)
+            },
+        )
+        .because("The squares are as bright as 1, so nothing comes through: the images are normalized already.")
+        .truth(
             "two tasks and three sites: the lengths of the rows",
             vec![3, 3],
             |f, squares| -> Result<Vec<usize>> {
@@ -438,7 +467,7 @@ fn hazards(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
     let fixture = (
         network,
         in_batches(&far, 13).expect("a few at a time"),
-        in_batches(&images, 13).expect("a few at a time"),
+        in_batches(&images, 79).expect("all but one at a time"),
     );
     let tasks = vec![(colours, 2)];
     let (tasks_1, train_1, test_1) = (tasks.clone(), train.clone(), test.clone());
@@ -457,7 +486,7 @@ fn hazards(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
         .because("The scale comes from the training images, where nothing is that bright.")
         .holds(Scale)
         .case(
-            "images whose columns come first in memory: colour at conv1 and layer1, grid 2",
+            "80 images whose columns come first in memory: colour at conv1 and layer1, grid 2",
             move |f, (network, _, batches)| {
                 let batches: Vec<Tensor> = batches.iter().map(askew).collect();
                 let sites = ["conv1", "layer1"];
@@ -468,6 +497,7 @@ fn hazards(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
                 )
             },
         )
+        .because("79 images and a batch of one, which counts as well.")
         .holds(NotContiguous)
     })
     .proofs(RIGHT, PROOFS)

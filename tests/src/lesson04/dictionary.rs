@@ -522,6 +522,7 @@ fn toy(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
             .case("seven features in three units, five random rows", |f, (_, toy, x)| {
                 (f.toy_output)(toy, x)
             })
+            .because("relu(x·Wᵀ·W + b), with W as it is: its columns need not be of length 1.")
             .case("the same in transposed tensors", |f, (_, [weights, bias], x)| {
                 (f.toy_output)(&[askew(weights), bias.clone()], &askew(x))
             })
@@ -564,6 +565,7 @@ fn sparse(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
                 tensor(&[0., 2., 4.5, 0., 0., 0.], (2, 3)),
                 |f, (x, ..)| (f.codes)(&small(), x, 2),
             )
+            .because("Of each row the two largest stay as they are and the rest is 0; the second row has none above 0.")
             .truth(
                 "x = (2, 1) and (1, 2), features (1, 0), (0, 1) and (1, 0), one kept: two are equal in the first row",
                 tensor(&[2., 0., 2., 0., 2., 0.], (2, 3)),
@@ -584,6 +586,7 @@ fn sparse(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
                 "nine random rows, two of seven features kept",
                 |f, (_, dictionary, x)| (f.codes)(dictionary, x, 2),
             )
+            .because("The two largest of each row, after the ReLU, whatever the other rows hold.")
             .holds(Batch)
             .case(
                 "the gradient of the squares of the codes by encoder, encoder_bias and decoder_bias, three kept",
@@ -613,6 +616,7 @@ fn sparse(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
                 ];
                 (f.codes)(&d, &(x.narrow(0, 0, 4)? * 1e-9)?, 2)
             })
+            .because("However small: the largest two of each row stay.")
             .holds(Scale)
     })
 }
@@ -649,6 +653,7 @@ fn prices(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
                 "six random rows, two of seven features kept, weight 0.3",
                 move |f, (_, d, x)| scalar(f, d, x, 2, 0.3),
             )
+            .because("The mean over the rows of Σ(x − x̂)² + weight · Σ z, with the codes that are kept.")
             .holds([Combined, Wiring])
             .truth(
                 "x = 4, weight 2, one unit and one feature, decoder 1: which code is cheapest?",
@@ -713,7 +718,10 @@ fn lengths(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
                 tensor(&[0.6, 0.8, 0., 0., 0., -1.], (3, 2)),
                 |f, _| (f.unit_rows)(&tensor(&[3., 4., 0., 0., 0., -2.], (3, 2))),
             )
+.because("Each row divided by the root of the sum of its squares, 5 and 2, and by nothing else; the row of zeros \
+          stays, and stays zeros.")
             .case("six random rows of four", |f, rows| (f.unit_rows)(rows))
+.because("Each row comes out with length 1, the short ones too.")
             .case("the same in a transposed tensor", |f, rows| (f.unit_rows)(&askew(rows)))
             .holds(NotContiguous)
             .truth(
@@ -721,6 +729,7 @@ fn lengths(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
                 tensor(&[0.6, 0.8, 0.6, 0.8], (2, 2)),
                 |f, _| (f.unit_rows)(&tensor(&[3e-6, 4e-6, 3e6, 4e6], (2, 2))),
             )
+.because("Length 1, whatever it was before: nothing that counts is added to it.")
             .holds(Scale)
     })
 }

@@ -14,6 +14,8 @@ pub struct Dissect {
     pub iou: fn(&[(Tensor, Tensor)], &Tensor) -> Result<Tensor>,
     pub best: fn(&Tensor) -> Result<Vec<(usize, f64)>>,
     pub shuffled: fn(&Tensor) -> Result<Tensor>,
+    /// A data set that goes on: the three counts so far, thresholds, one more batch; and the counts after it.
+    pub resumed: fn(f64, &Tensor, &(Tensor, Tensor)) -> Result<Tensor>,
 }
 
 /// The attempt at 4.8 in a lesson, or in its solution.
@@ -34,6 +36,19 @@ macro_rules! ex4_8 {
             },
             best: $lesson::best_concepts,
             shuffled: $lesson::shuffled,
+            resumed: |counted, thresholds, (activations, masks)| {
+                let mut dissection = $lesson::Dissection::new(thresholds, masks.dim(1)?)?;
+                let $lesson::Dissection {
+                    both, unit, concept, ..
+                } = &mut dissection;
+                for count in [both, unit, concept] {
+                    *count = (&*count + counted)?;
+                }
+                dissection.update(activations, masks)?;
+                let counts = [dissection.both, dissection.unit, dissection.concept];
+                let counts = counts.map(|count| count.to_dtype(candle_core::DType::F64)?.flatten_all());
+                candle_core::Tensor::cat(&counts.into_iter().collect::<candle_core::Result<Vec<_>>>()?, 0)? - counted
+            },
         }
     };
 }
@@ -247,6 +262,25 @@ fn shuffled(masks: &Tensor, fault: Flaw) -> Result<Tensor> {
     masks.index_select(&Tensor::new(order, &Device::Cpu)?, 0)
 }
 
+/// One unit and one concept; the maps have the size of the masks. The counts pass through `kept` wherever they are kept.
+fn resumed(
+    counted: f64,
+    thresholds: &Tensor,
+    (activations, masks): &(Tensor, Tensor),
+    kept: fn(f64) -> f64,
+) -> Result<Tensor> {
+    let threshold = thresholds.to_vec1::<f32>()?[0];
+    let [maps, masks] = [activations, masks].map(|x| x.flatten_all()?.to_vec1::<f32>());
+    let mut counts = [kept(counted); 3];
+    for (a, shown) in maps?.into_iter().zip(masks?) {
+        let (on, shown) = (a > threshold, shown > 0.5);
+        for (count, more) in counts.iter_mut().zip([on && shown, on, shown]) {
+            *count = kept(*count + f64::from(u8::from(more)));
+        }
+    }
+    Tensor::new(&counts.map(|count| count - counted), &Device::Cpu)
+}
+
 fn observe(best: Result<Vec<(usize, f64)>>) -> Result<Observed> {
     let best = best?;
     Ok(Observed::fields([
@@ -309,6 +343,7 @@ macro_rules! fault {
             iou: |batches, thresholds| iou(batches, thresholds, $fault),
             best: |iou| best(iou, $fault),
             shuffled: |masks| shuffled(masks, $fault),
+            resumed: |counted, t, batch| resumed(counted, t, batch, |count| count),
         }
     };
 }
@@ -362,8 +397,9 @@ const FAULTS: &[Fault<Dissect>] = &[
     ),
     fault(
         "thresholded before enlarging",
-        "You compared the small map with T and enlarged the result, so every place becomes a block, cut at places and \
-         not where the activation falls below T. Enlarge first.",
+        "Each place of the map becomes a block of pixels: you compared the small map with T and enlarged the result, \
+         or \
+         you enlarged by nearest neighbour, which comes to the same. Enlarge bilinearly first, then compare.",
         |f| *f = fault!(Flaw::SmallMapThresholded),
     ),
     fault(
@@ -405,6 +441,12 @@ const FAULTS: &[Fault<Dissect>] = &[
         "0 divided by 0",
         "A unit that is never on and a concept that is never shown give 0/0. Their IoU is 0.",
         |f| *f = fault!(Flaw::NotFinite),
+    ),
+    fault(
+        "counted in f32",
+        "Your counts are f32, which cannot count beyond 16,777,216: one pixel more is lost. Make the zeros in f64, and \
+         what is added to them.",
+        |f| f.resumed = |counted, t, batch| resumed(counted, t, batch, |count| f64::from(count as f32)),
     ),
     fault(
         "the last of equal concepts",
@@ -693,6 +735,7 @@ fn overlaps(random: &mut Random, exam: Exam<Dissect>) -> Exam<Dissect> {
             )
         },
     )
+    .because("There is nothing to divide by: 0.")
     .truth(
         "IoU: random maps 5×4, random masks 10×12, three batches, T at the top tenth",
         slow,
@@ -700,6 +743,9 @@ fn overlaps(random: &mut Random, exam: Exam<Dissect>) -> Exam<Dissect> {
     )
     .because("The expected values were counted pixel by pixel.")
 }
+
+const BEST: &str = "A row is a unit: for each, in order, its largest IoU and the first concept that has it.";
+const MOVED: &str = "Image i gets all masks of image i − 1, the first image those of the last.";
 
 /// The best concept, and other images' masks.
 fn choices(random: &mut Random, exam: Exam<Dissect>) -> Exam<Dissect> {
@@ -726,20 +772,31 @@ fn choices(random: &mut Random, exam: Exam<Dissect>) -> Exam<Dissect> {
             )?))
         },
     )
+    .because(BEST)
+    .truth("best concepts of [[0.2, 0.2 + 10⁻¹²]]: which", vec![1usize], |f| {
+        let best = (f.best)(&Tensor::new(&[[0.2f64, 0.2 + 1e-12]], &Device::Cpu)?)?;
+        Ok::<_, candle_core::Error>(best.iter().map(|one| one.0).collect::<Vec<_>>())
+    })
+    .because("IoUs are f64; as f32 the two would be equal, and the first would win.")
+    .holds(Scale)
     .case("best concepts of a random [4, 6] tensor", move |f| {
         observe((f.best)(&concept_lists))
     })
+    .because(BEST)
     .truth(
         "shuffled masks of three images that hold 1, 2 and 3",
         tensor(&[3., 1., 2.], (3, 1, 1, 1)),
         |f| (f.shuffled)(&tensor(&[1., 2., 3.], (3, 1, 1, 1))),
     )
+    .because(MOVED)
     .truth(
         "shuffled masks of two images that hold 1 and 2",
         tensor(&[2., 1.], (2, 1, 1, 1)),
         |f| (f.shuffled)(&tensor(&[1., 2.], (2, 1, 1, 1))),
     )
+    .because(MOVED)
     .case("shuffled random masks of three images", move |f| (f.shuffled)(&masks))
+    .because(MOVED)
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
@@ -774,6 +831,7 @@ fn hazards(seed: u64, exam: Exam<Dissect>) -> Exam<Dissect> {
             tensor(&[-2.], 1),
             |f| (f.thresholds)(&[tensor(&[-1., -5., -2., -4.], (1, 1, 2, 2))], 4, 0.3),
         )
+        .because("⌊1.2⌋ = 1 may be on: −1. The next largest is −2.")
         .holds(Sign);
     exam.given(fixture, |on| {
         on.case(
@@ -820,6 +878,16 @@ fn further_hazards(seed: u64, exam: Exam<Dissect>) -> Exam<Dissect> {
         .case("IoU: the same units, thresholds in between", |f, (maps, masks)| {
             (f.iou)(&[(maps.clone(), masks.clone())], &tensor(&[7e-10, 8e-10], 2))
         })
+        .holds(Scale)
+        .truth(
+            "16,777,216 pixels of each kind counted, then an image of three, all on and one shown: how many more",
+            Tensor::new(&[1f64, 3., 1.], &Device::Cpu).expect("numbers"),
+            |f, _| {
+                let batch = (tensor(&[1., 2., 3.], (1, 1, 1, 3)), tensor(&[0., 1., 0.], (1, 1, 1, 3)));
+                (f.resumed)(16_777_216.0, &tensor(&[0.], 1), &batch)
+            },
+        )
+        .because("Both, the unit and the concept: 1, 3 and 1. What is counted is added up in f64, batch by batch.")
         .holds(Scale)
     })
     .spared(&[Combined], "one share and one size of masks at a time")

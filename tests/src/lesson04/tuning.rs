@@ -503,7 +503,8 @@ fn on_scenes(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
                 |f, (scenes, ..)| observe(&scenes[0], SHAPE, (f.counterfactuals)(&scenes[0], SHAPE)),
             )
             .because(
-                "Ten scenes in the order of Shape::ALL, and nothing but the shape differs: texture, turn and badge stay.",
+                "Ten scenes in the order of Shape::ALL, and nothing but the shape differs: texture, turn and badge \
+                 stay.",
             )
             .truth(
                 "the colours of another",
@@ -595,7 +596,8 @@ fn numbers(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
                 .case("the same, and 10,000 more", |f, table| (f.curve)(&(table + 1e4)?))
                 .within(Tolerance::relative(1e-4))
                 .because(
-                    "The level does not matter. Subtract the mean before you square: a difference of large squares loses \
+                    "The level does not matter. Subtract the mean before you square: a difference of large squares \
+                     loses \
                      the spread.",
                 )
                 .holds(Scale)
@@ -610,7 +612,9 @@ fn numbers(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
         .holds(Ties)
         .truth("means 0, 0, 0", 0.0, |f| (f.index)(&[0.0; 3]))
         .because("A unit that answers to nothing is selective for nothing.")
-        .truth("means 3·10⁻⁹, 2·10⁻⁹, 0", 0.5, |f| (f.index)(&[3e-9, 2e-9, 0.0]))
+        .truth("means 3·10⁻⁹, 2·10⁻⁹, 0", 0.5, |f| {
+            (f.index)(&[3e-9, 2e-9, 0.0])
+        })
         .because("As for 3, 2, 0: nothing is added below the line.")
         .holds(Scale)
         .case(format!("means {}", listed.join(", ")), move |f| (f.index)(&means))
@@ -659,7 +663,8 @@ fn shuffles(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
                 },
             )
             .because(
-                "The curve is (½, ½) if the two ones fall on different values, and (1, 0) or (0, 1) else. An index is that \
+                "The curve is (½, ½) if the two ones fall on different values, and (1, 0) or (0, 1) else. An index is \
+                 that \
                  of the curve over all scenes.",
             )
             .truth(
@@ -676,7 +681,8 @@ fn shuffles(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
                 "The index of the curve itself is 1. Dealt out anew in each scene, the ones spread over six values.",
             )
             .truth(
-                "the 120 again: are 20 indices of more than one size, the same for the same seed, and others for another?",
+                "the 120 again: are 20 indices of more than one size, the same for the same seed, and others for \
+                 another?",
                 Observed::fields([
                     ("more than one size", true),
                     ("the same for the same seed", true),

@@ -296,6 +296,12 @@ const PROOFS: &[Slip<Backprop>] = &[
     ordered!("saliency, only what lies in order", saliency: |n, i, c| [i] => solution05::saliency(n, i, c)),
     ordered!("guided_backprop, only what lies in order", guided_backprop: |n, i, c| [i] =>
         solution05::guided_backprop(n, i, c)),
+    slip(Names, "no third ReLU of a block", |f| {
+        f.guided_backprop = |n, i, c| {
+            let first_two: Sites = |site| every_relu(site) && !site.ends_with("relu_2");
+            gradient(n, i, c, logit, first_two, |g| g.relu())
+        }
+    }),
     slip(Batch, "contributions, four images at most", |f| {
         f.contributions = |a, g| solution05::contributions(&first_of(a, 4)?, g)
     }),
@@ -377,6 +383,7 @@ fn basics(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
     .case("contributions: random [2, 3, 2, 4]", move |f| {
         (f.contributions)(&activations, &gradients)
     })
+    .because("Σ A·∂y/∂A over the places: a number with its sign for each channel of each image.")
     .given((network, images, of_logit), |on| {
         on.truth(
             "contributions: added up, layer4 of a small ResNet, class 1",
@@ -401,6 +408,7 @@ fn basics(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
             move |f, (network, images, ..)| (f.saliency)(network, images, &[2, 1]),
         )
         .within(Tolerance::relative(1e-3))
+        .because("Each image's own class, and its logit added once: max over colours of |gradient|.")
         .truth(
             "guide: forward, and a gradient of 3, −2, 0.5 on its way back",
             Observed::fields([
@@ -447,6 +455,7 @@ fn hazards(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
             "contributions: activations and gradients whose columns come first in memory",
             |f, (a, g, ..)| (f.contributions)(&askew(a), &askew(g)),
         )
+        .because("Activations of either sign, as they are.")
         .holds(NotContiguous)
         .case(
             "saliency: three images whose columns come first in memory",
@@ -460,6 +469,15 @@ fn hazards(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
         )
         .within(Tolerance::relative(1e-3))
         .holds(NotContiguous)
+    })
+    .given((tiny::bottlenecks(&mut random), random.signed((1, 3, 9, 11))), |on| {
+        on.case(
+            "guided_backprop: a network of blocks with three ReLUs, class 1",
+            |f, (n, i)| (f.guided_backprop)(n, i, &[1]),
+        )
+        .within(Tolerance::relative(1e-3))
+        .because("relu, relu_1 and relu_2: every site whose last part begins with relu.")
+        .holds(Names)
     })
     .proofs(SOLUTION, PROOFS)
 }
@@ -494,10 +512,7 @@ fn further_hazards(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
             .holds(Scale)
     })
     .spared(&[Errors], "the checks come with the stub")
-    .spared(
-        &[Sign, Names],
-        "tried as mistakes: cuts, magnitudes, and which sites get a Guide",
-    )
+    .spared(&[Sign], "tried as mistakes: cuts and magnitudes")
     .spared(
         &[Returned, Wiring],
         "each function is asked for by itself, the guide by its gradient too",

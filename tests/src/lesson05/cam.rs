@@ -185,6 +185,7 @@ fn hazards(seed: u64, exam: Exam<ClassMap>) -> Exam<ClassMap> {
             "three images whose columns come first in memory, transposed weights",
             |f, (a, w)| f(&askew(a), &askew(w), 2),
         )
+        .because("Activations of both signs count as they are.")
         .holds(NotContiguous)
         .case(
             "three images of 5×2, activations of both signs, class 1 of 3",

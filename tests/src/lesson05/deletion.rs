@@ -282,6 +282,9 @@ fn parts(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
         .truth("pixel_order: 1 5 −9 / 2 0 3", vec![1, 5, 3, 0, 4, 2], |f| {
             list((f.pixel_order)(&tensor(&[1., 5., -9., 2., 0., 3.], (2, 3))))
         })
+        .because(
+            "The numbers row·width + column of 5, 3, 2, 1, 0 and −9: the pixels, not their ranks, and all of them.",
+        )
         .truth("pixel_order: 0 7 0 / 7 0 0", vec![1, 3, 0, 2, 4, 5], |f| {
             list((f.pixel_order)(&tensor(&[0., 7., 0., 7., 0., 0.], (2, 3))))
         })
@@ -290,6 +293,7 @@ fn parts(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
             on.case("pixel_order: a random map of 4×5", |f, (map, ..)| {
                 list((f.pixel_order)(map))
             })
+            .because("All 20 pixels, from the largest value, with its sign, to the smallest.")
             .part("exchanged")
             .truth(
                 "exchanged: pixels 5 and 1 of a grey image of 2×3, from a red one",
@@ -299,13 +303,19 @@ fn parts(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
                     (f.exchanged)(&grey, &red, &[5, 1])
                 },
             )
+            .because(
+                "Pixel 5 is row 1, column 2, and pixel 1 is row 0, column 1. They come from the red image in all three \
+          colours, the rest stays.",
+            )
             .case(
                 "exchanged: pixels 0, 19, 7 and 11 of two random images of 4×5",
                 |f, (_, image, other)| (f.exchanged)(image, other, &[0, 19, 7, 11]),
             )
+            .because("Row = number / width, column = the rest. These four are `other`, all others `image`.")
         })
         .part("area_under")
         .truth("area_under: 1 0", 0.5, |f| (f.area_under)(&[1.0, 0.0]))
+        .because("One step, with a mean height of ½.")
         .truth("area_under: 1 0 0", 0.25, |f| (f.area_under)(&[1.0, 0.0, 0.0]))
         .because("A triangle over the first half.")
         .truth("area_under: 0.5 0.7 0.7 0.1 0.4", 0.4875, |f| {
@@ -367,6 +377,7 @@ fn curves(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
                 (f.exchange_curve)(&c.0, &c.1, &blue, 0, &MASK, 4)
             },
         )
+        .because("Of six pixels 0, 1, 3, 4 and 6 are exchanged, the red ones first: red leads by 2, 0, −3, −4 and −6.")
         .case(
             "exchange_curve: a small ResNet, random images of 5×6, 7 steps",
             |f, (.., n, (from, to, map))| {
@@ -374,6 +385,7 @@ fn curves(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
                 (f.exchange_curve)(n, from, to, 2, &order, 7)
             },
         )
+        .because("The softmax of this class with the first ⌊k·30/7⌋ pixels exchanged, k = 0 … 7.")
         .within(Tolerance::relative(1e-3))
         .refuses("exchange_curve: class 2 of 2", |f, c| {
             (f.exchange_curve)(&c.0, &c.1, &c.2, 2, &MASK, 3)
@@ -410,7 +422,13 @@ fn hazards(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
                         Ok(((f.exchanged)(a, b, &[20])?, (f.exchanged)(a, b, &[])?).into())
                     },
                 )
+                .because("Row 6, column 2; and without any pixel the image as it is.")
                 .holds(Empty)
+                .case("exchanged: pixels 4, 9 and 4 again", |f, (_, a, b, _)| {
+                    (f.exchanged)(a, b, &[4, 9, 4])
+                })
+                .because("A pixel that is named twice comes from `other`, as if it were named once.")
+                .holds(Ties)
                 .part("exchange_curve")
                 .case("exchange_curve: images of 7×3, 5 steps", |f, (n, a, b, map)| {
                     (f.exchange_curve)(n, a, b, 1, &solution05::pixel_order(map)?, 5)
@@ -437,9 +455,15 @@ fn hazards(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
         )
         .because("Rust's `sort_unstable_by` keeps equal values in order in short lists only; `sort_by` always does.")
         .holds(Ties)
+        .truth("pixel_order: 10⁻⁹ 3·10⁻⁹ 2·10⁻⁹", vec![1, 2, 0], |f| {
+            list((f.pixel_order)(&tensor(&[1e-9, 3e-9, 2e-9], (1, 3))))
+        })
+        .because("Small values differ, too: the map of a gradient has no others.")
+        .holds(Scale)
         .truth("pixel_order: all below 0", vec![2, 0, 1], |f| {
             list((f.pixel_order)(&tensor(&[-3.0, -7.0, -2.0], (1, 3))))
         })
+        .because("−2, −3, −7: the largest first.")
         .holds(Sign)
         .part("exchange_curve")
         .truth("exchange_curve: 200 red pixels on grey", ahead([200, 100, 0]), |f| {

@@ -327,6 +327,7 @@ fn basics(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
         .case("weighted_map: random activations of both signs", move |f, _| {
             (f.weighted_map)(&activations, &weights)
         })
+.because("Each image with its own weights, activations as they are: Σ α·A over the channels, and what is below 0 is 0.")
         .truth(
             "grad_cam: two images, classes 2 and 0, layer4 of a small ResNet",
             expected,
@@ -347,6 +348,7 @@ fn basics(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
             "grad_cam: two images, classes 1 and 2, layer2",
             move |f, (_, network)| (f.grad_cam)(network, &images, &[1, 2], "layer2"),
         )
+.because("One weight per channel, the mean of the gradient over the places, times the activation of layer2 as it is.")
         .within(Tolerance::relative(1e-3))
     })
 }
@@ -401,6 +403,7 @@ fn further_hazards(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
             .case("weighted_map: weights below 10⁻⁹", |f, (a, w, ..)| {
                 (f.weighted_map)(&a.narrow(0, 0, 2)?, &(w.narrow(0, 0, 2)? * 1e-9)?)
             })
+            .because("A small map is a map: nothing is cut but what is below 0.")
             .holds(Scale)
     })
     .spared(&[Errors], "the checks come with the stub")

@@ -330,6 +330,7 @@ fn integrals(seed: u64, exam: Exam<Integrate>) -> Exam<Integrate> {
         .case("integrated_gradients: two random images, 3 steps", |f, (_, n, x, b)| {
             (f.integrated_gradients)(n, x, &[2, 0], b, 3)
         })
+        .because("Each image's own class, whatever the network predicts; nothing is divided by the number of images.")
         .within(Tolerance::relative(1e-3))
         .part("completeness_gap")
         .truth(
@@ -353,6 +354,7 @@ fn integrals(seed: u64, exam: Exam<Integrate>) -> Exam<Integrate> {
         .case("completeness_gap: two random images", |f, (_, n, x, b)| {
             (f.completeness_gap)(n, x, &[2, 0], b, &(x * 0.3)?)
         })
+        .because("|sum of a − (y(x) − y(b))| for each image, both logits of its own class.")
         .within(Tolerance::relative(1e-3))
     })
 }
@@ -381,6 +383,9 @@ fn noisy(seed: u64, exam: Exam<Integrate>) -> Exam<Integrate> {
         .case(
             "smooth_grad: two random images, three samples",
             |f, (_, _, n, x, noise)| (f.smooth_grad)(n, x, &[2, 1], noise),
+        )
+        .because(
+            "At image b of sample s the noise [s, b] is added; mean gradient, then magnitude, then the largest colour.",
         )
         .within(Tolerance::relative(1e-3))
     })

@@ -267,13 +267,18 @@ fn answers() -> Exam<Localize> {
 }
 
 /// A label, a map of 2×3, and whether its largest value lies in the figure.
-const POINTS: [(&str, [f32; 6], bool, &str); 5] = [
-    ("the largest value in the figure", [0., 1., 0., 3., 2., 0.], true, ""),
+const POINTS: [(&str, [f32; 6], bool, &str); 8] = [
+    (
+        "the largest value in the figure",
+        [0., 1., 0., 3., 2., 0.],
+        true,
+        "3, in the second row, lies on the figure.",
+    ),
     (
         "the largest value beside it, warm pixels inside",
         [3., 0., 3., 3., 4., 0.],
         false,
-        "",
+        "The one largest value counts, 4, and the mask at its own pixel.",
     ),
     (
         "3 beside the figure, and 3 in it, further down",
@@ -281,7 +286,30 @@ const POINTS: [(&str, [f32; 6], bool, &str); 5] = [
         false,
         "Of several largest values the first in reading order counts.",
     ),
-    ("−5 in the figure, 1 beside it", [0., 1., 0., -5., 0., 0.], false, ""),
+    (
+        "2 beside the figure in the first row, 2 in it, in the second and a column before",
+        [0., 2., 0., 2., 0., 0.],
+        false,
+        "Of several largest values the first in reading order counts: row by row.",
+    ),
+    (
+        "2 in the last column of the first row, in the figure, and 2 beside it, in the second",
+        [0., 0., 2., 0., 2., 0.],
+        true,
+        "Of several largest values the first in reading order counts: row by row, not column by column.",
+    ),
+    (
+        "−5 in the figure, 1 beside it",
+        [0., 1., 0., -5., 0., 0.],
+        false,
+        "1 is the largest value; −5 is the smallest.",
+    ),
+    (
+        "10⁻⁹ in the figure and −10⁻⁹ beside it",
+        [1e-9, -1e-9, 0., 0., 0., 0.],
+        true,
+        "Only a map whose values are all the same is flat, however close they are.",
+    ),
     (
         "a flat map",
         [2.; 6],
@@ -292,14 +320,24 @@ const POINTS: [(&str, [f32; 6], bool, &str); 5] = [
 
 /// A label, a map of 2×3, and the share of it that lies in the figure.
 const ENERGIES: [(&str, [f32; 6], f64, &str); 3] = [
-    ("1, 2 in the figure, 3 beside it", [1., 3., 0., 2., 0., 0.], 0.5, ""),
+    (
+        "1, 2 in the figure, 3 beside it",
+        [1., 3., 0., 2., 0., 0.],
+        0.5,
+        "(1 + 2) / (1 + 2 + 3).",
+    ),
     (
         "the same with −4 beside it",
         [1., 3., 0., 2., -4., 0.],
         0.5,
         "Negative values are cut at 0 first.",
     ),
-    ("nothing above 0", [-1., 0., 0., -2., 0., -1.], 0.0, ""),
+    (
+        "nothing above 0",
+        [-1., 0., 0., -2., 0., -1.],
+        0.0,
+        "There is no energy anywhere, so none inside: 0.",
+    ),
 ];
 
 /// Inputs from small to large.
@@ -340,6 +378,18 @@ fn basics(seed: u64, mut exam: Exam<Localize>) -> Exam<Localize> {
             "The first map lies on its figure of one pixel; the second points beside its figure of two, with half \
              of its energy inside.",
         )
+        .truth(
+            "localization: a map of one warm pixel in its figure of one pixel, and a flat map",
+            Observed::fields([("pointing", 0.5), ("energy", 0.625), ("area", 0.25)]),
+            |f, _| {
+                let maps = tensor(&[0., 5., 0., 0., 1., 1., 1., 1.], (2, 2, 2));
+                named((f.localization)(
+                    &maps,
+                    &tensor(&[0., 1., 0., 0., 1., 0., 0., 0.], (2, 2, 2)),
+                ))
+            },
+        )
+        .because("The flat map is a miss, with a quarter of its energy inside, and counts in all three means.")
         .case(
             "localization: six random maps and masks of 4×5",
             move |f, (maps, masks)| named((f.localization)(maps, masks)),
@@ -380,10 +430,12 @@ fn hazards(seed: u64, exam: Exam<Localize>) -> Exam<Localize> {
             )
         },
     )
+    .because("A map of negative values points at its largest, −1.")
     .holds(Sign)
     .truth("energy_inside: 10⁻³⁰ in the figure and beside it", 0.5, |f| {
         (f.energy_inside)(&tensor(&[1e-30, 1e-30], (1, 2)), &tensor(&[1., 0.], (1, 2)))
     })
+    .because("A share does not depend on how strong the map is: nothing is added below the line.")
     .holds(Scale)
     .proofs(RIGHT, PROOFS)
 }

@@ -325,10 +325,12 @@ fn parts(seed: u64, mut exam: Exam<Occlude>) -> Exam<Occlude> {
             planted::picture(3, 5, GREY, &[(1, 2, BLACK), (1, 3, BLACK)]),
             |f, _| (f.covered)(&planted::picture(3, 5, GREY, &[]), 1..2, 2..4, BLACK),
         )
+        .because("1..2 is row 1 alone, 2..4 are columns 2 and 3: the end is not part of it, and all else stays.")
         .case(
             "covered: rows 0 to 2, columns 1 and 2 of two random images of 4×6",
             |f, images| (f.covered)(images, 0..3, 1..3, [0.2, 0.9, 0.4]),
         )
+        .because("The same rectangle in both images, in the three colours, normalized.")
     })
 }
 
@@ -402,10 +404,12 @@ fn wholes(seed: u64, exam: Exam<Occlude>) -> Exam<Occlude> {
             ),
             |f, (network, image, ..)| (f.occlusion)(network, image, &[1], (2, 2, BLACK)),
         )
+        .because("The logit of the class that is asked for, not of the one that is predicted.")
         .case(
             "occlusion: a small ResNet, patch 4, stride 3, two images of 7×9",
             |f, (_, _, n, i)| (f.occlusion)(n, i, &[2, 0], (4, 3, [0.3, 0.6, 0.1])),
         )
+        .because("Each image's own class, and each image's own drop.")
         .within(Tolerance::relative(1e-2))
     })
 }

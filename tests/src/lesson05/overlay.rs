@@ -345,15 +345,22 @@ fn basics(seed: u64, exam: Exam<Overlay>) -> Exam<Overlay> {
     .truth("upsample: a constant stays one", tensor(&[3.0; 35], (1, 5, 7)), |f| {
         (f.upsample)(&tensor(&[3.; 6], (1, 2, 3)), 5, 7)
     })
+    .because("The two weights of a pixel add up to 1, at the rim, too.")
     .case("upsample: random [2, 3, 4] to 9×7", move |f| (f.upsample)(&maps, 9, 7))
+    .because(
+        "Each map by itself, by factors that need not be whole: s = (i + ½)·from/to − ½, rows by height, columns by \
+          width.",
+    )
     .within(Tolerance::new(1e-4, 1e-5))
     .case("upsample: random [2, 3, 4] down to 2×2", move |f| {
         (f.upsample)(&maps_2, 2, 2)
     })
+    .because("The same formula makes a map smaller: each pixel mixes the two cells beside its middle.")
     .within(Tolerance::new(1e-4, 1e-5))
     .truth("relative: 2 −1 0 4", tensor(&[0.5, 0., 0., 1.], (1, 2, 2)), |f| {
         (f.relative)(&tensor(&[2., -1., 0., 4.], (1, 2, 2)))
     })
+    .because("Cut at 0, then divided by the maximum, 4, and by nothing more.")
     .truth("relative: a map of −3 and −1", tensor(&[0., 0.], (1, 1, 2)), |f| {
         (f.relative)(&tensor(&[-3., -1.], (1, 1, 2)))
     })
@@ -364,6 +371,7 @@ fn basics(seed: u64, exam: Exam<Overlay>) -> Exam<Overlay> {
         |f| (f.relative)(&tensor(&[1., 2., 10., 5.], (2, 1, 2))),
     )
     .case("relative: random [2, 3, 4]", move |f| (f.relative)(&maps_1))
+    .because("Each map by its own largest value, however small it is; what is below 0 becomes 0.")
     .truth(
         "overlay: one grey pixel of 0.4, opacity 0.75",
         tensor(&hot, (3, 1, 1)),
@@ -373,9 +381,11 @@ fn basics(seed: u64, exam: Exam<Overlay>) -> Exam<Overlay> {
     .truth("overlay: opacity 0", image_1.clone(), move |f| {
         (f.overlay)(&image_1, &map_1, 0.0)
     })
+    .because("The image as it is.")
     .case("overlay: [2, 3] over a random 6×9 image, opacity 0.5", move |f| {
         (f.overlay)(&image, &map, 0.5)
     })
+    .because("Enlarge to 6×9, make relative, colour by Magma, and mix half and half at every pixel.")
     .within(Tolerance::new(1e-2, 5e-3))
 }
 

@@ -207,15 +207,35 @@ fn basics(seed: u64, exam: Exam<PlusPlus>) -> Exam<PlusPlus> {
         (f.weights)(&tensor(&[1.], (1, 1, 1, 1)), &tensor(&[0.001], (1, 1, 1, 1)))
     })
     .because("α = 1 / (2 + 0.001).")
+    .truth("g = 10⁻⁷, A = 1", tensor(&[0.5e-7], (1, 1, 1, 1)), |f| {
+        (f.weights)(&tensor(&[1.], (1, 1, 1, 1)), &tensor(&[1e-7], (1, 1, 1, 1)))
+    })
+    .because(
+        "α is ½ here. g² is 10⁻¹⁴: whatever is added to the denominator decides. Cancel g², and nothing need be \
+              added.",
+    )
+    .truth("g = −1 and 1, A = 2 and 0", tensor(&[0.25], (1, 1, 1, 1)), |f| {
+        (f.weights)(&tensor(&[2., 0.], (1, 1, 1, 2)), &tensor(&[-1., 1.], (1, 1, 1, 2)))
+    })
+    .because(
+        "α = 1 / (2 + 1·2) at the second place. At the first g is negative and 2 + g·ΣA is 0: take relu(g) in α \
+              as well.",
+    )
     .case("random activations and gradients [2, 3, 2, 4]", move |f| {
         (f.weights)(&activations, &gradients)
     })
+    .because("α = 1 / (2 + g·ΣA), where ΣA is the sum of this channel of this image over its places; then Σ α·relu(g).")
     .given((network, images), |on| {
         on.case(
             "the map: two images, classes 2 and 1, layer3 of a small ResNet",
             move |f, (network, images)| (f.grad_cam_plus_plus)(network, images, &[2, 1], "layer3"),
         )
         .within(Tolerance::relative(1e-3))
+        .because(
+            "weighted_map of the activation at `site` with plus_plus_weights(activation, gradient): the gradient of \
+             each \
+             image's own logit, as in grad_cam.",
+        )
     })
 }
 

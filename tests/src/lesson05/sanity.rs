@@ -239,8 +239,9 @@ const FAULTS: &[Fault<Sanity>] = &[
     ),
     fault(
         "another seed at each step",
-        "Each step of your cascade draws other fresh weights, so that more changes than the one part added. One seed \
-         for all.",
+        "The fresh weights of your cascade are not those of `seed` at all steps, so that more changes than the one \
+         part \
+         added. One seed for all: the one that is given.",
         |f| {
             f.cascade = |n, s| {
                 let step = |i: usize| exchange(n, &TOP_DOWN[..i], s + i as u64, below);
@@ -351,7 +352,7 @@ fn basics(seed: u64, exam: Exam<Sanity>) -> Exam<Sanity> {
     let (tied_a, tied_b) = (tied(&a).expect("a tensor"), tied(&b).expect("a tensor"));
     let (network_1, network_2) = (network.clone(), network.clone());
     let (network_3, network_4) = (network.clone(), network.clone());
-    let network_5 = network.clone();
+    let (network_5, network_6) = (network.clone(), network.clone());
 
     exam.truth(
         "randomized: fc",
@@ -369,12 +370,21 @@ fn basics(seed: u64, exam: Exam<Sanity>) -> Exam<Sanity> {
             network.and_then(|n| describe(&network_2, &n, SEED))
         },
     )
+    .because(
+        "conv1 and all that is below layer3, projections and batch norms with their statistics included; one \
+              seed for all.",
+    )
     .refuses("randomized: layer5", move |f| {
         (f.randomized)(&network_3, &["layer5"], SEED).map(|_| true)
     })
     .snapshot("cascade: what is fresh at each step", "lesson05_cascade", move |f| {
         (f.cascade)(&network_4, SEED).and_then(|networks| steps(&network_4, &networks, SEED))
     })
+    .because(
+        "Eight networks: the trained one, then one more module of TOP_DOWN fresh at each step, with the fresh weights \
+         of \
+         `seed` at all of them.",
+    )
     .truth("rank_correlation: 1 2 30 and 5 6 7", 1.0, |f| {
         (f.rank_correlation)(&tensor(&[1., 2., 30.], 3), &tensor(&[5., 6., 7.], 3))
     })
@@ -382,6 +392,7 @@ fn basics(seed: u64, exam: Exam<Sanity>) -> Exam<Sanity> {
     .truth("rank_correlation: 1 2 3 and 3 2 1", -1.0, |f| {
         (f.rank_correlation)(&tensor(&[1., 2., 3.], 3), &tensor(&[3., 2., 1.], 3))
     })
+    .because("The one order is the other backwards: −1, with its sign.")
     .truth("rank_correlation: 0 0 1 and 0 1 2", 0.75f64.sqrt(), |f| {
         (f.rank_correlation)(&tensor(&[0., 0., 1.], 3), &tensor(&[0., 1., 2.], 3))
     })
@@ -390,12 +401,18 @@ fn basics(seed: u64, exam: Exam<Sanity>) -> Exam<Sanity> {
         (f.rank_correlation)(&tensor(&[0., 0., 0.], 3), &tensor(&[1., 2., 3.], 3))
     })
     .because("A map with one value orders nothing.")
+    .truth("rank_correlation: 0 0 0 and 4 4 4", 0.0, |f| {
+        (f.rank_correlation)(&tensor(&[0.; 3], 3), &tensor(&[4.; 3], 3))
+    })
+    .because("Two maps with one value each: neither orders anything, so there is nothing in which they agree.")
     .case("rank_correlation: two random maps of 5×6", move |f| {
         (f.rank_correlation)(&a, &b)
     })
+    .because("The ranks of all values of a map together, 1 for the smallest; then their correlation.")
     .case("rank_correlation: the same, rounded: many ties", move |f| {
         (f.rank_correlation)(&tied_a, &tied_b)
     })
+    .because("Equal values share the *mean* of their ranks, and −0.0 is equal to 0.0.")
     .truth("randomized: the network itself afterwards", true, move |f| {
         let before = network_5.parameter("fc.weight")?.copy()?;
         (f.randomized)(&network_5, &["fc"], SEED)?;
@@ -403,6 +420,13 @@ fn basics(seed: u64, exam: Exam<Sanity>) -> Exam<Sanity> {
         Ok::<_, candle_core::Error>(far.to_scalar::<f32>()? == 0.0)
     })
     .because("The trained network must stay as it is.")
+    .truth(
+        "randomized: no module at all",
+        "fc      2 trained\nlayer4  25 trained\nlayer3  25 trained\nlayer2  25 trained\nlayer1  20 trained\n\
+             bn1     4 trained\nconv1   1 trained\n",
+        move |f| (f.randomized)(&network_6, &[], SEED).and_then(|n| describe(&network_6, &n, SEED)),
+    )
+    .because("Nothing is exchanged: this is step 0 of the cascade.")
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
@@ -456,5 +480,5 @@ fn further_hazards(exam: Exam<Sanity>) -> Exam<Sanity> {
         &[Wiring],
         "each step of the cascade is compared with the fresh weights of its seed",
     )
-    .spared(&[NotFinite, Empty], "neither NaN nor an empty list is spoken of")
+    .spared(&[NotFinite, Empty], "neither NaN nor an empty map is spoken of")
 }

@@ -19,6 +19,11 @@ pub fn smallest(random: &mut Random) -> ResNet {
     of(&config, random)
 }
 
+/// ResNet-50 of width 2: its blocks have three convolutions and three ReLUs.
+pub fn bottlenecks(random: &mut Random) -> ResNet {
+    of(&Config::resnet50().width(2).classes(3).stem(Stem::Cifar), random)
+}
+
 fn of(config: &Config, random: &mut Random) -> ResNet {
     let seed = random.count(0, 1 << 30) as u64;
     let mut weights = parameters::initialize(config, seed).expect("a valid architecture");

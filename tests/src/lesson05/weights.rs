@@ -116,6 +116,7 @@ fn basics(seed: u64, exam: Exam<ChannelWeights>) -> Exam<ChannelWeights> {
     })
     .because("(1 + 2 + 3 − 2) / 4 and −4 / 4.")
     .case("random gradients [2, 3, 2, 4]", move |f| f(&gradients))
+    .because("For each channel of each image the sum over its 2·4 places, divided by 8.")
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
