@@ -261,9 +261,9 @@ const FAULTS: &[Fault<Ablation>] = &[
             *f = Ablation {
                 units: |n, i, s, units| beginning(n, i, s, &|a| masked(a, units, Flaw::UnitsUnchecked)),
                 direction: |n, i, s, d| {
-                    beginning(n, i, s, &|a| match a.dim(1)? == d.dim(0)? {
-                        true => projected(a, d, Flaw::None),
-                        false => Ok(a.clone()),
+                    beginning(n, i, s, &|a| match a.dim(1)? {
+                        width if width == d.dim(0)? => projected(a, d, Flaw::None),
+                        _ => Ok(a.clone()),
                     })
                 },
                 ..RIGHT

@@ -665,9 +665,12 @@ const PROOFS: &[Slip<Circuit>] = &[
         }
     }),
     slip(Errors, "a site that never comes by changes nothing", |f| {
-        f.measured = &|n, images, from, to| match n.sites().iter().any(|site| site == from.0) {
-            true => measured(n, images, from, to, RIGHT),
-            false => measured(n, images, to, to, RIGHT)? * 0.0,
+        f.measured = &|n, images, from, to| {
+            if n.sites().iter().any(|site| site == from.0) {
+                measured(n, images, from, to, RIGHT)
+            } else {
+                measured(n, images, to, to, RIGHT)? * 0.0
+            }
         }
     }),
     slip(Errors, "the last unit for one that is missing", |f| {

@@ -1,7 +1,7 @@
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 
 use crate::inputs::{Random, askew, first_of, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, fault, keep};
+use crate::{Exam, Fault, Hazard::*, Slip, fault, keep, slip};
 
 /// Weights and bias of a toy.
 pub type Toy = [Tensor; 2];
@@ -49,7 +49,8 @@ macro_rules! ex4_11 {
 /// A right answer, written independently of the solution, in parts that may be wrong.
 #[derive(Clone, Copy)]
 struct Parts {
-    toy: Output,
+    units: fn(&Tensor) -> Result<Tensor>,
+    output: fn(&Tensor, &Tensor) -> Result<Tensor>,
     centred: bool,
     shifted: bool,
     tied: bool,
@@ -57,19 +58,13 @@ struct Parts {
     kept: Kept,
     marks: bool,
     added_back: bool,
-    missed: Missed,
-    said: Said,
+    /// The price of what a row fails to rebuild, and of its codes.
+    missed: fn(&Tensor) -> Result<Tensor>,
+    said: fn(&Tensor, f64) -> Result<Tensor>,
     rows: fn(&Tensor) -> Result<Tensor>,
-    length: Length,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Output {
-    Right,
-    Linear,
-    NoBias,
-    BiasLast,
-    UnitsToo,
+    /// What a number is divided by: of its row, its column, and the whole table.
+    length: fn(&[f32], &[f32], &[f32]) -> f64,
+    zeros_stay: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -84,37 +79,13 @@ enum Kept {
     All,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Missed {
-    Squares,
-    MeanOfUnits,
-    Length,
-    Magnitudes,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Said {
-    Sum,
-    Nothing,
-    Squares,
-    MeanOfFeatures,
-    Count,
-    WithoutWeight,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Length {
-    Row,
-    Column,
-    Whole,
-    AsItIs,
-    Magnitudes,
-    Square,
-    ZeroToo,
+fn length(values: &[f32]) -> f64 {
+    values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt()
 }
 
 const RIGHT: Parts = Parts {
-    toy: Output::Right,
+    units: |hidden| Ok(hidden.clone()),
+    output: |back, bias| back.broadcast_add(bias)?.relu(),
     centred: true,
     shifted: true,
     tied: false,
@@ -122,10 +93,11 @@ const RIGHT: Parts = Parts {
     kept: Kept::Row,
     marks: false,
     added_back: true,
-    missed: Missed::Squares,
-    said: Said::Sum,
+    missed: |missed| missed.sqr()?.sum(1),
+    said: |z, weight| z.sum(1)? * weight,
     rows: |prices| prices.mean_all(),
-    length: Length::Row,
+    length: |row, _, _| length(row),
+    zeros_stay: true,
 };
 
 const FAULTS: &[Fault<Parts>] = &[
@@ -133,23 +105,23 @@ const FAULTS: &[Fault<Parts>] = &[
         "no ReLU on the output",
         "Your output is linear. Without the ReLU what one feature leaves on another stays there, and nothing is \
          gained by sharing a unit.",
-        |parts| parts.toy = Output::Linear,
+        |parts| parts.output = |back, bias| back.broadcast_add(bias),
     ),
     fault(
         "the toy's bias left out",
         "You left b out. With it the ReLU clears away small interference between features.",
-        |parts| parts.toy = Output::NoBias,
+        |parts| parts.output = |back, _| back.relu(),
     ),
     fault(
         "bias behind the ReLU",
         "You added b behind the ReLU. It belongs in front of it, where it can clear away interference.",
-        |parts| parts.toy = Output::BiasLast,
+        |parts| parts.output = |back, bias| back.relu()?.broadcast_add(bias),
     ),
     fault(
         "a ReLU on the units",
         "You put a ReLU on the units. Only the output has one: x goes into the units linearly, so that opposite \
          directions of a unit can stand for two features.",
-        |parts| parts.toy = Output::UnitsToo,
+        |parts| parts.units = |hidden| hidden.relu(),
     ),
     fault(
         "decoder_bias not taken off",
@@ -224,44 +196,44 @@ const FAULTS: &[Fault<Parts>] = &[
     fault(
         "a mean over the units",
         "You took the mean of the squares over the units. Their sum is what is weighed against the codes.",
-        |parts| parts.missed = Missed::MeanOfUnits,
+        |parts| parts.missed = |missed| missed.sqr()?.mean(1),
     ),
     fault(
         "distance for its square",
         "You took the root: the distance. The price has its square.",
-        |parts| parts.missed = Missed::Length,
+        |parts| parts.missed = |missed| missed.sqr()?.sum(1)?.sqrt(),
     ),
     fault(
         "magnitudes for squares",
         "You added up the magnitudes of what is missed. The price has their squares.",
-        |parts| parts.missed = Missed::Magnitudes,
+        |parts| parts.missed = |missed| missed.abs()?.sum(1),
     ),
     fault(
         "saying much is free",
         "Your price is what is missed and no more: the L1 norm of the codes is not in it.",
-        |parts| parts.said = Said::Nothing,
+        |parts| parts.said = |z, _| z.sum(1)?.zeros_like(),
     ),
     fault(
         "L2 instead of L1",
         "You punish the squares of the codes. That makes many small codes cheap; the L1 norm makes few of them \
          cheap.",
-        |parts| parts.said = Said::Squares,
+        |parts| parts.said = |z, weight| z.sqr()?.sum(1)? * weight,
     ),
     fault(
         "a mean over the features",
         "You took the mean of the codes over the features. Then features that are never used make it cheaper.",
-        |parts| parts.said = Said::MeanOfFeatures,
+        |parts| parts.said = |z, weight| z.mean(1)? * weight,
     ),
     fault(
         "codes counted",
         "You counted the codes that are on. That is what one would like to pay for, but it has no gradient: it is \
          the same however small a code becomes.",
-        |parts| parts.said = Said::Count,
+        |parts| parts.said = |z, weight| z.ne(0f32)?.to_dtype(DType::F32)?.sum(1)? * weight,
     ),
     fault(
         "weight left out",
         "You added the codes without their weight.",
-        |parts| parts.said = Said::WithoutWeight,
+        |parts| parts.said = |z, _| z.sum(1),
     ),
     fault(
         "a sum over the rows",
@@ -271,51 +243,40 @@ const FAULTS: &[Fault<Parts>] = &[
     fault(
         "columns of length 1",
         "You divided by the lengths of the columns. A direction is a row.",
-        |parts| parts.length = Length::Column,
+        |parts| parts.length = |_, column, _| length(column),
     ),
     fault(
         "the whole table of length 1",
         "You divided everything by one number. Each row has a length of its own.",
-        |parts| parts.length = Length::Whole,
+        |parts| parts.length = |_, _, whole| length(whole),
     ),
     fault(
         "lengths left as they are",
         "Your directions keep their length: ten times as long, the codes are a tenth, and so is their price.",
-        |parts| parts.length = Length::AsItIs,
+        |parts| parts.length = |_, _, _| 1.0,
     ),
     fault(
         "magnitudes that sum to 1",
         "You divided by the sum of the magnitudes. The length is the root of the sum of the squares.",
-        |parts| parts.length = Length::Magnitudes,
+        |parts| parts.length = |row, _, _| row.iter().map(|v| f64::from(v.abs())).sum(),
     ),
     fault(
         "divided by the square",
         "You divided by the sum of the squares and forgot the root.",
-        |parts| parts.length = Length::Square,
+        |parts| parts.length = |row, _, _| length(row).powi(2),
     ),
     fault(
         "0 divided by 0",
         "A row of zeros becomes NaN, and with it everything that is learned afterwards. It stays as it is.",
-        |parts| parts.length = Length::ZeroToo,
+        |parts| parts.zeros_stay = false,
     ),
 ];
 
 /// A column per input.
 fn toy_output([weights, bias]: &Toy, inputs: &Tensor, parts: Parts) -> Result<Tensor> {
     let hidden = weights.matmul(&inputs.t()?)?; // [units, inputs]
-    let hidden = match parts.toy {
-        Output::UnitsToo => hidden.relu()?,
-        _ => hidden,
-    };
-    let back = weights.t()?.matmul(&hidden)?;
-    let bias = bias.unsqueeze(1)?;
-    let output = match parts.toy {
-        Output::Right | Output::UnitsToo => back.broadcast_add(&bias)?.relu()?,
-        Output::Linear => back.broadcast_add(&bias)?,
-        Output::NoBias => back.relu()?,
-        Output::BiasLast => back.relu()?.broadcast_add(&bias)?,
-    };
-    output.t()
+    let back = weights.t()?.matmul(&(parts.units)(&hidden)?)?;
+    (parts.output)(&back, &bias.unsqueeze(1)?)?.t()
 }
 
 /// The gradients of the sum of the squares of what `output` gives, by all of `tensors`, one after the other.
@@ -416,47 +377,25 @@ fn price(dictionary: &Dictionary, activations: &Tensor, keep: usize, weight: f64
         rebuilt = rebuilt.broadcast_add(decoder_bias)?;
     }
     let missed = (rebuilt - activations)?;
-    let missed = match parts.missed {
-        Missed::Squares => missed.sqr()?.sum(1)?,
-        Missed::MeanOfUnits => missed.sqr()?.mean(1)?,
-        Missed::Length => missed.sqr()?.sum(1)?.sqrt()?,
-        Missed::Magnitudes => missed.abs()?.sum(1)?,
-    };
-    let said = match parts.said {
-        Said::Sum => (z.sum(1)? * weight)?,
-        Said::Nothing => z.sum(1)?.zeros_like()?,
-        Said::Squares => (z.sqr()?.sum(1)? * weight)?,
-        Said::MeanOfFeatures => (z.mean(1)? * weight)?,
-        Said::Count => (z.ne(0f32)?.to_dtype(DType::F32)?.sum(1)? * weight)?,
-        Said::WithoutWeight => z.sum(1)?,
-    };
-    (parts.rows)(&(missed + said)?)
+    (parts.rows)(&((parts.missed)(&missed)? + (parts.said)(&z, weight)?)?)
 }
 
 fn unit_rows(directions: &Tensor, parts: Parts) -> Result<Tensor> {
-    let rows = directions.to_vec2::<f32>()?;
-    let length = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
-    let whole = length(&mut rows.iter().flatten().copied());
-    let divided = |(row, column): (usize, usize)| -> f32 {
-        let own = length(&mut rows[row].iter().copied());
-        let by = match parts.length {
-            Length::Row | Length::ZeroToo => own,
-            Length::Column => length(&mut rows.iter().map(|row| row[column])),
-            Length::Whole => whole,
-            Length::AsItIs => 1.0,
-            Length::Magnitudes => rows[row].iter().map(|v| f64::from(v.abs())).sum(),
-            Length::Square => own * own,
-        };
-        let value = f64::from(rows[row][column]);
-        if value == 0.0 && parts.length != Length::ZeroToo {
+    let (rows, columns) = (directions.to_vec2::<f32>()?, directions.t()?.to_vec2::<f32>()?);
+    let whole = rows.concat();
+    let divided = |(place, &value): (usize, &f32)| {
+        let (row, column) = (&rows[place / columns.len()], &columns[place % columns.len()]);
+        if value == 0.0 && parts.zeros_stay {
             0.0
         } else {
-            (value / by) as f32
+            (f64::from(value) / (parts.length)(row, column, &whole)) as f32
         }
     };
-    let columns = directions.dim(1)?;
-    let places = (0..rows.len()).flat_map(|row| (0..columns).map(move |column| (row, column)));
-    Tensor::from_vec(places.map(divided).collect(), (rows.len(), columns), &Device::Cpu)
+    Tensor::from_vec(
+        whole.iter().enumerate().map(divided).collect(),
+        directions.shape(),
+        &Device::Cpu,
+    )
 }
 
 fn answer(parts: Parts) -> Sparse {
@@ -821,141 +760,82 @@ fn planted(exam: Exam<Sparse>) -> Exam<Sparse> {
 }
 
 /// Attempts that are right on friendly inputs only.
-fn proofs(exam: Exam<Sparse>) -> Exam<Sparse> {
-    let right = answer(RIGHT);
-    let exam = exam
-        .hazard(
-            NotContiguous,
-            "only tensors that lie in order",
-            Sparse {
-                toy_output: &|toy, x| in_order(&[&toy[0], x]).and_then(|()| toy_output(toy, x, RIGHT)),
-                codes: &|d, x, keep| in_order(&[&d[0], &d[2], x]).and_then(|()| codes(d, x, keep, RIGHT)),
-                unit_rows: &|rows| in_order(&[rows]).and_then(|()| unit_rows(rows, RIGHT)),
-                ..right
-            },
-        )
-        .hazard(
-            Sizes,
-            "only more features than units",
-            Sparse {
-                toy_output: &|toy, x| match toy[0].dims2()? {
-                    (units, features) if units > features => bail!("{units} units for {features} features"),
-                    _ => toy_output(toy, x, RIGHT),
-                },
-                ..right
-            },
-        )
-        .hazard(
-            Batch,
-            "four rows at most",
-            Sparse {
-                codes: &|d, x, keep| codes(d, &first_of(x, 4)?, keep, RIGHT),
-                ..right
-            },
-        )
-        .hazard(
-            Ties,
-            "the first of equal ones",
-            Sparse {
-                codes: &|d, x, keep| {
-                    let z = codes(d, x, keep, RIGHT)?;
-                    let first = |row: Vec<f32>| {
-                        let mut left = keep;
-                        let mut stays = |value: f32| {
-                            let stays = value > 0.0 && left > 0;
-                            left -= usize::from(stays);
-                            f32::from(u8::from(stays))
-                        };
-                        row.into_iter().map(&mut stays).collect::<Vec<_>>()
-                    };
-                    let mask: Vec<Vec<f32>> = z.to_vec2::<f32>()?.into_iter().map(first).collect();
-                    z * Tensor::new(mask, &Device::Cpu)?
-                },
-                ..right
-            },
-        )
-        .hazard(
-            Scale,
-            "codes below 10⁻⁶ taken for none",
-            Sparse {
-                codes: &|d, x, keep| {
-                    let z = codes(d, x, keep, RIGHT)?;
-                    &z * z.gt(1e-6f32)?.to_dtype(DType::F32)?
-                },
-                ..right
-            },
-        )
-        .hazard(
-            Scale,
-            "10⁻⁶ added to every length",
-            Sparse {
-                unit_rows: &|rows| rows.broadcast_div(&(rows.sqr()?.sum_keepdim(1)?.sqrt()? + 1e-6)?),
-                ..right
-            },
-        );
-    proofs_of_the_price(exam)
-}
+const PROOFS: &[Slip<Sparse>] = &[
+    slip(NotContiguous, "only tensors that lie in order", |f| {
+        f.toy_output = &|toy, x| in_order(&[&toy[0], x]).and_then(|()| toy_output(toy, x, RIGHT));
+        f.codes = &|d, x, keep| in_order(&[&d[0], &d[2], x]).and_then(|()| codes(d, x, keep, RIGHT));
+        f.unit_rows = &|rows| in_order(&[rows]).and_then(|()| unit_rows(rows, RIGHT));
+    }),
+    slip(Sizes, "only more features than units", |f| {
+        f.toy_output = &|toy, x| match toy[0].dims2()? {
+            (units, features) if units > features => bail!("{units} units for {features} features"),
+            _ => toy_output(toy, x, RIGHT),
+        }
+    }),
+    slip(Batch, "four rows at most", |f| {
+        f.codes = &|d, x, keep| codes(d, &first_of(x, 4)?, keep, RIGHT)
+    }),
+    slip(Ties, "the first of equal ones", |f| {
+        f.codes = &|d, x, keep| {
+            let z = codes(d, x, keep, RIGHT)?;
+            let first = |row: Vec<f32>| {
+                let mut left = keep;
+                let mut stays = |value: f32| {
+                    let stays = value > 0.0 && left > 0;
+                    left -= usize::from(stays);
+                    f32::from(u8::from(stays))
+                };
+                row.into_iter().map(&mut stays).collect::<Vec<_>>()
+            };
+            let mask: Vec<Vec<f32>> = z.to_vec2::<f32>()?.into_iter().map(first).collect();
+            z * Tensor::new(mask, &Device::Cpu)?
+        }
+    }),
+    slip(Scale, "codes below 10⁻⁶ taken for none", |f| {
+        f.codes = &|d, x, keep| {
+            let z = codes(d, x, keep, RIGHT)?;
+            &z * z.gt(1e-6f32)?.to_dtype(DType::F32)?
+        }
+    }),
+    slip(Scale, "10⁻⁶ added to every length", |f| {
+        f.unit_rows = &|rows| rows.broadcast_div(&(rows.sqr()?.sum_keepdim(1)?.sqrt()? + 1e-6)?)
+    }),
+    slip(Combined, "no weight where few are kept", |f| {
+        f.price = &|d, x, keep, weight| {
+            if keep < d[0].dim(0)? {
+                price(d, x, keep, 0.0, RIGHT)
+            } else {
+                price(d, x, keep, weight, RIGHT)
+            }
+        }
+    }),
+    slip(Wiring, "what is not kept is paid for", |f| {
+        f.price = &|d, x, keep, weight| {
+            let all = (codes(d, x, d[0].dim(0)?, RIGHT)?.sum(1)?.mean_all()? * weight)?;
+            price(d, x, keep, 0.0, RIGHT)? + all
+        }
+    }),
+    slip(Returned, "cut off from the toy", |f| {
+        f.toy_output = &|toy, x| Ok(toy_output(toy, x, RIGHT)?.detach())
+    }),
+    slip(Returned, "codes cut off from the dictionary", |f| {
+        f.codes = &|d, x, keep| Ok(codes(d, x, keep, RIGHT)?.detach())
+    }),
+    slip(Returned, "cut off from the dictionary", |f| {
+        f.price = &|d, x, keep, weight| Ok(price(d, x, keep, weight, RIGHT)?.detach())
+    }),
+];
 
-/// The same for the price.
-fn proofs_of_the_price(exam: Exam<Sparse>) -> Exam<Sparse> {
-    let right = answer(RIGHT);
-    exam.hazard(
-        Combined,
-        "no weight where few are kept",
-        Sparse {
-            price: &|d, x, keep, weight| {
-                if keep < d[0].dim(0)? {
-                    price(d, x, keep, 0.0, RIGHT)
-                } else {
-                    price(d, x, keep, weight, RIGHT)
-                }
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Wiring,
-        "what is not kept is paid for",
-        Sparse {
-            price: &|d, x, keep, weight| {
-                let all = (codes(d, x, d[0].dim(0)?, RIGHT)?.sum(1)?.mean_all()? * weight)?;
-                price(d, x, keep, 0.0, RIGHT)? + all
-            },
-            ..right
-        },
-    )
-    .hazard(
-        Returned,
-        "cut off from the toy",
-        Sparse {
-            toy_output: &|toy, x| Ok(toy_output(toy, x, RIGHT)?.detach()),
-            ..right
-        },
-    )
-    .hazard(
-        Returned,
-        "codes cut off from the dictionary",
-        Sparse {
-            codes: &|d, x, keep| Ok(codes(d, x, keep, RIGHT)?.detach()),
-            ..right
-        },
-    )
-    .hazard(
-        Returned,
-        "cut off from the dictionary",
-        Sparse {
-            price: &|d, x, keep, weight| Ok(price(d, x, keep, weight, RIGHT)?.detach()),
-            ..right
-        },
-    )
-    .spared(
-        &[Sign],
-        "rows without any positive code, and rows with negative ones, are among the inputs",
-    )
-    .spared(
-        &[Names, Empty],
-        "no names; a dictionary without rows or features is not spoken of",
-    )
-    .spared(&[NotFinite], "NaN is not spoken of")
-    .spared(&[Errors], "the one check comes with the stub")
+fn proofs(exam: Exam<Sparse>) -> Exam<Sparse> {
+    exam.proofs(answer(RIGHT), PROOFS)
+        .spared(
+            &[Sign],
+            "rows without any positive code, and rows with negative ones, are among the inputs",
+        )
+        .spared(
+            &[Names, Empty],
+            "no names; a dictionary without rows or features is not spoken of",
+        )
+        .spared(&[NotFinite], "NaN is not spoken of")
+        .spared(&[Errors], "the one check comes with the stub")
 }

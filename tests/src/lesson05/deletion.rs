@@ -4,7 +4,7 @@ use resnet::ResNet;
 use super::planted::{self, BLUE, GREY, RED};
 use super::tiny;
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Tolerance, fault, keep};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, keep, slip};
 
 /// `solution05::pixel_order`, `exchanged`, `exchange_curve` and `area_under`
 #[derive(Clone, Copy)]
@@ -480,128 +480,95 @@ fn hazards(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
     proofs(exam)
 }
 
-/// Attempts that are right on friendly inputs only, and what this exercise has no room for.
-fn proofs(exam: Exam<Exchange>) -> Exam<Exchange> {
-    let exam = exam
-        .hazard(
-            NotContiguous,
-            "only what lies in order",
-            Exchange {
-                pixel_order: &|map: &Tensor| {
-                    in_order(&[map])?;
-                    solution05::pixel_order(map)
-                },
-                exchanged: &|a: &Tensor, b: &Tensor, pixels: &[u32]| {
-                    in_order(&[a, b])?;
-                    solution05::exchanged(a, b, pixels)
-                },
-                ..SOLUTION
-            },
-        )
-        .hazard(
-            Empty,
-            "an error for no pixels",
-            Exchange {
-                exchanged: &|a: &Tensor, b: &Tensor, pixels: &[u32]| match pixels {
-                    [] => bail!("no pixels"),
-                    _ => solution05::exchanged(a, b, pixels),
-                },
-                ..SOLUTION
-            },
-        )
-        .hazard(
-            Sizes,
-            "a rest of a tall image that stays",
-            Exchange {
-                exchange_curve: &|n: &ResNet, a: &Tensor, b: &Tensor, c, order: &[u32], steps| {
-                    let mut curve = solution05::exchange_curve(n, a, b, c, order, steps)?;
-                    if a.dims() == [1, 3, 7, 3] {
-                        curve[steps] = curve[steps - 1];
-                    }
-                    Ok(curve)
-                },
-                ..SOLUTION
-            },
-        )
-        .hazard(
-            Ties,
-            "0.0 before −0.0",
-            Exchange {
-                pixel_order: &|map: &Tensor| {
-                    let values = map.flatten_all()?.to_vec1::<f32>()?;
-                    let mut order: Vec<u32> = (0..values.len() as u32).collect();
-                    order.sort_by(|&i, &j| values[j as usize].total_cmp(&values[i as usize]));
-                    Ok(order)
-                },
-                ..SOLUTION
-            },
-        )
-        .hazard(
-            Ties,
-            "an unstable sort",
-            Exchange {
-                pixel_order: &|map: &Tensor| {
-                    let values = map.flatten_all()?.to_vec1::<f32>()?;
-                    let mut order: Vec<u32> = (0..values.len() as u32).collect();
-                    order.sort_unstable_by(|&i, &j| {
-                        values[j as usize].partial_cmp(&values[i as usize]).expect("numbers")
-                    });
-                    Ok(order)
-                },
-                ..SOLUTION
-            },
-        );
-    proofs_of_curves(exam)
-}
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Exchange>] = &[
+    slip(NotContiguous, "only what lies in order", |f| {
+        f.pixel_order = &|map: &Tensor| {
+            in_order(&[map])?;
+            solution05::pixel_order(map)
+        };
+        f.exchanged = &|a: &Tensor, b: &Tensor, pixels: &[u32]| {
+            in_order(&[a, b])?;
+            solution05::exchanged(a, b, pixels)
+        };
+    }),
+    slip(Empty, "an error for no pixels", |f| {
+        f.exchanged = &|a: &Tensor, b: &Tensor, pixels: &[u32]| match pixels {
+            [] => bail!("no pixels"),
+            _ => solution05::exchanged(a, b, pixels),
+        }
+    }),
+    slip(Sizes, "a rest of a tall image that stays", |f| {
+        f.exchange_curve = &|n: &ResNet, a: &Tensor, b: &Tensor, c, order: &[u32], steps| {
+            let mut curve = solution05::exchange_curve(n, a, b, c, order, steps)?;
+            if a.dims() == [1, 3, 7, 3] {
+                curve[steps] = curve[steps - 1];
+            }
+            Ok(curve)
+        }
+    }),
+    slip(Ties, "0.0 before −0.0", |f| {
+        f.pixel_order = &|map: &Tensor| {
+            let values = map.flatten_all()?.to_vec1::<f32>()?;
+            let mut order: Vec<u32> = (0..values.len() as u32).collect();
+            order.sort_by(|&i, &j| values[j as usize].total_cmp(&values[i as usize]));
+            Ok(order)
+        }
+    }),
+    slip(Ties, "an unstable sort", |f| {
+        f.pixel_order = &|map: &Tensor| {
+            let values = map.flatten_all()?.to_vec1::<f32>()?;
+            let mut order: Vec<u32> = (0..values.len() as u32).collect();
+            order.sort_unstable_by(|&i, &j| values[j as usize].partial_cmp(&values[i as usize]).expect("numbers"));
+            Ok(order)
+        }
+    }),
+    slip(Sign, "nothing below 0 has a place", |f| {
+        f.pixel_order = &|map: &Tensor| {
+            if map.max_all()?.to_scalar::<f32>()? < 0.0 {
+                solution05::pixel_order(&map.zeros_like()?)
+            } else {
+                solution05::pixel_order(map)
+            }
+        }
+    }),
+    slip(Scale, "exp of the logits as they are", |f| {
+        f.exchange_curve = &|n: &ResNet, a: &Tensor, b: &Tensor, c, order: &[u32], steps| {
+            let mut curve = solution05::exchange_curve(n, a, b, c, order, steps)?;
+            if n.forward(a)?.max_all()?.to_scalar::<f32>()? > 89.0 {
+                curve[0] = f64::NAN;
+            }
+            Ok(curve)
+        }
+    }),
+    slip(Errors, "the last class for one that is not there", |f| {
+        f.exchange_curve = &|n: &ResNet, a: &Tensor, b: &Tensor, c: u32, order: &[u32], steps| {
+            let last = n.config().classes as u32 - 1;
+            solution05::exchange_curve(n, a, b, c.min(last), order, steps)
+        }
+    }),
+    slip(Scale, "values below 1e-6 taken for equal", |f| {
+        f.pixel_order = &|map: &Tensor| solution05::pixel_order(&(map * 1e6)?.round()?)
+    }),
+    slip(Ties, "a pixel named twice comes back", |f| {
+        f.exchanged = &|a: &Tensor, b: &Tensor, pixels: &[u32]| {
+            let often = |pixel: &u32| pixels.iter().filter(|other| *other == pixel).count();
+            let odd: Vec<u32> = pixels.iter().copied().filter(|pixel| often(pixel) % 2 == 1).collect();
+            solution05::exchanged(a, b, &odd)
+        }
+    }),
+];
 
-/// The same for other values and for curves.
-fn proofs_of_curves(exam: Exam<Exchange>) -> Exam<Exchange> {
-    exam.hazard(
-        Sign,
-        "nothing below 0 has a place",
-        Exchange {
-            pixel_order: &|map: &Tensor| {
-                if map.max_all()?.to_scalar::<f32>()? < 0.0 {
-                    solution05::pixel_order(&map.zeros_like()?)
-                } else {
-                    solution05::pixel_order(map)
-                }
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Scale,
-        "exp of the logits as they are",
-        Exchange {
-            exchange_curve: &|n: &ResNet, a: &Tensor, b: &Tensor, c, order: &[u32], steps| {
-                let mut curve = solution05::exchange_curve(n, a, b, c, order, steps)?;
-                if n.forward(a)?.max_all()?.to_scalar::<f32>()? > 89.0 {
-                    curve[0] = f64::NAN;
-                }
-                Ok(curve)
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Errors,
-        "the last class for one that is not there",
-        Exchange {
-            exchange_curve: &|n: &ResNet, a: &Tensor, b: &Tensor, c: u32, order: &[u32], steps| {
-                let last = n.config().classes as u32 - 1;
-                solution05::exchange_curve(n, a, b, c.min(last), order, steps)
-            },
-            ..SOLUTION
-        },
-    )
-    .spared(
-        &[Batch, Combined, Wiring],
-        "one image, one class; what is handed on wrongly is a mistake with a name",
-    )
-    .spared(&[Names, Returned], "numbers and lists of numbers")
-    .spared(
-        &[NotFinite],
-        "a map with NaN has no order, and the network refuses such an image",
-    )
+/// What this exercise has no room for.
+fn proofs(exam: Exam<Exchange>) -> Exam<Exchange> {
+    exam.proofs(SOLUTION, PROOFS)
+        .spared(
+            &[Batch, Combined, Wiring],
+            "one image, one class; what is handed on wrongly is a mistake with a name",
+        )
+        .spared(&[Names, Returned], "numbers and lists of numbers")
+        .spared(
+            &[NotFinite],
+            "a map with NaN has no order, and the network refuses such an image",
+        )
 }

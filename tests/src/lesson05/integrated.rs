@@ -4,7 +4,7 @@ use resnet::ResNet;
 use super::planted::{self, BLACK, DEVIATION, GREY, RED};
 use super::tiny;
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Tolerance, fault, keep};
+use crate::{Exam, Fault, Hazard::*, Slip, Tolerance, fault, keep, slip};
 
 /// `solution05::integrated_gradients`, `completeness_gap` and `smooth_grad`
 #[derive(Clone, Copy)]
@@ -442,76 +442,62 @@ fn hazards(seed: u64, exam: Exam<Integrate>) -> Exam<Integrate> {
     }))
 }
 
-/// Attempts that are right on friendly inputs only, and what this exercise has no room for.
-fn proofs(exam: Exam<Integrate>) -> Exam<Integrate> {
-    exam.hazard(
-        NotContiguous,
-        "only what lies in order",
-        Integrate {
-            integrated_gradients: &|n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, m| {
-                in_order(&[x, b])?;
-                solution05::integrated_gradients(n, x, c, b, m)
-            },
-            completeness_gap: &|n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, a: &Tensor| {
-                in_order(&[x, b, a])?;
-                solution05::completeness_gap(n, x, c, b, a)
-            },
-            smooth_grad: &|n: &ResNet, x: &Tensor, c: &[u32], noise: &Tensor| {
-                in_order(&[x, noise])?;
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Integrate>] = &[
+    slip(NotContiguous, "only what lies in order", |f| {
+        f.integrated_gradients = &|n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, m| {
+            in_order(&[x, b])?;
+            solution05::integrated_gradients(n, x, c, b, m)
+        };
+        f.completeness_gap = &|n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, a: &Tensor| {
+            in_order(&[x, b, a])?;
+            solution05::completeness_gap(n, x, c, b, a)
+        };
+        f.smooth_grad = &|n: &ResNet, x: &Tensor, c: &[u32], noise: &Tensor| {
+            in_order(&[x, noise])?;
+            solution05::smooth_grad(n, x, c, noise)
+        };
+    }),
+    slip(Batch, "the last of three images taken for the first", |f| {
+        f.integrated_gradients = &|n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, m| {
+            let all = solution05::integrated_gradients(n, x, c, b, m)?;
+            match x.dim(0)? {
+                3 => Tensor::cat(&[&all.narrow(0, 0, 2)?, &all.narrow(0, 0, 1)?], 0),
+                _ => Ok(all),
+            }
+        }
+    }),
+    slip(Sizes, "rows and columns of a tall image swapped", |f| {
+        f.integrated_gradients = &|n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, m| {
+            let all = solution05::integrated_gradients(n, x, c, b, m)?;
+            match x.dims() {
+                [3, _, 7, 5] => all.t()?.contiguous()?.reshape(all.shape()),
+                _ => Ok(all),
+            }
+        }
+    }),
+    slip(Errors, "noise of other images", |f| {
+        f.smooth_grad = &|n: &ResNet, x: &Tensor, c: &[u32], noise: &Tensor| {
+            if noise.dims()[1] < x.dim(0)? {
+                solution05::smooth_grad(n, x, c, &Tensor::cat(&[noise, noise], 1)?.narrow(1, 0, x.dim(0)?)?)
+            } else {
                 solution05::smooth_grad(n, x, c, noise)
-            },
-        },
-    )
-    .hazard(
-        Batch,
-        "the last of three images taken for the first",
-        Integrate {
-            integrated_gradients: &|n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, m| {
-                let all = solution05::integrated_gradients(n, x, c, b, m)?;
-                match x.dim(0)? {
-                    3 => Tensor::cat(&[&all.narrow(0, 0, 2)?, &all.narrow(0, 0, 1)?], 0),
-                    _ => Ok(all),
-                }
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Sizes,
-        "rows and columns of a tall image swapped",
-        Integrate {
-            integrated_gradients: &|n: &ResNet, x: &Tensor, c: &[u32], b: &Tensor, m| {
-                let all = solution05::integrated_gradients(n, x, c, b, m)?;
-                match x.dims() {
-                    [3, _, 7, 5] => all.t()?.contiguous()?.reshape(all.shape()),
-                    _ => Ok(all),
-                }
-            },
-            ..SOLUTION
-        },
-    )
-    .hazard(
-        Errors,
-        "noise of other images",
-        Integrate {
-            smooth_grad: &|n: &ResNet, x: &Tensor, c: &[u32], noise: &Tensor| {
-                if noise.dims()[1] < x.dim(0)? {
-                    solution05::smooth_grad(n, x, c, &Tensor::cat(&[noise, noise], 1)?.narrow(1, 0, x.dim(0)?)?)
-                } else {
-                    solution05::smooth_grad(n, x, c, noise)
-                }
-            },
-            ..SOLUTION
-        },
-    )
-    .spared(&[Combined], "there are no options but the steps")
-    .spared(&[Scale], "the images are normalized")
-    .spared(
-        &[Sign, Ties],
-        "nothing is chosen, and values of both signs are in every input",
-    )
-    .spared(&[Names], "it takes no names")
-    .spared(&[NotFinite, Empty], "the network refuses NaN and an empty batch")
-    .spared(&[Returned], "what the result is connected to is nobody's concern")
-    .spared(&[Wiring], "what is handed to whom wrongly is a mistake with a name")
+            }
+        }
+    }),
+];
+
+/// What this exercise has no room for.
+fn proofs(exam: Exam<Integrate>) -> Exam<Integrate> {
+    exam.proofs(SOLUTION, PROOFS)
+        .spared(&[Combined], "there are no options but the steps")
+        .spared(&[Scale], "the images are normalized")
+        .spared(
+            &[Sign, Ties],
+            "nothing is chosen, and values of both signs are in every input",
+        )
+        .spared(&[Names], "it takes no names")
+        .spared(&[NotFinite, Empty], "the network refuses NaN and an empty batch")
+        .spared(&[Returned], "what the result is connected to is nobody's concern")
+        .spared(&[Wiring], "what is handed to whom wrongly is a mistake with a name")
 }

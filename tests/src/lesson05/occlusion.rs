@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::planted::{self, BLACK, BLUE, GREY, RED};
 use super::tiny;
 use crate::inputs::{Random, askew, in_order, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Tolerance, fault, keep};
+use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, keep, slip};
 
 /// Side, stride and colour of a patch.
 pub type PatchOf = (usize, usize, [f32; 3]);
@@ -471,93 +471,70 @@ fn hazards(seed: u64, exam: Exam<Occlude>) -> Exam<Occlude> {
     proofs(exam)
 }
 
-/// Attempts that are right on friendly inputs only, and what this exercise has no room for.
+fn patch((side, stride, colour): PatchOf) -> solution05::Patch {
+    solution05::Patch { side, stride, colour }
+}
+
+/// Attempts that are right on friendly inputs only.
+const PROOFS: &[Slip<Occlude>] = &[
+    slip(NotContiguous, "only what lies in order", |f| {
+        f.covered = &|images, r, c, colour| {
+            in_order(&[images])?;
+            solution05::covered(images, &r, &c, colour)
+        };
+        f.occlusion = &|n, images, c, p| {
+            in_order(&[images])?;
+            solution05::occlusion(n, images, c, &patch(p))
+        };
+    }),
+    slip(Batch, "the first image's drops for all", |f| {
+        f.occlusion = &|n, images, c, p| {
+            let map = solution05::occlusion(n, images, c, &patch(p))?;
+            match images.dim(0)? {
+                3 => map.narrow(0, 0, 1)?.broadcast_as(map.shape())?.contiguous(),
+                _ => Ok(map),
+            }
+        }
+    }),
+    slip(Sizes, "places of the width for the height", |f| {
+        f.occlusion = &|n, images, c, p| {
+            let map = solution05::occlusion(n, images, c, &patch(p))?;
+            match images.dims() {
+                [3, _, 9, 5] => map.pad_with_zeros(1, 0, 1)?.narrow(1, 1, 9),
+                _ => Ok(map),
+            }
+        }
+    }),
+    slip(Scale, "counted in 16 bits", |f| {
+        f.places = &|length, p| solution05::places(length.min(65_535), &patch(p))
+    }),
+    slip(Errors, "a stride that is too long shortened", |f| {
+        f.places = &|length, p| solution05::places(length, &patch((p.0, p.1.min(p.0), p.2)));
+        f.occlusion = &|n, i, c, p| solution05::occlusion(n, i, c, &patch((p.0, p.1.min(p.0), p.2)));
+    }),
+];
+
+/// What this exercise has no room for.
 fn proofs(exam: Exam<Occlude>) -> Exam<Occlude> {
-    let solution = ex5_10!(solution05);
-    exam.hazard(
-        NotContiguous,
-        "only what lies in order",
-        Occlude {
-            covered: keep(Box::new(move |images: &Tensor, r, c, colour| {
-                in_order(&[images])?;
-                (solution.covered)(images, r, c, colour)
-            })),
-            occlusion: keep(Box::new(move |n: &ResNet, images: &Tensor, c: &[u32], p| {
-                in_order(&[images])?;
-                (solution.occlusion)(n, images, c, p)
-            })),
-            ..solution
-        },
-    )
-    .hazard(
-        Batch,
-        "the first image's drops for all",
-        Occlude {
-            occlusion: keep(Box::new(move |n: &ResNet, images: &Tensor, c: &[u32], p| {
-                let map = (solution.occlusion)(n, images, c, p)?;
-                match images.dim(0)? {
-                    3 => map.narrow(0, 0, 1)?.broadcast_as(map.shape())?.contiguous(),
-                    _ => Ok(map),
-                }
-            })),
-            ..solution
-        },
-    )
-    .hazard(
-        Sizes,
-        "places of the width for the height",
-        Occlude {
-            occlusion: keep(Box::new(move |n: &ResNet, images: &Tensor, c: &[u32], p| {
-                let map = (solution.occlusion)(n, images, c, p)?;
-                match images.dims() {
-                    [3, _, 9, 5] => map.pad_with_zeros(1, 0, 1)?.narrow(1, 1, 9),
-                    _ => Ok(map),
-                }
-            })),
-            ..solution
-        },
-    )
-    .hazard(
-        Scale,
-        "counted in 16 bits",
-        Occlude {
-            places: keep(Box::new(move |length, p| (solution.places)(length.min(65_535), p))),
-            ..solution
-        },
-    )
-    .hazard(
-        Errors,
-        "a stride that is too long shortened",
-        Occlude {
-            places: keep(Box::new(move |length, (side, stride, colour)| {
-                (solution.places)(length, (side, stride.min(side), colour))
-            })),
-            occlusion: keep(Box::new(
-                move |n: &ResNet, i: &Tensor, c: &[u32], (side, stride, colour)| {
-                    (solution.occlusion)(n, i, c, (side, stride.min(side), colour))
-                },
-            )),
-            ..solution
-        },
-    )
-    .spared(
-        &[Combined],
-        "side, stride and colour are one option, and every input has all three",
-    )
-    .spared(
-        &[Sign, Ties],
-        "nothing is chosen, and drops of both signs are in the planted maps",
-    )
-    .spared(&[Names], "it takes no names")
-    .spared(&[NotFinite, Empty], "the network refuses NaN and an empty batch")
-    .spared(
-        &[Returned],
-        "a map of numbers comes back; what it is connected to is nobody's concern",
-    )
-    .spared(
-        &[Wiring],
-        "mixed-up rows and columns are a mistake with a name, and the planted maps are no squares",
-    )
+    exam.proofs(ex5_10!(solution05), PROOFS)
+        .spared(
+            &[Combined],
+            "side, stride and colour are one option, and every input has all three",
+        )
+        .spared(
+            &[Sign, Ties],
+            "nothing is chosen, and drops of both signs are in the planted maps",
+        )
+        .spared(&[Names], "it takes no names")
+        .spared(&[NotFinite, Empty], "the network refuses NaN and an empty batch")
+        .spared(
+            &[Returned],
+            "a map of numbers comes back; what it is connected to is nobody's concern",
+        )
+        .spared(
+            &[Wiring],
+            "mixed-up rows and columns are a mistake with a name, and the planted maps are no squares",
+        )
 }
 
 const MILLION: [usize; 8] = [0, 300_000, 250_000, 550_000, 500_000, 800_000, 750_000, 1_000_000];
