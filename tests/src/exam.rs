@@ -85,6 +85,9 @@ pub const fn slip<F>(hazard: Hazard, name: &'static str, change: fn(&mut F)) -> 
     Slip { hazard, name, change }
 }
 
+/// A row of a table for [`Exam::refused`]: what a wrong answer does, and what is replaced in a right one.
+pub type Refused<F> = (&'static str, fn(&mut F));
+
 /// A row of a table of slips: `ordered!("roll, only what lies in order", roll: |x, by| [x] => solution03::roll(x, by))` is
 /// right, and refuses a tensor that is [askew](crate::inputs::askew). Without the field where an attempt is one function.
 macro_rules! ordered {
@@ -246,7 +249,7 @@ impl<F: Copy + 'static> Exam<F> {
     }
 
     /// A table of [wrong answers without a name](Self::unnamed): what each does, and what is replaced in a right one.
-    pub fn refused(self, right: F, table: &[(&str, fn(&mut F))]) -> Self {
+    pub fn refused(self, right: F, table: &[Refused<F>]) -> Self {
         table.iter().fold(self, |exam, (name, change)| {
             let mut attempt = right;
             change(&mut attempt);

@@ -46,7 +46,7 @@ pub mod snapshot;
 
 pub use compare::Tolerance;
 pub(crate) use exam::ordered;
-pub use exam::{AnyExam, Exam, Fault, Given, Slip, Wrong, fault, keep, slip, wrong};
+pub use exam::{AnyExam, Exam, Fault, Given, Refused, Slip, Wrong, fault, keep, slip, wrong};
 pub use grade::Grade;
 pub use hazard::Hazard;
 pub use observed::Observed;

@@ -6,7 +6,7 @@ use resnet::ResNet;
 
 use crate::Hazard::*;
 use crate::inputs::{first_of, in_order};
-use crate::{Exam, Fault, Slip, fault, slip};
+use crate::{Exam, Fault, Refused, Slip, fault, slip};
 use answer::{Parts, RIGHT, Silence, Way, answer, connection, divided, measured, predicted, share, shortcut, size};
 use inputs::{changes, weights};
 
@@ -259,11 +259,8 @@ const PROOFS: &[Slip<Circuit>] = &[
     }),
 ];
 
-/// What is wrong, and what it replaces in a right answer.
-type Refused = (&'static str, fn(&mut Circuit));
-
 /// Answers that once passed.
-const PASSED: &[Refused] = &[
+const PASSED: &[Refused<Circuit>] = &[
     ("a projection without its sign", |f| {
         f.shortcut = &|n, block, from, to| Ok(shortcut(n, block, from, to, RIGHT)?.abs())
     }),

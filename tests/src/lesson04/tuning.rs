@@ -7,7 +7,7 @@ use scenes::{Scene, Shape};
 
 use crate::Hazard::*;
 use crate::inputs::in_order;
-use crate::{Exam, Fault, Slip, fault, slip};
+use crate::{Exam, Fault, Refused, Slip, fault, slip};
 use answer::{
     Parts, Pool, RIGHT, Shuffle, Spread, Values, answer, curve, index, mean, ratio, responses, shuffled, variants,
 };
@@ -258,11 +258,8 @@ const PROOFS: &[Slip<Tuning>] = &[
     }),
 ];
 
-/// What is wrong, and what it replaces in a right answer.
-type Refused = (&'static str, fn(&mut Tuning));
-
 /// Answers that once passed, or were named wrongly.
-const PASSED: &[Refused] = &[
+const PASSED: &[Refused<Tuning>] = &[
     ("the badge lost", |f| {
         f.counterfactuals = &|scene, factor| variants(&scene.with_badge(None), factor, Values::All)
     }),

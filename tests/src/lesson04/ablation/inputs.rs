@@ -102,6 +102,10 @@ pub(super) fn basics(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
         .case("effect: random logits of 5 images", |f, (.., (before, after))| {
             (f.effect)(before, after)
         })
+        .because(
+            "The mean of |after − before| over images and classes; a predicted class is that of the \
+             largest logit, with its sign.",
+        )
         .refuses("a site that does not exist", |f, (n, i, ..)| {
             (f.units)(n, i, "layer5", &[0])
         })
