@@ -68,6 +68,8 @@ pub(super) fn parts(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
         .because("One step, with a mean height of ½.")
         .truth("area_under: 1 0 0", 0.25, |f| (f.area_under)(&[1.0, 0.0, 0.0]))
         .because("A triangle over the first half.")
+        .truth("area_under: 2 4", 3.0, |f| (f.area_under)(&[2.0, 4.0]))
+        .because("The mean height, also of what is no probability.")
         .truth("area_under: 0.5 0.7 0.7 0.1 0.4", 0.4875, |f| {
             (f.area_under)(&[0.5, 0.7, 0.7, 0.1, 0.4])
         })

@@ -35,9 +35,9 @@ const POINTS: [(&str, [f32; 6], bool, &str); 8] = [
         "Of several largest values the first in reading order counts.",
     ),
     (
-        "2 beside the figure in the first row, 2 in it, in the second and a column before",
-        [0., 2., 0., 2., 0., 0.],
-        false,
+        "2 at the corner of the figure, and 2 beside it, a row down and a column on",
+        [2., 0., 0., 0., 2., 0.],
+        true,
         "Of several largest values the first in reading order counts: row by row.",
     ),
     (
