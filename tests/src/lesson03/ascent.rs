@@ -247,6 +247,20 @@ const PROOFS: &[Slip<Ascent>] = &[
             x + (direction(&gradient, Flaw::None)? * step_size)?
         }
     }),
+    slip(Errors, "any list of numbers taken for one per image", |f| {
+        f.value_and_gradient = |x, f| {
+            let listed = |x: &Tensor| {
+                let values = f(x)?;
+                let whole = values.rank() == 1 && values.dim(0)? == x.elem_count();
+                if whole {
+                    values.narrow(0, 0, x.dim(0)?)
+                } else {
+                    Ok(values)
+                }
+            };
+            value_and_gradient(x, &listed, Flaw::None)
+        }
+    }),
     slip(Scale, "a radius of 1e-3 at least", |f| {
         f.into_ball = |x, radius| into_ball(x, if radius > 0.0 { radius.max(1e-3) } else { radius }, Flaw::None)
     }),
@@ -341,7 +355,10 @@ fn gradients(on: Given<Ascent, Points>, apart: Tensor) -> Given<Ascent, Points> 
         ]),
         |a, x| both((a.value_and_gradient)(&x.pair, &linear(&x.slopes))),
     )
-    .because("A linear function has its weights as gradient, for every image, whatever the batch.")
+    .because(
+        "A linear function has its weights as gradient, for every image, whatever the batch. Neither values nor \
+         gradient may still be connected to the graph.",
+    )
     .truth(
         "values and gradient of the constant 2",
         Observed::fields([
@@ -359,6 +376,10 @@ fn gradients(on: Given<Ascent, Points>, apart: Tensor) -> Given<Ascent, Points> 
     .case("values and gradient of a curved function of two images", |a, x| {
         both((a.value_and_gradient)(&x.images, &curved(&x.weights)))
     })
+    .because(
+        "Each image has its own gradient, and neither values nor gradient may still be connected to the graph: where \
+         f is curved, the gradient hangs on it by itself.",
+    )
     .refuses("a function with one number per pixel", |a, x| {
         both((a.value_and_gradient)(&x.pair, &|x: &Tensor| x.flatten_from(1)))
     })
@@ -377,11 +398,12 @@ fn gradients(on: Given<Ascent, Points>, apart: Tensor) -> Given<Ascent, Points> 
         tensor(&[0.75, 0.75], (1, 1, 1, 2)),
         |a, _| (a.direction)(&tensor(&[3e-8, 3e-8], (1, 1, 1, 2))),
     )
-    .because("The rms is 3e-8: 3 / (3 + 1).")
+    .because("The rms is 3e-8, and 1e-8 is added to it, outside of the root: 3 / (3 + 1).")
     .case(
         "direction of random gradients, the second a hundred times the first",
         move |a, _| (a.direction)(&apart),
     )
+    .because("Each image has one rms, over all its channels, rows and columns, and is divided by its own.")
 }
 
 /// Steps, and the ball.
@@ -405,7 +427,7 @@ fn steps(on: Given<Ascent, Points>, [large, close, start]: [Tensor; 3]) -> Given
         ]),
         |a, x| cut((a.ascent_step)(&x.pair, &linear(&x.slopes), 0.5)),
     )
-    .because("The gradient (3, −1) has rms √5.")
+    .because("The gradient (3, −1) has rms √5, so the step is 0.5 · (3, −1)/√5: the direction times the step size.")
     .case("a step of 0.05 up a curved function", |a, x| {
         cut((a.ascent_step)(&x.images, &curved(&x.weights), 0.05))
     })
@@ -414,7 +436,7 @@ fn steps(on: Given<Ascent, Points>, [large, close, start]: [Tensor; 3]) -> Given
         tensor(&[0.6, 0.8, 0.3, 0.4], (2, 1, 1, 2)),
         |a, x| (a.into_ball)(&x.four, 1.0),
     )
-    .because("The first has norm 5 and comes to the surface; the second lies inside.")
+    .because("The first has norm √(3² + 4²) = 5 and comes to the surface; the second, of norm 0.5, stays.")
     .case("into a ball of radius 2: three random images", move |a, _| {
         (a.into_ball)(&large, 2.0)
     })
@@ -455,7 +477,7 @@ fn hazards(seed: u64, exam: Exam<Ascent>) -> Exam<Ascent> {
                 Ok::<_, candle_core::Error>((a.ascent_step)(&made, &curved(weights), 0.05)?.track_op())
             },
         )
-        .because("The graph of each step would hang on that of the step before.")
+        .because("Detach the image, or the graph of each step hangs on that of the step before.")
         .holds(Returned)
         .case(
             "values and gradient of a curved function, images whose columns come first in memory",
@@ -486,6 +508,9 @@ fn hazards(seed: u64, exam: Exam<Ascent>) -> Exam<Ascent> {
         })
         .refuses("a function with one number for the batch", |a, (x, _)| {
             both((a.value_and_gradient)(x, &|x: &Tensor| x.sum_all()))
+        })
+        .refuses("a function with a list of all pixels of the batch", |a, (x, _)| {
+            both((a.value_and_gradient)(x, &|x: &Tensor| x.flatten_all()))
         })
     });
     exam.proofs(RIGHT, PROOFS)

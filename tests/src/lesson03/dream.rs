@@ -343,6 +343,9 @@ fn basics(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
             vec![25usize, 15, 50, 30, 100, 60],
             |f| flat((f.octave_sizes)(100, 60, 3, 2.0)),
         )
+        .because(
+            "Each side, height first, divided by 2 to the power of 2, 1 and 0: a quarter, half, the picture itself.",
+        )
         .truth("sizes of 7×9 in 3 octaves of 2", vec![2usize, 2, 4, 5, 7, 9], |f| {
             flat((f.octave_sizes)(7, 9, 3, 2.0))
         })
@@ -394,7 +397,10 @@ fn basics(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
             (f.dream)(&same, layer, &gentle, &mut shifts())
         })
         .within(Tolerance::new(1e-4, 1e-5))
-        .because("Nothing was dreamt, so the picture comes back as it was, with all its detail.")
+        .because(
+            "Nothing was dreamt, so each picture comes back as it was: each base from the picture itself, the rolls \
+             undone, nothing counted twice.",
+        )
         .case(
             "one octave, three steps with rolls, on two pictures",
             move |f, layer| {
@@ -408,6 +414,7 @@ fn basics(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
             },
         )
         .within(Tolerance::new(1e-3, 1e-4))
+        .because("After each step the picture is rolled back and held in [0, 1], and the next step sees that.")
         .case("three octaves of 1.5, two steps each", move |f, layer| {
             let settings = Dream {
                 step_size: 0.08,
@@ -416,6 +423,10 @@ fn basics(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
             (f.dream)(&picture, layer, &settings, &mut shifts())
         })
         .within(Tolerance::new(1e-3, 1e-4))
+        .because(
+            "At each size x = base + the resized detail, all that was dreamt so far and not held in [0, 1] yet; then \
+             the steps, as long as at any size, each held in [0, 1].",
+        )
     })
 }
 

@@ -260,6 +260,14 @@ const PROOFS: &[Slip<Facets>] = &[
             _ => top_examples(scores, count, Flaw::None),
         }
     }),
+    slip(NotFinite, "NaN put last", |f| {
+        f.top_examples = |scores, count| {
+            let mut order = top_examples(scores, count, Flaw::None);
+            order.extend((0..scores.len()).filter(|&i| scores[i].is_nan()));
+            order.truncate(count);
+            order
+        }
+    }),
     slip(Batch, "four images at most", |f| {
         f.similarity = |a| similarity(&first_of(a, 4)?, Flaw::None)
     }),
@@ -307,7 +315,10 @@ fn basics(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
         1f32,
         move |f| scalar((f.similarity)(&alike)),
     )
-    .because("The same channels are active together, only elsewhere.")
+    .because(
+        "The same channels are active together, only elsewhere: 1, which is the mean over both pairs, (1, 2) and (2, \
+         1).",
+    )
     .truth(
         "similarity of two images, one with channel 0 active, one with channel 1",
         0f32,
@@ -325,15 +336,16 @@ fn basics(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
     })
     .because("⟨G, 0⟩ = 0, divided by 1e-8.")
     .truth(
-        "similarity of two images of one pixel, 0.02 and 0.02",
+        "similarity of two images of two pixels, all √2/100",
         16f32 / 17.0,
-        |f| scalar((f.similarity)(&tensor(&[0.02, 0.02], (2, 1, 1, 1)))),
+        |f| scalar((f.similarity)(&tensor(&[2f32.sqrt() / 100.0; 4], (2, 1, 1, 2)))),
     )
-    .because("G = 4e-4 for both, so 16e-8 / (16e-8 + 1e-8).")
+    .because("G = 2·2e-4 for both, a sum over the pixels, so 16e-8 / (16e-8 + 1e-8).")
     .case("similarity of three random images, and its gradient", move |f| {
         with_gradient(&three, f.similarity)
     })
     .within(Tolerance::new(1e-3, 1e-4))
+    .because("Three images are six pairs n ≠ m, and all count.")
     .truth("the best 2 of 0.5, 3, −4, 1", vec![1usize, 3], |f| {
         (f.top_examples)(&[0.5, 3.0, -4.0, 1.0], 2)
     })
@@ -341,12 +353,15 @@ fn basics(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
         (f.top_examples)(&[2.0, 5.0, 2.0, 5.0, 1.0], 3)
     })
     .because("Of equal scores the earlier one comes first.")
-    .truth("the best 2 of NaN, 1, 2", vec![2usize, 1], |f| {
-        (f.top_examples)(&[f32::NAN, 1.0, 2.0], 2)
+    .truth("the best 3 of NaN, 1, 2", vec![2usize, 1], |f| {
+        (f.top_examples)(&[f32::NAN, 1.0, 2.0], 3)
     })
+    .because("An image whose score is NaN is left out, not put last.")
+    .holds(NotFinite)
     .truth("the best 5 of −2, −1", vec![1usize, 0], |f| {
         (f.top_examples)(&[-2.0, -1.0], 5)
     })
+    .because("Fewer than `count` are all of them, and negative scores are scores.")
     .case("the best 9 of 30 random scores", move |f| (f.top_examples)(&scores, 9))
     .truth(
         "the decoy of 3.5 in a world of six plain colours, blue at 1, 3 and 5",
@@ -381,6 +396,7 @@ fn hazards(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
     .truth("the best 2 of ∞, 1, −∞", vec![0usize, 1], |f| {
         (f.top_examples)(&[f32::INFINITY, 1.0, f32::NEG_INFINITY], 2)
     })
+    .because("Only NaN has no place in the order; infinity has.")
     .truth("the best 2 of no scores", Vec::<usize>::new(), |f| {
         (f.top_examples)(&[], 2)
     })

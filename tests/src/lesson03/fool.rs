@@ -535,14 +535,15 @@ fn basics(seed: u64, exam: Exam<Fooling>) -> Exam<Fooling> {
             vec![2f32, -2.0],
             |f, (hand, _)| (f.margin)(hand, &[1, 2], Goal::Reach)?.to_vec1::<f32>(),
         )
-        .because("4 − 2, and 3 − 5.")
+        .because("4 − 2, and 3 − 5: the score of the image's own class minus the largest of the others.")
         .truth("the same, to leave them", vec![-2f32, 2.0], |f, (hand, _)| {
             (f.margin)(hand, &[1, 2], Goal::Leave)?.to_vec1::<f32>()
         })
+        .because("To leave a class the others have to lead: the signs turn around.")
         .truth("margin of (−5, −1, −3) for class 1", vec![2f32], |f, _| {
             (f.margin)(&tensor(&[-5.0, -1.0, -3.0], (1, 3)), &[1], Goal::Reach)?.to_vec1::<f32>()
         })
-        .because("−1 − (−3).")
+        .because("−1 − (−3): all scores are below 0, and no 0 takes part.")
         .holds(Sign)
         .truth("margin of (−3e9, −1e10) for class 0", vec![7e9f32], |f, _| {
             (f.margin)(&tensor(&[-3e9, -1e10], (1, 2)), &[0], Goal::Reach)?.to_vec1::<f32>()
@@ -579,7 +580,10 @@ fn smallest_changes(exam: Exam<Fooling>) -> Exam<Fooling> {
             },
         )
         .within(LOOSE)
-        .because("|margin| / ‖w‖ = 1/5 = 51.2/256: 51/256 does not suffice, 52/256 does, straight along w.")
+        .because(
+            "|margin| / ‖w‖ = 1/5 = 51.2/256: 51/256 does not suffice, 52/256 does, straight along w. Eight halvings \
+             end there, and `high` is the end that suffices.",
+        )
         .truth(
             "the same with lead 0.4 and within 0.5, to reach class 1",
             three(41.0 / 512.0, [0.5 + 0.6 * 41.0 / 512.0, 0.5 - 0.8 * 41.0 / 512.0, 0.5]),
@@ -595,7 +599,7 @@ fn smallest_changes(exam: Exam<Fooling>) -> Exam<Fooling> {
             },
         )
         .within(LOOSE)
-        .because("0.4 / 5 = 40.96/512.")
+        .because("0.4 / 5 = 40.96/512, by fool with the same class and goal.")
         .truth("the same with lead 1, within 0.19", Observed::from("none"), |f, ()| {
             found((f.smallest_change)(
                 &grey((1, 1, 1, 3)),
@@ -617,7 +621,7 @@ fn smallest_changes(exam: Exam<Fooling>) -> Exam<Fooling> {
                 6,
             ))
         })
-        .because("The answer is another class already.")
+        .because("The answer is another class already: radius 0 and the image itself.")
         .truth(
             "the same from (1, ½, ½), where class 0 leads by 0.985, within 1 in one step",
             three(79.0 / 256.0, [1.0, 0.5 - 0.8 * 79.0 / 256.0, 0.5]),
@@ -673,7 +677,10 @@ fn changes(exam: Exam<Fooling>, random: &mut Random) -> Exam<Fooling> {
         },
     )
     .within(LOOSE)
-    .because("In one step; the first pixel would get 1.01, and is held at 1.")
+    .because(
+        "One step, of 2·0.1, whether the answer has turned or not, and into the ball around the image: (0.95, ½, ½) + \
+         (0.06, −0.08, 0), then held in [0, 1].",
+    )
     .truth(
         "the first with both scores 10 lower",
         tensor(&[0.56, 0.42, 0.5], (1, 1, 1, 3)),
@@ -728,6 +735,7 @@ fn hazards(seed: u64, exam: Exam<Fooling>) -> Exam<Fooling> {
                     Ok::<_, candle_core::Error>((f.fool)(&made, bent, &[2, 0], Goal::Leave, 0.3, 1)?.track_op())
                 },
             )
+            .because("Detach the image: what comes back does not hang on its graph.")
             .holds(Returned)
             .part("smallest_change")
             .truth(

@@ -285,14 +285,17 @@ fn basics(seed: u64, exam: Exam<Fourier>) -> Exam<Fourier> {
             |f| (f.from_spectrum)(&delta([0, 0, 0, 1, 0], [1, 1, 1, 3, 2]), 4),
         )
         .within(TOLERANCE)
-        .because("1/√4 · 2 · 1/(1/4) · cos(2πj/4).")
+        .because(
+            "1/√(H·W) = 1/√4; m = 2, for its mirror image; f = v/W = 1/4, which is also 1/max(H, W), so s = 4; times \
+             cos(2πj/4).",
+        )
         .truth(
             "the same, imaginary",
             tensor(&[0.0, -4.0, 0.0, 4.0], (1, 1, 1, 4)),
             |f| (f.from_spectrum)(&delta([0, 0, 0, 1, 1], [1, 1, 1, 3, 2]), 4),
         )
         .within(TOLERANCE)
-        .because("i·e^(iφ) has the real part −sin φ.")
+        .because("i·e^(iφ) has the real part −sin φ: along the width cos·re − sin·im.")
         .truth(
             "frequency 0 on 2×4 pixels",
             tensor(&[2f32.sqrt(); 8], (1, 1, 2, 4)),
@@ -328,7 +331,11 @@ fn basics(seed: u64, exam: Exam<Fourier>) -> Exam<Fourier> {
                     ]))
                 },
             )
-            .within(TOLERANCE);
+            .within(TOLERANCE)
+            .because(
+                "f = √((min(u, H − u)/H)² + (v/W)²), a root of squares; phases 2π·u·i/H and 2π·v·j/W with W as given, \
+                 which is odd or even; m = 1 at v = 0 and 2v = W.",
+            );
     }
     let (even_1, odd_1) = (even.clone(), odd.clone());
     exam.case("two random spectra for 5×6", move |f| (f.from_spectrum)(&even_1, 6))
@@ -345,6 +352,9 @@ fn basics(seed: u64, exam: Exam<Fourier>) -> Exam<Fourier> {
             let (image, axes) = (image.clone(), axes.clone());
             move |f| (f.mix_colours)(&image, &axes)
         })
+        .because(
+            "Each place is a column of three colours: flatten the places of each channel, and keep channels apart.",
+        )
         .truth("paint a spectrum of zeros", tensor(&[0.5; 12], (1, 3, 2, 2)), {
             let axes = axes.clone();
             move |f| (f.paint)(&tensor(&[0.0; 24], (1, 3, 2, 2, 2)), 2, &axes)
@@ -358,6 +368,7 @@ fn basics(seed: u64, exam: Exam<Fourier>) -> Exam<Fourier> {
             ]))
         })
         .within(TOLERANCE)
+        .because("The waves, mixed by the axes into colours, then σ.")
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -111,6 +111,7 @@ enum Fault {
     ProjectInside,
     ProjectTwice,
     NoProject,
+    ProjectOnce,
     RawGradient,
     BiasKept,
     NoRoot,
@@ -216,11 +217,12 @@ fn maximize(start: &Tensor, problem: &Problem, settings: &Settings, fault: Fault
             _ => (&p + step)?,
         };
         p = match fault {
-            NoProject | ProjectInside => next,
+            NoProject | ProjectOnce | ProjectInside => next,
             _ => (problem.project)(&next)?,
         };
     }
     match fault {
+        ProjectOnce => (problem.image)(&(problem.project)(&p)?),
         ReturnsParameters => Ok(p),
         ReturnsTransformed => (problem.transform)(&(problem.image)(&p)?),
         StillConnected => (problem.image)(Var::from_tensor(&p)?.as_tensor()),
@@ -397,6 +399,11 @@ const WRONG: &[Wrong<Maximize>] = &[
         with!(NoProject),
     ),
     wrong(
+        "projected once, at the end",
+        "You project after the last step. It belongs to each: the next gradient is that of an image within its limits.",
+        with!(ProjectOnce),
+    ),
+    wrong(
         "gradient not normalized",
         "With Optimizer::Ascent the step is direction(g), the gradient divided by its rms. Yours is the gradient as \
          it is.",
@@ -500,6 +507,20 @@ const PROOFS: &[Slip<Maximize>] = &[
             maximize(start, problem, settings, Fault::None)
         }
     }),
+    slip(Scale, "dead below a millionth", |f| {
+        *f = |start, problem, settings| {
+            let variable = Var::from_tensor(&start.detach())?;
+            let value = (problem.objective)(&(problem.transform)(&(problem.image)(&variable)?)?)?;
+            let gradient = value.sum_all()?.backward()?.remove(&variable);
+            let largest = gradient.map_or(Ok(0.0), |g| {
+                g.abs()?.max_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()
+            })?;
+            if settings.steps > 0 && largest < 1e-6 {
+                bail!("dead");
+            }
+            maximize(start, problem, settings, Fault::None)
+        }
+    }),
     slip(Scale, "gradients held within a million", |f| {
         *f = |start, problem, settings| {
             let objective = |x: &Tensor| (problem.objective)(x)?.clamp(-1e6, 1e6);
@@ -534,7 +555,7 @@ type ByHand = (
 );
 
 /// One step at a time. The gradient (3, −1) has rms √5.
-fn by_hand() -> [ByHand; 7] {
+fn by_hand() -> [ByHand; 8] {
     let up = 0.1 / 5f32.sqrt();
     [
         (
@@ -546,13 +567,14 @@ fn by_hand() -> [ByHand; 7] {
         (
             "two steps of 0.1 up 3·a − b from (0, 0)",
             [6.0 * up, -2.0 * up],
-            "The gradient (3, −1) has rms √5.",
+            "The gradient (3, −1) has rms √5: twice 0.1 · (3, −1)/√5, and what comes back is where that ends, as it \
+             is.",
             |f, x, o| f(x, &Problem::new(o), &ascent(2, 0.1)),
         ),
         (
             "a step of 0.1 up 3·a − b with the penalty 2·a",
             [0.1, -0.1],
-            "3·a − b − 2·a has the gradient (1, −1), whose rms is 1.",
+            "3·a − b − 2·a has the gradient (1, −1): its rms is 1, though its sum is 0.",
             |f, x, o| {
                 let penalty = |x: &Tensor| x.flatten_from(1)?.narrow(1, 0, 1)?.squeeze(1)? * 2.0;
                 f(x, &problem!(o, penalty: &penalty), &ascent(1, 0.1))
@@ -578,6 +600,19 @@ fn by_hand() -> [ByHand; 7] {
             [6.0 * up, -2.0 * up],
             "p moves by 0.1 in the direction of the gradient, so the image by twice as much.",
             |f, x, o| f(x, &problem!(o, image: &|p: &Tensor| p * 2.0), &ascent(1, 0.1)),
+        ),
+        (
+            "the same with the penalty 2·a",
+            [0.2, -0.2],
+            "The penalty is that of the image, so of 2·p: (6, −2) − (4, 0).",
+            |f, x, o| {
+                let penalty = |x: &Tensor| x.flatten_from(1)?.narrow(1, 0, 1)?.squeeze(1)? * 2.0;
+                f(
+                    x,
+                    &problem!(o, image: &|p: &Tensor| p * 2.0, penalty: &penalty),
+                    &ascent(1, 0.1),
+                )
+            },
         ),
         (
             "a step of 0.5, held in [0, 1]",
@@ -614,7 +649,31 @@ fn basics(seed: u64, mut exam: Exam<Maximize>) -> Exam<Maximize> {
                 cut(f(&start, &problem!(&objective, project: &clamp), &ascent(1, 0.3)))
             },
         )
-        .because("Both are out of range and must come back: the gradient is (−1.4, 1.4).")
+        .because(
+            "The start is taken as it is. Both numbers are out of range and must come back: the gradient is (−1.4, \
+             1.4).",
+        )
+        .truth(
+            "two steps of 1 up −(a − ½)² − (b − ½)² from (0.2, 0.2), held in [0, 1]",
+            image([0.0, 0.0]),
+            |f| {
+                let objective = |x: &Tensor| (x - 0.5)?.sqr()?.flatten_from(1)?.sum(1)?.neg();
+                let start = tensor(&[0.2; 2], (1, 1, 1, 2));
+                cut(f(&start, &problem!(&objective, project: &clamp), &ascent(2, 1.0)))
+            },
+        )
+        .because("Up to (1.2, 1.2), held at (1, 1) after that step, and from there down to (0, 0).")
+        .truth(
+            "a step of 0.1 up 3e-7·a − 1e-7·b from (0, 0)",
+            image([3.0, -1.0].map(|slope| 0.1 * slope / (5f32.sqrt() + 0.1))),
+            |f| {
+                let slopes = tensor(&[3e-7, -1e-7], (1, 1, 1, 2));
+                let origin = tensor(&[0.0; 2], (1, 1, 1, 2));
+                cut(f(&origin, &Problem::new(&linear(&slopes)), &ascent(1, 0.1)))
+            },
+        )
+        .because("A small gradient is not 0: the unit is alive, and 3.2 divides by an rms of √5·1e-7, plus 1e-8.")
+        .holds(Scale)
         .truth(
             "a step of 0.1 of Adam up a + 1e-8·b from (0, 0)",
             image([0.1, 0.05]),
@@ -624,7 +683,10 @@ fn basics(seed: u64, mut exam: Exam<Maximize>) -> Exam<Maximize> {
                 cut(f(&origin, &Problem::new(&linear(&slopes)), &adam(1, 0.1)))
             },
         )
-        .because("d = 1/(1 + 1e-8) for a, and 1e-8/(1e-8 + 1e-8) = ½ for b.")
+        .because(
+            "In the first step m̂ is g and v̂ is g², so d = g/(|g| + 1e-8): 1/(1 + 1e-8) for a, and 1e-8/(1e-8 + \
+             1e-8) = ½ for b.",
+        )
         .truth(
             "three steps of 0.1 up −max(0, 0.05 − a) from (0, 0)",
             image([0.1 * 2f32.sqrt(), 0.0]),
@@ -681,6 +743,10 @@ fn basics(seed: u64, mut exam: Exam<Maximize>) -> Exam<Maximize> {
                 cut(f(&b, &problem, &settings))
             })
             .within(Tolerance::new(1e-3, 1e-4))
+            .because(
+                "The image is 1.1·p and shown shifted by a pixel; the penalty is that of the image, the clamp that of \
+                 p after each step.",
+            )
             .holds(Combined);
     }
     planted(exam, &mut random, seed, small, weights)
@@ -704,6 +770,10 @@ fn adam_of_torch(mut exam: Exam<Maximize>) -> Exam<Maximize> {
                     };
                     f(&target.zeros_like()?, &Problem::new(&objective), &settings)
                 },
+            )
+            .because(
+                "m with 0.9 and 0.1 from g, v with 0.999 and 0.001 from g²; both divided by 1 − βᵗ, where t is 1 in \
+                 the first step.",
             )
             .within(Tolerance::new(1e-3, 1e-5));
     }
@@ -824,20 +894,14 @@ fn hazards(seed: u64, exam: Exam<Maximize>) -> Exam<Maximize> {
     let mut random = Random::new(seed, 135);
     let batch = random.between(0.2, 0.8, (3, 2, 4, 5));
     let weights = random.signed((1, 2, 4, 5));
-    let valley = |x: &Tensor| x.sqr()?.flatten_from(1)?.sum(1)?.neg();
     let exam = exam
-        .truth(
-            "three steps of 0.3 up −a² − b² from (0.1, 0)",
-            tensor(&[0.1 - 0.3 * 2f32.sqrt(), 0.0], (1, 1, 1, 2)),
-            move |f| {
-                let start = tensor(&[0.1, 0.0], (1, 1, 1, 2));
-                f(&start, &Problem::new(&valley), &ascent(3, 0.3))
-            },
-        )
-        .because(
-            "Each step goes beyond the summit, and the second one back. The image is that after the last step, not the \
-             best.",
-        );
+        .case("three steps of 0.3 up −a² − 4·b² from (0.1, 0.1)", move |f| {
+            let start = tensor(&[0.1, 0.1], (1, 1, 1, 2));
+            let scale = tensor(&[1.0, 2.0], (1, 1, 1, 2));
+            let valley = |x: &Tensor| x.broadcast_mul(&scale)?.sqr()?.flatten_from(1)?.sum(1)?.neg();
+            f(&start, &Problem::new(&valley), &ascent(3, 0.3))
+        })
+        .because("Each step goes beyond the summit. The image is that after the last step, not the best.");
     let exam = exam.given((batch, weights), |on| {
         on.truth(
             "a start that hangs on a graph: does the result?",
@@ -848,6 +912,7 @@ fn hazards(seed: u64, exam: Exam<Maximize>) -> Exam<Maximize> {
                 Ok::<_, candle_core::Error>(f(&start, &Problem::new(&objective), &ascent(2, 0.1))?.track_op())
             },
         )
+        .because("The result does not hang on the graph of the start: detach it before the first step.")
         .holds(Returned)
         .case(
             "4 steps of Adam from three images whose columns come first in memory",
@@ -908,6 +973,7 @@ fn further_hazards(seed: u64, exam: Exam<Maximize>) -> Exam<Maximize> {
             },
         )
         .within(close)
+        .because("After each step p is put back into the ball, not the image; the penalty is that of the image, 3·p.")
         .holds([Batch, Combined])
         .case(
             "4 steps on parameters of rank 2, from which images are made",

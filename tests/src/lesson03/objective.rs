@@ -273,18 +273,25 @@ fn basics(seed: u64, exam: Exam<Objectives>) -> Exam<Objectives> {
             (f.objective)(&counted, Target::Channel(0))
         })
         .because("The mean of 0 to 11.");
-    for (what, target, values) in [
+    for (what, target, values, because) in [
         (
             "channel 0 of two images, [3, −1 | 2, 0] and [1, −2 | 1, 1]",
             Target::Channel(0),
-            [1.0, -0.5],
+            [1f32, -0.5],
+            "(3 − 1)/2 and (1 − 2)/2: the mean of the values as they are, negative ones too, for each image.",
         ),
-        ("the layer of the same", Target::Layer, [3.5, 1.75]),
+        (
+            "the layer of the same",
+            Target::Layer,
+            [3.5, 1.75],
+            "(9 + 1 + 4 + 0)/4 and (1 + 4 + 1 + 1)/4: the mean of the squares over all channels and places of one \
+             image, without a root, for each image by itself.",
+        ),
     ] {
         let small = small.clone();
-        exam = exam.truth(what, values.map(|x| x as f32).to_vec(), move |f| {
-            (f.objective)(&small, target)
-        });
+        exam = exam
+            .truth(what, values.to_vec(), move |f| (f.objective)(&small, target))
+            .because(because);
     }
     exam = exam
         .truth(
@@ -299,7 +306,8 @@ fn basics(seed: u64, exam: Exam<Objectives>) -> Exam<Objectives> {
         .truth("class 2 of the same, as a neuron", vec![-3f32, 4.0], {
             let logits = logits.clone();
             move |f| (f.objective)(&logits, Target::Neuron(2))
-        });
+        })
+        .because("A class is a map of 1×1, and each image has its own score.");
     for (what, target) in targets {
         let (wide, high) = (wide.clone(), high.clone());
         exam = exam
@@ -326,12 +334,13 @@ fn scores(random: &mut Random, seed: u64, exam: Exam<Objectives>) -> Exam<Object
             vec![2f32],
             |f, (network, image)| (f.score)(network, image, "conv1", Target::Neuron(0)),
         )
-        .because("Normalized, its red is 2 deviations above the mean.")
+        .because("Normalized, once, its red is 2 deviations above the mean.")
         .truth(
             "score: class 2 of a network with scores 1, 2, 3",
             vec![3f32],
             |f, (network, image)| (f.score)(network, image, "fc", Target::Channel(2)),
         )
+        .because("The score as it comes out of fc, not its softmax.")
     });
     exam.given((network, images), |on| {
         [

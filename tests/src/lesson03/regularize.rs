@@ -34,6 +34,7 @@ enum Flaw {
     None,
     BareRoot,
     NotZeroWhenFlat,
+    SNotSquared,
     Absolute,
     Squares,
     Sum,
@@ -44,6 +45,7 @@ enum Flaw {
     RootOfSquares,
     BatchMean,
     DarkBorder,
+    NotDivided,
     NoHalf,
     NotSquared,
     HeightOnly,
@@ -65,6 +67,7 @@ fn total_variation(images: &Tensor, fault: Flaw) -> Result<Tensor> {
     let length = match fault {
         Flaw::BareRoot => squares.sqrt()?,
         Flaw::NotZeroWhenFlat => (squares + 1e-6)?.sqrt()?,
+        Flaw::SNotSquared => ((squares + 1e-3)?.sqrt()? - 1e-3)?,
         Flaw::Absolute => (down.abs()? + across.abs()?)?,
         Flaw::Squares => squares,
         _ => ((squares + 1e-6)?.sqrt()? - 1e-3)?,
@@ -103,7 +106,10 @@ fn blur(images: &Tensor, sigma: f64, fault: Flaw) -> Result<Tensor> {
             };
             // Zeros beyond the border: the weights there count, and what they weigh does not.
             let beyond = if fault == Flaw::DarkBorder { 50 } else { 0 };
-            let total: f64 = (-beyond..side as i64 + beyond).map(|k| weight(k as f64)).sum();
+            let total: f64 = match fault {
+                Flaw::NotDivided => 1.0,
+                _ => (-beyond..side as i64 + beyond).map(|k| weight(k as f64)).sum(),
+            };
             weights.extend((0..side).map(|k| weight(k as f64) / total));
         }
         Tensor::from_vec(weights, (side, side), images.device())?.to_dtype(images.dtype())
@@ -176,6 +182,12 @@ const FAULTS: &[Fault<Regularizers>] = &[
         |f| *f = with!(NotZeroWhenFlat),
     ),
     fault(
+        "s for s²",
+        "Under the root stands s², a millionth. Yours is s, a thousandth, as if neighbours that are alike differed by \
+         0.03.",
+        |f| *f = with!(SNotSquared),
+    ),
+    fault(
         "sum of absolute differences",
         "You added |dx| and |dy|. That measures diagonal edges as longer than they are, and candle gives |x| the \
          slope 1 at 0. Take the length √(dx² + dy² + s²) − s.",
@@ -226,6 +238,12 @@ const FAULTS: &[Fault<Regularizers>] = &[
         "A flat image gets darker at the border: the weights of what lies beyond are lost. Divide each row of K by \
          its own sum.",
         |f| *f = with!(DarkBorder),
+    ),
+    fault(
+        "not divided by the sum",
+        "Your weights are exp(…) as it is and do not sum to 1, so a flat image gets another grey. Divide each row of K \
+         by its own sum.",
+        |f| *f = with!(NotDivided),
     ),
     fault(
         "σ² for 2σ²",
@@ -328,7 +346,10 @@ fn basics(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
         vec![(0.25f32 + 1e-6).sqrt() - 1e-3],
         move |f| (f.total_variation)(&ramp),
     )
-    .because("One pixel has both neighbours: √(0.3² + 0.4² + s²) − s, about 0.499.")
+    .because(
+        "One pixel has both neighbours, and the mean goes over it alone: dx = 0.3 and dy = 0.4 under one root, \
+         √(0.3² + 0.4² + s²) − s, about 0.499.",
+    )
     .truth(
         "total variation of a step from 0 to 1, 3×3",
         vec![(1f32 + 1e-6).sqrt() / 2.0 - 0.5e-3],
@@ -356,10 +377,12 @@ fn basics(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
         move |f| with_gradient(&small, f.total_variation),
     )
     .within(Tolerance::new(1e-3, 1e-4))
+    .because("Each channel has its own root; the mean goes over the four pixels with both neighbours in each of two.")
     .case("total variation of two random images", {
         let images = images.clone();
         move |f| with_gradient(&images, f.total_variation)
     })
+    .because("One number for each image.")
     .case("total variation of [1, 2, 7, 4]", {
         let high = high.clone();
         move |f| (f.total_variation)(&high)
@@ -368,6 +391,7 @@ fn basics(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
         let two = two.clone();
         move |f| (f.l2)(&two)
     })
+    .because("(¼ + ¼)/2 and (0 + ¼)/2: the distance from ½, whatever the image's own mean.")
     .case("l2 of two random images, and its gradient", {
         let images = images.clone();
         move |f| with_gradient(&images, f.l2)
@@ -376,7 +400,7 @@ fn basics(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
         let flat = flat.clone();
         move |f| (f.blur)(&flat, 1.5)
     })
-    .because("Where all pixels are alike, a mean of them changes nothing, at the border neither.")
+    .because("Each row of K sums to 1: where all pixels are alike nothing changes, at the border neither.")
     .truth(
         "a point in the middle of 9×9, blurred with σ = 1",
         tensor(&spread, (1, 1, 9, 9)),
@@ -387,6 +411,7 @@ fn basics(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
         let images = images.clone();
         move |f| with_gradient(&images, |x| (f.blur)(x, 0.7))
     })
+    .because("A row of K is exp(−(i − k)²/(2σ²)), with σ squared, divided by its own sum; K_h is 5×5 and K_w is 6×6.")
     .case("[1, 2, 7, 4], blurred with σ = 2", move |f| (f.blur)(&high, 2.0))
 }
 

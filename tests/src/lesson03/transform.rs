@@ -273,13 +273,19 @@ fn answers() -> Exam<Transformations> {
 
 /// Turns and scales of 1 … 9 in three rows: what comes out, and why.
 const TURNED: [(&str, f64, f64, [f32; 9], &str); 4] = [
-    ("1 … 9, turned by 0", 0.0, 1.0, [1., 2., 3., 4., 5., 6., 7., 8., 9.], ""),
+    (
+        "1 … 9, turned by 0",
+        0.0,
+        1.0,
+        [1., 2., 3., 4., 5., 6., 7., 8., 9.],
+        "Each pixel comes from where it is, those of the last row and column too.",
+    ),
     (
         "1 … 9, turned by 90°",
         FRAC_PI_2,
         1.0,
         [3., 6., 9., 2., 5., 8., 1., 4., 7.],
-        "Counter-clockwise: what was on the right, 3 6 9, is now on top.",
+        "Counter-clockwise by π/2: what was on the right, 3 6 9, is now on top; no pixel lies between others.",
     ),
     (
         "1 … 9, enlarged twice",
@@ -312,11 +318,13 @@ fn basics(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
             tensor(&[3., 1., 2., 6., 4., 5.], (1, 1, 2, 3)),
             |f, six| (f.roll)(six, 0, 1),
         )
+        .because("Right by one: the last column comes back as the first.")
         .truth(
             "the same rolled (1, 0)",
             tensor(&[4., 5., 6., 1., 2., 3.], (1, 1, 2, 3)),
             |f, six| (f.roll)(six, 1, 0),
         )
+        .because("Down by one: the last row comes back as the first.")
         .truth(
             "the same rolled (−3, 5)",
             tensor(&[5., 6., 4., 2., 3., 1.], (1, 1, 2, 3)),
@@ -335,6 +343,7 @@ fn basics(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
                 "[2, 3, 5, 7] turned by a random angle, scale 1.2, and the gradient",
                 move |f, (images, upstream)| with_gradient(images, upstream, |x| (f.turn)(x, angle, 1.2)),
             )
+            .because("Each image is turned, and the middle of 5×7 pixels is row 2, column 3.")
             .within(Tolerance::new(1e-3, 1e-4))
             .case("[1, 2, 6, 4] turned by a random angle, scale 0.8", move |f, _| {
                 (f.turn)(&high, -angle, 0.8)
@@ -365,13 +374,19 @@ fn turns<G: 'static>(mut on: Given<Transformations, G>) -> Given<Transformations
             tensor(&[6., 7., 8., 7., 6.].repeat(3), (1, 1, 3, 5)),
             |f, _| (f.turn)(&tensor(&[0.0, 4.0, 8.0, 4.0, 0.0].repeat(3), (1, 1, 3, 5)), 0.0, 4.0),
         )
-        .because("The outermost columns come from half a pixel beside the middle.");
+        .because(
+            "The middle of 5 columns is column 2; the outermost come from half a pixel beside it, in the same row.",
+        );
     for (angle, scale, image, upstream, turned, gradient) in of_torch() {
         on = on
             .truth(
                 format!("turned by {angle} and scaled by {scale}, as PyTorch's grid_sample does, and the gradient"),
                 Observed::fields([("result", turned), ("gradient", gradient)]),
                 move |f, _| with_gradient(&image, &upstream, |x| (f.turn)(x, angle, scale)),
+            )
+            .because(
+                "Row and column both come from u and v divided by the scale, from the middle of their own side; and \
+                 the gradient comes back through the four pixels.",
             )
             .within(Tolerance::new(1e-3, 1e-4));
     }

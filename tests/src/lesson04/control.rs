@@ -208,6 +208,26 @@ const PROOFS: &[Slip<Control>] = &[
             }
         }
     }),
+    slip(Sign, "a value never below 0", |f| {
+        f.selectivity = |features, real, types, classes, rows, seed| {
+            let [task, control, value] = selectivity(features, real, types, classes, rows, seed, Flaw::None)?;
+            Ok([task, control, value.max(0.0)])
+        }
+    }),
+    slip(Wiring, "the control with train and test exchanged", |f| {
+        f.selectivity = |features, real, types, classes, [train, test], seed| {
+            let [task, ..] = selectivity(features, real, types, classes, [train, test], seed, Flaw::None)?;
+            let [_, control, _] = selectivity(features, real, types, classes, [test, train], seed, Flaw::None)?;
+            Ok([task, control, task - control])
+        }
+    }),
+    slip(Wiring, "a control label for each of 12 types", |f| {
+        f.selectivity = |features, real, types, classes, rows, seed| {
+            let [task, ..] = selectivity(features, real, types, classes, rows, seed, Flaw::None)?;
+            let [_, control, _] = selectivity(features, real, types, 12, rows, seed, Flaw::None)?;
+            Ok([task, control, task - control])
+        }
+    }),
     slip(Wiring, "selectivity with the control of one seed", |f| {
         f.selectivity =
             |features, real, types, classes, rows, _| selectivity(features, real, types, classes, rows, 0, Flaw::None)
@@ -240,11 +260,13 @@ fn basics(seed: u64, exam: Exam<Control>) -> Exam<Control> {
             on.truth("400 rows of 200 types, 4 classes", expected(400, 4), move |f, types| {
                 properties(f, types, 4, start)
             })
+            .because("One label for each row, the same for rows of a type and not for all types: 0 to 3, each drawn.")
             .truth(
                 format!("{more} rows of two per type, {several} classes"),
                 expected(more, several),
                 move |f, _| properties(f, &many, several, start),
             )
+            .because("One label for each row, the same for rows of a type, below `classes`, and each drawn.")
             .truth(
                 "the labels of the rows backwards are the labels backwards",
                 true,
@@ -271,6 +293,7 @@ fn basics(seed: u64, exam: Exam<Control>) -> Exam<Control> {
                     Ok((f.labels)(types, 4, start)? != (f.labels)(types, 4, start + 1)?)
                 },
             )
+            .because("The label is drawn from the seed and the type; the type's number alone does not decide it.")
             .truth(
                 "neighbouring types, 10,000 of them: 1700 to 2300 have the label of the next, of 5 classes",
                 true,
@@ -281,7 +304,7 @@ fn basics(seed: u64, exam: Exam<Control>) -> Exam<Control> {
                     Ok((1700..=2300).contains(&equal))
                 },
             )
-            .because("By chance one in five.")
+            .because("Each type draws for itself, whatever its number: two agree by chance, one in five.")
             .truth(
                 "each of 4 classes has 60 to 140 of 400 types",
                 true,
@@ -312,7 +335,10 @@ fn selectivities(start: u64, exam: Exam<Control>) -> Exam<Control> {
                 Ok((f.selectivity)(&features, real, kinds, 3, [train, test], start)?.to_vec())
             },
         )
-        .because("A probe that can remember 12 types solves both tasks: its accuracy says nothing about the features.")
+        .because(
+            "A type has one control label, in training and in testing: a probe that remembers 12 types solves both \
+             tasks, and the difference of the two accuracies is 0.",
+        )
         .truth(
             "selectivity: features that name the class; the task is solved, the control is not, the value is above 0.2",
             vec![1.0, 0.0, 1.0],
@@ -381,6 +407,47 @@ fn hazards(seed: u64, exam: Exam<Control>) -> Exam<Control> {
         )
         .because("Each seed is another control task.")
         .holds(Wiring)
+        .truth(
+            "selectivity: features that name the type, real labels that change from row to row; task, control, value",
+            vec![0.0, 1.0, -1.0],
+            move |f, (kinds, _, [train, test])| -> Result<Vec<f64>> {
+                // In training a type's labels are 0, 1, 2, 0; in testing 1 and 2.
+                let real: Vec<usize> = (0..72).map(|row| row / 12 % 3).collect();
+                Ok((f.selectivity)(&named_types(kinds, 12), &real, kinds, 3, [train, test], start)?.to_vec())
+            },
+        )
+        .because("A control task can be easier than the task: the difference is then negative.")
+        .holds(Sign)
+        .truth(
+            "selectivity: features that name the type, tested on types 0 to 5 only, four seeds: is the control solved?",
+            true,
+            move |f, (kinds, real, [train, test])| -> Result<bool> {
+                let test: Vec<usize> = test.iter().copied().filter(|&row| kinds[row] < 6).collect();
+                let solved = |seed| {
+                    let found = (f.selectivity)(&named_types(kinds, 12), real, kinds, 3, [train, &test], seed)?;
+                    Ok::<_, candle_core::Error>(found[1] == 1.0)
+                };
+                (0..4).try_fold(true, |all, seed| Ok(all && solved(seed)?))
+            },
+        )
+        .because("The control is fitted to the training rows, in which all types occur, and scored on the test rows.")
+        .holds(Wiring)
+        .truth(
+            "selectivity: features of a dead layer, 12 types, 2 classes, three seeds: is the control right in half \
+             the rows?",
+            true,
+            move |f, (kinds, _, [train, test])| -> Result<bool> {
+                let features = Tensor::zeros((72, 2), candle_core::DType::F32, &candle_core::Device::Cpu)?;
+                let real: Vec<usize> = kinds.iter().map(|kind| kind % 2).collect();
+                let half = |seed| {
+                    let found = (f.selectivity)(&features, &real, kinds, 2, [train, test], seed)?;
+                    Ok::<_, candle_core::Error>(found[1] >= 0.5)
+                };
+                (0..3).try_fold(true, |all, seed| Ok(all && half(seed)?))
+            },
+        )
+        .because("The control task has as many classes as the task: of two labels the commoner one has half the types.")
+        .holds(Wiring)
     })
     .proofs(RIGHT, PROOFS)
     .spared(&[Errors], "the checks come with the stub")
@@ -390,7 +457,7 @@ fn hazards(seed: u64, exam: Exam<Control>) -> Exam<Control> {
         "hundreds of rows, one row, one class and several are among the inputs",
     )
     .spared(&[Combined, Names], "no options, no names")
-    .spared(&[Sign, Ties], "counts from 0 on; nothing is chosen")
+    .spared(&[Ties], "nothing is chosen")
     .spared(&[Returned], "tried as mistakes: ratio, and the sign of the difference")
     .spared(&[NotFinite, Empty], "whole numbers; an empty list is not spoken of")
 }

@@ -229,6 +229,14 @@ const PROOFS: &[Slip<Features>] = &[
             solution04::features(network, images, &once, grid)
         }
     }),
+    slip(Errors, "sites that are not there left out", |f| {
+        f.features = |network, images, sites, grid| {
+            let known = network.sites();
+            let there = |site: &&str| known.iter().any(|name| name == site);
+            let sites: Vec<&str> = sites.iter().copied().filter(there).collect();
+            solution04::features(network, images, &sites, grid)
+        }
+    }),
     slip(Sizes, "no grid above 4", |f| {
         f.pool = |maps, grid| match grid {
             5 => candle_core::bail!("grid 5"),
@@ -319,6 +327,7 @@ fn basics(seed: u64, exam: Exam<Features>) -> Exam<Features> {
     )
     .because("An average does not know where the dot was.")
     .case("pool: a random [2, 3, 6, 4] tensor, grid 2", move |f| (f.pool)(&two, 2))
+    .because("The mean of each cell of 3×2 places, of all values as they are.")
     .case("pool: a random [2, 3, 7, 5] tensor, grid 3", move |f| (f.pool)(&odd, 3))
     .truth(
         "features: fc, layer4 and conv1 of a small ResNet-18, grid 1",
@@ -326,8 +335,8 @@ fn basics(seed: u64, exam: Exam<Features>) -> Exam<Features> {
         move |f| observe(&sites, (f.features)(&network, &images, &sites, 1)),
     )
     .because(
-        "The expected values are the network's own logits (fc has no maps, so its activation stays as it \
-                  is), its avgpool, and the mean of conv1.",
+        "In the order asked for: the network's own logits (fc has no maps, so they stay as they are), layer4 averaged, \
+         which is its avgpool, and the mean of conv1; a row for each image, nothing rescaled.",
     )
     .case("features: layer1 and conv1, grid 4", move |f| {
         observe(
@@ -335,6 +344,7 @@ fn basics(seed: u64, exam: Exam<Features>) -> Exam<Features> {
             (f.features)(&network_1, &images_1, &["layer1", "conv1"], 4),
         )
     })
+    .because("Each map is cut into 4×4 cells: `grid` is handed on.")
     .snapshot(
         "features: shapes for two scenes and the shipped network, grids 1 and 2",
         "lesson04_feature_shapes",
@@ -388,7 +398,15 @@ fn hazards(seed: u64, exam: Exam<Features>) -> Exam<Features> {
                 observe(&named, (f.features)(network, &askew(images), &ENDS, 2))
             },
         )
+        .because("A site asked for twice comes twice, and height and width have cells of their own.")
         .holds([NotContiguous, Names])
+        .refuses(
+            "features: conv1 and layer9, which is not there",
+            |f, (_, network, images)| {
+                let sites = ["conv1", "layer9"];
+                observe(&sites, (f.features)(network, images, &sites, 1))
+            },
+        )
     })
     .proofs(RIGHT, PROOFS)
 }
@@ -409,7 +427,6 @@ fn further_hazards(seed: u64, exam: Exam<Features>) -> Exam<Features> {
             })
             .holds(Batch)
     })
-    .spared(&[Errors], "the checks come with the stub")
     .spared(&[Combined], "several sites and grids come together in the inputs")
     .spared(
         &[Sign, Scale],

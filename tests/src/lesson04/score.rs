@@ -46,6 +46,7 @@ enum Flaw {
     ScaleOfAll,
     ScaleOfTest,
     NoScale,
+    TestUnscaled,
     FittedToAll,
     ScoredOnTrain,
     LabelsByPlace,
@@ -123,12 +124,17 @@ fn score(
     };
     let probe = match fault {
         Flaw::FittedToAll => rough(&scaled(&scale, features)?, labels, classes)?,
+        // As it comes out of 4.4: on features of all sizes a rough fit is another one.
+        Flaw::NoScale => solution04::fit_probe(&train_rows, &train_labels, classes, solution04::PENALTY)?,
         _ => rough(&scaled(&scale, &train_rows)?, &train_labels, classes)?,
     };
     if fault == Flaw::ScoredOnTrain {
         (test_rows, test_labels) = (train_rows, train_labels);
     }
-    let guesses = probe.predict(&scaled(&test_scale, &test_rows)?)?;
+    let guesses = match fault {
+        Flaw::TestUnscaled => probe.predict(&test_rows)?,
+        _ => probe.predict(&scaled(&test_scale, &test_rows)?)?,
+    };
     let correct = guesses.iter().zip(&test_labels).filter(|(a, b)| a == b).count();
     let correct = if fault == Flaw::ErrorRate {
         test_labels.len() - correct
@@ -310,6 +316,12 @@ const FAULTS: &[Fault<Scoring>] = &[
         |f| *f = fault!(Flaw::NoScale),
     ),
     fault(
+        "test rows as they come",
+        "The probe was fitted to standardized rows, and the test rows go in as they come. Apply the scale of the \
+         training rows to them.",
+        |f| *f = fault!(Flaw::TestUnscaled),
+    ),
+    fault(
         "fitted to the test rows too",
         "The probe was fitted to all rows, so the test measures memory. Fit to `train` only.",
         |f| *f = fault!(Flaw::FittedToAll),
@@ -389,9 +401,9 @@ fn basics(seed: u64, exam: Exam<Scoring>) -> Exam<Scoring> {
         3.8416 / 4.8416,
         |f| -> Result<f64> { Ok((f.interval)(0, 1)?.1) },
     )
-    .because("p = 0: centre and half are both (z²/2)/(1 + z²), with z² = 3.8416.")
+    .because("p = 0, n = 1: centre and half are both (z²/(2n)) / (1 + z²/n), with z² = 1.96² = 3.8416.")
     .truth("interval: 50 of 100", (0.403_830, 0.596_170), |f| (f.interval)(50, 100))
-    .because("scipy.stats.binomtest(50, 100).proportion_ci(method=\"wilson\"), to four digits.")
+    .because("By scipy's binomtest: 0.5 ± 1.96/(1 + z²/n) · √(p(1 − p)/n + z²/(4n²)), with n squared.")
     .case(format!("interval: {correct} of {total}"), move |f| {
         (f.interval)(correct, total)
     })
@@ -399,20 +411,38 @@ fn basics(seed: u64, exam: Exam<Scoring>) -> Exam<Scoring> {
         (f.majority)(&[2, 2, 1], &[1, 1, 2, 1])
     })
     .because("2 is the commonest training label, and one test label of four is 2.")
-    .truth("majority: trained on 3, 1, 1, 3; tested on 1, 3, 3", 1.0 / 3.0, |f| {
-        (f.majority)(&[3, 1, 1, 3], &[1, 3, 3])
-    })
-    .because("1 and 3 are equally common; the smaller counts.")
+    .truth(
+        "majority: trained on 2, 3, 1, 1, 3, 2; tested on 1, 3, 3",
+        1.0 / 3.0,
+        |f| (f.majority)(&[2, 3, 1, 1, 3, 2], &[1, 3, 3]),
+    )
+    .because("1, 2 and 3 are equally common; the smallest counts, not the first or the last met.")
     .truth("score: feature 0 is −1 or 1 and says the class: accuracy", 1.0, |f| {
         said_plainly().accuracy(f)
     })
+    .because(
+        "Row by row the feature has the sign of the class. labels[row] belongs to row, wherever it stands in a list.",
+    )
     .case("score: the same, all four numbers", |f| {
         observe(said_plainly().score(f))
     })
+    .because(
+        "The interval is that of the test rows, low before high; the majority is the commonest training label, counted \
+         among the test rows.",
+    )
+    .truth("score: feature 0 is 2 or 4 and says the class: accuracy", 1.0, |f| {
+        let mut planted = said_plainly();
+        planted.features = (planted.features + 3.0)?;
+        planted.accuracy(f)
+    })
+    .because("Training and test rows are on one scale: 3 is taken off both.")
     .truth("score: the same, all test rows of one class: accuracy", 1.0, |f| {
         with_one_class_to_test().accuracy(f)
     })
-    .because("The feature still says the class. By the test rows' own mean it would say nothing.")
+    .because(
+        "The feature still says the class. By the test rows' own mean it would say nothing, and with a larger penalty \
+         the commoner class would win.",
+    )
     .truth(
         "score: the same, one test row a million times larger: accuracy",
         1.0,

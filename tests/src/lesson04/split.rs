@@ -32,6 +32,7 @@ enum Fault {
     Swapped,
     GroupsReturned,
     ShareOfRows,
+    ShareToTrain,
     MayBeEmpty,
     TrainShuffled,
 }
@@ -56,7 +57,12 @@ fn split(groups: &[usize], share: f64, seed: u64, fault: Fault) -> Result<Sides>
         Fault::NewEachTime => distinct.shuffle(&mut rand::rng()),
         _ => distinct.shuffle(&mut random),
     }
-    let mut count = (share * distinct.len() as f64).round() as usize;
+    let counted = if fault == Fault::ShareToTrain {
+        1.0 - share
+    } else {
+        share
+    };
+    let mut count = (counted * distinct.len() as f64).round() as usize;
     if fault != Fault::MayBeEmpty {
         count = count.clamp(1, distinct.len() - 1);
     }
@@ -129,8 +135,8 @@ const WRONG: &[Wrong<Split>] = &[
         |g, s, r| split(g, s, r, Fault::Rows),
     ),
     wrong(
-        "always the first scenes",
-        "The seed makes no difference: the test set is always the first scenes. Data are often sorted, so shuffle the \
+        "always the same scenes",
+        "The seed makes no difference: always the same scenes are held out. Data are often sorted, so shuffle the \
          scenes with `ChaCha8Rng::seed_from_u64(seed)`.",
         |g, s, r| split(g, s, r, Fault::FirstGroups),
     ),
@@ -156,6 +162,11 @@ const WRONG: &[Wrong<Split>] = &[
         "You held scenes out until their rows made up the share. `test_share` counts scenes: round(test_share · \
          scenes).",
         |g, s, r| split(g, s, r, Fault::ShareOfRows),
+    ),
+    wrong(
+        "share left to train on",
+        "You left `test_share` of the scenes to train on. It is the share that is held out.",
+        |g, s, r| split(g, s, r, Fault::ShareToTrain),
     ),
     wrong(
         "a side may be empty",
@@ -251,13 +262,14 @@ fn basics(seed: u64, exam: Exam<Split>) -> Exam<Split> {
     exam.truth("two scenes of one row, share 0.5", expected(1), |f| {
         properties(f, &[3, 5], 0.5, 0)
     })
+    .because("Rows 0 and 1, one on each side: what comes back are the numbers of rows, whatever the scenes are called.")
     .given((pairs, views), |on| {
         on.truth(
             "12 scenes with 3 views each, share 0.25",
             expected(3),
             move |f, (_, views)| properties(f, views, 0.25, start),
         )
-        .because("Whatever the seed: 3 of 12 scenes are held out, with all their views.")
+        .because("Whatever the seed: 3 of 12 scenes are held out, with all their views, and both lists of rows rise.")
         .truth(
             "10 scenes, one with 40 views, share 0.3, five seeds: scenes held out",
             vec![3; 5],
@@ -273,14 +285,17 @@ fn basics(seed: u64, exam: Exam<Split>) -> Exam<Split> {
         .truth("12 scenes, share 0.01", expected(1), move |f, (_, views)| {
             properties(f, views, 0.01, start)
         })
+        .because("0.12, rounded to 0; at least one scene is held out.")
         .truth("12 scenes, share 0.99", expected(11), move |f, (_, views)| {
             properties(f, views, 0.99, start)
         })
+        .because("11.88, rounded to 12; at least one scene is left to train on.")
         .truth(
             format!("{scenes} scenes with 2 views, share 0.3"),
             expected((0.3 * scenes as f64).round() as usize),
             move |f, (pairs, ..)| properties(f, pairs, 0.3, start),
         )
+        .because("round(0.3 · scenes) are held out, to the nearest whole number.")
         .truth(
             "one seed, twice: is the split the same?",
             true,
@@ -322,6 +337,7 @@ fn hazards(seed: u64, mut exam: Exam<Split>) -> Exam<Split> {
     for (scenes, share, held_out, because) in [
         (7, 0.4, 3, "0.4 · 7 = 2.8, rounded to 3."),
         (7, 0.35, 2, "0.35 · 7 = 2.45, rounded to 2."),
+        (7, 0.5, 4, "0.5 · 7 = 3.5, rounded to 4."),
         (3, 0.9, 2, "0.9 · 3 = 2.7 would leave none to train on."),
         (2, 0.1, 1, "At least one scene is held out."),
         (9, 0.95, 8, "0.95 · 9 = 8.55 would leave none to train on."),

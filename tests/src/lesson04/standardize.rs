@@ -35,8 +35,10 @@ enum Flaw {
     WholeMatrix,
     NoGuard,
     ZeroGuard,
+    AbsoluteGuard,
     Epsilon,
     OwnStatistics,
+    OwnMean,
     BothStatistics,
     NotDivided,
     ConstantToZero,
@@ -76,6 +78,7 @@ fn fit(train: &Tensor, fault: Flaw) -> Result<(Tensor, Tensor)> {
         let sigma = match fault {
             Flaw::NotDivided => 1.0,
             Flaw::Epsilon => sigma + 1e-8,
+            Flaw::AbsoluteGuard if sigma <= 1e-6 => 1.0,
             Flaw::ConstantToZero if sigma <= 1e-6 * mu.abs() => 1e6,
             _ if sigma <= 1e-6 * mu.abs() => 1.0,
             _ => sigma,
@@ -92,7 +95,10 @@ fn apply(train: &Tensor, features: &Tensor, fault: Flaw) -> Result<Tensor> {
         Flaw::BothStatistics => Tensor::cat(&[train, features], 0)?,
         _ => train.clone(),
     };
-    let (mean, deviation) = fit(&source, fault)?;
+    let (mut mean, deviation) = fit(&source, fault)?;
+    if fault == Flaw::OwnMean {
+        mean = features.mean(0)?;
+    }
     features.broadcast_sub(&mean)?.broadcast_div(&deviation)
 }
 
@@ -137,6 +143,12 @@ const FAULTS: &[Fault<Standardize>] = &[
         |f| *f = fault!(Flaw::ZeroGuard),
     ),
     fault(
+        "guard against small numbers",
+        "You compared σ with a number. What is small depends on the feature: of values of about 1e-10 a σ of 1e-10 is \
+         no rounding. Compare it with 1e-6·|μ|.",
+        |f| *f = fault!(Flaw::AbsoluteGuard),
+    ),
+    fault(
         "a constant added to every deviation",
         "You add a small number to every σ. A feature that does not vary in training is then divided by almost \
          nothing, and a test row that differs by a hair becomes a million. Where σ is 0, put 1.",
@@ -147,6 +159,12 @@ const FAULTS: &[Fault<Standardize>] = &[
         "`apply` standardizes rows by their own mean. The test rows then lie where the training rows lay, whatever \
          they are: use the μ and σ that `fit` stored.",
         |f| *f = fault!(Flaw::OwnStatistics),
+    ),
+    fault(
+        "the mean of the rows themselves",
+        "`apply` takes off the mean of the rows it is given. Take off the μ that `fit` stored, whichever rows they \
+         are.",
+        |f| *f = fault!(Flaw::OwnMean),
     ),
     fault(
         "the test rows seen",
@@ -181,10 +199,10 @@ const PROOFS: &[Slip<Standardize>] = &[
             }
         }
     }),
-    slip(Scale, "a deviation of 1e-8 is none", |f| {
+    slip(Scale, "a thousandth of the mean is nothing", |f| {
         f.fit = |train| {
             let (mean, deviation) = fit(train, Flaw::None)?;
-            let constant = deviation.lt(1e-8f32)?;
+            let constant = deviation.le(&(mean.abs()? * 1e-3)?)?;
             Ok((mean, constant.where_cond(&deviation.ones_like()?, &deviation)?))
         }
     }),
@@ -226,36 +244,44 @@ fn basics(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
         (tensor(&[2., 10.], 2), tensor(&[1., 1.], 2)),
         move |f| (f.fit)(&by_hand()),
     )
-    .because("Feature 0: mean 2, both rows 1 away. Feature 1 does not vary: deviation 1.")
+    .because(
+        "Each column by itself, from the differences to its mean. Column 0: mean 2, both rows 1 away. Column 1 does \
+         not vary: exactly 1.",
+    )
     .truth(
         "apply: fitted to those, on the row [5, 12]",
         tensor(&[3., 2.], (1, 2)),
         move |f| (f.apply)(&by_hand(), &tensor(&[5., 12.], (1, 2))),
     )
-    .because("(5 − 2)/1 and (12 − 10)/1.")
+    .because("(5 − 2)/1 and (12 − 10)/1: what did not vary in training still shows where it differs.")
     .truth(
         "fit: a unit that is always 0, in 3 rows",
         (tensor(&[0.], 1), tensor(&[1.], 1)),
         |f| (f.fit)(&tensor(&[0.; 3], (3, 1))),
     )
+    .because("σ = 0 and μ = 0. 0 ≤ 0, so σ becomes 1.")
     .truth(
         "fit: rows 0, 0 and 0.003: a unit that varies little",
         (tensor(&[0.001], 1), tensor(&[0.001_414_213_6], 1)),
         |f| (f.fit)(&tensor(&[0., 0., 0.003], (3, 1))),
     )
-    .because("σ = √(2/9)·0.003. It is small, but it is not 0.")
+    .because("σ = √(2/9)·0.003, the root of a mean of squares. It is small, but it is not 0.")
     .truth(
         "apply: fitted to 50 rows of 0.1, on a row of 0.2",
         tensor(&[0.1], (1, 1)),
         |f| (f.apply)(&tensor(&[0.1; 50], (50, 1)), &tensor(&[0.2], (1, 1))),
     )
-    .because("What does not vary in training has deviation 1.")
+    .because(
+        "What does not vary in training has deviation 1. Square the differences from the mean: squares of the values \
+         lose it.",
+    )
     .given((test, train), |on| {
         on.case("fit: a random [9, 4] tensor", move |f, (_, train)| (f.fit)(train))
             .case(
                 "apply: fitted to it, on [3, 4] values from 5 to 6",
                 move |f, (test, train)| (f.apply)(train, test),
             )
+            .because("The mean comes off first, then the division; and a row may lie as far from 0 as it does.")
             .truth(
                 "apply: how much row 0 changes when another test row is replaced by 1000s",
                 0.0,
@@ -288,6 +314,14 @@ fn hazards(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
         |f| (f.fit)(&tensor(&[1e-10, 1e10, 3e-10, 3e10], (2, 2))),
     )
     .within(crate::Tolerance::new(1e-4, 0.0))
+    .because("A σ of half its mean is large, whatever the unit: only one of at most 1e-6·|μ| counts as 0.")
+    .holds(Scale)
+    .truth(
+        "fit: rows 4096 and 4096.125",
+        (tensor(&[4096.0625], 1), tensor(&[0.0625], 1)),
+        |f| (f.fit)(&tensor(&[4096., 4096.125], (2, 1))),
+    )
+    .because("σ is 15 millionths of the mean: small, but above 1e-6·|μ|.")
     .holds(Scale)
     .given(fixture, |on| {
         on.case("fit: a transposed tensor", |f, (train, _)| (f.fit)(&askew(train)))
