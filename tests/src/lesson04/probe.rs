@@ -511,8 +511,10 @@ fn fits(random: &mut Random, exam: Exam<Probing>) -> Exam<Probing> {
         .case(
             "fit: 20 rows of one feature that says the class, ±1, and 199 zeros",
             |f, _| {
-                let sign = |i: usize| if i % 400 == 0 { 1.0 } else { -1.0 };
-                let values: Vec<f32> = (0..4000).map(|i| if i % 200 == 0 { sign(i) } else { 0.0 }).collect();
+                let sign = |i: usize| if i.is_multiple_of(400) { 1.0 } else { -1.0 };
+                let values: Vec<f32> = (0..4000usize)
+                    .map(|i| if i.is_multiple_of(200) { sign(i) } else { 0.0 })
+                    .collect();
                 let labels: Vec<usize> = (0..20).map(|row| row % 2).collect();
                 observe((f.fit)(&tensor(&values, (20, 200)), &labels, 2, 0.1))
             },
