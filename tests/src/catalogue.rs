@@ -1,6 +1,10 @@
 //! The exams of every lesson and what makes an exam sound, for the workspace tests.
 
-use crate::{AnyExam, Grade, Hazard, exam::Proof, perturbation};
+use crate::{
+    AnyExam, Grade, Hazard,
+    exam::{Proof, Tested},
+    perturbation,
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -54,17 +58,31 @@ const PAIRS: usize = 12;
 impl Findings {
     /// Grades everything the exam knows; `seed` chooses the places of the perturbations.
     pub fn of(exam: &dyn AnyExam, seed: u64) -> Self {
+        let (mistakes, unnamed) = (exam.mistakes(), exam.unnamed());
+        let shows = |tested: &Tested| {
+            tested
+                .shows
+                .iter()
+                .map(|&hazard| (hazard, tested.name.clone()))
+                .collect()
+        };
+        let shown = mistakes
+            .iter()
+            .chain(&unnamed)
+            .flat_map(|tested| -> Vec<_> { shows(tested) });
+        let shown = shown.collect();
+        let graded = |tested: Vec<Tested>| tested.into_iter().map(|tested| (tested.name, tested.grade)).collect();
         Self {
             id: exam.id().to_string(),
             solution: exam.solution(),
-            mistakes: exam.mistakes(),
+            mistakes: graded(mistakes),
             alternatives: exam.alternatives(),
             perturbations: perturbed(exam, seed),
-            unnamed: exam.unnamed(),
+            unnamed: graded(unnamed),
             held: exam.held(),
             spared: exam.spared(),
             proofs: exam.hazards(),
-            shown: exam.shown(),
+            shown,
             pairs: exam.pairs(seed as usize, PAIRS),
             truths: exam.truths(),
             inputs: exam.inputs().into_iter().map(str::to_string).collect(),

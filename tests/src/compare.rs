@@ -162,27 +162,25 @@ fn numbers(a: &[f64], b: &[f64], dims: &[usize], tolerance: Tolerance) -> Option
             ..Difference::new(Verdict::NotFinite, text)
         });
     }
-    let largest = b
-        .iter()
-        .filter(|x| x.is_finite())
-        .fold(0.0f64, |largest, x| largest.max(x.abs()));
+    let largest = largest_finite(b);
     let epsilon = tolerance.epsilon * if largest > 0.0 { largest } else { 1.0 };
-    let differs = |i: &usize| {
-        let (x, y) = (a[*i], b[*i]);
+    let differs = |x: f64, y: f64| {
         let both_nan = x.is_nan() && y.is_nan();
         !both_nan && !relative_eq!(x, y, epsilon = epsilon, max_relative = tolerance.max_relative)
     };
-    let count = (0..a.len()).filter(differs).count();
     let gap = |i: usize| {
-        if (a[i] - b[i]).is_finite() {
-            (a[i] - b[i]).abs()
-        } else {
-            f64::INFINITY
-        }
+        let gap = (a[i] - b[i]).abs();
+        if gap.is_finite() { gap } else { f64::INFINITY }
     };
-    let worst = (0..a.len())
-        .filter(differs)
-        .max_by(|&i, &j| gap(i).total_cmp(&gap(j)))?;
+    // A loop, since tests go through millions of numbers here and this is not optimised.
+    let (mut count, mut worst) = (0, None);
+    for i in 0..a.len() {
+        if a[i] != b[i] && differs(a[i], b[i]) {
+            count += 1;
+            worst = worst.filter(|&worst| gap(worst) > gap(i)).or(Some(i));
+        }
+    }
+    let worst = worst?;
     let (x, y) = (a[worst], b[worst]);
     // Relative to the array, not to the element: an element near 0 may be far off in its own measure.
     let relative = gap(worst) / largest.max(x.abs());
@@ -253,6 +251,18 @@ fn texts(yours: &str, expected: &str) -> Option<Difference> {
 fn lines(text: &str) -> String {
     let lines: Vec<&str> = text.trim_end().lines().map(str::trim_end).collect();
     lines.join("\n") + "\n"
+}
+
+/// The largest finite value without its sign; 0 if there is none.
+pub(crate) fn largest_finite(values: &[f64]) -> f64 {
+    let mut largest = 0.0;
+    for value in values {
+        let size = value.abs();
+        if size > largest && size < f64::INFINITY {
+            largest = size;
+        }
+    }
+    largest
 }
 
 fn index(flat: usize, dims: &[usize]) -> Vec<usize> {

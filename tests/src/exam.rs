@@ -475,19 +475,17 @@ pub trait AnyExam: Judged {
     fn id(&self) -> &str;
     /// The verdict on the solution.
     fn solution(&self) -> Grade;
-    /// Id and verdict of each mistake.
-    fn mistakes(&self) -> Vec<(String, Grade)>;
+    /// Each mistake and what became of it.
+    fn mistakes(&self) -> Vec<Tested>;
     /// Name and verdict of each alternative.
     fn alternatives(&self) -> Vec<(String, Grade)>;
-    /// Name and verdict of each wrong answer that has no name.
-    fn unnamed(&self) -> Vec<(String, Grade)>;
+    /// Each wrong answer that has no name of its own, and what became of it.
+    fn unnamed(&self) -> Vec<Tested>;
     /// Each hazard attempt: the hazard, its name, its verdict, and the inputs on which it is wrong that do not hold the
     /// hazard.
     fn hazards(&self) -> Vec<Proof>;
     /// The hazards that some input holds.
     fn held(&self) -> Vec<Hazard>;
-    /// Hazards that a mistake or an unnamed wrong answer shows: every input on which it is wrong holds them.
-    fn shown(&self) -> Vec<(Hazard, String)>;
     /// The hazards that no input can hold, and why.
     fn spared(&self) -> Vec<(Hazard, String)>;
     /// Two faults at once: their ids, and the verdict on both; at most `most` of them, those from `first` on.
@@ -503,6 +501,16 @@ pub trait AnyExam: Judged {
     /// The verdict on these answers, one per input, without a look at the known mistakes. An input without an answer
     /// gets an error.
     fn grade_answers(&self, answers: &[Observed]) -> Grade;
+}
+
+/// What became of a wrong answer.
+pub struct Tested {
+    /// Its id, or what it does.
+    pub name: String,
+    /// The verdict on it.
+    pub grade: Grade,
+    /// The hazards that every input holds on which it is wrong.
+    pub shows: Vec<Hazard>,
 }
 
 /// What became of an attempt that is wrong in nothing but one hazard.
@@ -526,9 +534,9 @@ impl<F: Copy + 'static> AnyExam for Exam<F> {
         self.grade(self.reference)
     }
 
-    fn mistakes(&self) -> Vec<(String, Grade)> {
-        let graded = |mistake: &Mistake<F>| (mistake.id.clone(), self.grade(mistake.attempt));
-        self.mistakes.iter().map(graded).collect()
+    fn mistakes(&self) -> Vec<Tested> {
+        let tested = |mistake: &Mistake<F>| self.tested(&mistake.id, mistake.attempt);
+        self.mistakes.iter().map(tested).collect()
     }
 
     fn alternatives(&self) -> Vec<(String, Grade)> {
@@ -536,22 +544,21 @@ impl<F: Copy + 'static> AnyExam for Exam<F> {
         self.alternatives.iter().map(graded).collect()
     }
 
-    fn unnamed(&self) -> Vec<(String, Grade)> {
-        let graded = |(name, attempt): &(String, F)| (name.clone(), self.grade(*attempt));
-        self.unnamed.iter().map(graded).collect()
+    fn unnamed(&self) -> Vec<Tested> {
+        let tested = |(name, attempt): &(String, F)| self.tested(name, *attempt);
+        self.unnamed.iter().map(tested).collect()
     }
 
     fn hazards(&self) -> Vec<Proof> {
         let proof = |(hazard, name, attempt): &(Hazard, String, F)| {
-            let elsewhere = self
-                .experiments
-                .iter()
-                .filter(|e| !e.holds(*hazard) && !self.is_right(e, *attempt));
+            let answers = self.answers_of(*attempt);
+            let grade = answers.grade();
+            let elsewhere = answers.wrong().filter(|experiment| !experiment.holds(*hazard));
             Proof {
                 hazard: *hazard,
                 name: name.clone(),
-                grade: self.grade(*attempt),
-                elsewhere: elsewhere.map(|e| e.label.clone()).collect(),
+                grade,
+                elsewhere: elsewhere.map(|experiment| experiment.label.clone()).collect(),
             }
         };
         self.hazards.iter().map(proof).collect()
@@ -563,27 +570,6 @@ impl<F: Copy + 'static> AnyExam for Exam<F> {
         held.sort_unstable();
         held.dedup();
         held
-    }
-
-    fn shown(&self) -> Vec<(Hazard, String)> {
-        let mistakes = self.mistakes.iter().map(|mistake| (&mistake.id, mistake.attempt));
-        let unnamed = self.unnamed.iter().map(|(name, attempt)| (name, *attempt));
-        let mut shown = vec![];
-        for (name, attempt) in mistakes.chain(unnamed) {
-            let mut left = self.held();
-            let mut fails = false;
-            for experiment in &self.experiments {
-                // Once no hazard is left, the rest need not be asked.
-                if !left.is_empty() && !self.is_right(experiment, attempt) {
-                    fails = true;
-                    left.retain(|hazard| experiment.holds(*hazard));
-                }
-            }
-            if fails {
-                shown.extend(left.into_iter().map(|hazard| (hazard, name.clone())));
-            }
-        }
-        shown
     }
 
     fn spared(&self) -> Vec<(Hazard, String)> {
@@ -634,5 +620,57 @@ impl<F: Copy + 'static> AnyExam for Exam<F> {
         let none = || Observed::Refused("no answer".into());
         let answer = |i: usize| Ok(answers.get(i).cloned().unwrap_or_else(none));
         self.examine(&answer, false, &mut |_| {})
+    }
+}
+
+impl<F: Copy + 'static> Exam<F> {
+    fn answers_of(&self, attempt: F) -> Answers<'_, F> {
+        let gave = self.experiments.iter().map(|_| OnceCell::new()).collect();
+        Answers {
+            exam: self,
+            attempt,
+            gave,
+        }
+    }
+
+    fn tested(&self, name: &str, attempt: F) -> Tested {
+        let answers = self.answers_of(attempt);
+        let grade = answers.grade();
+        let mut wrong = answers.wrong().peekable();
+        let mut shows = wrong.peek().map_or(vec![], |_| self.held());
+        // Once no hazard is left, the rest need not be asked.
+        while let Some(experiment) = wrong.next_if(|_| !shows.is_empty()) {
+            shows.retain(|hazard| experiment.holds(*hazard));
+        }
+        Tested {
+            name: name.to_string(),
+            grade,
+            shows,
+        }
+    }
+}
+
+/// What one attempt gives; it is run once on each experiment, however often it is asked.
+struct Answers<'a, F> {
+    exam: &'a Exam<F>,
+    attempt: F,
+    gave: Vec<OnceCell<Outcome>>,
+}
+
+impl<F: Copy + 'static> Answers<'_, F> {
+    fn to(&self, i: usize) -> &Outcome {
+        self.gave[i].get_or_init(|| self.exam.experiments[i].run(self.attempt))
+    }
+
+    fn grade(&self) -> Grade {
+        self.exam.examine(&|i| self.to(i).clone(), true, &mut |_| {})
+    }
+
+    /// The experiments on which the attempt is not right.
+    fn wrong(&self) -> impl Iterator<Item = &Experiment<F>> {
+        let experiments = self.exam.experiments.iter().enumerate();
+        experiments
+            .filter(|(i, experiment)| !self.exam.is_right(experiment, self.to(*i)))
+            .map(|(_, experiment)| experiment)
     }
 }

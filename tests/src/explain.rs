@@ -2,12 +2,14 @@
 //! the wrong ones have in common, and what the wrong numbers look like beside the expected ones.
 
 use crate::{
+    compare::largest_finite,
     exam::Outcome,
     grade::Grade,
     hazard::Hazard,
     observed::{Array, Observed, digits, first_lines},
 };
 use course::report::Verdict;
+use std::borrow::Cow;
 
 /// An experiment that the attempt went through.
 pub(crate) struct Tried<'a> {
@@ -167,21 +169,29 @@ fn collect<'a>(yours: &'a Observed, expected: &'a Observed, into: &mut Vec<(Arra
         dtype: None,
         values: vec![x],
     };
+    let mut keep = |a: Cow<Array>, b: Cow<Array>| {
+        if differ(&a, &b) {
+            into.push((a.into_owned(), b.into_owned()));
+        }
+    };
     match (yours, expected) {
         (Observed::Fields(a), Observed::Fields(b)) if a.len() == b.len() => {
             a.iter().zip(b).for_each(|((_, a), (_, b))| collect(a, b, into));
         }
-        (Observed::Array(a), Observed::Array(b)) => into.push((a.clone(), b.clone())),
-        (Observed::Number(a), Observed::Number(b)) => into.push((one(*a), one(*b))),
-        (Observed::Count(a), Observed::Count(b)) => into.push((one(*a as f64), one(*b as f64))),
+        (Observed::Array(a), Observed::Array(b)) => keep(Cow::Borrowed(a), Cow::Borrowed(b)),
+        (Observed::Number(a), Observed::Number(b)) => keep(Cow::Owned(one(*a)), Cow::Owned(one(*b))),
+        (Observed::Count(a), Observed::Count(b)) => keep(Cow::Owned(one(*a as f64)), Cow::Owned(one(*b as f64))),
         _ => {}
     }
-    into.retain(|(a, b)| a.dims != b.dims || (0..a.values.len()).any(|i| !near(a.values[i], b.values[i], largest(b))));
+}
+
+fn differ(a: &Array, b: &Array) -> bool {
+    let scale = largest(b);
+    a.dims != b.dims || (0..a.values.len()).any(|i| !near(a.values[i], b.values[i], scale))
 }
 
 fn largest(array: &Array) -> f64 {
-    let finite = array.values.iter().filter(|x| x.is_finite());
-    finite.fold(0.0, |largest, x| x.abs().max(largest))
+    largest_finite(&array.values)
 }
 
 fn near(a: f64, b: f64, scale: f64) -> bool {
@@ -242,7 +252,8 @@ fn factor(a: &Array, b: &Array) -> Option<f64> {
 
 fn offset(a: &Array, b: &Array) -> Option<String> {
     let by = a.values.first()? - b.values.first()?;
-    let fits = by != 0.0 && by.is_finite() && all(a, b, |a, c| near(a, c + by, largest(b)));
+    let scale = largest(b);
+    let fits = by != 0.0 && by.is_finite() && all(a, b, |a, b| near(a, b + by, scale));
     fits.then(|| {
         if by > 0.0 {
             format!("always {} too large", digits(by, 3))

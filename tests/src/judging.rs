@@ -272,10 +272,10 @@ impl<F: Copy + 'static> Exam<F> {
         evidence
     }
 
-    /// Is this attempt right on this experiment?
-    pub(crate) fn is_right(&self, experiment: &Experiment<F>, attempt: F) -> bool {
-        match (experiment.run(attempt), self.expected(experiment)) {
-            (Ok(yours), Ok((expected, _))) => compare(&yours, expected, experiment.tolerance).is_none(),
+    /// Is this the right answer on this experiment?
+    pub(crate) fn is_right(&self, experiment: &Experiment<F>, gave: &Outcome) -> bool {
+        match (gave, self.expected(experiment)) {
+            (Ok(yours), Ok((expected, _))) => compare(yours, expected, experiment.tolerance).is_none(),
             _ => false,
         }
     }

@@ -42,7 +42,7 @@ pub use network::ResNet;
 pub use ops::Window;
 pub use parameters::Parameters;
 pub use sites::{Gradients, Trace, Visitor};
-pub use threads::without_threads_of_candle;
+pub use threads::{with_told_processors, without_threads_of_candle};
 
 /// Mean of ImageNet's pixels per channel (red, green, blue), for values in [0, 1].
 pub const PIXEL_MEAN: [f32; 3] = [0.485, 0.456, 0.406];

@@ -97,7 +97,10 @@ pub fn main_with(package: &'static str, pictures: &[Picture], instruments: &[Ins
             ExitCode::FAILURE
         };
     }
-    match draw(package, pictures, arguments) {
+    match resnet::with_told_processors()
+        .map_err(anyhow::Error::from)
+        .and_then(|()| draw(package, pictures, arguments))
+    {
         Ok(exit) => exit,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -155,7 +155,7 @@ fn replace_the_hook() {
     panic!("passed");
 }
 
-/// Threads that print for ever.
+/// Threads that print for ever, while each input takes its time.
 fn chatter() {
     for _ in 0..2 {
         thread::spawn(|| {
@@ -166,7 +166,7 @@ fn chatter() {
             }
         });
     }
-    thread::sleep(Duration::from_millis(1000));
+    thread::sleep(Duration::from_millis(300));
 }
 
 fn main() -> ExitCode {
