@@ -73,12 +73,16 @@ fn main() -> Result<()> {
 fn statistics(network: &ResNet, scenes: &Scenes) -> Result<f64> {
     const BATCH: usize = 8; // the lesson's
     let mut all = vec![Statistics::new(); SITES.len()];
-    for batch in scenes.batches(BATCH) {
-        let trace = network.capture(&resnet::normalize(&scenes.pixels(batch)?)?, &SITES)?;
-        for (statistics, site) in all.iter_mut().zip(SITES) {
-            statistics.update(trace.activation(site)?)?;
-        }
-    }
+    let traces = scenes.batches(BATCH).map(|batch| {
+        let images = resnet::normalize(&scenes.pixels(batch)?)?;
+        network.capture(&images, &SITES)
+    });
+    resnet::one_ahead(traces, |trace| {
+        let sites = all.iter_mut().zip(SITES);
+        sites
+            .map(|(statistics, site)| statistics.update(trace.activation(site)?))
+            .collect()
+    })?;
     Ok(all[SITES.len() - 1].summary()?.mean)
 }
 
@@ -132,10 +136,13 @@ fn attribution(network: &ResNet, scenes: &Scenes) -> Result<f64> {
 fn all_features(network: &ResNet, scenes: &Scenes) -> Result<f64> {
     const BATCH: usize = 25; // the lesson's
     let mut last = vec![];
-    for batch in scenes.batches(BATCH) {
-        let images = resnet::normalize(&scenes.pixels(batch)?)?;
+    let batches = scenes
+        .batches(BATCH)
+        .map(|batch| resnet::normalize(&scenes.pixels(batch)?));
+    resnet::one_ahead(batches, |images| {
         last.extend(features(network, &images, &SITES, 1)?.pop());
-    }
+        Ok(())
+    })?;
     mean(&Tensor::cat(&last, 0)?)
 }
 

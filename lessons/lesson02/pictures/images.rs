@@ -36,13 +36,15 @@ pub fn each_batch(
     mut look: impl FnMut(usize, &Tensor) -> Result<()>,
 ) -> Result<()> {
     let bar = studio::progress(images, "images");
-    for batch in material.batches(0..images, BATCH) {
+    let traces = material.batches(0..images, BATCH).map(|batch| {
         let pixels = batch?.pixels;
-        let trace = network.capture(&resnet::normalize(&pixels)?, sites)?;
+        Ok((network.capture(&resnet::normalize(&pixels)?, sites)?, pixels.dim(0)?))
+    });
+    resnet::one_ahead(traces, |(trace, images)| {
         for (index, site) in sites.iter().enumerate() {
             look(index, trace.activation(site)?)?;
         }
-        bar.inc(pixels.dim(0)? as u64);
-    }
-    Ok(())
+        bar.inc(images as u64);
+        Ok(())
+    })
 }

@@ -44,11 +44,15 @@ pub fn from_spectrum(spectrum: &Tensor, width: usize) -> Result<Tensor> {
     let part = |index: usize| spectrum.narrow(4, index, 1)?.squeeze(4)?.broadcast_mul(&weights);
     let (real, imaginary) = (part(0)?, part(1)?); // [batch, channels, height, waves]
     let matrices = |rows: usize, columns: usize, period: usize| -> Result<(Tensor, Tensor)> {
-        let index = |n: usize| Tensor::arange(0f64, n as f64, spectrum.device());
-        let phase = index(rows)?.unsqueeze(1)?.broadcast_mul(&index(columns)?)?;
-        let phase = (phase * (TAU / period as f64))?;
-        let dtype = spectrum.dtype();
-        Ok((phase.cos()?.to_dtype(dtype)?, phase.sin()?.to_dtype(dtype)?))
+        // Of all products a·b only the rest of a division by the period matters.
+        let angles = (0..period).map(|k| TAU * k as f64 / period as f64);
+        let table: Vec<(f64, f64)> = angles.map(f64::sin_cos).collect();
+        let of = |part: fn((f64, f64)) -> f64| {
+            let products = (0..rows * columns).map(|i| (i / columns) * (i % columns));
+            let values: Vec<f64> = products.map(|product| part(table[product % period])).collect();
+            Tensor::from_vec(values, (rows, columns), spectrum.device())?.to_dtype(spectrum.dtype())
+        };
+        Ok((of(|(_, cos)| cos)?, of(|(sin, _)| sin)?))
     };
     let (cos, sin) = matrices(height, height, height)?;
     let down_real = (cos.broadcast_matmul(&real)? - sin.broadcast_matmul(&imaginary)?)?;

@@ -18,6 +18,7 @@
 
 #![warn(missing_docs)]
 
+mod ahead;
 pub mod checkpoints;
 mod config;
 mod files;
@@ -35,6 +36,7 @@ mod units;
 use candle_core::{CpuStorage, DType, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
+pub use ahead::one_ahead;
 pub use config::{Block, Config, Shortcut, Stem};
 pub use layers::Mode;
 pub use memory::keep_memory;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
@@ -137,8 +137,8 @@ impl Preparation {
 pub(crate) enum Images {
     Scenes(Sampler),
     /// The images, and the side to which they are enlarged.
-    Cifar10(Rc<Cifar10>, usize),
-    Folder(Rc<Folder>),
+    Cifar10(Arc<Cifar10>, usize),
+    Folder(Arc<Folder>),
     /// The network is the learner's, and nothing was said about what it knows.
     Unknown,
 }

@@ -1,9 +1,8 @@
 //! What pictures are made from: a network, images, and what is known about both.
 
-use std::cell::RefCell;
 use std::ops::Range;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use real_data::{Cache, Cifar10, Split, imagenet};
@@ -39,7 +38,7 @@ pub struct Material {
     /// The units of `--unit`.
     units: Vec<Unit>,
     scenes: Option<u64>,
-    remarks: RefCell<Vec<String>>,
+    remarks: Mutex<Vec<String>>,
 }
 
 impl Material {
@@ -77,8 +76,8 @@ impl Material {
         let units = units.collect::<Result<Vec<_>>>()?;
         let preparation = Preparation::of(config, knows_scenes);
         let images = match (&choice.images, cifar10, choice.data) {
-            (Some(folder), ..) => Images::Folder(Rc::new(Folder::open(folder, preparation, &class_names)?)),
-            (None, Some(data), _) => Images::Cifar10(Rc::new(data), preparation.side()),
+            (Some(folder), ..) => Images::Folder(Arc::new(Folder::open(folder, preparation, &class_names)?)),
+            (None, Some(data), _) => Images::Cifar10(Arc::new(data), preparation.side()),
             (None, None, None) if !knows_scenes => Images::Unknown,
             (None, None, _) => Images::Scenes(Sampler::default()),
         };
@@ -100,7 +99,7 @@ impl Material {
             wanted,
             units,
             network,
-            remarks: RefCell::default(),
+            remarks: Mutex::default(),
         })
     }
 
@@ -124,14 +123,14 @@ impl Material {
             units: self.units.clone(),
             scenes: self.scenes,
             network,
-            remarks: RefCell::default(),
+            remarks: Mutex::default(),
         })
     }
 
     /// Something to say in the terminal about the picture that is being drawn, e.g. which exercises would make it better.
     pub fn remark(&self, text: impl Into<String>) {
         let text = text.into();
-        let mut remarks = self.remarks.borrow_mut();
+        let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
         if !remarks.contains(&text) {
             remarks.push(text);
         }
@@ -139,7 +138,7 @@ impl Material {
 
     /// What was remarked since this was last called.
     pub(crate) fn take_remarks(&self) -> Vec<String> {
-        self.remarks.take()
+        std::mem::take(&mut *self.remarks.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How many scenes to count over: `usual`, or what was asked for.

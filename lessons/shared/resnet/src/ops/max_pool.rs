@@ -1,7 +1,8 @@
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
-use super::Window;
+use super::convolution::kernels::vectorize;
 use super::element::{Element, for_each_piece, for_float, slice};
+use super::{Instructions, Window};
 
 /// The largest value under each window position, `[batch, channels, height, width]` to the same with the window's
 /// output size. The border counts as −∞.
@@ -66,15 +67,18 @@ fn covered(window: Window, position: usize, length: usize) -> impl Iterator<Item
     (first..end.min(window.kernel)).map(move |tap| start + tap * window.dilation - window.padding)
 }
 
+#[inline(always)]
 fn beats<T: Element>(value: T, best: T) -> bool {
     value > best || (value.is_nan() && !best.is_nan())
 }
 
+#[inline(always)]
 fn larger<T: Element>(value: T, best: T) -> T {
     if beats(value, best) { value } else { best }
 }
 
 /// `row` is a buffer for one padded row.
+#[inline(always)]
 fn pool_plane<T: Element>(x: &[T], y: &mut [T], plane: Plane, window: Window, row: &mut [T]) {
     y.fill(T::neg_infinity());
     for (oy, y) in y.chunks_exact_mut(plane.out_width).enumerate() {
@@ -98,8 +102,8 @@ fn pool_plane<T: Element>(x: &[T], y: &mut [T], plane: Plane, window: Window, ro
 
 #[inline(always)]
 fn largest_of_every<T: Element>(y: &mut [T], row: &[T], stride: usize) {
-    for (best, &value) in y.iter_mut().zip(row.iter().step_by(stride)) {
-        *best = larger(value, *best);
+    for (best, values) in y.iter_mut().zip(row.chunks(stride)) {
+        *best = larger(values[0], *best);
     }
 }
 
@@ -127,9 +131,12 @@ impl CustomOp1 for MaxPool {
             let x = slice::<T>(x, layout)?;
             let (plane, shape) = Plane::new(layout, window)?;
             let mut y = vec![T::zero(); shape.elem_count()];
+            let instructions = Instructions::chosen();
             for_each_piece(&mut y, plane.out_len(), |i, y| {
                 let mut row = vec![T::zero(); plane.width + 2 * window.padding];
-                pool_plane(&x[i * plane.len()..], y, plane, window, &mut row);
+                vectorize(instructions, || {
+                    pool_plane(&x[i * plane.len()..], y, plane, window, &mut row)
+                });
             });
             Ok((T::to_cpu_storage_owned(y), shape))
         }
