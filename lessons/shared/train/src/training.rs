@@ -10,8 +10,9 @@ use crate::parts::{self, Meeting, Member};
 use crate::{AdamW, Attack, Task};
 
 /// Parts of a batch, each computed by a thread of its own. The number decides in which order sums are taken, so it is the
-/// same on every machine.
-const PARTS: usize = 16;
+/// same on every machine. Each part brings all kernels into the order of the inner loops once more: with 16 of them a step
+/// takes a seventh more processor time.
+const PARTS: usize = 8;
 
 /// A network under training: its variables, its optimizer, and how it has done lately.
 pub(crate) struct Training<'a, T> {
