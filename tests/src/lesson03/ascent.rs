@@ -1,8 +1,10 @@
-use candle_core::{Result, Tensor, Var, bail};
+use candle_core::{Result, Tensor, Var};
 
-use super::{Function, dot, linear, per_image};
-use crate::inputs::{Random, askew, first_of, tensor};
-use crate::{Exam, Fault, Given, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
+use super::{Function, cosine, linear, per_image};
+use crate::inputs::{Random, askew, tensor};
+use crate::{Exam, Given, Hazard::*, Observed, Tolerance};
+
+mod answers;
 
 /// The four functions of exercise 3.2.
 #[derive(Clone, Copy)]
@@ -32,97 +34,6 @@ macro_rules! ex3_2 {
 
 const SOLUTION: Ascent = ex3_2!(solution03);
 
-#[derive(Clone, Copy, PartialEq)]
-enum Flaw {
-    None,
-    MeanOverBatch,
-    AnyShape,
-    StillConnected,
-    NoEpsilon,
-    BatchRms,
-    UnitNorm,
-    Sign,
-    LargestOne,
-    NotNormalized,
-    Descends,
-    ForgetsTheImage,
-    BallAlways,
-    BallByPixel,
-    BallOfBatch,
-}
-
-fn value_and_gradient(x: &Tensor, f: &Function, fault: Flaw) -> Result<(Tensor, Tensor)> {
-    let variable = Var::from_tensor(&x.detach())?;
-    let values = f(&variable)?;
-    if fault != Flaw::AnyShape && values.dims() != [x.dim(0)?] {
-        bail!("shape {:?}", values.dims());
-    }
-    let total = match fault {
-        Flaw::MeanOverBatch => values.mean_all()?,
-        _ => values.sum_all()?,
-    };
-    let store = total.backward()?;
-    let gradient = match store.get(&variable) {
-        Some(gradient) => gradient.clone(),
-        None => variable.as_tensor().zeros_like()?.detach(),
-    };
-    match fault {
-        Flaw::StillConnected => Ok((values, gradient)),
-        _ => Ok((values.detach(), gradient.detach())),
-    }
-}
-
-fn direction(gradient: &Tensor, fault: Flaw) -> Result<Tensor> {
-    let squares = gradient.sqr()?;
-    let size = match fault {
-        Flaw::NotNormalized => return Ok(gradient.clone()),
-        Flaw::Sign => return gradient.sign(),
-        Flaw::BatchRms => squares.mean_all()?.sqrt()?.broadcast_as(gradient.dim(0)?)?,
-        Flaw::UnitNorm => squares.flatten_from(1)?.sum(1)?.sqrt()?,
-        Flaw::LargestOne => gradient.abs()?.flatten_from(1)?.max(1)?,
-        _ => squares.flatten_from(1)?.mean(1)?.sqrt()?,
-    };
-    let epsilon = if fault == Flaw::NoEpsilon { 0.0 } else { 1e-8 };
-    per_image(&(size + epsilon)?.recip()?, gradient)
-}
-
-fn ascent_step(x: &Tensor, f: &Function, step_size: f64, fault: Flaw) -> Result<Tensor> {
-    let (_, gradient) = value_and_gradient(x, f, fault)?;
-    let step = (direction(&gradient, fault)? * step_size)?;
-    match fault {
-        Flaw::Descends => x.detach() - step,
-        Flaw::ForgetsTheImage => Ok(step),
-        Flaw::StillConnected => Var::from_tensor(&x.detach())?.as_tensor() + step,
-        _ => x.detach() + step,
-    }
-}
-
-fn into_ball(x: &Tensor, radius: f64, fault: Flaw) -> Result<Tensor> {
-    if fault == Flaw::BallByPixel {
-        return x.clamp(-radius, radius);
-    }
-    let norms = match fault {
-        Flaw::BallOfBatch => x.sqr()?.sum_all()?.sqrt()?.broadcast_as(x.dim(0)?)?,
-        _ => dot(x, x)?.sqrt()?,
-    };
-    let factors = (norms.recip()? * radius)?;
-    match fault {
-        Flaw::BallAlways => per_image(&factors, x),
-        _ => per_image(&factors.minimum(1.0)?, x),
-    }
-}
-
-macro_rules! with {
-    ($fault:ident) => {
-        Ascent {
-            value_and_gradient: |x, f| value_and_gradient(x, f, Flaw::$fault),
-            direction: |gradient| direction(gradient, Flaw::$fault),
-            ascent_step: |x, f, step_size| ascent_step(x, f, step_size, Flaw::$fault),
-            into_ball: |x, radius| into_ball(x, radius, Flaw::$fault),
-        }
-    };
-}
-
 /// A result, and whether the graph of its making still hangs on it.
 fn cut(result: Result<Tensor>) -> Result<Observed> {
     let result = result?;
@@ -151,162 +62,9 @@ fn curved(weights: &Tensor) -> impl Fn(&Tensor) -> Result<Tensor> + use<> {
     }
 }
 
-/// The cosine of the angle between two tensors.
-fn cosine(a: &Tensor, b: &Tensor) -> Result<f32> {
-    let product = |a: &Tensor, b: &Tensor| (a * b)?.sum_all()?.to_scalar::<f32>();
-    Ok(product(a, b)? / (product(a, a)? * product(b, b)?).sqrt())
-}
-
-/// Written independently of the solution.
-const RIGHT: Ascent = with!(None);
-
-const FAULTS: &[Fault<Ascent>] = &[
-    fault(
-        "mean over the batch",
-        "Your gradient is smaller by the number of images: you took the mean of the values where their sum is asked \
-         for.",
-        |f| *f = with!(MeanOverBatch),
-    ),
-    fault(
-        "any shape",
-        "An objective that gives something other than one number per image is an error. Compare values.dims() with \
-         [batch].",
-        |f| *f = with!(AnyShape),
-    ),
-    fault(
-        "still connected",
-        "The numbers are right, and the graph still hangs on them. In a loop it would grow with each step until \
-         backward overflows the stack: detach().",
-        |f| *f = with!(StillConnected),
-    ),
-    fault(
-        "division by zero",
-        "A gradient of zeros gives NaN. Add 1e-8 to the rms before you divide.",
-        |f| *f = with!(NoEpsilon),
-    ),
-    fault(
-        "one rms for the batch",
-        "All images are divided by the same number. An image with small slopes beside one with large ones would \
-         hardly move; each has its own rms.",
-        |f| *f = with!(BatchRms),
-    ),
-    fault(
-        "norm instead of rms",
-        "You divided by the norm. Then a pixel of a larger image moves less; divide by the rms, the root of the \
-         *mean* of squares.",
-        |f| *f = with!(UnitNorm),
-    ),
-    fault(
-        "sign of the gradient",
-        "You kept only the sign, so that all pixels move alike. Divide the gradient by its rms.",
-        |f| *f = with!(Sign),
-    ),
-    fault(
-        "largest entry",
-        "You divided by the largest entry, so that one outlier slows down all other pixels. Divide by the rms.",
-        |f| *f = with!(LargestOne),
-    ),
-    fault(
-        "not normalized",
-        "You used the gradient as it is. Its size differs by orders of magnitude between layers; divide it by its rms.",
-        |f| *f = with!(NotNormalized),
-    ),
-    fault(
-        "descends",
-        "Your step goes down: it subtracts, as an optimizer for a loss does. Ascent adds.",
-        |f| *f = with!(Descends),
-    ),
-    fault(
-        "the step alone",
-        "You returned the step. The new image is the old one plus the step.",
-        |f| *f = with!(ForgetsTheImage),
-    ),
-    fault(
-        "always on the surface",
-        "Images inside the ball stay as they are. Yours are blown up to its surface: the factor is at most 1.",
-        |f| *f = with!(BallAlways),
-    ),
-    fault(
-        "clamped pixels",
-        "You limited each pixel. The ball limits the norm of the whole image and keeps its direction: multiply all \
-         its pixels by one number.",
-        |f| *f = with!(BallByPixel),
-    ),
-    fault(
-        "one ball for the batch",
-        "You took the norm of the batch. Each image has its own.",
-        |f| *f = with!(BallOfBatch),
-    ),
-];
-
-/// Attempts that are right on friendly inputs only.
-const PROOFS: &[Slip<Ascent>] = &[
-    slip(Returned, "the image not detached", |f| {
-        f.ascent_step = |x, f, step_size| {
-            let (_, gradient) = value_and_gradient(x, f, Flaw::None)?;
-            x + (direction(&gradient, Flaw::None)? * step_size)?
-        }
-    }),
-    slip(Errors, "any list of numbers taken for one per image", |f| {
-        f.value_and_gradient = |x, f| {
-            let listed = |x: &Tensor| {
-                let values = f(x)?;
-                let whole = values.rank() == 1 && values.dim(0)? == x.elem_count();
-                if whole {
-                    values.narrow(0, 0, x.dim(0)?)
-                } else {
-                    Ok(values)
-                }
-            };
-            value_and_gradient(x, &listed, Flaw::None)
-        }
-    }),
-    slip(Scale, "a radius of 1e-3 at least", |f| {
-        f.into_ball = |x, radius| into_ball(x, if radius > 0.0 { radius.max(1e-3) } else { radius }, Flaw::None)
-    }),
-    ordered!("value_and_gradient, only what lies in order", value_and_gradient: |x, f| [x] =>
-        value_and_gradient(x, f, Flaw::None)),
-    ordered!("direction, only what lies in order", direction: |gradient| [gradient] =>
-        direction(gradient, Flaw::None)),
-    ordered!("a step, only from what lies in order", ascent_step: |x, f, step_size| [x] =>
-        ascent_step(x, f, step_size, Flaw::None)),
-    ordered!("into_ball, only what lies in order", into_ball: |x, radius| [x] => into_ball(x, radius, Flaw::None)),
-    slip(Batch, "gradients of four images at most", |f| {
-        f.value_and_gradient = |x, f| {
-            let (values, gradient) = value_and_gradient(x, f, Flaw::None)?;
-            Ok((values, first_of(&gradient, 4)?))
-        }
-    }),
-    slip(Batch, "directions of four images at most", |f| {
-        f.direction = |g| direction(&first_of(g, 4)?, Flaw::None)
-    }),
-    slip(Batch, "a ball for four images at most", |f| {
-        f.into_ball = |x, radius| into_ball(&first_of(x, 4)?, radius, Flaw::None)
-    }),
-    slip(Sizes, "a step for images of rank 4 only", |f| {
-        f.ascent_step = |x, f, step_size| {
-            x.dims4()?;
-            ascent_step(x, f, step_size, Flaw::None)
-        }
-    }),
-    slip(Sizes, "a ball for images of rank 4 only", |f| {
-        f.into_ball = |x, radius| {
-            x.dims4()?;
-            into_ball(x, radius, Flaw::None)
-        }
-    }),
-];
-
 /// 3.2
 pub fn ascent(seed: u64) -> Exam<Ascent> {
-    further_hazards(seed, hazards(seed, basics(seed, answers())))
-}
-
-/// Right answers and wrong ones.
-fn answers() -> Exam<Ascent> {
-    Exam::new("3.2", SOLUTION)
-        .changes(RIGHT, FAULTS)
-        .alternative("another order of the operations", RIGHT)
+    further_hazards(seed, hazards(seed, basics(seed, answers::answers())))
 }
 
 /// What most inputs look at.
@@ -468,7 +226,7 @@ fn hazards(seed: u64, exam: Exam<Ascent>) -> Exam<Ascent> {
     let mut random = Random::new(seed, 132);
     let images = random.signed((3, 2, 4, 5));
     let weights = random.signed((1, 2, 4, 5));
-    let exam = exam.given((images, weights), |on| {
+    exam.given((images, weights), |on| {
         on.truth(
             "a step from an image that hangs on a graph: does the result?",
             false,
@@ -512,8 +270,7 @@ fn hazards(seed: u64, exam: Exam<Ascent>) -> Exam<Ascent> {
         .refuses("a function with a list of all pixels of the batch", |a, (x, _)| {
             both((a.value_and_gradient)(x, &|x: &Tensor| x.flatten_all()))
         })
-    });
-    exam.proofs(RIGHT, PROOFS)
+    })
 }
 
 /// Many images, and what images are made from.

@@ -60,6 +60,12 @@ fn dot(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     a.broadcast_mul(b)?.flatten_from(1)?.sum(1)
 }
 
+/// The cosine of the angle between two tensors of one shape.
+fn cosine(a: &Tensor, b: &Tensor) -> Result<f32> {
+    let product = |a: &Tensor, b: &Tensor| (a * b)?.sum_all()?.to_scalar::<f32>();
+    Ok(product(a, b)? / (product(a, a)? * product(b, b)?).sqrt())
+}
+
 /// A [`Function`] of `weights`: w·x for each image, the simplest unit there is.
 fn linear(weights: &Tensor) -> impl Fn(&Tensor) -> Result<Tensor> + use<> {
     let weights = weights.clone();

@@ -3,16 +3,10 @@
 use candle_core::{DType, Device, Result, Tensor};
 use resnet::{Config, ResNet, Stem, Window, ops};
 
-use super::super::{dot, linear};
+use super::super::{cosine, dot, linear};
 use super::{Maximize, Problem, ascent, ball, clamp};
 use crate::inputs::{Random, tensor};
 use crate::{Exam, Observed, Tolerance};
-
-/// The cosine of the angle between two tensors of one shape.
-fn cosine(a: &Tensor, b: &Tensor) -> Result<f32> {
-    let product = |a: &Tensor, b: &Tensor| (a * b)?.sum_all()?.to_scalar::<f32>();
-    Ok(product(a, b)? / (product(a, a)? * product(b, b)?).sqrt())
-}
 
 const KERNEL: usize = 7;
 
