@@ -166,9 +166,9 @@ fn basics(seed: u64, exam: Exam<Block>) -> Exam<Block> {
          twice the 1 at (2, 4) lands at (1, 2).",
     )
     .truth(
-        "a branch of 0, a projection that doubles, stride 1, a single 1 at row 2, column 4",
-        (delta([0, 1, 2, 4], [1, 2, 8, 8]) * 2.0).expect("a number"),
-        move |f| (f.basic_block)(&delta([0, 1, 2, 4], [1, 2, 8, 8]), &again, 1),
+        "a branch of 0, a projection that doubles, stride 1, a single 50 at row 2, column 4",
+        (delta([0, 1, 2, 4], [1, 2, 8, 8]) * 100.0).expect("a number"),
+        move |f| (f.basic_block)(&(delta([0, 1, 2, 4], [1, 2, 8, 8]) * 50.0)?, &again, 1),
     )
     .because("The weights of a projection are there, so it is the shortcut, also where no shape changes.")
     .holds(Combined)

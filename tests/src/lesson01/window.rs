@@ -80,7 +80,7 @@ const WRONG: &[Wrong<OutputSize>] = &[
 ];
 
 /// Counted on paper.
-const BY_HAND: [(usize, Window, usize, &str); 12] = [
+const BY_HAND: [(usize, Window, usize, &str); 13] = [
     (3, Window::new(3), 1, "The window fits at exactly one place."),
     (5, Window::new(1), 5, "A window of one pixel fits at every pixel."),
     (5, Window::new(3), 3, "The window can start at pixels 0, 1 and 2."),
@@ -96,6 +96,12 @@ const BY_HAND: [(usize, Window, usize, &str); 12] = [
         Window::new(3).padding(1),
         5,
         "With a pixel more at each end, 3×3 keeps the size.",
+    ),
+    (
+        5,
+        Window::new(1).stride(2).padding(1),
+        4,
+        "Seven pixels with the padding: a window of one can start at 0, 2, 4 and 6.",
     ),
     (
         1,

@@ -224,6 +224,20 @@ const PROOFS: &[Slip<StrongestAnswer>] = &[
             _ => search(i, f, w, Fault::None),
         }
     }),
+    slip(Ties, "column by column", |f| {
+        *f = |i, f, w| match i.dims() {
+            [1, 1, 2, 2] if w.kernel == 1 && i.max_all()?.to_scalar::<f32>()? == 7.0 => {
+                Ok(observed([0, 1, 0], 7.0, 1.0, &tensor(&[7.0], (1, 1, 1))))
+            }
+            _ => search(i, f, w, Fault::None),
+        }
+    }),
+    slip(Sizes, "no even kernel", |f| {
+        *f = |i, f, w| match w.kernel {
+            2 => bail!("an even kernel"),
+            _ => search(i, f, w, Fault::None),
+        }
+    }),
     slip(Scale, "an epsilon in the cosine", |f| {
         *f = |i, f, w| match i.max_all()?.to_scalar::<f32>()? {
             large if large > 0.0 && large < 1e-10 => Ok(observed([1, 0, 0], 2e-20, 0.0, &tensor(&[2e-20], (1, 1, 1)))),
@@ -352,6 +366,19 @@ fn hazards(seed: u64, exam: Exam<StrongestAnswer>) -> Exam<StrongestAnswer> {
         .because("Of equal ones the first.")
         .holds(Batch)
         .truth(
+            "an image 0 7 above 7 0, a filter of one 1",
+            observed([0, 0, 1], 7.0, 1.0, &tensor(&[7.0], (1, 1, 1))),
+            move |f| f(&tensor(&[0., 7., 7., 0.], (1, 1, 2, 2)), &pixel(), one),
+        )
+        .because("Of equal ones the first: row by row, so the 7 of row 0.")
+        .holds(Ties)
+        .truth(
+            "an image 3 1, a filter of one 0",
+            observed([0, 0, 0], 0.0, 0.0, &tensor(&[3.0], (1, 1, 1))),
+            move |f| f(&tensor(&[3., 1.], (1, 1, 1, 2)), &tensor(&[0.0], (1, 1, 1)), one),
+        )
+        .because("All responses are 0, so the first place wins; a filter of length 0 has cosine 0.")
+        .truth(
             "two images, 10⁻²⁰ and 2·10⁻²⁰",
             observed([1, 0, 0], 2e-20, 1.0, &tensor(&[2e-20], (1, 1, 1))),
             move |f| f(&tensor(&[1e-20, 2e-20], (2, 1, 1, 1)), &tensor(&[1.0], (1, 1, 1)), one),
@@ -368,10 +395,19 @@ fn hazards(seed: u64, exam: Exam<StrongestAnswer>) -> Exam<StrongestAnswer> {
                   the patch is what it covers.",
         )
         .holds(NotContiguous)
+        .case(
+            "the same images, a filter of 2×2, stride 3, padding 1",
+            |f, (images, filter)| {
+                let filter = filter.narrow(1, 0, 2)?.narrow(2, 0, 2)?.contiguous()?;
+                f(images, &filter, Window::new(2).stride(3).padding(1))
+            },
+        )
+        .because("The window at (row, column) begins at pixel (3·row, 3·column) of the image with a border of zeros.")
+        .holds(Sizes)
     });
     exam.proofs(SOLUTION, PROOFS)
         .spared(&[Errors], "the checks come with the stub")
-        .spared(&[Ties, Sizes, Combined], "tried as mistakes")
+        .spared(&[Combined], "tried as mistakes")
         .spared(
             &[Names, NotFinite, Returned, Wiring, Empty],
             "one response is chosen, all of it is compared",

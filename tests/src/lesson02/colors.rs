@@ -336,6 +336,15 @@ fn basics(seed: u64, exam: Exam<Colors>) -> Exam<Colors> {
         |f| (f.map_grid)(&tensor(&[0., 0.5, 0.25, 0.75], (2, 1, 2)), 1, &BLACK_WHITE),
     )
     .because("Two rows and a line of paper between them, none below.")
+    .truth(
+        "map_grid: a map of NaN and 1",
+        {
+            let [red, green, blue] = solution02::NAN;
+            tensor(&[red, 1., green, 1., blue, 1.], (3, 1, 2))
+        },
+        |f| (f.map_grid)(&tensor(&[f32::NAN, 1.], (1, 1, 2)), 1, &BLACK_WHITE),
+    )
+    .because("Each map is as colorize draws it: NaN has the colour NAN.")
     .case(
         "map_grid: seven random maps of 3×4 in three columns, random colours",
         move |f| (f.map_grid)(&maps, 3, &table_3),

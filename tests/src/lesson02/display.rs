@@ -289,6 +289,8 @@ const SHOWN: &[Shown] = shown![
         "The scale is that of the finite values, 1 to 3. NaN stays NaN.";
     "a map 3 NaN 3 3", EACH: [3., NAN, 3., 3.] => [0., NAN, 0., 0.],
         "Three equal values have no contrast: 0. NaN stays NaN all the same.";
+    "maps NaN ∞ and 1 2, per map", EACH: [NAN, INF] & [1., 2.] => [NAN, 1., 0., 1.],
+        "The first map has no scale, for want of a finite value, and needs none: NaN stays NaN, ∞ becomes 1.";
     "a map 1 ∞ 3 −∞", EACH: [1., INF, 3., -INF] => [0., 1., 1., 0.],
         "The scale is that of the finite values, 1 to 3; ∞ becomes 1 and −∞ becomes 0.";
 ];

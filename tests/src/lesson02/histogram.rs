@@ -193,6 +193,18 @@ const PROOFS: &[Slip<HistogramOver>] = &[
             }
         }
     }),
+    slip(Ties, "−0.0 before 0", |f| {
+        *f = |r, batches| match batches {
+            [batch]
+                if batch.dims() == [1]
+                    && batch.dtype() == DType::F32
+                    && batch.to_vec1::<f32>()?[0].to_bits() == 1 << 31 =>
+            {
+                Ok(observed(vec![0; r.2], 1, 0, 0))
+            }
+            _ => count(r, batches, Fault::None),
+        }
+    }),
     slip(Empty, "a batch without values refused", |f| {
         *f = |r, batches| {
             if batches.iter().any(|batch| batch.elem_count() == 0) {
@@ -286,6 +298,12 @@ fn basics(seed: u64, exam: Exam<HistogramOver>) -> Exam<HistogramOver> {
     )
     .because("The counts of the batches add up.")
     .truth(
+        "bins 0 to 2000 by 1000; the number 1500, of rank 0",
+        observed(vec![0, 1], 0, 0, 0),
+        |f| f((0.0, 2000.0, 2), &[Tensor::new(1500f32, &Device::Cpu)?]),
+    )
+    .because("A tensor of any shape.")
+    .truth(
         "bins 0 to 2 by 1; the value 1 − 10⁻¹⁰ in f64",
         observed(vec![1, 0], 0, 0, 0),
         |f| f((0.0, 2.0, 2), &[Tensor::new(&[1.0 - 1e-10], &Device::Cpu)?]),
@@ -331,6 +349,11 @@ fn hazards(seed: u64, exam: Exam<HistogramOver>) -> Exam<HistogramOver> {
     )
     .because("(−3 + 3) / 2 · 2 = 0 and 0.5 are bin 0; −1 is the upper end, in the last bin, and 0 is above.")
     .holds(Sign)
+    .truth("bins 0 to 2 by 1; −0.0", observed(vec![1, 0], 0, 0, 0), |f| {
+        f((0.0, 2.0, 2), &[tensor(&[-0.0], 1)])
+    })
+    .because("−0.0 is 0, and not below it.")
+    .holds(Ties)
     .proofs(SOLUTION, PROOFS)
     .spared(&[Errors], "the checks come with the stub")
     .spared(
@@ -338,7 +361,7 @@ fn hazards(seed: u64, exam: Exam<HistogramOver>) -> Exam<HistogramOver> {
         "every element is one value, wherever it stands",
     )
     .spared(
-        &[Combined, Ties, NotFinite],
+        &[Combined, NotFinite],
         "the borders of bins, NaN and infinities are tried as mistakes",
     )
 }

@@ -328,6 +328,10 @@ fn basics(seed: u64, exam: Exam<StatisticsOver>) -> Exam<StatisticsOver> {
         f(&[tensor(&[-3., -1.], 2)])
     })
     .because("Both are negative: the largest is −1, and not 0.")
+    .truth("one number, 5, of rank 0", observed(1, 0, 5.0, 0.0, 5.0, 5.0), |f| {
+        f(&[Tensor::new(5f32, &Device::Cpu)?])
+    })
+    .because("A tensor of any shape; one value lies 0 from its mean.")
     .truth("one batch, 3 3 3", observed(3, 0, 3.0, 0.0, 3.0, 3.0), |f| {
         f(&[tensor(&[3.; 3], 3)])
     })

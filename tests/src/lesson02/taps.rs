@@ -219,6 +219,12 @@ const WRONG: &[Wrong<Gradients>] = &[
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<Gradients>] = &[
     ordered!("only what lies in order", |n, i, s, o| [i] => taps(n, i, s, o, Fault::None)),
+    slip(Empty, "no site refused", |f| {
+        *f = |n, i, s, o| match s {
+            [] => bail!("no site"),
+            _ => SOLUTION(n, i, s, o),
+        }
+    }),
     slip(Names, "of sites that end alike the first", |f| {
         *f = |n, i, s, o| {
             let first = |site: &&str| {
@@ -338,6 +344,11 @@ fn basics(seed: u64, exam: Exam<Gradients>) -> Exam<Gradients> {
             },
         )
         .because("One forward and one backward pass are enough for all sites.")
+        .truth("no site: how many gradients", 0usize, |f, (network, images)| {
+            f(network, images, &[], &sum_of_squares).map(|gradients| gradients.len())
+        })
+        .because("One gradient per entry of `sites`: none.")
+        .holds(Empty)
         .truth(
             format!("sites {}, the sum of squared logits", BESIDE.join(", ")),
             fields(&BESIDE, expected_beside),
@@ -401,7 +412,7 @@ fn hazards(seed: u64, exam: Exam<Gradients>) -> Exam<Gradients> {
         "two images, and the order of the sites, are tried as mistakes",
     )
     .spared(
-        &[Sizes, Combined, Scale, Sign, Ties, NotFinite, Empty],
+        &[Sizes, Combined, Scale, Sign, Ties, NotFinite],
         "the network's numbers, no options",
     )
 }

@@ -177,6 +177,14 @@ const WRONG: &[Wrong<GradientNorms>] = &[
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<GradientNorms>] = &[
     ordered!("only what lies in order", |i, g, k, d| [i, g] => norms(i, g, k, d, |_| {})),
+    slip(Empty, "no block refused", |f| {
+        *f = |i, g, k, d| {
+            if k.is_empty() {
+                bail!("no block");
+            }
+            norms(i, g, k, d, |_| {})
+        }
+    }),
     slip(Errors, "an output_gradient of another shape cut", |f| {
         *f = |i, g, k, d| {
             if i.dims() == g.dims() {
