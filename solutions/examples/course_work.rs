@@ -78,10 +78,8 @@ fn statistics(network: &ResNet, scenes: &Scenes) -> Result<f64> {
         network.capture(&images, &SITES)
     });
     resnet::one_ahead(traces, |trace| {
-        let sites = all.iter_mut().zip(SITES);
-        sites
-            .map(|(statistics, site)| statistics.update(trace.activation(site)?))
-            .collect()
+        let mut sites = all.iter_mut().zip(SITES);
+        sites.try_for_each(|(statistics, site)| statistics.update(trace.activation(site)?))
     })?;
     Ok(all[SITES.len() - 1].summary()?.mean)
 }
