@@ -9,7 +9,6 @@ use super::portable::Portable;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx512::Avx512};
 use crate::ops::convolution::job::{Job, LANES, Source, Tap, Task};
-use crate::ops::convolution::packing::FEW_CHANNELS;
 use crate::ops::steps::in_steps;
 use crate::ops::{Chosen, Instructions};
 
@@ -144,9 +143,8 @@ unsafe fn outputs<L: Lanes, const COLUMN: usize>(job: &Job, task: Task, operands
             let taps = phase.rows[row].clone();
             let mut column = 0;
             while column < columns {
-                // Tiles of nearly equal width.
                 let left = columns - column;
-                let count = left.div_ceil(left.div_ceil(most));
+                let count = width(left, most);
                 let tile_of = Tile {
                     blocks: task.blocks,
                     columns: count,
@@ -175,6 +173,19 @@ unsafe fn outputs<L: Lanes, const COLUMN: usize>(job: &Job, task: Task, operands
     }
 }
 
+/// The width of the next tile of `left` columns: nearly equal widths, of which the large ones are even, since each is a loop
+/// that the compiler writes out.
+fn width(left: usize, most: usize) -> usize {
+    let mut tiles = left.div_ceil(most);
+    loop {
+        let width = left.div_ceil(tiles);
+        if width <= 8 || width.is_multiple_of(2) {
+            return width;
+        }
+        tiles += 1;
+    }
+}
+
 /// Calls [`accumulate`] with the number of columns as a constant.
 ///
 /// # Safety
@@ -182,17 +193,17 @@ unsafe fn outputs<L: Lanes, const COLUMN: usize>(job: &Job, task: Task, operands
 #[inline(always)]
 unsafe fn tile<L: Lanes, const COLUMN: usize>(tile: Tile, x: *const f32, w: *const f32, sums: *mut f32) {
     macro_rules! widths {
-        ($($n:literal)*; $($more:literal)*) => {
+        ($($n:literal)*; $more:literal) => {
             match (tile.blocks, tile.columns) {
                 $((1, $n) if $n <= L::ALONE => accumulate::<L, $n, 1, COLUMN>(tile, x, w, sums),)*
-                $((1, $more) if $more <= L::ALONE => accumulate::<L, $more, 1, COLUMN>(tile, x, w, sums),)*
+                (1, $more) if $more <= L::ALONE => accumulate::<L, $more, 1, COLUMN>(tile, x, w, sums),
                 $((2, $n) if $n <= L::COLUMNS && L::BLOCKS == 2 => accumulate::<L, $n, 2, COLUMN>(tile, x, w, sums),)*
                 _ => unreachable!("no tile of {} blocks and {} columns", tile.blocks, tile.columns),
             }
         };
     }
     // SAFETY: the caller has promised the same for so many blocks and columns.
-    unsafe { widths!(1 2 3 4 5 6 7 8 9 10 11 12 13 14; 15 16) }
+    unsafe { widths!(1 2 3 4 5 6 7 8 10 12 14; 16) }
 }
 
 /// The sums of `N` neighbouring outputs of `M` blocks of channels, in registers all along.
@@ -215,18 +226,14 @@ unsafe fn accumulate<L: Lanes, const N: usize, const M: usize, const COLUMN: usi
             let mut w = w.add(block * tile.weights + tile.first_weight);
             for tap in tile.taps {
                 let x = x.add(tap.offset);
-                // What lies in the border is left out, where the loop is long enough for it to pay.
-                let (left, right) = (tap.left && tile.is_first, tap.right && tile.is_last);
-                w = if COLUMN >= LANES && left && !right {
-                    products::<L, N, M, COLUMN, 1, 0>(tile, LANES, x, w, &mut acc)
-                } else if COLUMN >= LANES && right && !left {
-                    products::<L, N, M, COLUMN, 0, 1>(tile, LANES, x, w, &mut acc)
-                } else if COLUMN >= LANES {
-                    products::<L, N, M, COLUMN, 0, 0>(tile, LANES, x, w, &mut acc)
-                } else if M == 1 && source.channels == FEW_CHANNELS {
-                    products::<L, N, M, COLUMN, 0, 0>(tile, FEW_CHANNELS, x, w, &mut acc) // a constant, of colours
-                } else {
-                    products::<L, N, M, COLUMN, 0, 0>(tile, source.channels, x, w, &mut acc)
+                // What lies in the border is left out, where that is much: not of images, and on the right seldom if the
+                // window moves by two.
+                let left = COLUMN >= LANES && tap.left && tile.is_first;
+                let right = COLUMN == LANES && tap.right && tile.is_last;
+                w = match (left, right) {
+                    (true, false) => products::<L, N, M, COLUMN, 1, 0>(source, tile.all_weights, x, w, &mut acc),
+                    (false, true) => products::<L, N, M, COLUMN, 0, 1>(source, tile.all_weights, x, w, &mut acc),
+                    _ => products::<L, N, M, COLUMN, 0, 0>(source, tile.all_weights, x, w, &mut acc),
                 };
             }
         }
@@ -253,19 +260,24 @@ unsafe fn products<
     const LEFT: usize,
     const RIGHT: usize,
 >(
-    tile: Tile,
-    channels: usize,
+    source: &Source,
+    all_weights: usize,
     mut x: *const f32,
     mut w: *const f32,
     acc: &mut [[L; N]; M],
 ) -> *const f32 {
-    let channel = if COLUMN < LANES { tile.source.channel } else { 1 };
+    // Constants where the input lies in blocks.
+    let (channels, channel) = if COLUMN < LANES {
+        (source.channels, source.channel)
+    } else {
+        (LANES, 1)
+    };
     for _ in 0..channels {
         // SAFETY: the caller has promised each of these values.
         unsafe {
             let mut weights = [L::zero(); M];
             for m in 0..M {
-                weights[m] = L::load(w.add(m * tile.all_weights));
+                weights[m] = L::load(w.add(m * all_weights));
             }
             for n in LEFT..N - RIGHT {
                 let value = L::splat(x.add(n * COLUMN));
