@@ -16,7 +16,7 @@ const SEEDS: [u64; 5] = [2, 3, 4, 5, 6];
 pub fn draw(material: &Material) -> Result<Figure> {
     // Each image passes seven networks from each seed, forward and back: fewer of both where that takes long.
     let is_large = material.network().config().width > 32;
-    let (wanted, seeds) = if is_large { (4, &SEEDS[..2]) } else { (30, &SEEDS[..]) };
+    let (wanted, seeds) = if is_large { (4, &SEEDS[..3]) } else { (30, &SEEDS[..]) };
     let count = material.image_count().map_or(wanted, |there| there.min(wanted));
     let mut parts = Parts::default();
     let (mut panels, mut which) = (vec![], "");
