@@ -1,15 +1,17 @@
 //! SPOILER: this file knows what is wrong with the network of exercise 5.9. What it prints does not say it.
 
+mod answer;
 mod inputs;
 mod network;
 
-use candle_core::{DType, Device, Result, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 use resnet::ResNet;
 use scenes::{Badge, Scene, Shape};
 
 use crate::Hazard::*;
 use crate::inputs::first_of;
 use crate::{Exam, Fault, Slip, fault, ordered, slip};
+use answer::{RECALL, TURNED, along, by_least_squares, instead, shares, take_out, unit};
 use inputs::{differences, effects, on_the_network, removals};
 use network::{from_other_scenes, nearly_everything, one_unit, silenced};
 
@@ -256,121 +258,6 @@ const FAULTS: &[Fault<Case>] = &[
         |f| f.repair = nearly_everything,
     ),
 ];
-
-/// A vector made as long as 1.
-fn unit(vector: &Tensor) -> Result<Tensor> {
-    vector.broadcast_div(&vector.sqr()?.sum_all()?.sqrt()?)
-}
-
-/// The part of each place along a direction of length 1.
-fn along(activation: &Tensor, unit: &Tensor) -> Result<Tensor> {
-    let unit = unit.reshape((1, unit.dim(0)?, 1, 1))?;
-    activation.broadcast_mul(&unit)?.sum_keepdim(1)?.broadcast_mul(&unit)
-}
-
-/// Does it `how`, with the directions as a list.
-fn take_out(
-    activation: &Tensor,
-    directions: &Tensor,
-    how: impl Fn(&Tensor, &[Tensor]) -> Result<Tensor>,
-) -> Result<Tensor> {
-    let rows = (0..directions.dim(0)?)
-        .map(|i| directions.get(i))
-        .collect::<Result<Vec<_>>>()?;
-    how(activation, &rows)
-}
-
-/// Least squares: the part of each place that no mixture of the directions explains, by the normal equations.
-fn by_least_squares(activation: &Tensor, directions: &Tensor) -> Result<Tensor> {
-    let (batch, channels, height, width) = activation.dims4()?;
-    let count = directions.dim(0)?;
-    let exact = directions.to_dtype(DType::F64)?.contiguous()?;
-    let exact = exact.broadcast_div(&exact.sqr()?.sum_keepdim(1)?.sqrt()?)?;
-    let inverse = inverse(exact.matmul(&exact.t()?)?.to_vec2()?)?.concat();
-    let inverse = Tensor::from_vec(inverse, (count, count), &Device::Cpu)?;
-    let projector = exact
-        .t()?
-        .matmul(&inverse)?
-        .matmul(&exact)?
-        .to_dtype(activation.dtype())?;
-    let flat = activation.flatten_from(2)?;
-    (&flat - projector.broadcast_matmul(&flat)?)?.reshape((batch, channels, height, width))
-}
-
-/// By elimination. The diagonal of `matrix` is 1, and none of the numbers left on it may vanish.
-fn inverse(mut matrix: Vec<Vec<f64>>) -> Result<Vec<Vec<f64>>> {
-    let count = matrix.len();
-    for (i, row) in matrix.iter_mut().enumerate() {
-        row.extend((0..count).map(|j| f64::from(u8::from(i == j))));
-    }
-    for i in 0..count {
-        let pivot = matrix[i][i];
-        if pivot.is_nan() || pivot < 1e-8 {
-            bail!("a mixture: {i}");
-        }
-        let row: Vec<f64> = matrix[i].iter().map(|x| x / pivot).collect();
-        for other in &mut matrix {
-            let factor = other[i];
-            other.iter_mut().zip(&row).for_each(|(x, y)| *x -= factor * y);
-        }
-        matrix[i] = row;
-    }
-    Ok(matrix.into_iter().map(|row| row[count..].to_vec()).collect())
-}
-
-/// A scene of the class or of another, taken for the class or not, without the cause and with it.
-struct Seen {
-    own: bool,
-    before: bool,
-    after: bool,
-}
-
-const RECALL: usize = 2;
-
-const TURNED: usize = 3;
-
-fn share(seen: &[Seen], of: fn(&Seen) -> bool, among: fn(&Seen) -> bool) -> f64 {
-    let all = seen.iter().filter(|s| among(s)).count() as f64;
-    seen.iter().filter(|s| among(s) && of(s)).count() as f64 / all
-}
-
-fn shares(class: u32, labels: &[u32], without: &[u32], with: &[u32]) -> Result<[f64; 4]> {
-    instead(
-        class,
-        labels,
-        without,
-        with,
-        TURNED,
-        |s| s.after && !s.before,
-        |s| !s.own,
-    )
-}
-
-/// The four shares, the one at `place` counted like this.
-fn instead(
-    class: u32,
-    labels: &[u32],
-    without: &[u32],
-    with: &[u32],
-    place: usize,
-    of: fn(&Seen) -> bool,
-    among: fn(&Seen) -> bool,
-) -> Result<[f64; 4]> {
-    let seen: Vec<_> = (0..labels.len())
-        .map(|i| Seen {
-            own: labels[i] == class,
-            before: without[i] == class,
-            after: with[i] == class,
-        })
-        .collect();
-    let right = |predicted: &[u32]| labels.iter().zip(predicted).filter(|(a, b)| a == b).count() as f64;
-    let all = labels.len() as f64;
-    let recall = share(&seen, |s| s.before, |s| s.own);
-    let turned = share(&seen, |s| s.after && !s.before, |s| !s.own);
-    let mut shares = [right(without) / all, right(with) / all, recall, turned];
-    shares[place] = share(&seen, of, among);
-    Ok(shares)
-}
 
 /// 5.9
 pub fn case(seed: u64) -> Exam<Case> {
