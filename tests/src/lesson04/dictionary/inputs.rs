@@ -4,9 +4,9 @@ use candle_core::{DType, Device, Result, Tensor, Var, bail};
 
 use super::answer::{RIGHT, unit_rows};
 use super::{Dictionary, Sparse};
-use crate::Exam;
 use crate::Hazard::*;
 use crate::inputs::{Random, askew, tensor};
+use crate::{Exam, Observed};
 
 /// The gradients of the sum of the squares of what `output` gives, by all of `tensors`, one after the other.
 fn gradients<const N: usize>(
@@ -151,17 +151,16 @@ pub(super) fn sparse(seed: u64, exam: Exam<Sparse>) -> Exam<Sparse> {
                 (f.codes)(&d, &askew(&x.narrow(0, 0, 4)?), 3)
             })
             .holds(NotContiguous)
-            .case("four rows of size 10⁻⁹ without biases, two kept", |f, (_, d, x)| {
-                let [encoder, encoder_bias, decoder, decoder_bias] = d;
-                let d = [
-                    encoder.clone(),
-                    encoder_bias.zeros_like()?,
-                    decoder.clone(),
-                    decoder_bias.zeros_like()?,
-                ];
-                (f.codes)(&d, &(x.narrow(0, 0, 4)? * 1e-9)?, 2)
-            })
-            .because("However small: the largest two of each row stay.")
+            .case(
+                "four rows of size 10⁻⁹ and four of size 10⁹ without biases, two kept",
+                |f, (_, d, x)| -> Result<Observed> {
+                    let mut d = d.clone();
+                    (d[1], d[3]) = (d[1].zeros_like()?, d[3].zeros_like()?);
+                    let of = |size: f64| (f.codes)(&d, &(x.narrow(0, 0, 4)? * size)?, 2);
+                    Ok((of(1e-9)?, of(1e9)?).into())
+                },
+            )
+            .because("However small or large: the largest two of each row stay, as they are.")
             .holds(Scale)
     })
 }

@@ -235,10 +235,10 @@ pub(super) fn shuffles(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
             )
             .because("Each scene deals out one 1 and one 0: the means are (1, 0), (½, ½) or (0, 1).")
             .truth(
-                "one scene answers (1, 0), another (0, 1): which indices are among 50, in tenths?",
+                "two scenes answer to nothing, one (1, 0) and one (0, 1): which indices are among 50, in tenths?",
                 vec![0, 10],
                 |f, _| {
-                    let found = (f.shuffled)(&tensor(&[1., 0., 0., 1.], (2, 2)), 50, 3)?;
+                    let found = (f.shuffled)(&tensor(&[0., 0., 0., 0., 1., 0., 0., 1.], (4, 2)), 50, 3)?;
                     let mut tenths: Vec<usize> = found.iter().map(|index| (10.0 * index).round() as usize).collect();
                     tenths.sort_unstable();
                     tenths.dedup();
@@ -246,7 +246,7 @@ pub(super) fn shuffles(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
                 },
             )
             .because(
-                "The curve is (½, ½) if the two ones fall on different values, and (1, 0) or (0, 1) else. An index is \
+                "The curve is (¼, ¼) if the two ones fall on different values, and (½, 0) or (0, ½) else. An index is \
                  that \
                  of the curve over all scenes.",
             )
