@@ -244,6 +244,17 @@ fn further_hazards(exam: Exam<Scoring>) -> Exam<Scoring> {
     )
     .because("0 is the commonest training label, and three test labels of four are 0.")
     .holds(Sizes)
+    .truth(
+        "score: features that only tell rows apart, rows 17, 19, 19 and 19 to test: accuracy",
+        0.25,
+        |f| {
+            let mut planted = only_memorable();
+            planted.test = vec![17, 19, 19, 19];
+            planted.accuracy(f)
+        },
+    )
+    .because("Four rows are named, and one of them is of the commoner class.")
+    .holds(Batch)
     .truth("score: a single test row: accuracy", 1.0, |f| {
         let mut planted = said_plainly();
         planted.test.truncate(1);

@@ -1,5 +1,7 @@
 //! Answers to 4.5, right and wrong.
 
+use std::collections::BTreeSet;
+
 use candle_core::{Device, Result, Tensor, bail};
 
 use super::super::probe::rough;
@@ -242,6 +244,13 @@ const PROOFS: &[Slip<Scoring>] = &[
         f.majority = |train, test| {
             let byte = |labels: &[usize]| -> Vec<usize> { labels.iter().map(|&label| label % 256).collect() };
             majority(&byte(train), &byte(test), Flaw::None)
+        }
+    }),
+    slip(Batch, "a row named twice counted once", |f| {
+        f.score = |features, labels, classes, train, test| {
+            let once: BTreeSet<usize> = test.iter().copied().collect();
+            let once: Vec<usize> = once.into_iter().collect();
+            score(features, labels, classes, train, &once, Flaw::None)
         }
     }),
     slip(Batch, "two test rows at least", |f| {
