@@ -7,8 +7,9 @@
 //! that averages pixels (timm's "d" networks) or pads channels (the ResNets of CIFAR-10), with fewer than four channels,
 //! a kernel that training moves, or numbers in `f64`. The rest of such a network is fused.
 //!
-//! [`forward`] and [`backward`] are programs of steps for one image; [`pieces`] is what happens between convolutions;
-//! [`kept`] is what stays in memory from call to call.
+//! [`forward`] and [`backward`] are programs of steps for one image, or for several where weights are larger than activations
+//! and shall come into a core's cache once for all of them; [`pieces`] is what happens between convolutions; [`kept`] is
+//! what stays in memory from call to call.
 
 mod backward;
 mod forward;

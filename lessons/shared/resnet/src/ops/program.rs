@@ -1,4 +1,4 @@
-//! A run of layers on one image as a list of steps on one piece of memory, checked when it is made.
+//! A run of layers on one image, or on several together, as a list of steps on one piece of memory, checked when it is made.
 
 use super::Chosen;
 use super::convolution::job::{Cut, Job, LANES};
