@@ -26,7 +26,7 @@ const LISTED: usize = 3;
 /// Adds to the grade of the first failing experiment what all of them show together.
 pub(crate) fn explain(grade: &mut Grade, right: &[Tried], wrong: &[Tried]) {
     let mut row = |label: &str, text: String| grade.evidence.push((label.into(), text));
-    if let Some(notice) = notice(wrong) {
+    if let Some(notice) = notice(right, wrong) {
         row("notice", notice);
     }
     if right.is_empty() {
@@ -137,10 +137,18 @@ fn common(right: &[Tried], wrong: &[Tried]) -> Option<String> {
 }
 
 /// What all wrong answers show beside what was expected.
-fn notice(wrong: &[Tried]) -> Option<String> {
+fn notice(right: &[Tried], wrong: &[Tried]) -> Option<String> {
     let mut pairs = vec![];
     for tried in wrong {
         collect(tried.gave.as_ref().ok()?, tried.expected, &mut pairs);
+    }
+    // Zeros say something only of an attempt that gives nothing else.
+    let other = |tried: &Tried| tried.gave.as_ref().is_ok_and(holds_more_than_zeros);
+    if !pairs.is_empty()
+        && pairs.iter().all(|(yours, expected)| all_zero(yours, expected))
+        && !right.iter().chain(wrong).any(other)
+    {
+        return Some("all your numbers are 0: what they are made of never arrives".into());
     }
     let first = PATTERNS.iter().find_map(|pattern| {
         let found: Option<Vec<String>> = pairs.iter().map(|(yours, expected)| pattern(yours, expected)).collect();
@@ -160,6 +168,16 @@ fn notice(wrong: &[Tried]) -> Option<String> {
         ))
     };
     first.or_else(scaled)
+}
+
+fn holds_more_than_zeros(value: &Observed) -> bool {
+    match value {
+        Observed::Number(x) => *x != 0.0,
+        Observed::Count(x) => *x != 0,
+        Observed::Array(array) => array.values.iter().any(|x| *x != 0.0),
+        Observed::Fields(fields) => fields.iter().any(|(_, value)| holds_more_than_zeros(value)),
+        _ => false,
+    }
 }
 
 /// The numbers of two answers, part by part, where they differ.
@@ -195,15 +213,15 @@ fn largest(array: &Array) -> f64 {
 }
 
 fn near(a: f64, b: f64, scale: f64) -> bool {
-    (a.is_nan() && b.is_nan()) || a == b || (a - b).abs() <= 1e-4 * a.abs().max(b.abs()).max(1e-2 * scale)
+    let close = || (a - b).abs() <= 1e-4 * a.abs().max(b.abs()).max(1e-2 * scale);
+    (a.is_nan() && b.is_nan()) || a == b || (a.is_finite() && b.is_finite() && close())
 }
 
 /// Says what yours looks like beside what was expected; `None` if it does not look like that.
 type Pattern = fn(&Array, &Array) -> Option<String>;
 
-const PATTERNS: [Pattern; 8] = [
+const PATTERNS: [Pattern; 7] = [
     reshaped,
-    all_zero,
     |a, b| {
         factor(a, b).map(|c| match c {
             -1.0 => "all signs are the other way round".into(),
@@ -228,15 +246,11 @@ fn reshaped(a: &Array, b: &Array) -> Option<String> {
     equal.then(|| "the numbers are right, in their order; only the shape is not".into())
 }
 
-fn all_zero(a: &Array, b: &Array) -> Option<String> {
+fn all_zero(a: &Array, b: &Array) -> bool {
     // A single 0 has many causes: a sum that cancels, an option that is off.
-    let zero = a.dims == b.dims
-        && a.values.len() > 1
-        && a.values.iter().all(|&x| x == 0.0)
-        && b.values.iter().any(|&x| x != 0.0);
-    zero.then(|| {
-        "yours is exactly 0: what it is made of never arrives (a `detach`, or a part that is left out?)".into()
-    })
+    let nan = b.values.iter().any(|x| x.is_nan());
+    let zero = a.values.iter().all(|&x| x == 0.0) && b.values.iter().any(|&x| x != 0.0);
+    a.dims == b.dims && a.values.len() > 1 && zero && !nan
 }
 
 /// The constant that all expected numbers are multiplied by in yours.
@@ -275,8 +289,14 @@ fn by_element(a: &Array, b: &Array) -> Option<String> {
         (f64::sqrt, "yours are the roots of the expected numbers"),
         (|x| 1.0 / x, "yours are 1 over the expected numbers"),
     ];
-    let scale = largest(b);
-    let fits = |f: &dyn Fn(f64) -> f64| b.values.len() > 1 && all(a, b, |a, b| near(a, f(b), scale));
+    if b.values.len() < 2 || !a.values.iter().chain(&b.values).all(|x| x.is_finite()) {
+        return None;
+    }
+    let fits = |f: &dyn Fn(f64) -> f64| {
+        let made: Vec<f64> = b.values.iter().map(|x| f(*x)).collect();
+        let scale = largest_finite(&made);
+        a.dims == b.dims && a.values.iter().zip(made).all(|(&a, made)| near(a, made, scale))
+    };
     known.iter().find(|(f, _)| fits(f)).map(|(_, words)| words.to_string())
 }
 
@@ -301,7 +321,11 @@ fn rearranged(a: &Array, b: &Array) -> Option<String> {
             let at = i / inner % side;
             i + (side - 1 - at) * inner - at * inner
         };
-        if side > 1 && (0..a.values.len()).all(|i| near(a.values[i], b.values[mirrored(i)], scale)) {
+        // Two numbers that have changed places are no order.
+        if side > 1
+            && a.values.len() > 2
+            && (0..a.values.len()).all(|i| near(a.values[i], b.values[mirrored(i)], scale))
+        {
             return Some(format!(
                 "yours run backwards along the {}",
                 axis_name(axis, b.dims.len())

@@ -326,7 +326,9 @@ fn a_wrong_answer_without_a_name_is_explained() {
     );
     assert_eq!(says(|x| Ok(x.clone()), "notice"), "all signs are the other way round");
     assert_eq!(says(|x| x - (x * 2.)?, "notice"), "");
-    assert!(says(|x| x.zeros_like(), "notice").starts_with("yours is exactly 0"));
+    assert!(says(|x| x.zeros_like(), "notice").starts_with("all your numbers are 0"));
+    let zeros_once = says(|x| if x.rank() == 4 { x.zeros_like() } else { x.neg() }, "notice");
+    assert!(!zeros_once.contains("are 0"), "{zeros_once}");
     assert_eq!(
         says(|x| x.relu()?.neg(), "notice"),
         "only where the expected number is positive is yours wrong"
@@ -351,6 +353,28 @@ fn a_wrong_answer_without_a_name_is_explained() {
         "the first of the images is right, what comes after it is not"
     );
     assert_eq!(says(first, "right on"), "four numbers; two numbers");
+}
+
+#[test]
+fn a_notice_explains_every_number() {
+    type Gives = &'static (dyn Fn() -> Tensor + Sync);
+    let gives = |values: &'static [f32]| -> Gives { graders::keep(Box::new(move || map(values))) };
+    let notice = |expected, yours| {
+        let exam = Exam::new("1.1", gives(expected)).case("numbers", |f| f());
+        text(&exam.grade(gives(yours)), "notice")
+    };
+    assert_eq!(notice(&[-3e38, -2e38], &[-1000., -1000.]), "");
+    assert_eq!(
+        notice(&[-3., 2.], &[0., 2.]),
+        "yours are the expected numbers with the negative ones set to 0"
+    );
+    assert_eq!(notice(&[0., 1.], &[1., 1.]), "only where 0 is expected is yours wrong");
+    assert_eq!(notice(&[4., 0.5], &[0.25, 2.]), "yours are 1 over the expected numbers");
+    assert!(notice(&[0., 1.], &[1., 0.]).starts_with("the numbers are right and stand in other places"));
+    assert_eq!(
+        notice(&[0., 1., 2.], &[2., 1., 0.]),
+        "yours run backwards along the list"
+    );
 }
 
 #[test]
