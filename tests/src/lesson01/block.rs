@@ -221,6 +221,21 @@ fn hazards(seed: u64, exam: Exam<Block>) -> Exam<Block> {
             (f.batch_norm)(&askew(x), weights, "bn1")
         })
         .holds(NotContiguous)
+        .case(
+            "batch norm bn1, among others named bn10 and aux.bn1",
+            |f, (x, weights)| {
+                let mut all = weights.clone();
+                for (other, part) in ["bn10", "aux.bn1"]
+                    .into_iter()
+                    .flat_map(|other| NORM.map(|part| (other, part)))
+                {
+                    all.insert(format!("{other}.{part}"), weights[&format!("bn2.{part}")].clone());
+                }
+                (f.batch_norm)(x, &all, "bn1")
+            },
+        )
+        .because("The weights are found by their whole names, bn1.weight and so on.")
+        .holds(Names)
         .refuses(
             "batch norm: a running_mean of one number for 4 channels",
             |f, (x, weights)| {
@@ -246,7 +261,7 @@ fn hazards(seed: u64, exam: Exam<Block>) -> Exam<Block> {
         })
         .holds([NotContiguous, Batch])
     });
-    exam.spared(&[Wiring, Names], "which weight goes where is tried as mistakes")
+    exam.spared(&[Wiring], "which weight goes where is tried as mistakes")
         .spared(
             &[Scale, Ties, NotFinite, Returned, Empty],
             "sums and one ReLU, nothing is chosen",

@@ -189,6 +189,38 @@ fn basics(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
     })
 }
 
+/// Tensors of rank 0 and 4, a single class, −∞.
+fn edges(exam: Exam<Forward>) -> Exam<Forward> {
+    const INF: f32 = f32::INFINITY;
+    type Of = fn(Forward) -> Map;
+    let functions: [(&str, Of); 3] = [("relu", |f| f.relu), ("sigmoid", |f| f.sigmoid), ("tanh", |f| f.tanh)];
+    let exam = functions.into_iter().fold(exam, |exam, (name, of)| {
+        exam.case(format!("{name} of a single number, 0.5, of rank 0"), move |f| {
+            of(f)(&tensor(&[0.5], ()))
+        })
+        .because("Any shape: a scalar gives a scalar.")
+        .case(format!("{name} of a [1, 2, 1, 2] tensor"), move |f| {
+            of(f)(&tensor(&[-1., 0., 0.5, 2.], (1, 2, 1, 2)))
+        })
+        .because("Any shape, and the same comes back.")
+    });
+    exam.truth("relu of −∞, −1 and 2", tensor(&[0., 0., 2.], 3), |f| {
+        (f.relu)(&tensor(&[-INF, -1., 2.], 3))
+    })
+    .because("max(0, −∞) is 0. A product with 0 is NaN there.")
+    .holds(NotFinite)
+    .truth("softmax of −∞, 0 and ln 3", tensor(&[0., 0.25, 0.75], 3), |f| {
+        (f.softmax)(&tensor(&[-INF, 0., 3f32.ln()], 3))
+    })
+    .within(Tolerance::relative(2e-6))
+    .because("e^(−∞) is 0: a class that is ruled out.")
+    .holds([NotFinite, Scale])
+    .truth("softmax of a single logit, 7", tensor(&[1.], 1), |f| {
+        (f.softmax)(&tensor(&[7.], 1))
+    })
+    .because("The only class has all of the probability.")
+}
+
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
 fn hazards(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
     let mut random = Random::new(seed, 114);
@@ -198,7 +230,7 @@ fn hazards(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
     let weights = weights(&mut random, 2, 2, 12, 3);
     let (step, mut large, _) = planted();
     large.insert("fc.weight".into(), (&large["fc.weight"] * 1000.0).expect("a tensor"));
-    let exam = exam
+    let exam = edges(exam)
         .truth(
             "softmax of −300, 300, −300, −300",
             tensor(&[0., 1., 0., 0.], 4),
@@ -254,7 +286,20 @@ fn hazards(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
                         observe((f.forward)(&askew(image), &weights.collect()))
                     },
                 )
-                .holds([Sizes, NotContiguous]);
+                .holds([Sizes, NotContiguous])
+                .case(
+                    "forward: the same weights among others, x.conv.weight and aux.conv.weight",
+                    |f, (image, weights)| {
+                        let mut all = weights.clone();
+                        for (name, weight) in weights {
+                            let other = weight.neg().expect("a tensor");
+                            all.extend(["x.", "aux."].map(|more| (format!("{more}{name}"), other.clone())));
+                        }
+                        observe((f.forward)(image, &all))
+                    },
+                )
+                .because("Weights are found by their whole names.")
+                .holds([Sizes, Names]);
             ["conv.weight", "conv.bias", "fc.weight"]
                 .into_iter()
                 .fold(on, |on, name| {
@@ -268,12 +313,9 @@ fn hazards(seed: u64, exam: Exam<Forward>) -> Exam<Forward> {
                     )
                 })
         });
-    exam.spared(
-        &[Batch, Ties, Names, NotFinite, Empty],
-        "one image, and nothing is chosen",
-    )
-    .spared(
-        &[Combined, Returned, Wiring],
-        "there are no options; every activation on the way is compared",
-    )
+    exam.spared(&[Batch, Ties, Empty], "one image, and nothing is chosen")
+        .spared(
+            &[Combined, Returned, Wiring],
+            "there are no options; every activation on the way is compared",
+        )
 }

@@ -150,6 +150,9 @@ const PROOFS: &[Slip<ParameterCount>] = &[
             Block::Basic => count(c, Fault::None),
         }
     }),
+    slip(Scale, "counted in f32", |f| {
+        *f = |c| count(c, Fault::None) as f32 as usize
+    }),
     slip(Empty, "always the channels of a fourth stage", |f| {
         *f = |c| match c.blocks[3] {
             0 => count(c, Fault::None) + 4 * c.width * c.block.expansion() * c.classes,
@@ -232,10 +235,15 @@ fn basics(seed: u64, exam: Exam<ParameterCount>) -> Exam<ParameterCount> {
          the first stage too, has a projection in → 4m.",
     )
     .truth("ResNet-18", 11_689_512usize, |f| f(&Config::resnet18()))
+    .because("The stem has 9,536; the stages 147,968, 525,568, 2,099,712 and 8,393,728; fc 513,000.")
     .truth("ResNet-34", 21_797_672usize, |f| f(&Config::resnet34()))
+    .because("The stem has 9,536; the stages 221,952, 1,116,416, 6,822,400 and 13,114,368; fc 513,000.")
     .truth("ResNet-50", 25_557_032usize, |f| f(&Config::resnet50()))
+    .because("The stem has 9,536; the stages 215,808, 1,219,584, 7,098,368 and 14,964,736; fc 2,049,000.")
     .truth("ResNet-101", 44_549_160usize, |f| f(&Config::resnet101()))
+    .because("The stem has 9,536; the stages 215,808, 1,219,584, 26,090,496 and 14,964,736; fc 2,049,000.")
     .truth("ResNet-152", 60_192_808usize, |f| f(&Config::resnet152()))
+    .because("The stem has 9,536; the stages 215,808, 2,339,840, 40,613,888 and 14,964,736; fc 2,049,000.")
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
@@ -283,13 +291,17 @@ fn hazards(seed: u64, exam: Exam<ParameterCount>) -> Exam<ParameterCount> {
     )
     .because("There is no fourth stage: fc gets the channels of the third.")
     .holds(Empty)
+    .truth("ResNet-34, width 65", 22_475_595usize, |f| {
+        f(&Config::resnet34().width(65))
+    })
+    .because("Count in whole numbers: an f32 has 24 bits, and cannot hold an odd number as large as this.")
+    .holds(Scale)
     .proofs(SOLUTION, PROOFS)
     .spared(
         &[
             NotContiguous,
             Batch,
             Sizes,
-            Scale,
             Sign,
             Ties,
             Names,

@@ -343,6 +343,13 @@ fn hazards(seed: u64, exam: Exam<Pooling>) -> Exam<Pooling> {
         )
         .because("A maximum that starts at any number but −∞ wins against pixels that are smaller.")
         .holds(Scale)
+        .truth(
+            "max, pixels −∞ and 1, kernel 1",
+            tensor(&[f32::NEG_INFINITY, 1.], (1, 1, 2)),
+            |f, _| (f.max)(&tensor(&[f32::NEG_INFINITY, 1.], (1, 1, 2)), Window::new(1)),
+        )
+        .because("Nothing in the first window is larger than −∞.")
+        .holds(Scale)
         .case("max, kernel 2, stride 3, padding 1", move |f, x| (f.max)(x, even))
         .because("Windows start at rows and columns −1, 2 and 5; what lies outside never wins.")
         .holds(Sizes)

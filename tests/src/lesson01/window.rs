@@ -80,7 +80,7 @@ const WRONG: &[Wrong<OutputSize>] = &[
 ];
 
 /// Counted on paper.
-const BY_HAND: [(usize, Window, usize, &str); 13] = [
+const BY_HAND: [(usize, Window, usize, &str); 14] = [
     (3, Window::new(3), 1, "The window fits at exactly one place."),
     (5, Window::new(1), 5, "A window of one pixel fits at every pixel."),
     (5, Window::new(3), 3, "The window can start at pixels 0, 1 and 2."),
@@ -108,6 +108,12 @@ const BY_HAND: [(usize, Window, usize, &str); 13] = [
         Window::new(3).padding(1),
         1,
         "The window is longer than the image and not longer than the padded side: it fits once.",
+    ),
+    (
+        5,
+        Window::new(7).stride(2).padding(1),
+        1,
+        "Seven pixels with the padding, all of them in the window: it fits once, whatever its stride.",
     ),
     (
         7,
@@ -158,6 +164,9 @@ pub fn output_size(seed: u64) -> Exam<OutputSize> {
         .mistakes(WRONG)
         .unnamed("longest window refused", |n, w| {
             Ok(room(extent(w) + 1, padded(n, w)).map(|room| room + 1)? / w.stride + 1)
+        })
+        .unnamed("longest window with a stride refused", |n, w| {
+            room(extent(w) + usize::from(w.stride > 1), padded(n, w)).and_then(|_| right(n, w))
         })
         .unnamed("no checks", |n, w| {
             Ok((padded(n, w) - w.dilation * (w.kernel - 1) - 1) / w.stride + 1)

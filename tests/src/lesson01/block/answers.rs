@@ -236,6 +236,19 @@ const PROOFS: &[Slip<Block>] = &[
             }
         };
     }),
+    slip(Names, "the last of the names that begin alike", |f| {
+        f.batch_norm = |x, w, name| {
+            let last = |part: &str| {
+                let ends = format!(".{part}");
+                let alike = w.keys().filter(|key| key.starts_with(name) && key.ends_with(&ends));
+                alike.max().map(|key| (format!("{name}{ends}"), w[key].clone()))
+            };
+            let found = ["weight", "bias", "running_mean", "running_var"]
+                .into_iter()
+                .filter_map(last);
+            solution01::batch_norm(x, &found.collect(), name)
+        };
+    }),
     slip(Errors, "one number for all channels", |f| {
         f.batch_norm = |x, w, name| {
             let channels = x.dims4()?.1;

@@ -185,6 +185,25 @@ const PROOFS: &[Slip<GradientNorms>] = &[
             norms(i, g, k, d, |_| {})
         }
     }),
+    slip(Batch, "no batch norm of a single image", |f| {
+        *f = |i, g, k, d| {
+            let batch_norm = d.batch_norm && i.dim(0)? > 1;
+            norms(i, g, k, Design { batch_norm, ..d }, |_| {})
+        }
+    }),
+    slip(Sign, "relu of the input first", |f| {
+        *f = |i, g, k, d| norms(&ops::relu(i)?, g, k, d, |_| {})
+    }),
+    slip(Scale, "squares summed in f32", |f| {
+        *f = |i, g, k, d| {
+            norms(i, g, k, d, |parts| {
+                parts.norm = |gradient| (RIGHT.norm)(&gradient.to_dtype(DType::F32)?)?.to_dtype(DType::F64)
+            })
+        }
+    }),
+    slip(Scale, "a constant below the root", |f| {
+        *f = but!(norm: |gradient| (gradient.sqr()?.sum_all()? + 1e-12)?.sqrt())
+    }),
     slip(Errors, "an output_gradient of another shape cut", |f| {
         *f = |i, g, k, d| {
             if i.dims() == g.dims() {
