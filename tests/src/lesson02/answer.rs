@@ -1,4 +1,4 @@
-use candle_core::{Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 use resnet::{Window, ops};
 
 use crate::inputs::{Random, askew, delta, tensor};
@@ -47,6 +47,7 @@ enum Fault {
     CosineByFilter,
     CosineNan,
     Normalized,
+    SingleLength,
 }
 
 /// Row by row, patch by patch.
@@ -57,7 +58,10 @@ fn search(images: &Tensor, filter: &Tensor, window: Window, fault: Fault) -> Res
     let rows = solution01::output_size(height, window)?;
     let columns = solution01::output_size(width, window)?;
     let sum = |product: Tensor| product.sum_all()?.to_scalar::<f32>().map(f64::from);
-    let length = |x: &Tensor| Ok::<_, candle_core::Error>(sum(x.sqr()?)?.sqrt());
+    let length = |x: &Tensor| match fault {
+        Fault::SingleLength => Ok(sum(x.sqr()?)?.sqrt()),
+        _ => x.to_dtype(DType::F64)?.sqr()?.sum_all()?.sqrt()?.to_scalar::<f64>(),
+    };
     let mut best: Option<([usize; 3], f64, Tensor)> = None;
     for image in 0..if fault == Fault::FirstImage { 1 } else { batch } {
         for row in 0..rows {
@@ -135,8 +139,8 @@ fn by_convolution(images: &Tensor, filter: &Tensor, window: Window) -> Result<Ob
         bail!("no gradient");
     };
     let patch = patch.squeeze(0)?;
-    let length = |x: &Tensor| x.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>();
-    let lengths = f64::from(length(filter)? * length(&patch)?);
+    let length = |x: &Tensor| x.to_dtype(DType::F64)?.sqr()?.sum_all()?.sqrt()?.to_scalar::<f64>();
+    let lengths = length(filter)? * length(&patch)?;
     let response = f64::from(largest);
     let cosine = if lengths > 0.0 { response / lengths } else { 0.0 };
     let place = [place / (rows * columns), place / columns % rows, place % columns];
@@ -232,6 +236,15 @@ const PROOFS: &[Slip<StrongestAnswer>] = &[
             _ => search(i, f, w, Fault::None),
         }
     }),
+    slip(Ties, "of equal ones the first place, in whatever image", |f| {
+        *f = |i, f, w| match i.dims() {
+            [2, 1, 1, 2] if i.max_all()?.to_scalar::<f32>()? == 7.0 => {
+                Ok(observed([1, 0, 0], 7.0, 1.0, &tensor(&[7.0], (1, 1, 1))))
+            }
+            _ => search(i, f, w, Fault::None),
+        }
+    }),
+    slip(Scale, "lengths in f32", |f| *f = fault!(SingleLength)),
     slip(Sizes, "no even kernel", |f| {
         *f = |i, f, w| match w.kernel {
             2 => bail!("an even kernel"),
@@ -373,6 +386,13 @@ fn hazards(seed: u64, exam: Exam<StrongestAnswer>) -> Exam<StrongestAnswer> {
         .because("Of equal ones the first: row by row, so the 7 of row 0.")
         .holds(Ties)
         .truth(
+            "two images, 0 7 and 7 0, a filter of one 1",
+            observed([0, 0, 1], 7.0, 1.0, &tensor(&[7.0], (1, 1, 1))),
+            move |f| f(&tensor(&[0., 7., 7., 0.], (2, 1, 1, 2)), &pixel(), one),
+        )
+        .because("Of equal ones the first: first image, then first row, then first column.")
+        .holds(Ties)
+        .truth(
             "an image 3 1, a filter of one 0",
             observed([0, 0, 0], 0.0, 0.0, &tensor(&[3.0], (1, 1, 1))),
             move |f| f(&tensor(&[3., 1.], (1, 1, 1, 2)), &tensor(&[0.0], (1, 1, 1)), one),
@@ -384,6 +404,13 @@ fn hazards(seed: u64, exam: Exam<StrongestAnswer>) -> Exam<StrongestAnswer> {
             move |f| f(&tensor(&[1e-20, 2e-20], (2, 1, 1, 1)), &tensor(&[1.0], (1, 1, 1)), one),
         )
         .because("The second is larger. A cosine knows no scale: a faint patch along the filter has cosine 1.")
+        .holds(Scale)
+        .truth(
+            "one row 1 and 10²⁰, a filter of one 1",
+            observed([0, 0, 1], 1e20f32.into(), 1.0, &tensor(&[1e20], (1, 1, 1))),
+            move |f| f(&tensor(&[1., 1e20], (1, 1, 1, 2)), &pixel(), one),
+        )
+        .because("The square of 10²⁰ is no f32: sum the squares in f64.")
         .holds(Scale);
     let exam = exam.given(fixture, |on| {
         on.case(

@@ -232,6 +232,17 @@ const PROOFS: &[Slip<Colors>] = &[
     slip(Sizes, "no more columns than maps", |f| {
         f.map_grid = |m, n, c| solution02::map_grid(m, n.min(m.dims3()?.0.max(usize::from(n > 0))), c)
     }),
+    slip(Sizes, "as far apart as maps are high", |f| {
+        f.map_grid = |m, n, c| {
+            let picture = solution02::map_grid(m, n, c)?;
+            let (_, height, width) = m.dims3()?;
+            if height <= width || n == 1 {
+                return Ok(picture);
+            }
+            let paper = picture.narrow(2, width, 1)?.repeat((1, 1, picture.dim(2)? - width))?;
+            Tensor::cat(&[picture.narrow(2, 0, width)?, paper], 2)
+        }
+    }),
     slip(NotFinite, "infinity taken for NaN", |f| {
         f.colorize = |m, c| {
             let finite = m.abs()?.eq(f32::INFINITY)?;
@@ -379,6 +390,16 @@ fn hazards(seed: u64, exam: Exam<Colors>) -> Exam<Colors> {
         .holds(Sizes)
     });
     exam.truth(
+        "map_grid: two maps of 3×1 in two columns",
+        tensor(&[0., 1., 0.125, 0.25, 1., 0.375, 0.5, 1., 0.75].repeat(3), (3, 3, 3)),
+        |f| {
+            let maps = tensor(&[0., 0.25, 0.5, 0.125, 0.375, 0.75], (2, 3, 1));
+            (f.map_grid)(&maps, 2, &[[0.; 3], [1.; 3]])
+        },
+    )
+    .because("Maps may be higher than wide: the second begins at column 2, width + 1.")
+    .holds(Sizes)
+    .truth(
         "colorize: −∞ and ∞ beside NaN",
         {
             let [red, green, blue] = solution02::NAN;

@@ -317,6 +317,11 @@ fn hazards(seed: u64, exam: Exam<DeadUnits>) -> Exam<DeadUnits> {
         })
         .because("A batch of no images says nothing about anybody, and is no error while others come.")
         .holds(Empty)
+        .truth("0 2, then a batch of no images", vec![0usize], |f| {
+            f(&[tensor(&[0., 2.], (1, 2, 1, 1)), tensor(&[], (0, 2, 1, 1))])
+        })
+        .because("A batch of no images says nothing about anybody: what was seen before it stands.")
+        .holds(Empty)
         .refuses("a batch of no images", |f| f(&[tensor(&[], (0, 2, 1, 1))]))
         .because("no image was seen")
         .holds(Empty)
@@ -333,7 +338,11 @@ fn hazards(seed: u64, exam: Exam<DeadUnits>) -> Exam<DeadUnits> {
             f(&[tensor(&[0., 1., 0., 1., 0., f32::NAN], (3, 2, 1, 1))])
         })
         .holds(NotFinite);
-    exam.unnamed("the first image of each batch only", |batches| {
+    exam.unnamed("no batch without images after the first", |batches| match batches {
+        [_, rest @ ..] if rest.iter().any(|batch| batch.elem_count() == 0) => bail!("no image"),
+        _ => SOLUTION(batches),
+    })
+    .unnamed("the first image of each batch only", |batches| {
         let first: Result<Vec<_>> = batches
             .iter()
             .map(|batch| batch.narrow(0, 0, batch.dim(0)?.min(1)))

@@ -285,6 +285,8 @@ const SHOWN: &[Shown] = shown![
         "No contrast: 0, whatever the value.";
     "a map of zeros, symmetric", EACH_SIGNED: [0., 0.] => [0.5, 0.5],
         "m = 0: all of it is zero, and zero is 0.5.";
+    "a constant map, 3 3, symmetric", EACH_SIGNED: [3., 3.] => [1., 1.],
+        "The scale is −3 to 3: 3 is its upper end. Symmetric, only a map of zeros has no contrast.";
     "a map 1 NaN 3 2", EACH: [1., NAN, 3., 2.] => [0., NAN, 1., 0.5],
         "The scale is that of the finite values, 1 to 3. NaN stays NaN.";
     "a map 3 NaN 3 3", EACH: [3., NAN, 3., 3.] => [0., NAN, 0., 0.],
@@ -293,6 +295,8 @@ const SHOWN: &[Shown] = shown![
         "The first map has no scale, for want of a finite value, and needs none: NaN stays NaN, ∞ becomes 1.";
     "a map 1 ∞ 3 −∞", EACH: [1., INF, 3., -INF] => [0., 1., 1., 0.],
         "The scale is that of the finite values, 1 to 3; ∞ becomes 1 and −∞ becomes 0.";
+    "a map −2 ∞ 1 −∞, symmetric", EACH_SIGNED: [-2., INF, 1., -INF] => [0., 1., 0.75, 0.],
+        "The scale is that of the finite values, −2 to 2; ∞ becomes 1 and −∞ becomes 0 here, too.";
 ];
 
 /// Inputs from small to large.
@@ -392,6 +396,22 @@ fn hazards(seed: u64, exam: Exam<ForDisplay>) -> Exam<ForDisplay> {
                 parts.group = |(_, _, width), _| width;
             })
         })
+        .unnamed("symmetric, infinity in the middle", |m, s| {
+            let shown = SOLUTION(m, s)?;
+            let middle = (shown.ones_like()? * 0.5)?;
+            if s.symmetric {
+                m.abs()?.eq(INF)?.where_cond(&middle, &shown)
+            } else {
+                Ok(shown)
+            }
+        })
+        .unnamed(
+            "symmetric, a constant map has no contrast",
+            but!(ends: |used, s| {
+                let constant = s.symmetric && used.windows(2).all(|pair| pair[0] == pair[1]);
+                if constant { [0.0; 2] } else { ends(used, s) }
+            }),
+        )
         .spared(&[Errors], "the checks come with the stub")
         .spared(
             &[Batch, Sizes, Combined, Ties, NotFinite],

@@ -221,6 +221,9 @@ fn calls(on: Given<NewHooks, Fixture>) -> Given<NewHooks, Fixture> {
         .refuses("a site named layer9", |new, (network, _)| {
             unknown(new, network, "layer9")
         })
+        .refuses("a site named Layer2", |new, (network, _)| {
+            unknown(new, network, "Layer2")
+        })
         .refuses("a site named con, as many begin", |new, (network, _)| {
             unknown(new, network, "con")
         })

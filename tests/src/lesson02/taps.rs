@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use resnet::{Config, Parameters, ResNet};
 
 use crate::inputs::{Random, askew};
-use crate::{Exam, Hazard::*, Observed, Slip, Tolerance, Wrong, ordered, slip, wrong};
+use crate::{Exam, Given, Hazard::*, Observed, Slip, Tolerance, Wrong, ordered, slip, wrong};
 
 /// Makes a scalar of the logits.
 pub type Objective<'a> = &'a dyn Fn(&Tensor) -> Result<Tensor>;
@@ -258,6 +258,20 @@ fn answers() -> Exam<Gradients> {
         .unnamed("a tap of another dtype", |n, i, s, o| {
             taps(n, i, s, o, Fault::AlwaysSingle)
         })
+        .unnamed("gradients cut to ±1", |n, i, s, o| {
+            let gradients = taps(n, i, s, o, Fault::None)?;
+            gradients.iter().map(|gradient| gradient.clamp(-1.0, 1.0)).collect()
+        })
+        .unnamed("the magnitude of the objective", |n, i, s, o| {
+            taps(n, i, s, &|logits| o(logits)?.abs(), Fault::None)
+        })
+        .unnamed("a name that begins one is left out", |n, i, s, o| {
+            let known = n.sites();
+            if !s.iter().all(|site| known.iter().any(|known| known.starts_with(site))) {
+                bail!("no such site");
+            }
+            taps(n, i, s, o, Fault::UnknownIgnored)
+        })
         .alternative("a map of taps", |n, i, s, o| taps(n, i, s, o, Fault::None))
 }
 
@@ -272,6 +286,9 @@ fn small() -> Config {
     .classes(3)
 }
 
+/// A network, and images for it.
+type Images = (ResNet, Tensor);
+
 /// Inputs from small to large.
 fn basics(seed: u64, exam: Exam<Gradients>) -> Exam<Gradients> {
     let mut random = Random::new(seed, 22);
@@ -282,44 +299,13 @@ fn basics(seed: u64, exam: Exam<Gradients>) -> Exam<Gradients> {
     let images = random.signed((2, 3, 24, 16));
 
     let class = random.count(0, 2);
-    let one_class = move |logits: &Tensor| logits.narrow(1, class, 1)?.sum_all();
-    let one_hot = Tensor::from_vec(
-        (0..6).map(|i| f32::from(u8::from(i % 3 == class))).collect::<Vec<_>>(),
-        (2, 3),
-        &Device::Cpu,
-    )
-    .expect("two rows of three");
-    let row = network
-        .parameter("fc.weight")
-        .and_then(|weight| weight.get(class))
-        .expect("a row per class");
-    let at_pool = row
-        .reshape((1, 16, 1, 1))
-        .and_then(|row| row.broadcast_as((2, 16, 1, 1)))
-        .and_then(|row| row.contiguous())
-        .expect("16 features");
-
     let shared = |sites: &[&str]| one_by_one(&network, &images, sites, &sum_of_squares);
     let expected = shared(&SITES).expect("its sites");
     let expected_beside = shared(&BESIDE).expect("its sites");
     let (smooth, directions, slopes) = smooth_case(&exact, &mut random).expect("a small network");
 
     exam.given((network, images), |on| {
-        on.truth(
-            format!("site fc, the score of class {class}"),
-            one_hot,
-            move |f, (network, images)| -> Result<Observed> { only(f(network, images, &["fc"], &one_class)?) },
-        )
-        .because(
-            "The score of a class rises by 1 with its own logit and by 0 with the others. candle keeps gradients \
-             of Vars only, and of taps that the network used: the closure returns Some(activation + tap).",
-        )
-        .truth(
-            format!("site avgpool, the score of class {class}"),
-            at_pool,
-            move |f, (network, images)| -> Result<Observed> { only(f(network, images, &["avgpool"], &one_class)?) },
-        )
-        .because("score = Σ weight · feature + bias, so the gradient is the class's row of fc.weight, for both images.")
+        let on = scores(on, class)
         .truth(
             format!("sites {}, the sum of squared logits", SITES.join(", ")),
             fields(&SITES, expected),
@@ -371,13 +357,70 @@ fn basics(seed: u64, exam: Exam<Gradients>) -> Exam<Gradients> {
         .because(
             "The expected slopes are finite differences: each site was moved a little both ways. Everything \
                   is f64 here, and dtypes never mix: a tap has activation.dtype().",
-        )
-        .refuses("a site named layer9", move |f, (network, images)| {
-            f(network, images, &["layer9", "fc"], &one_class).map(|gradients| gradients.len())
-        })
-        .refuses("an objective of 2·3 numbers", move |f, (network, images)| {
-            f(network, images, &["layer4"], &|logits| Ok(logits.clone())).map(|gradients| gradients.len())
-        })
+        );
+        refusals(on)
+    })
+}
+
+/// Objectives that are known in closed form.
+fn scores(on: Given<Gradients, Images>, class: usize) -> Given<Gradients, Images> {
+    let (network, _) = &*on.fixture();
+    let one_class = move |logits: &Tensor| logits.narrow(1, class, 1)?.sum_all();
+    let one_hot = Tensor::from_vec(
+        (0..6).map(|i| f32::from(u8::from(i % 3 == class))).collect::<Vec<_>>(),
+        (2, 3),
+        &Device::Cpu,
+    )
+    .expect("two rows of three");
+    let large = (&one_hot * 1e3).expect("a number");
+    let row = network
+        .parameter("fc.weight")
+        .and_then(|weight| weight.get(class))
+        .expect("a row per class");
+    let at_pool = row
+        .reshape((1, 16, 1, 1))
+        .and_then(|row| row.broadcast_as((2, 16, 1, 1)))
+        .and_then(|row| row.contiguous())
+        .expect("16 features");
+    on.truth(
+        format!("site fc, the score of class {class}"),
+        one_hot,
+        move |f, (network, images)| -> Result<Observed> { only(f(network, images, &["fc"], &one_class)?) },
+    )
+    .because(
+        "The score of a class rises by 1 with its own logit and by 0 with the others. candle keeps gradients \
+             of Vars only, and of taps that the network used: the closure returns Some(activation + tap).",
+    )
+    .truth(
+        format!("site avgpool, the score of class {class}"),
+        at_pool,
+        move |f, (network, images)| -> Result<Observed> { only(f(network, images, &["avgpool"], &one_class)?) },
+    )
+    .because("score = Σ weight · feature + bias, so the gradient is the class's row of fc.weight, for both images.")
+    .truth(
+        format!("site fc, 1000 times the score of class {class}, less 10⁶"),
+        large,
+        move |f, (network, images)| -> Result<Observed> {
+            let below_zero = |logits: &Tensor| one_class(logits)?.affine(1e3, -1e6);
+            only(f(network, images, &["fc"], &below_zero)?)
+        },
+    )
+    .because(
+        "The objective is far below 0 and rises by 1000 with the logit of its class: a gradient has the size and \
+             the sign that it has.",
+    )
+}
+
+/// What has no gradient.
+fn refusals(on: Given<Gradients, Images>) -> Given<Gradients, Images> {
+    on.refuses("a site named layer9", |f, (network, images)| {
+        f(network, images, &["layer9", "fc"], &sum_of_squares).map(|gradients| gradients.len())
+    })
+    .refuses("a site named layer1.0.con, as one begins", |f, (network, images)| {
+        f(network, images, &["layer1.0.con"], &sum_of_squares).map(|gradients| gradients.len())
+    })
+    .refuses("an objective of 2·3 numbers", move |f, (network, images)| {
+        f(network, images, &["layer4"], &|logits| Ok(logits.clone())).map(|gradients| gradients.len())
     })
 }
 
@@ -394,7 +437,7 @@ fn hazards(seed: u64, exam: Exam<Gradients>) -> Exam<Gradients> {
     let config = small();
     let network = ResNet::untrained(&config, seed).expect("a small network");
     let images = random.signed((3, 3, 16, 24));
-    const ENDS: [&str; 3] = ["conv1", "layer1.0.relu", "relu"];
+    const ENDS: [&str; 4] = ["conv1", "layer1", "layer1.0.relu", "relu"];
     let expected = one_by_one(&network, &images, &ENDS, &sum_of_squares).expect("its sites");
     exam.truth(
         format!(
@@ -404,7 +447,7 @@ fn hazards(seed: u64, exam: Exam<Gradients>) -> Exam<Gradients> {
         fields(&ENDS, expected),
         move |f| f(&network, &askew(&images), &ENDS, &sum_of_squares).map(|gradients| fields(&ENDS, gradients)),
     )
-    .because("relu is not layer1.0.relu, and every image has a gradient of its own.")
+    .because("layer1 and relu are not layer1.0.relu, and every image has a gradient of its own.")
     .holds([NotContiguous, Names])
     .proofs(SOLUTION, PROOFS)
     .spared(

@@ -370,6 +370,10 @@ pub(super) fn known() -> Exam<NewHooks> {
                 list.swap_remove(at);
             }),
         )
+        .unnamed(
+            "upper case or lower",
+            but!(known: |sites, site| sites.iter().any(|known| known.eq_ignore_ascii_case(site))),
+        )
         .unnamed("all detached", but!(back: |current| Some(current.detach())))
         .unnamed(
             "capture detaches the logits",
