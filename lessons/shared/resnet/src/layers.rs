@@ -86,13 +86,14 @@ impl Convolution {
         if self.groups > 1 {
             return ops::grouped_conv2d(x, &self.kernel, self.window, self.groups);
         }
-        // A variable changes from call to call.
         let packed = if self.kernel.track_op() {
-            &Arc::default()
+            Arc::default() // a variable changes from call to call
+        } else if x.track_op() {
+            self.packed.under_gradients()
         } else {
-            &self.packed
+            self.packed.clone()
         };
-        ops::conv2d_packed(x, &self.kernel, self.window, packed)
+        ops::conv2d_packed(x, &self.kernel, self.window, &packed)
     }
 }
 

@@ -17,6 +17,8 @@ use crate::Parameters;
 pub(crate) use names::as_resnet;
 use torch::Kind;
 
+/// A file of a network whose weights fill a good part of a hundred megabytes.
+const LARGE: u64 = 32 << 20;
 /// Largest file that is read, in bytes: sixteen times a ResNet-152 in `f32`.
 const LARGEST: u64 = 4 << 30;
 
@@ -65,6 +67,9 @@ pub(crate) fn open(path: &Path) -> Result<Contents> {
             "it is larger than {} GiB; no ResNet is",
             LARGEST >> 30
         )));
+    }
+    if size > LARGE {
+        crate::memory::return_large_buffers();
     }
     let bytes = std::fs::read(path).map_err(unreadable)?;
     read(&bytes).map_err(explain)

@@ -11,6 +11,7 @@ use candle_core::Result;
 
 use super::forward::Done;
 use super::{Fused, Layer, lock, with_values};
+use crate::memory;
 use crate::ops::PackedKernel;
 use crate::ops::convolution::direct;
 
@@ -156,6 +157,7 @@ impl Fused {
         if !self.is_large {
             return;
         }
+        memory::return_large_buffers();
         let mut current = lock(&CURRENT);
         if let Some(last) = &*current {
             if last.fused.ptr_eq(&Arc::downgrade(self)) {

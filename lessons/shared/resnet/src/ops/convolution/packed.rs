@@ -10,30 +10,56 @@ use super::geometry::Geometry;
 pub(crate) struct PackedKernel {
     forward: Form,
     gradient: Form,
-    /// Part of a network so large that the gradient's form is made anew in each backward pass.
-    of_large: bool,
+    keeps: Keeps,
+}
+
+/// Which forms are kept; the others are made anew in each pass.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Keeps {
+    #[default]
+    Both,
+    /// Of a network so large that both would be too much.
+    Forward,
+    Neither,
 }
 
 /// One order of the weights.
 type Form = Mutex<Option<Arc<Vec<f32>>>>;
 
 impl PackedKernel {
-    pub fn of_network(of_large: bool) -> Self {
+    pub fn of_network(is_large: bool) -> Self {
         Self {
-            of_large,
+            keeps: if is_large { Keeps::Forward } else { Keeps::Both },
             ..Self::default()
         }
     }
 
+    /// For an operation whose input leads to a gradient: instead of the kernels of a large network, which are freed, ones
+    /// that keep nothing. Its activations are alive then, and they are what fills the memory.
+    pub fn under_gradients(self: &Arc<Self>) -> Arc<Self> {
+        if self.keeps == Keeps::Both {
+            return self.clone();
+        }
+        self.forget();
+        Arc::new(Self {
+            keeps: Keeps::Neither,
+            ..Self::default()
+        })
+    }
+
     pub fn forward(&self, kernel: &[f32], g: &Geometry) -> Arc<Vec<f32>> {
-        kept(&self.forward, || direct::forward_weights(kernel, g))
+        let make = || direct::forward_weights(kernel, g);
+        match self.keeps {
+            Keeps::Both | Keeps::Forward => kept(&self.forward, make),
+            Keeps::Neither => Arc::new(make()),
+        }
     }
 
     pub fn gradient(&self, kernel: &[f32], g: &Geometry) -> Arc<Vec<f32>> {
-        if self.of_large {
-            Arc::new(direct::gradient_weights(kernel, g))
-        } else {
-            kept(&self.gradient, || direct::gradient_weights(kernel, g))
+        let make = || direct::gradient_weights(kernel, g);
+        match self.keeps {
+            Keeps::Both => kept(&self.gradient, make),
+            Keeps::Forward | Keeps::Neither => Arc::new(make()),
         }
     }
 
