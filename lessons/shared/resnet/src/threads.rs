@@ -3,7 +3,7 @@
 use std::io::Result;
 use std::process::Command;
 
-/// Runs this program again with candle's own threads switched off, and with [the number of processors told](told_processors),
+/// Runs this program again with candle's own threads switched off, and with the number of processors told,
 /// unless that was done. For programs in which each image has a thread of its own.
 ///
 /// candle splits sums of large tensors over threads of its own, which serve one caller at a time and spin while they wait.
