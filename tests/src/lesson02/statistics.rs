@@ -47,6 +47,8 @@ enum Fault {
     Unbiased,
     Variance,
     ZeroStart,
+    ZeroLow,
+    ZeroHigh,
     LastBatch,
     NanDropped,
     NanSpreads,
@@ -113,6 +115,8 @@ fn over(batches: &[Tensor], fault: Fault) -> Result<Observed> {
     };
     let start = match fault {
         _ if fault == Fault::ZeroStart || all.is_empty() => (0.0, 0.0),
+        Fault::ZeroLow => (0.0, f64::NEG_INFINITY),
+        Fault::ZeroHigh => (f64::INFINITY, 0.0),
         _ => (f64::INFINITY, f64::NEG_INFINITY),
     };
     let not_finite = match fault {
@@ -233,6 +237,16 @@ const WRONG: &[Wrong<StatisticsOver>] = &[
         "minimum and maximum start at 0",
         "Your smallest or largest value is 0, which does not occur. Start the smallest at +∞ and the largest at −∞.",
         |b| over(b, Fault::ZeroStart),
+    ),
+    wrong(
+        "minimum starts at 0",
+        "Your smallest value is 0 where all values are above it. Start it at +∞.",
+        |b| over(b, Fault::ZeroLow),
+    ),
+    wrong(
+        "maximum starts at 0",
+        "Your largest value is 0 where all values are below it. Start it at −∞.",
+        |b| over(b, Fault::ZeroHigh),
     ),
     wrong(
         "the last batch only",
