@@ -140,6 +140,7 @@ fn basics(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
                 move |f| (f.dream)(&pair, &linear(&slopes), &one, &mut || (0, 0))
             },
         )
+        .because("½ + 0.1·(3, −1)/√5, as it comes out of ascent_step: held in [0, 1] and in no other range.")
         .truth(
             "the same, rolled (0, 1)",
             tensor(&[0.5 - up, 0.5 + 3.0 * up], (1, 1, 1, 2)),
@@ -276,7 +277,17 @@ fn further_hazards(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
             (f.dream)(x, &|x: &Tensor| layer(x, kernel), &settings(2, 2), &mut shifts())
         })
         .within(close)
+        .because(
+            "The smaller size is 7/1.6 = 4.375 by 4/1.6 = 2.5, which f64 rounds to 4 and 3; each picture by itself.",
+        )
         .holds(Batch)
+        .truth(
+            "sizes of 4×4 in 3 octaves of 1.1",
+            vec![3usize, 3, 4, 4, 4, 4],
+            |f, _| flat((f.octave_sizes)(4, 4, 3, 1.1)),
+        )
+        .because("4/1.21 = 3.3, 4/1.1 = 3.6 and 4: sizes can be equal, and each is an octave with its steps.")
+        .holds(Sizes)
         .case("two octaves of 1.6 of a picture of 11×4", move |f, (_, kernel, x)| {
             (f.dream)(x, &|x: &Tensor| layer(x, kernel), &settings(2, 2), &mut shifts())
         })

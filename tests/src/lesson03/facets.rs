@@ -2,7 +2,7 @@ use candle_core::{Result, Tensor};
 
 use super::{dot, slope};
 use crate::inputs::{Random, askew, first_of, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
+use crate::{Exam, Fault, Hazard::*, Observed, Refused, Slip, Tolerance, fault, ordered, slip};
 
 /// The two functions of exercise 3.8.
 #[derive(Clone, Copy)]
@@ -286,6 +286,25 @@ const PROOFS: &[Slip<Facets>] = &[
     }),
 ];
 
+/// Attempts that once passed.
+const PASSED: &[Refused<Facets>] = &[
+    ("−∞ taken for none", |f| {
+        f.top_examples = |scores, count| {
+            let none = |&score: &f32| if score == f32::NEG_INFINITY { f32::NAN } else { score };
+            top_examples(&scores.iter().map(none).collect::<Vec<_>>(), count, Flaw::None)
+        }
+    }),
+    ("NaN below whatever it is compared with", |f| {
+        f.top_examples = |scores, count| {
+            let mut order: Vec<usize> = (0..scores.len()).collect();
+            order.sort_by(|&a, &b| scores[b].partial_cmp(&scores[a]).unwrap_or(std::cmp::Ordering::Less));
+            order.retain(|&i| !scores[i].is_nan());
+            order.truncate(count);
+            order
+        }
+    }),
+];
+
 /// 3.8
 pub fn facets(seed: u64) -> Exam<Facets> {
     further_hazards(seed, hazards(seed, basics(seed, answers())))
@@ -295,6 +314,7 @@ pub fn facets(seed: u64) -> Exam<Facets> {
 fn answers() -> Exam<Facets> {
     Exam::new("3.8", SOLUTION)
         .changes(RIGHT, FAULTS)
+        .refused(RIGHT, PASSED)
         .alternative("pair by pair, and by choosing the best that is left", RIGHT)
 }
 
@@ -349,6 +369,7 @@ fn basics(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
     .truth("the best 2 of 0.5, 3, −4, 1", vec![1usize, 3], |f| {
         (f.top_examples)(&[0.5, 3.0, -4.0, 1.0], 2)
     })
+    .because("3, then 1: the highest first, and −4 is the lowest of all.")
     .truth("the best 3 of 2, 5, 2, 5, 1", vec![1usize, 3, 0], |f| {
         (f.top_examples)(&[2.0, 5.0, 2.0, 5.0, 1.0], 3)
     })
@@ -393,10 +414,16 @@ fn hazards(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
         (f.top_examples)(&[1.0, f32::NAN, 3.0, 2.0, f32::NAN], 3)
     })
     .holds(NotFinite)
-    .truth("the best 2 of ∞, 1, −∞", vec![0usize, 1], |f| {
-        (f.top_examples)(&[f32::INFINITY, 1.0, f32::NEG_INFINITY], 2)
+    .truth("the best 3 of ∞, 1, −∞", vec![0usize, 1, 2], |f| {
+        (f.top_examples)(&[f32::INFINITY, 1.0, f32::NEG_INFINITY], 3)
     })
-    .because("Only NaN has no place in the order; infinity has.")
+    .because("Only NaN has no place in the order; infinity has, at both ends.")
+    .case("the best 40 of 60 scores, every third of them NaN", |f| {
+        let score = |i: usize| if i % 3 == 0 { f32::NAN } else { (i * 37 % 60) as f32 };
+        (f.top_examples)(&(0..60).map(score).collect::<Vec<_>>(), 40)
+    })
+    .because("NaN compares with nothing. A comparison that calls it smaller or equal leaves the others out of order.")
+    .holds(NotFinite)
     .truth("the best 2 of no scores", Vec::<usize>::new(), |f| {
         (f.top_examples)(&[], 2)
     })
@@ -412,6 +439,16 @@ fn further_hazards(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
         on.case("similarity of five images", |f, x| scalar((f.similarity)(x)))
             .within(close)
             .holds(Batch)
+            .truth("four equal images and one without any response", 0.6f32, |f, x| {
+                let four = x.narrow(0, 0, 1)?.repeat((4, 1, 1, 1))?;
+                scalar((f.similarity)(&Tensor::cat(
+                    &[&four, &x.narrow(0, 0, 1)?.zeros_like()?],
+                    0,
+                )?))
+            })
+            .because("12 of 20 pairs are 1, and 8 are 0.")
+            .within(close)
+            .holds(Batch)
             .case("the same five, a hundred times as strong", |f, x| {
                 scalar((f.similarity)(&(x * 100.0)?))
             })
@@ -420,6 +457,7 @@ fn further_hazards(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
             .truth("the best 2 of 10⁻³⁰, 2·10⁻³⁰, 0", vec![1usize, 0], |f, _| {
                 (f.top_examples)(&[1e-30, 2e-30, 0.0], 2)
             })
+            .because("2·10⁻³⁰ is above 10⁻³⁰, and both are above 0: scores are compared as they are.")
             .holds(Scale)
             .truth("the best 0 of 1, 2", Vec::<usize>::new(), |f, _| {
                 (f.top_examples)(&[1.0, 2.0], 0)

@@ -425,6 +425,7 @@ fn further_hazards(seed: u64, exam: Exam<Fourier>) -> Exam<Fourier> {
     exam.given(fixture, |on| {
         on.case("a random spectrum for 7×4", |f, (z, ..)| (f.from_spectrum)(z, 4))
             .within(TOLERANCE)
+            .because("max(H, W) is the height here: the divisor of frequency 0 is 1/7.")
             .holds(Sizes)
             .case("the same for 7×5", |f, (z, ..)| (f.from_spectrum)(z, 5))
             .within(TOLERANCE)

@@ -158,7 +158,7 @@ type ByHand = (
 );
 
 /// One step at a time. The gradient (3, −1) has rms √5.
-fn by_hand() -> [ByHand; 8] {
+fn by_hand() -> [ByHand; 10] {
     let up = 0.1 / 5f32.sqrt();
     [
         (
@@ -222,6 +222,22 @@ fn by_hand() -> [ByHand; 8] {
             [15.0 * up, 0.0],
             "b would become negative; the clamp after the step holds it at 0.",
             |f, x, o| f(x, &problem!(o, project: &clamp), &ascent(1, 0.5)),
+        ),
+        (
+            "two steps of 0.1, halved after each",
+            [2.25 * up, -0.75 * up],
+            "½·1 and ½·(½ + 1) of a step. A projection can change what it gets again and again, as a blur does: once \
+             after each step, and not once more at the end.",
+            |f, x, o| f(x, &problem!(o, project: &|p: &Tensor| p * 0.5), &ascent(2, 0.1)),
+        ),
+        (
+            "a step of 0.1 up an objective of 0 with the penalty 2·a",
+            [-0.1 * 2f32.sqrt(), 0.0],
+            "f = 0 − 2·a, so g = (−2, 0). The start is dead where the gradient of f is 0, and f has the penalty in it.",
+            |f, x, _| {
+                let penalty = |x: &Tensor| x.flatten_from(1)?.narrow(1, 0, 1)?.squeeze(1)? * 2.0;
+                f(x, &problem!(&nothing, penalty: &penalty), &ascent(1, 0.1))
+            },
         ),
     ]
 }
@@ -327,7 +343,7 @@ fn basics(seed: u64, mut exam: Exam<Maximize>) -> Exam<Maximize> {
                 )
             }
         });
-    exam = adam_of_torch(exam);
+    exam = adam_remembers(adam_of_torch(exam));
 
     let (b, w) = (batch.clone(), weights.clone());
     for (name, settings) in [("ascent", ascent(4, 0.03)), ("Adam", adam(4, 0.03))] {
@@ -347,12 +363,43 @@ fn basics(seed: u64, mut exam: Exam<Maximize>) -> Exam<Maximize> {
             })
             .within(Tolerance::new(1e-3, 1e-4))
             .because(
-                "The image is 1.1·p and shown shifted by a pixel; the penalty is that of the image, the clamp that of \
-                 p after each step.",
+                "Each image's gradient counts by itself. The image is 1.1·p and shown shifted by a pixel; the penalty \
+                 is that of the image, the clamp that of p after each step.",
             )
             .holds(Combined);
     }
     planted::planted(exam, &mut random, seed, small, weights)
+}
+
+/// Two numbers by Adam: one is held by the clamp for a while, one has a steep slope once and a gentle one from then on.
+fn adam_remembers(exam: Exam<Maximize>) -> Exam<Maximize> {
+    let part = |x: &Tensor, i: usize| x.flatten_from(1)?.narrow(1, i, 1)?.squeeze(1);
+    exam.case(
+        "six steps of 0.1 of Adam from (0, 1) up a + b, from a = 0.15 on up a − b, held in [0, 1]",
+        move |f| {
+            let objective = move |x: &Tensor| {
+                let sign = (part(&x.detach(), 0)?.lt(0.15)?.to_dtype(x.dtype())? * 2.0)?;
+                part(x, 0)? + (part(x, 1)? * (sign - 1.0)?)?
+            };
+            let start = tensor(&[0.0, 1.0], (1, 1, 1, 2));
+            f(&start, &problem!(&objective, project: &clamp), &adam(6, 0.1))
+        },
+    )
+    .within(Tolerance::new(1e-3, 1e-4))
+    .because("While b is held at 1, m and v go on: they are means of the gradients, not of the way that was gone.")
+    .case(
+        "a hundred steps of 0.01 of Adam from (0, 0) up a, from a = 0.005 on up a/50",
+        move |f| {
+            let objective = move |x: &Tensor| {
+                let a = part(x, 0)?;
+                (&a * 0.02)? - (ops::relu(&(0.005 - a)?)? * 0.98)?
+            };
+            let start = tensor(&[0.0, 0.0], (1, 1, 1, 2));
+            f(&start, &Problem::new(&objective), &adam(100, 0.01))
+        },
+    )
+    .within(Tolerance::new(1e-3, 1e-4))
+    .because("v forgets the steep step at the beginning, by a thousandth in each step; it can fall as well as rise.")
 }
 
 /// Adam against PyTorch's; see `tests/fixtures/make_lesson03.py`.
@@ -434,6 +481,7 @@ fn further_hazards(seed: u64, exam: Exam<Maximize>) -> Exam<Maximize> {
             move |f, (x, w)| f(x, &Problem::new(&|x: &Tensor| own(x, w)), &ascent(3, 0.05)),
         )
         .within(close)
+        .because("Each image's gradient is divided by its own rms.")
         .holds(Batch)
         .case("the same by Adam", move |f, (x, w)| {
             f(x, &Problem::new(&|x: &Tensor| own(&x.sqr()?, w)), &adam(3, 0.05))

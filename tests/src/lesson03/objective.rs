@@ -3,7 +3,7 @@ use resnet::{Config, ResNet, Stem, parameters};
 
 use super::slope;
 use crate::inputs::{Random, askew, delta, first_of, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, fault, ordered, slip};
+use crate::{Exam, Fault, Hazard::*, Observed, Refused, Slip, Tolerance, fault, ordered, slip};
 
 /// `solution03::Target`
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -231,6 +231,19 @@ const PROOFS: &[Slip<Objectives>] = &[
     }),
 ];
 
+/// Attempts that once passed.
+const PASSED: &[Refused<Objectives>] = &[
+    ("the squares of scores added up", |f| {
+        f.objective = |a, t| match (a.rank(), t) {
+            (2, Target::Layer) => a.sqr()?.sum(1),
+            _ => objective(a, t, Flaw::None),
+        }
+    }),
+    ("behind the ReLU for before it", |f| {
+        f.score = |n, i, s, t| score(n, i, s.trim_end_matches(".add"), t, Flaw::None)
+    }),
+];
+
 /// 3.1
 pub fn objectives(seed: u64) -> Exam<Objectives> {
     further_hazards(seed, hazards(seed, basics(seed, answers())))
@@ -240,6 +253,7 @@ pub fn objectives(seed: u64) -> Exam<Objectives> {
 fn answers() -> Exam<Objectives> {
     Exam::new("3.1", SOLUTION)
         .changes(RIGHT, FAULTS)
+        .refused(RIGHT, PASSED)
         .alternative("by a visitor, on flattened maps", RIGHT)
 }
 
@@ -255,9 +269,17 @@ fn basics(seed: u64, exam: Exam<Objectives>) -> Exam<Objectives> {
     let high = random.signed((2, 3, 6, 3));
 
     let targets = [
-        ("the neuron of channel 1", Target::Neuron(1)),
-        ("channel 2", Target::Channel(2)),
-        ("the layer", Target::Layer),
+        (
+            "the neuron of channel 1",
+            Target::Neuron(1),
+            "One place alone, at height / 2 and width / 2, each rounded down.",
+        ),
+        (
+            "channel 2",
+            Target::Channel(2),
+            "The mean over all places of one channel.",
+        ),
+        ("the layer", Target::Layer, "The mean of the squares of one image."),
     ];
     let mut exam = exam
         .truth(
@@ -307,12 +329,18 @@ fn basics(seed: u64, exam: Exam<Objectives>) -> Exam<Objectives> {
             let logits = logits.clone();
             move |f| (f.objective)(&logits, Target::Neuron(2))
         })
-        .because("A class is a map of 1×1, and each image has its own score.");
-    for (what, target) in targets {
+        .because("A class is a map of 1×1, and each image has its own score.")
+        .truth("the layer of the same scores", vec![14f32 / 3.0, 5.5], move |f| {
+            (f.objective)(&logits, Target::Layer)
+        })
+        .because("(1 + 4 + 9)/3 and (0.25 + 0.25 + 16)/3: the mean over the classes, each a map of 1×1.");
+    for (what, target, because) in targets {
         let (wide, high) = (wide.clone(), high.clone());
         exam = exam
             .case(format!("{what} of [3, 4, 4, 7]"), move |f| (f.objective)(&wide, target))
-            .case(format!("{what} of [2, 3, 6, 3]"), move |f| (f.objective)(&high, target));
+            .because(because)
+            .case(format!("{what} of [2, 3, 6, 3]"), move |f| (f.objective)(&high, target))
+            .because(because);
     }
     scores(&mut random, seed, exam)
 }
@@ -346,6 +374,7 @@ fn scores(random: &mut Random, seed: u64, exam: Exam<Objectives>) -> Exam<Object
         [
             ("conv1", Target::Channel(1)),
             ("layer2.1.add", Target::Neuron(3)),
+            ("layer4.1.add", Target::Layer),
             ("layer3", Target::Layer),
             ("fc", Target::Channel(0)),
         ]
@@ -361,6 +390,11 @@ fn scores(random: &mut Random, seed: u64, exam: Exam<Objectives>) -> Exam<Object
                         ("gradient", Observed::from(slope(images, score)?)),
                     ]))
                 },
+            )
+            .within(Tolerance::new(1e-3, 1e-5))
+            .because(
+                "Each image is normalized by itself, with the numbers of resnet::normalize. The site is the one of \
+                 exactly this name: layer4.1.add is before its ReLU, layer4.1 behind.",
             )
         })
     })

@@ -274,6 +274,12 @@ const PROOFS: &[Slip<Regularizers>] = &[
             _ => blur(x, sigma, Flaw::None),
         }
     }),
+    slip(Sizes, "l2 of images of rank 4 only", |f| {
+        f.l2 = |x| {
+            x.dims4()?;
+            l2(x, Flaw::None)
+        }
+    }),
     slip(Scale, "no variation below s", |f| {
         f.total_variation = |x| {
             let total = total_variation(x, Flaw::None)?;
@@ -328,7 +334,7 @@ fn basics(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
     let zeros = flat.zeros_like().expect("zeros");
     let ramp = tensor(&[0.0, 0.3, 0.4, 0.7], (1, 1, 2, 2));
     let step = tensor(&[0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0], (1, 1, 3, 3));
-    let two = tensor(&[0.0, 0.0, 0.5, 1.0], (2, 1, 1, 2));
+    let two = tensor(&[0.0, 0.0, 0.5, 1.0], (2, 2));
     // exp(−x²/2) at −2 … 2, normalized, in both directions: the middle rows of what a point becomes.
     let point = delta([0, 0, 4, 4], [1, 1, 9, 9]);
     let bell: Vec<f64> = (0..9).map(|k| (-0.5 * f64::from(k - 4i32).powi(2)).exp()).collect();
@@ -391,7 +397,8 @@ fn basics(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
         let two = two.clone();
         move |f| (f.l2)(&two)
     })
-    .because("(¼ + ¼)/2 and (0 + ¼)/2: the distance from ½, whatever the image's own mean.")
+    .because("(¼ + ¼)/2 and (0 + ¼)/2: the distance from ½, whatever the image's own mean and rank.")
+    .holds(Sizes)
     .case("l2 of two random images, and its gradient", {
         let images = images.clone();
         move |f| with_gradient(&images, f.l2)

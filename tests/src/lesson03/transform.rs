@@ -242,6 +242,15 @@ const PROOFS: &[Slip<Transformations>] = &[
             }
         }
     }),
+    slip(Sizes, "a shift in a byte", |f| {
+        f.roll = |x, down, right| roll(x, i32::from(down as i8), i32::from(right as i8), Flaw::None)
+    }),
+    slip(Sizes, "an index in a byte", |f| {
+        f.turn = |x, angle, scale| match x.dim(2)? * x.dim(3)? {
+            ..=256 => turn(x, angle, scale, Flaw::None),
+            _ => Ok(x.clone()),
+        }
+    }),
     slip(Batch, "four images at most", |f| {
         *f = Transformations {
             roll: |x, down, right| roll(&first_of(x, 4)?, down, right, Flaw::None),
@@ -331,13 +340,22 @@ fn basics(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
             |f, six| (f.roll)(six, -3, 5),
         )
         .because("−3 on 2 rows is 1 down, 5 on 3 columns is 2 to the right.")
+        .truth(
+            "the same rolled (1000, −1001)",
+            tensor(&[3., 1., 2., 6., 4., 5.], (1, 1, 2, 3)),
+            |f, six| (f.roll)(six, 1000, -1001),
+        )
+        .because("1000 is 500 times around 2 rows; −1001 = −334·3 + 1, so one to the right.")
+        .holds(Sizes)
     });
     let point = delta([0, 0, 1, 4], [1, 1, 6, 6]);
     exam.given(fixture, |on| {
-        let on = on.case(
-            format!("[2, 3, 5, 7] rolled ({down}, {right}), and the gradient"),
-            move |f, (images, upstream)| with_gradient(images, upstream, |x| (f.roll)(x, down, right)),
-        );
+        let on = on
+            .case(
+                format!("[2, 3, 5, 7] rolled ({down}, {right}), and the gradient"),
+                move |f, (images, upstream)| with_gradient(images, upstream, |x| (f.roll)(x, down, right)),
+            )
+            .because("The gradient rolls back the way the image came: only operations on tensors stay connected.");
         turns(on)
             .case(
                 "[2, 3, 5, 7] turned by a random angle, scale 1.2, and the gradient",
@@ -399,6 +417,7 @@ fn hazards(seed: u64, exam: Exam<Transformations>) -> Exam<Transformations> {
     let close = Tolerance::new(1e-3, 1e-4);
     exam.given(images, move |on| {
         on.case("three images rolled (−12, 30)", |f, x| (f.roll)(x, -12, 30))
+            .because("12 up on 5 rows is 2 up, 3 down; 30 on 7 columns is 2 to the right.")
             .holds(Sizes)
             .case(
                 "images whose columns come first in memory, turned by −0.4, scale 0.9",
@@ -433,6 +452,13 @@ fn further_hazards(seed: u64, exam: Exam<Transformations>) -> Exam<Transformatio
             .case("the same turned by 100", |f, (_, x)| (f.turn)(x, 100.0, 1.0))
             .within(close)
             .holds([Scale, Sign])
+            .case("an image of 24×20 turned by −0.7", |f, (x, _)| {
+                let places = x.flatten_all()?.repeat(8)?;
+                (f.turn)(&places.reshape((1, 1, 24, 20))?, -0.7, 1.0)
+            })
+            .within(close)
+            .because("An index into the flattened image goes up to 24·20 − 1 = 479, more than a u8 holds.")
+            .holds(Sizes)
     })
     .spared(&[Errors], "the checks come with the stub")
     .spared(&[Combined], "angle, scale and odd sides come together in the inputs")

@@ -1,11 +1,11 @@
 //! Answers to 3.2, right and wrong.
 
-use candle_core::{Result, Tensor, Var, bail};
+use candle_core::{DType, Result, Tensor, Var, bail};
 
 use super::super::{Function, dot, per_image};
 use super::{Ascent, SOLUTION};
 use crate::inputs::first_of;
-use crate::{Exam, Fault, Hazard::*, Slip, fault, ordered, slip};
+use crate::{Exam, Fault, Hazard::*, Refused, Slip, fault, ordered, slip};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Flaw {
@@ -178,6 +178,57 @@ const FAULTS: &[Fault<Ascent>] = &[
         "You took the norm of the batch. Each image has its own.",
         |f| *f = with!(BallOfBatch),
     ),
+    fault(
+        "f called twice",
+        "Your values and your gradient come from two calls of f. Call it once, on the Var, and take both from what it \
+         gives: in 3.5 each call shows the network another view.",
+        |f| {
+            f.value_and_gradient = |x, f| {
+                let values = f(&x.detach())?.detach();
+                Ok((values, value_and_gradient(x, f, Flaw::None)?.1))
+            }
+        },
+    ),
+    fault(
+        "a step taken back",
+        "You keep an image whose step would lead down. A step that is too long is no error: it is taken, and the next \
+         gradient leads back.",
+        |f| {
+            f.ascent_step = |x, f, step_size| {
+                let next = ascent_step(x, f, step_size, Flaw::None)?;
+                let better = f(&next)?.ge(&f(x)?)?.to_dtype(x.dtype())?;
+                x.detach() + per_image(&better, &(next - x)?)?.detach()
+            }
+        },
+    ),
+    fault(
+        "one dead image stops all",
+        "Where one image has gradient 0, you leave all as they are. Each moves by itself, and the 1e-8 keeps the dead \
+         one where it is.",
+        |f| {
+            f.ascent_step = |x, f, step_size| {
+                let (_, gradient) = value_and_gradient(x, f, Flaw::None)?;
+                let smallest = dot(&gradient, &gradient)?.min(0)?.to_dtype(DType::F32)?;
+                match smallest.to_scalar::<f32>()? {
+                    0.0 => Ok(x.detach()),
+                    _ => ascent_step(x, f, step_size, Flaw::None),
+                }
+            }
+        },
+    ),
+];
+
+/// Attempts that once passed.
+const PASSED: &[Refused<Ascent>] = &[
+    ("no number of a direction above 3", |f| {
+        f.direction = |gradient| direction(gradient, Flaw::None)?.clamp(-3.0, 3.0)
+    }),
+    ("0 / 0 in a ball", |f| {
+        f.into_ball = |x, radius| {
+            let norms = dot(x, x)?.sqrt()?;
+            per_image(&norms.minimum(radius)?, &per_image(&norms.recip()?, x)?)
+        }
+    }),
 ];
 
 /// Attempts that are right on friendly inputs only.
@@ -243,5 +294,6 @@ pub(super) fn answers() -> Exam<Ascent> {
     Exam::new("3.2", SOLUTION)
         .changes(RIGHT, FAULTS)
         .proofs(RIGHT, PROOFS)
+        .refused(RIGHT, PASSED)
         .alternative("another order of the operations", RIGHT)
 }

@@ -218,6 +218,13 @@ const PROOFS: &[Slip<Dreaming>] = &[
             dream(picture, objective, &Dream { octaves, ..*settings }, shift, Flaw::None)
         }
     }),
+    slip(Sizes, "equal sizes once", |f| {
+        f.octave_sizes = |height, width, octaves, ratio| {
+            let mut sizes = octave_sizes(height, width, octaves, ratio, Flaw::None)?;
+            sizes.dedup();
+            Ok(sizes)
+        }
+    }),
     slip(Empty, "one step at least", |f| {
         f.dream = |picture, objective, settings, shift| {
             let steps = settings.steps.max(1);

@@ -22,6 +22,7 @@ enum Fault {
     ProjectTwice,
     NoProject,
     ProjectOnce,
+    ProjectAgain,
     RawGradient,
     BiasKept,
     NoRoot,
@@ -29,9 +30,12 @@ enum Fault {
     BetasSwapped,
     AdamOfDirection,
     AdamIgnored,
+    HeldForgets,
+    NeverForgets,
     DeadAccepted,
     OneDeadAccepted,
     SummitRefused,
+    DeadByTheObjective,
     OneStepLess,
     FirstGradientKept,
     StillConnected,
@@ -83,6 +87,11 @@ fn maximize(start: &Tensor, problem: &Problem, settings: &Settings, fault: Fault
             let refused = match fault {
                 DeadAccepted => false,
                 OneDeadAccepted => sizes.iter().all(dead),
+                DeadByTheObjective => {
+                    let variable = Var::from_tensor(&p)?;
+                    let value = (problem.objective)(&(problem.transform)(&(problem.image)(&variable)?)?)?;
+                    value.sum_all()?.backward()?.get(&variable).is_none()
+                }
                 _ => sizes.iter().any(dead),
             };
             if refused {
@@ -101,7 +110,11 @@ fn maximize(start: &Tensor, problem: &Problem, settings: &Settings, fault: Fault
             Optimizer::Adam => {
                 let g = if fault == AdamOfDirection { normalized } else { g };
                 m = ((&m * beta1)? + (&g * (1.0 - beta1))?)?;
+                let before = v.clone();
                 v = ((&v * beta2)? + (g.sqr()? * (1.0 - beta2))?)?;
+                if fault == NeverForgets {
+                    v = v.maximum(&before)?;
+                }
                 let (m_hat, v_hat) = match fault {
                     BiasKept => (m.clone(), v.clone()),
                     _ => (
@@ -126,13 +139,17 @@ fn maximize(start: &Tensor, problem: &Problem, settings: &Settings, fault: Fault
             TransformKept => ((problem.transform)(&p)? + step)?,
             _ => (&p + step)?,
         };
+        let before = p.clone();
         p = match fault {
             NoProject | ProjectOnce | ProjectInside => next,
             _ => (problem.project)(&next)?,
         };
+        if fault == HeldForgets {
+            m = (m * p.ne(&before)?.to_dtype(p.dtype())?)?;
+        }
     }
     match fault {
-        ProjectOnce => (problem.image)(&(problem.project)(&p)?),
+        ProjectOnce | ProjectAgain => (problem.image)(&(problem.project)(&p)?),
         ReturnsParameters => Ok(p),
         ReturnsTransformed => (problem.transform)(&(problem.image)(&p)?),
         StillConnected => (problem.image)(Var::from_tensor(&p)?.as_tensor()),
@@ -162,7 +179,8 @@ const WRONG: &[Wrong<Maximize>] = &[
     ),
     wrong(
         "no penalty",
-        "problem.penalty makes no difference in yours. Subtract it from the objective.",
+        "problem.penalty makes no difference in yours. Subtract it from the objective, inside of what is differentiated, \
+         and of the image as it is, not detached.",
         with!(NoPenalty),
     ),
     wrong(
@@ -213,6 +231,11 @@ const WRONG: &[Wrong<Maximize>] = &[
         "projected once, at the end",
         "You project after the last step. It belongs to each: the next gradient is that of an image within its limits.",
         with!(ProjectOnce),
+    ),
+    wrong(
+        "projected once more at the end",
+        "You project once more after the last step. A clamp does nothing the second time, but a blur blurs again.",
+        with!(ProjectAgain),
     ),
     wrong(
         "gradient not normalized",
@@ -321,7 +344,8 @@ const PROOFS: &[Slip<Maximize>] = &[
     slip(Scale, "dead below a millionth", |f| {
         *f = |start, problem, settings| {
             let variable = Var::from_tensor(&start.detach())?;
-            let value = (problem.objective)(&(problem.transform)(&(problem.image)(&variable)?)?)?;
+            let image = (problem.image)(&variable)?;
+            let value = ((problem.objective)(&(problem.transform)(&image)?)? - (problem.penalty)(&image)?)?;
             let gradient = value.sum_all()?.backward()?.remove(&variable);
             let largest = gradient.map_or(Ok(0.0), |g| {
                 g.abs()?.max_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()
@@ -349,6 +373,9 @@ pub(super) fn answers() -> Exam<Maximize> {
     Exam::new("3.5", SOLUTION)
         .mistakes(WRONG)
         .unnamed("a summit refused", with!(SummitRefused))
+        .unnamed("dead by the objective alone", with!(DeadByTheObjective))
+        .unnamed("Adam's m forgotten while a number is held", with!(HeldForgets))
+        .unnamed("Adam's v never falls", with!(NeverForgets))
         .alternative("everything in one loop", RIGHT)
         .proofs(RIGHT, PROOFS)
         .unnamed("the best image instead of the last", |start, problem, settings| {
