@@ -14,7 +14,8 @@ use resnet::ResNet;
 /// ```
 /// - `images`: normalized, `[batch, 3, height, width]`
 /// - `sites`: names of `network.sites()`, in any order, each once
-/// - `objective`: makes a scalar of the logits `[batch, classes]`; the score of one class, for example
+/// - `objective`: makes one number of the logits `[batch, classes]`, a tensor of one element, whatever its shape; the
+///   score of one class, for example
 /// - returns ∂objective/∂activation per entry of `sites`, in that order, each of its activation's shape and dtype, from
 ///   *one* forward and one backward pass
 ///

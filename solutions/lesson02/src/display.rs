@@ -30,6 +30,8 @@ pub struct Scaling {
 ///
 /// **Errors** if `maps` is not of rank 3.
 /// **Trap** The map of a dead unit is 0 everywhere, and 0/0 is NaN.
+/// **Trap** Subtract before you divide: x / (high − low) − low / (high − low) is the same on paper, and where the level
+/// is high and the contrast small it is rounding.
 /// **Accepted by** `cargo test -p lesson02 -- ex2_7`
 pub fn for_display(maps: &Tensor, scaling: Scaling) -> Result<Tensor> {
     let shape = maps.dims3()?;

@@ -95,7 +95,8 @@ impl<'a> Hooks<'a> {
     /// Hooks on one site are called in the order in which they were registered, and each sees what the one before it
     /// left: its replacement, if there was one.
     ///
-    /// **Errors** if a hook does. The pass ends there, and the hooks stay registered: only a handle takes them off.
+    /// **Errors** if a hook does, or if its replacement has another shape (`forward_visit` refuses it). The pass ends
+    /// there, and the hooks stay registered: only a handle takes them off.
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
         self.network.forward_visit(images, &mut |site, activation| {
             let mut replaced = None;

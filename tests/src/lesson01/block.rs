@@ -149,7 +149,7 @@ fn basics(seed: u64, exam: Exam<Block>) -> Exam<Block> {
     .case("batch norm of a random [2, 5, 4, 5] tensor", move |f| {
         (f.batch_norm)(&square, &norms, "bn1")
     })
-    .because("Each channel has its own four numbers, the same for every image and place.")
+    .because("Each channel has its own four numbers, as they are: the same for every image and place, however many.")
     .truth(
         "a block whose branch is −x, x positive",
         Tensor::zeros((1, 2, 4, 4), DType::F32, &Device::Cpu).expect("zeros"),
@@ -247,6 +247,10 @@ fn hazards(seed: u64, exam: Exam<Block>) -> Exam<Block> {
         .refuses("batch norm: no weight named bn1.running_var", |f, (x, weights)| {
             (f.batch_norm)(x, &without(weights, "bn1.running_var"), "bn1")
         })
+        .refuses("a block with stride 2 and no projection", |f, (x, weights)| {
+            (f.basic_block)(x, weights, 2)
+        })
+        .because("x has other sides than F(x), so the two cannot be added")
     });
     let exam = exam.given(fixture, |on| {
         on.case(
@@ -260,6 +264,15 @@ fn hazards(seed: u64, exam: Exam<Block>) -> Exam<Block> {
             (f.basic_block)(&askew(x), &weights.collect(), 2)
         })
         .holds([NotContiguous, Batch])
+        .refuses(
+            "a block of 4 channels in, 6 out, and no projection",
+            |f, (x, weights)| {
+                let mut weights = weights.clone();
+                weights.retain(|name, _| !name.starts_with("downsample"));
+                (f.basic_block)(x, &weights, 1)
+            },
+        )
+        .because("x has fewer channels than F(x), so the two cannot be added")
     });
     exam.spared(&[Wiring], "which weight goes where is tried as mistakes")
         .spared(

@@ -358,6 +358,25 @@ fn hazards(seed: u64, exam: Exam<Convolve>) -> Exam<Convolve> {
         })
         .holds([NotContiguous, Combined, Sizes])
     });
+    let mut middle = vec![5.0; 25];
+    middle[12] = 11.0;
+    let exam = exam
+        .truth(
+            "one pixel 3, a kernel of one 2, bias 5, padding 2",
+            tensor(&middle, (1, 5, 5)),
+            |f| {
+                let [pixel, kernel] = [tensor(&[3.], (1, 1, 1)), tensor(&[2.], (1, 1, 1, 1))];
+                f(&pixel, &kernel, Some(&tensor(&[5.], 1)), Window::new(1).padding(2))
+            },
+        )
+        .because("2·3 + 5 in the middle. Around it windows see padding alone, which counts 0, and the bias is added.")
+        .unnamed("no padding for a kernel of one weight", |i, k, b, w| {
+            SOLUTION(i, k, b, if w.kernel == 1 { w.padding(0) } else { w })
+        })
+        .unnamed("no bias where a window sees padding alone", |i, k, b, w| {
+            let seen = SOLUTION(&i.ones_like()?, &k.ones_like()?, None, w)?;
+            SOLUTION(i, k, b, w)? * seen.minimum(1f32)?
+        });
     exam.proofs(SOLUTION, PROOFS)
         .spared(&[Errors], "the checks come with the stub")
         .spared(

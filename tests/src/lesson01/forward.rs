@@ -219,6 +219,21 @@ fn edges(exam: Exam<Forward>) -> Exam<Forward> {
         (f.softmax)(&tensor(&[7.], 1))
     })
     .because("The only class has all of the probability.")
+    .truth(
+        "forward: two features, 1 and 2, and two classes, whose weights are 1 2 and 3 5: the logits",
+        Observed::fields([("fc", tensor(&[5., 13.], 2))]),
+        |f| {
+            let weights = [
+                ("conv.weight".into(), tensor(&[0.; 18], (2, 1, 3, 3))),
+                ("conv.bias".into(), tensor(&[1., 2.], 2)),
+                ("fc.weight".into(), tensor(&[1., 2., 3., 5.], (2, 2))),
+                ("fc.bias".into(), tensor(&[0.; 2], 2)),
+            ];
+            let rows = (f.forward)(&tensor(&[0.; 4], (1, 2, 2)), &weights.into());
+            observe(rows.map(|rows| rows.into_iter().skip(4).take(1).collect()))
+        },
+    )
+    .because("1·1 + 2·2 and 3·1 + 5·2: a row of fc.weight per class, also where it has as many columns as rows.")
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.

@@ -272,7 +272,7 @@ fn basics(seed: u64, exam: Exam<ShapeTable>) -> Exam<ShapeTable> {
     )
     .because(
         "A bottleneck gives 4 · width · 2^(N−1) channels, in every block of every stage, and so do avgpool and \
-              fc get them.",
+              fc get them. layer1 halves nothing, although its channels are four times those of the stem.",
     )
     .snapshot("ResNet-18 for [1, 3, 224, 224]", "lesson01_resnet18_224", |f| {
         f(&Config::resnet18(), [1, 3, 224, 224]).map(|rows| solution01::format_table(&rows))

@@ -80,7 +80,7 @@ const WRONG: &[Wrong<OutputSize>] = &[
 ];
 
 /// Counted on paper.
-const BY_HAND: [(usize, Window, usize, &str); 14] = [
+const BY_HAND: [(usize, Window, usize, &str); 15] = [
     (3, Window::new(3), 1, "The window fits at exactly one place."),
     (5, Window::new(1), 5, "A window of one pixel fits at every pixel."),
     (5, Window::new(3), 3, "The window can start at pixels 0, 1 and 2."),
@@ -108,6 +108,12 @@ const BY_HAND: [(usize, Window, usize, &str); 14] = [
         Window::new(3).padding(1),
         1,
         "The window is longer than the image and not longer than the padded side: it fits once.",
+    ),
+    (
+        1,
+        Window::new(3).padding(2),
+        3,
+        "Five pixels with the padding, which may be more than there are pixels: it can start at 0, 1 and 2.",
     ),
     (
         5,
@@ -167,6 +173,9 @@ pub fn output_size(seed: u64) -> Exam<OutputSize> {
         })
         .unnamed("longest window with a stride refused", |n, w| {
             room(extent(w) + usize::from(w.stride > 1), padded(n, w)).and_then(|_| right(n, w))
+        })
+        .unnamed("more padding than pixels refused", |n, w| {
+            room(w.padding, n).and_then(|_| right(n, w))
         })
         .unnamed("no checks", |n, w| {
             Ok((padded(n, w) - w.dilation * (w.kernel - 1) - 1) / w.stride + 1)

@@ -303,11 +303,14 @@ fn basics(seed: u64, exam: Exam<StrongestAnswer>) -> Exam<StrongestAnswer> {
         )
         .because("The largest is 5, at column 2: a patch of one pixel, along the filter, so the cosine is 1.")
         .truth(
-            "two images, 3 1 above 1 1 and 1 1 above 4 1, a filter of one 1",
+            "two images, 3 3 above 3 3 and 1 1 above 4 1, a filter of one 1",
             observed([1, 1, 0], 4.0, 1.0, &tensor(&[4.0], (1, 1, 1))),
-            move |f, (.., pixel)| f(&tensor(&[3., 1., 1., 1., 1., 1., 4., 1.], (2, 1, 2, 2)), pixel, one),
+            move |f, (.., pixel)| f(&tensor(&[3., 3., 3., 3., 1., 1., 4., 1.], (2, 1, 2, 2)), pixel, one),
         )
-        .because("The 4 stands in image 1 at row 1, column 0. Rows count within their image.")
+        .because(
+            "The 4 is the largest, though image 0 has the larger mean. It stands in image 1 at row 1, column 0: rows \
+             count within their image.",
+        )
         .truth(
             "an image with 2 at (0, 3) and elsewhere 0, a filter with 1 in the middle of 3×3, padding 1",
             observed(

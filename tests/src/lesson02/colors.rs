@@ -293,7 +293,10 @@ fn basics(seed: u64, exam: Exam<Colors>) -> Exam<Colors> {
         tensor(&[0., 0.25, 1.].repeat(3), (3, 1, 3)),
         |f| (f.colorize)(&tensor(&[0., 0.25, 1.], (1, 3)), &BLACK_WHITE),
     )
-    .because("At v = 1 it is the last colour: there is none after it, so i is at most n − 2, and then t is 1.")
+    .because(
+        "0.25 is a quarter of the way, 0.75·black + 0.25·white, and no colour is rounded. At v = 1 there is none after \
+         the last: i is at most n − 2, and then t is 1.",
+    )
     .truth(
         "colorize: 0 0.25 0.5 1 from blue over grey to red",
         tensor(

@@ -304,10 +304,10 @@ fn hazards(seed: u64, exam: Exam<DeadUnits>) -> Exam<DeadUnits> {
         })
         .because("One image of a batch is enough.")
         .holds(Batch)
-        .truth("a unit at −0.0, one at ∞", vec![0usize], |f| {
-            f(&[tensor(&[-0.0, f32::INFINITY], (1, 2, 1, 1))])
+        .truth("a unit at −0.0 and −∞, one at ∞ and 0", vec![0usize], |f| {
+            f(&[tensor(&[-0.0, -f32::INFINITY, f32::INFINITY, 0.], (1, 2, 1, 2))])
         })
-        .because("∞ is above zero, −0.0 is not. Only NaN is refused.")
+        .because("∞ is above zero, −0.0 and −∞ are not. Only NaN is refused, and here only the sum would be NaN.")
         .case("random activations whose columns come first in memory", move |f| {
             f(&[askew(&whole)])
         })
@@ -341,6 +341,13 @@ fn hazards(seed: u64, exam: Exam<DeadUnits>) -> Exam<DeadUnits> {
     exam.unnamed("no batch without images after the first", |batches| match batches {
         [_, rest @ ..] if rest.iter().any(|batch| batch.elem_count() == 0) => bail!("no image"),
         _ => SOLUTION(batches),
+    })
+    .unnamed("NaN looked for in the sum", |batches| {
+        let sums: Result<Vec<f32>> = batches.iter().map(|batch| batch.sum_all()?.to_scalar()).collect();
+        if sums?.iter().any(|sum| sum.is_nan()) {
+            bail!("NaN");
+        }
+        SOLUTION(batches)
     })
     .unnamed("the first image of each batch only", |batches| {
         let first: Result<Vec<_>> = batches

@@ -39,7 +39,8 @@ struct Parts {
     ends: fn(&[f32], Scaling) -> [f32; 2],
     /// A width that is no width.
     none: fn(f32) -> bool,
-    width: fn(f32) -> f32,
+    /// The place of a value, from low and the width.
+    place: fn(f32, f32, f32) -> f32,
     /// What a map without contrast becomes.
     flat: fn(Scaling) -> f32,
     value: fn(f32) -> f32,
@@ -60,7 +61,7 @@ const RIGHT: Parts = Parts {
     counts: f32::is_finite,
     ends,
     none: |width| width == 0.0,
-    width: |width| width,
+    place: |x, low, width| (x - low) / width,
     flat: |scaling| if scaling.symmetric { 0.5 } else { 0.0 },
     value: |x| x,
     nan: f32::NAN,
@@ -95,7 +96,7 @@ fn shown(maps: &Tensor, scaling: Scaling, change: fn(&mut Parts)) -> Result<Tens
                 x if x.is_nan() => parts.nan,
                 x if x.is_infinite() && parts.infinite => f32::from(u8::from(x > 0.0)),
                 _ if (parts.none)(high - low) => (parts.flat)(scaling),
-                x => (x - low) / (parts.width)(high - low),
+                x => (parts.place)(x, low, high - low),
             };
         }
     }
@@ -209,7 +210,16 @@ const WRONG: &[Wrong<ForDisplay>] = &[
 const PROOFS: &[Slip<ForDisplay>] = &[
     ordered!("only what lies in order", |m, s| [m] => shown(m, s, |_| {})),
     slip(Scale, "a constant added to the width", |f| {
-        *f = but!(width: |width| width + 1e-5)
+        *f = but!(place: |x, low, width| (x - low) / (width + 1e-5))
+    }),
+    slip(Scale, "divided before it is subtracted", |f| {
+        *f = but!(place: |x, low, width| x / width - low / width)
+    }),
+    slip(Scale, "no contrast below a millionth of the level", |f| {
+        *f = but!(ends: |used, s| match ends(used, s) {
+            [low, high] if high - low <= 1e-6 * high.abs() => [0.0; 2],
+            ends => ends,
+        })
     }),
     slip(Scale, "a width that is too small to be one", |f| {
         *f = but!(none: |width| width < f32::EPSILON)
@@ -369,6 +379,21 @@ fn hazards(seed: u64, exam: Exam<ForDisplay>) -> Exam<ForDisplay> {
             |f| f(&tensor(&[1e30, 2e30, 3e30, 5e30], (1, 2, 2)), EACH),
         )
         .because("(x − low) / (high − low) has no scale of its own.")
+        .holds(Scale)
+        .truth(
+            "a map 2000000, 2000000.125, 2000000.25 and 2000000.375",
+            tensor(&[0., 1. / 3., 2. / 3., 1.], (1, 2, 2)),
+            |f| {
+                f(
+                    &tensor(&[0., 0.125, 0.25, 0.375].map(|more| 2e6 + more), (1, 2, 2)),
+                    EACH,
+                )
+            },
+        )
+        .because(
+            "A small contrast is one, however high the level. Subtract before you divide: the differences are exact, \
+             the quotients x / 0.375 are rounded.",
+        )
         .holds(Scale)
         .truth(
             "a map −5 −3 −2 −1",

@@ -276,11 +276,14 @@ fn basics(seed: u64, exam: Exam<HistogramOver>) -> Exam<HistogramOver> {
     )
     .because("The last bin has both its ends: at value = high the formula gives the index `bins`, one too many.")
     .truth(
-        "bins −1 to 1 by 1; values −3 −0.5 0 0.5 7",
+        "bins −1 to 1 by 1; values −1.5 −0.5 0 0.5 1.5",
         observed(vec![1, 2], 1, 1, 0),
-        |f| f((-1.0, 1.0, 2), &[tensor(&[-3., -0.5, 0., 0.5, 7.], 5)]),
+        |f| f((-1.0, 1.0, 2), &[tensor(&[-1.5, -0.5, 0., 0.5, 1.5], 5)]),
     )
-    .because("−3 is below, 7 above. (−0.5 + 1) / 2 · 2 = 0.5 is bin 0; for 0 and 0.5 it is 1 and 1.5, bin 1.")
+    .because(
+        "−1.5 is below and 1.5 above, though by less than a bin. (−0.5 + 1) / 2 · 2 = 0.5 is bin 0; for 0 and 0.5 it \
+         is 1 and 1.5, bin 1.",
+    )
     .truth(
         "bins 0 to 2 by 1; values −3 NaN 1.5",
         observed(vec![0, 1], 1, 0, 1),

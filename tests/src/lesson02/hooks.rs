@@ -112,14 +112,15 @@ fn fixture(seed: u64, stream: u64) -> Fixture {
 
 type Log = Rc<RefCell<Vec<String>>>;
 
-/// A hook that does what its name says: `zeros` and `double` replace what they see, `fail` fails, `place` writes the
-/// site and the shape, `sum` the sum; any other writes its name.
+/// A hook that does what its name says: `zeros`, `double` and `first` (image) replace what they see, `fail` fails,
+/// `place` writes the site and the shape, `sum` the sum; any other writes its name.
 fn hook(name: &str, log: &Log) -> Hook<'static> {
     let (name, log) = (name.to_string(), Rc::clone(log));
     Box::new(move |site, activation| {
         let line = match &name[..] {
             "zeros" => return activation.zeros_like().map(Some),
             "double" => return (activation * 2.0).map(Some),
+            "first" => return activation.narrow(0, 0, 1).map(Some),
             "fail" => bail!("this hook always fails"),
             "place" => format!("{site} {:?}", activation.dims()),
             "sum" => format!("sum {}", activation.sum_all()?.to_scalar::<f32>()?),
@@ -188,6 +189,12 @@ const CAPTURES: &[Row] = &[
         "A capture is one pass, which calls the other hooks once. Its own hooks come off after it, and no others."),
     ("hook fail on layer2, capture relu", "an error\n1 left",
         "The hooks of capture come off when it fails, too; the failing one is not capture's to remove."),
+];
+
+#[rustfmt::skip]
+const OTHERS: &[Row] = &[
+    ("hook first on layer2, hook a on layer3, pass", "an error\n2 left",
+        "The network refuses a replacement of another shape, here one image for two: its error ends the pass."),
 ];
 
 /// Adds rows.
@@ -349,49 +356,50 @@ fn hazards(on: Given<NewHooks, Fixture>) -> Given<NewHooks, Fixture> {
     let (network, images) = &*on.fixture();
     let trace = network.capture(images, &["relu"]).expect("a site of it");
     let relu = trace.activation("relu").expect("captured").clone();
-    on.truth(
-        "hook place on conv1, pass",
-        "conv1 [2, 2, 12, 8]\n1 left",
-        |new, (network, images)| follow(&*new(network), images, "hook place on conv1, pass"),
-    )
-    .because("layer1.0.conv1 is another site.")
-    .holds(Names)
-    .truth(
-        "capture of relu, and of relu once more",
-        Observed::fields([("1", relu.clone()), ("2", relu)]),
-        |new, (network, images)| -> Result<Observed> {
-            let captured = new(network).capture(images, &["relu", "relu"])?.1;
-            let numbered = (1..)
-                .zip(captured)
-                .map(|(i, activation)| (i.to_string(), activation.into()));
-            Ok(Observed::Fields(numbered.collect()))
-        },
-    )
-    .because("One activation per entry of sites, also where a site stands twice.")
-    .holds(Names)
-    .truth("capture", "0 captured\n0 left", |new, (network, images)| {
-        follow(&*new(network), images, "capture")
-    })
-    .because("One activation per entry of sites: none, and the logits.")
-    .holds(Empty)
-    .truth(
-        "images whose columns come first in memory: how far the logits are off",
-        0.0,
-        |new, (network, images)| {
-            let logits = new(network).forward(&askew(images))?;
-            (logits - network.forward(images)?)?
-                .abs()?
-                .max_all()?
-                .to_scalar::<f32>()
-        },
-    )
-    .within(Tolerance::new(0.0, 1e-5))
-    .holds(NotContiguous)
-    .refuses(
-        "capture of layer3 and of a site named layer9",
-        |new, (network, images)| {
-            let captured = new(network).capture(images, &["layer3", "layer9"]);
-            captured.map(|(_, captured)| captured.len())
-        },
-    )
+    rows(on, OTHERS)
+        .truth(
+            "hook place on conv1, pass",
+            "conv1 [2, 2, 12, 8]\n1 left",
+            |new, (network, images)| follow(&*new(network), images, "hook place on conv1, pass"),
+        )
+        .because("layer1.0.conv1 is another site.")
+        .holds(Names)
+        .truth(
+            "capture of relu, and of relu once more",
+            Observed::fields([("1", relu.clone()), ("2", relu)]),
+            |new, (network, images)| -> Result<Observed> {
+                let captured = new(network).capture(images, &["relu", "relu"])?.1;
+                let numbered = (1..)
+                    .zip(captured)
+                    .map(|(i, activation)| (i.to_string(), activation.into()));
+                Ok(Observed::Fields(numbered.collect()))
+            },
+        )
+        .because("One activation per entry of sites, also where a site stands twice.")
+        .holds(Names)
+        .truth("capture", "0 captured\n0 left", |new, (network, images)| {
+            follow(&*new(network), images, "capture")
+        })
+        .because("One activation per entry of sites: none, and the logits.")
+        .holds(Empty)
+        .truth(
+            "images whose columns come first in memory: how far the logits are off",
+            0.0,
+            |new, (network, images)| {
+                let logits = new(network).forward(&askew(images))?;
+                (logits - network.forward(images)?)?
+                    .abs()?
+                    .max_all()?
+                    .to_scalar::<f32>()
+            },
+        )
+        .within(Tolerance::new(0.0, 1e-5))
+        .holds(NotContiguous)
+        .refuses(
+            "capture of layer3 and of a site named layer9",
+            |new, (network, images)| {
+                let captured = new(network).capture(images, &["layer3", "layer9"]);
+                captured.map(|(_, captured)| captured.len())
+            },
+        )
 }

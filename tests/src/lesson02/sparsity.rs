@@ -257,10 +257,12 @@ fn hazards(seed: u64, exam: Exam<SparsityOf>) -> Exam<SparsityOf> {
     )
     .because("−0.0 is 0.")
     .holds(Ties)
-    .truth("one image, 0 and ∞", observed(0.5, vec![0.5], vec![0.5]), |f| {
-        f(&tensor(&[0., f32::INFINITY], (1, 1, 1, 2)))
-    })
-    .because("∞ is neither zero nor NaN: the unit is on.")
+    .truth(
+        "one image, 0 0 ∞ and −∞",
+        observed(0.5, vec![0.5], vec![0.5]),
+        |f| f(&tensor(&[0., 0., f32::INFINITY, -f32::INFINITY], (1, 1, 1, 4))),
+    )
+    .because("∞ and −∞ are neither zero nor NaN; only their sum is NaN.")
     .holds(NotFinite)
     .refuses("NaN in the last place of the last image", |f| {
         f(&tensor(&[0., 1., 2., 0., 0., 1., 2., f32::NAN], (2, 1, 2, 2)))

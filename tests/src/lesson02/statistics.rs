@@ -41,6 +41,7 @@ enum Fault {
     WithinBatches,
     WeightsSwapped,
     DifferenceLate,
+    DifferenceSingle,
     EmptyBatch,
     SquaresMinusSquare,
     Single,
@@ -107,7 +108,7 @@ fn over(batches: &[Tensor], fault: Fault) -> Result<Observed> {
             let center = total_mean as f32;
             f64::from(all.iter().map(|value| (*value as f32 - center).powi(2)).sum::<f32>()) / n
         }
-        Fault::WeightsSwapped | Fault::DifferenceLate => joined(&parts, fault).1 / n,
+        Fault::WeightsSwapped | Fault::DifferenceLate | Fault::DifferenceSingle => joined(&parts, fault).1 / n,
         Fault::Variance => (squares(&all) / n).powi(2),
         Fault::Unbiased if n > 1.0 => squares(&all) / (n - 1.0),
         Fault::EmptyIsZero if all.is_empty() => 0.0,
@@ -139,6 +140,7 @@ fn joined(parts: &[Vec<f64>], fault: Fault) -> (f64, f64) {
     for part in parts {
         let new = part.len() as f64;
         let mut difference = mean(part) - center;
+        let difference_single = mean(part) as f32 - center as f32;
         let weight = match fault {
             Fault::WeightsSwapped if n > 0.0 => n,
             _ => new,
@@ -146,6 +148,9 @@ fn joined(parts: &[Vec<f64>], fault: Fault) -> (f64, f64) {
         center += difference * weight / (n + new);
         if fault == Fault::DifferenceLate {
             difference = mean(part) - center;
+        }
+        if fault == Fault::DifferenceSingle {
+            difference = f64::from(difference_single);
         }
         sum += squares(part) + difference * difference * n * new / (n + new);
         n += new;
@@ -289,6 +294,9 @@ const PROOFS: &[Slip<StatisticsOver>] = &[
             over(batches, Fault::None)
         }
     }),
+    slip(Scale, "the difference of the means in f32", |f| {
+        *f = |batches| over(batches, Fault::DifferenceSingle)
+    }),
     slip(Empty, "no values, no mean", |f| {
         *f = |batches| {
             if batches.first().is_some_and(|batch| batch.elem_count() == 0) {
@@ -403,6 +411,13 @@ fn hazards(seed: u64, exam: Exam<StatisticsOver>) -> Exam<StatisticsOver> {
         |f| f(&[tensor(&[1e30, 3e30], 2), tensor(&[5e30], 1)]),
     )
     .because("The squares of these differences do not fit into an f32: compute in f64.")
+    .holds(Scale)
+    .truth(
+        "two batches in f64, 999999999 twice and 1000000001 twice",
+        observed(4, 0, 1e9, 1.0, 1e9 - 1.0, 1e9 + 1.0),
+        |f| f(&[1e9 - 1.0, 1e9 + 1.0].map(|x| Tensor::new(&[x, x], &Device::Cpu).expect("two numbers"))),
+    )
+    .because("The means lie 2 apart, and an f32 of this size knows only multiples of 64: δ is an f64, too.")
     .holds(Scale)
     .truth(
         "two values in f64, 10⁻³¹⁰ and 1",

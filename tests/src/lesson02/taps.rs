@@ -258,6 +258,13 @@ fn answers() -> Exam<Gradients> {
         .unnamed("a tap of another dtype", |n, i, s, o| {
             taps(n, i, s, o, Fault::AlwaysSingle)
         })
+        .unnamed("an objective of rank 0 only", |n, i, s, o| {
+            let scalar = |logits: &Tensor| match o(logits)? {
+                one if one.rank() > 0 => bail!("rank {}", one.rank()),
+                one => Ok(one),
+            };
+            taps(n, i, s, &scalar, Fault::None)
+        })
         .unnamed("gradients cut to ±1", |n, i, s, o| {
             let gradients = taps(n, i, s, o, Fault::None)?;
             gradients.iter().map(|gradient| gradient.clamp(-1.0, 1.0)).collect()
@@ -384,13 +391,23 @@ fn scores(on: Given<Gradients, Images>, class: usize) -> Given<Gradients, Images
         .expect("16 features");
     on.truth(
         format!("site fc, the score of class {class}"),
-        one_hot,
+        one_hot.clone(),
         move |f, (network, images)| -> Result<Observed> { only(f(network, images, &["fc"], &one_class)?) },
     )
     .because(
         "The score of a class rises by 1 with its own logit and by 0 with the others. candle keeps gradients \
-             of Vars only, and of taps that the network used: the closure returns Some(activation + tap).",
+             of Vars only, and of taps that the network used: the closure returns Some(activation + tap), with a tap \
+             of the activation's shape.",
     )
+    .truth(
+        format!("site fc, the score of class {class} as a [1, 1] tensor"),
+        one_hot,
+        move |f, (network, images)| -> Result<Observed> {
+            let square = |logits: &Tensor| one_class(logits)?.reshape((1, 1));
+            only(f(network, images, &["fc"], &square)?)
+        },
+    )
+    .because("An objective of one element is one number, whatever its shape.")
     .truth(
         format!("site avgpool, the score of class {class}"),
         at_pool,

@@ -3,7 +3,7 @@
 use candle_core::{Error, Result, Tensor};
 use resnet::{Parameters, Window, ops};
 
-use super::{Block, SOLUTION};
+use super::{Block, SOLUTION, copying, norm};
 use crate::inputs::first_of;
 use crate::{Exam, Fault, Hazard::*, Slip, fault, ordered, slip};
 
@@ -274,6 +274,25 @@ pub(super) fn known() -> Exam<Block> {
         .unnamed(
             "padded projection",
             but!(project: |x, kernel, stride| ops::conv2d(x, kernel, Window::new(1).stride(stride).padding(1))),
+        )
+        .unnamed(
+            "every second pixel, and channels of zeros, in place of a projection",
+            Block {
+                basic_block: |x, w, stride| {
+                    let (inputs, outputs) = (x.dim(1)?, w.get("conv2.weight").map_or(0, |kernel| kernel.dims()[0]));
+                    let identity = copying(1.0, inputs, 1).pad_with_zeros(0, 0, outputs.saturating_sub(inputs))?;
+                    let ones = vec![1.0; outputs];
+                    let zeros = vec![0.0; outputs];
+                    let neutral = norm("downsample.1", [&ones, &zeros, &zeros, &vec![1.0 - 1e-5; outputs]]);
+                    let mut all = w.clone();
+                    if !w.contains_key("downsample.0.weight") {
+                        all.insert("downsample.0.weight".into(), identity);
+                        all.extend(neutral);
+                    }
+                    solution01::basic_block(x, &all, stride)
+                },
+                ..SOLUTION
+            },
         )
         .alternative(
             "scale and shift in one step",

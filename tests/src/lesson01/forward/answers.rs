@@ -242,6 +242,17 @@ const PROOFS: &[Slip<Forward>] = &[
 ];
 
 const PASSED: &[Refused<Forward>] = &[
+    ("a square fc.weight taken for transposed", |f| {
+        f.forward = |i, w| {
+            let mut w = w.clone();
+            if let Some(weight) = w.get_mut("fc.weight")
+                && weight.dim(0)? == weight.dim(1)?
+            {
+                *weight = weight.t()?;
+            }
+            solution01::forward(i, &w)
+        }
+    }),
     ("relu wants a dimension", |f| {
         f.relu = |x| x.narrow(0, 0, x.dim(0)?)?.maximum(0f32)
     }),

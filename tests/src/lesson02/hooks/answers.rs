@@ -374,6 +374,12 @@ pub(super) fn known() -> Exam<NewHooks> {
             "upper case or lower",
             but!(known: |sites, site| sites.iter().any(|known| known.eq_ignore_ascii_case(site))),
         )
+        .unnamed(
+            "only a replacement of the same shape",
+            but!(after: |_, current, returned| {
+                Ok(returned?.filter(|new| new.dims() == current.dims()).unwrap_or(current.clone()))
+            }),
+        )
         .unnamed("all detached", but!(back: |current| Some(current.detach())))
         .unnamed(
             "capture detaches the logits",
