@@ -187,6 +187,12 @@ const PROOFS: &[Slip<Backprop>] = &[
     ordered!("saliency, only what lies in order", saliency: |n, i, c| [i] => solution05::saliency(n, i, c)),
     ordered!("guided_backprop, only what lies in order", guided_backprop: |n, i, c| [i] =>
         solution05::guided_backprop(n, i, c)),
+    slip(Names, "behind convolutions too", |f| {
+        f.guided_backprop = |n, i, c| {
+            let too: Sites = |site| every_relu(site) || site.contains("conv");
+            gradient(n, i, c, logit, too, |g| g.relu())
+        }
+    }),
     slip(Names, "no third ReLU of a block", |f| {
         f.guided_backprop = |n, i, c| {
             let first_two: Sites = |site| every_relu(site) && !site.ends_with("relu_2");

@@ -162,6 +162,9 @@ fn basics(seed: u64, exam: Exam<ClassMap>) -> Exam<ClassMap> {
     .case("a random [2, 4, 3, 5] activation, class 0 of 4", move |f| {
         f(&activations_1, &fc_1, 0)
     })
+    .because(
+        "At each place of each image the sum of its channels, each times the class's weight for it, and nothing else.",
+    )
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
@@ -191,6 +194,7 @@ fn hazards(seed: u64, exam: Exam<ClassMap>) -> Exam<ClassMap> {
             "three images of 5×2, activations of both signs, class 1 of 3",
             |f, (a, w)| f(a, w, 1),
         )
+        .because("Each image has a map of its own; rows of 2 stay rows of 2.")
         .holds([Batch, Sign])
     })
     .proofs(SOLUTION, PROOFS)

@@ -121,6 +121,13 @@ const FAULTS: &[Fault<GradCam>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<GradCam>] = &[
+    slip(Names, "grad_cam, the last site whose name begins so", |f| {
+        f.grad_cam = |n, i, c, s| {
+            let sites = n.sites();
+            let last = sites.iter().rev().find(|site| site.starts_with(s));
+            solution05::grad_cam(n, i, c, last.map_or(s, String::as_str))
+        }
+    }),
     ordered!("weighted_map, only what lies in order", weighted_map: |activations, weights| [activations] =>
         solution05::weighted_map(activations, weights)),
     ordered!("grad_cam, only what lies in order", grad_cam: |network, images, classes, site| [images] =>
@@ -144,6 +151,10 @@ const PROOFS: &[Slip<GradCam>] = &[
         }
     }),
 ];
+
+/// What every map of a whole network is.
+const OWN: &str = "For each image the gradient of its own logit at the site; its mean over the places times the \
+                   activation; the channels added up, and cut at 0 last.";
 
 /// 5.3
 pub fn grad_cam(seed: u64) -> Exam<GradCam> {
@@ -260,12 +271,14 @@ fn hazards(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
             "weighted_map: activations whose columns come first in memory",
             |f, (a, w, ..)| (f.weighted_map)(&askew(a), w),
         )
+        .because("Σ α·A over the channels at each place, as the tensor gives them, not in the order of the memory.")
         .holds(NotContiguous)
         .case(
             "grad_cam: three images whose columns come first in memory, layer1",
             |f, (_, _, n, i)| (f.grad_cam)(n, &askew(i), &[0, 1, 2], "layer1"),
         )
         .within(Tolerance::relative(1e-3))
+        .because(OWN)
         .holds(NotContiguous)
     })
     .proofs(SOLUTION, PROOFS)
@@ -282,6 +295,7 @@ fn further_hazards(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
     );
     exam.given(fixture, |on| {
         on.case("weighted_map: five images", |f, (a, w, ..)| (f.weighted_map)(a, w))
+            .because("Each image with its own weights.")
             .holds(Batch)
             .case(
                 "grad_cam: five images of 33×47, layer3, each asked for all three classes",
@@ -293,12 +307,27 @@ fn further_hazards(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
                 },
             )
             .within(Tolerance::relative(1e-3))
+            .because(OWN)
             .holds([Batch, Sizes])
             .case("grad_cam: one image of 33×47, layer2", |f, (_, _, n, i)| {
                 (f.grad_cam)(n, &i.narrow(0, 4, 1)?, &[1], "layer2")
             })
             .within(Tolerance::relative(1e-3))
+            .because(OWN)
             .holds(Sizes)
+            .case(
+                "grad_cam: one image, classes 0, 1 and 2, layer2.0.relu",
+                |f, (_, _, n, i)| {
+                    let maps = [0, 1, 2].map(|class| (f.grad_cam)(n, &i.narrow(0, 0, 1)?, &[class], "layer2.0.relu"));
+                    Tensor::cat(&maps.into_iter().collect::<Result<Vec<_>>>()?, 0)
+                },
+            )
+            .within(Tolerance::relative(1e-3))
+            .because(
+                "The site inside a block, by its whole name: layer2.0.relu_1, which begins so, is another, and so is \
+                 layer2.",
+            )
+            .holds([Names, Sizes])
             .case("weighted_map: weights below 10⁻⁹", |f, (a, w, ..)| {
                 (f.weighted_map)(&a.narrow(0, 0, 2)?, &(w.narrow(0, 0, 2)? * 1e-9)?)
             })
@@ -318,7 +347,6 @@ fn further_hazards(seed: u64, exam: Exam<GradCam>) -> Exam<GradCam> {
         &[Combined, Ties],
         "classes and sites come together in the inputs; nothing is chosen",
     )
-    .spared(&[Names], "the site is looked up by the network")
     .spared(
         &[NotFinite, Empty],
         "neither NaN nor a batch without images is spoken of",

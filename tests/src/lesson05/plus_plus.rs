@@ -146,6 +146,13 @@ const FAULTS: &[Fault<PlusPlus>] = &[
 
 /// Attempts that are right on friendly inputs only.
 const PROOFS: &[Slip<PlusPlus>] = &[
+    slip(Names, "map, the last site whose name begins so", |f| {
+        f.grad_cam_plus_plus = |n, i, c, s| {
+            let sites = n.sites();
+            let last = sites.iter().rev().find(|site| site.starts_with(s));
+            solution05::grad_cam_plus_plus(n, i, c, last.map_or(s, String::as_str))
+        }
+    }),
     ordered!("weights, only what lies in order", weights: |a, g| [a, g] => solution05::plus_plus_weights(a, g)),
     ordered!("map, only what lies in order", grad_cam_plus_plus: |n, i, c, s| [i] =>
         solution05::grad_cam_plus_plus(n, i, c, s)),
@@ -162,6 +169,10 @@ const PROOFS: &[Slip<PlusPlus>] = &[
         }
     }),
 ];
+
+/// What every map of a whole network is.
+const OWN: &str = "weighted_map of the activation at `site` with plus_plus_weights(activation, gradient): the gradient \
+                   of each image's own logit, as in grad_cam.";
 
 /// 5.5
 pub fn plus_plus(seed: u64) -> Exam<PlusPlus> {
@@ -231,11 +242,7 @@ fn basics(seed: u64, exam: Exam<PlusPlus>) -> Exam<PlusPlus> {
             move |f, (network, images)| (f.grad_cam_plus_plus)(network, images, &[2, 1], "layer3"),
         )
         .within(Tolerance::relative(1e-3))
-        .because(
-            "weighted_map of the activation at `site` with plus_plus_weights(activation, gradient): the gradient of \
-             each \
-             image's own logit, as in grad_cam.",
-        )
+        .because(OWN)
     })
 }
 
@@ -253,12 +260,14 @@ fn hazards(seed: u64, exam: Exam<PlusPlus>) -> Exam<PlusPlus> {
             "activations and gradients whose columns come first in memory",
             |f, (a, g, ..)| (f.weights)(&askew(a), &askew(g)),
         )
+        .because("The values as the tensors give them, not in the order in which they lie in memory.")
         .holds(NotContiguous)
         .case(
             "the map: images whose columns come first in memory, classes 0 and 2, layer4",
             |f, (_, _, n, i)| (f.grad_cam_plus_plus)(n, &askew(i), &[0, 2], "layer4"),
         )
         .within(Tolerance::relative(1e-3))
+        .because(OWN)
         .holds(NotContiguous)
     })
     .proofs(SOLUTION, PROOFS)
@@ -275,22 +284,30 @@ fn further_hazards(seed: u64, exam: Exam<PlusPlus>) -> Exam<PlusPlus> {
     );
     exam.given(fixture, |on| {
         on.case("weights of five images", |f, (a, g, ..)| (f.weights)(a, g))
+            .because("Each channel of each image with its own ΣA.")
             .holds(Batch)
             .case("the map: five images of 33×47, layer3", |f, (_, _, n, i)| {
                 (f.grad_cam_plus_plus)(n, i, &[2, 0, 1, 2, 0], "layer3")
             })
             .within(Tolerance::relative(1e-3))
+            .because(OWN)
             .holds([Batch, Sizes])
+            .case("the map: one image, layer2.0.relu", |f, (_, _, n, i)| {
+                (f.grad_cam_plus_plus)(n, &i.narrow(0, 0, 1)?, &[1], "layer2.0.relu")
+            })
+            .within(Tolerance::relative(1e-3))
+            .because(
+                "The site inside a block, by its whole name: layer2.0.relu_1, which begins so, is another, and so is \
+                 layer2.",
+            )
+            .holds([Names, Sizes])
     })
     .spared(&[Errors], "the checks come with the stub")
     .spared(&[Scale], "tried as a mistake: an epsilon that is too large")
     .spared(&[Sign], "tried as a mistake: negative gradients too")
     .spared(&[Wiring], "the map is tried with the mistakes of the weights")
     .spared(&[Returned], "shapes are among the inputs")
-    .spared(
-        &[Combined, Ties, Names],
-        "no options; nothing is chosen; the site is looked up by the network",
-    )
+    .spared(&[Combined, Ties], "no options; nothing is chosen")
     .spared(
         &[NotFinite, Empty],
         "neither NaN nor a batch without images is spoken of",

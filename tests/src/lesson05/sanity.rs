@@ -100,9 +100,8 @@ const FAULTS: &[Fault<Sanity>] = &[
     ),
     fault(
         "another seed at each step",
-        "The fresh weights of your cascade are not those of `seed` at all steps, so that more changes than the one \
-         part \
-         added. One seed for all: the one that is given.",
+        "Some fresh weights of your cascade are not those of `seed`. One seed for all steps, the one that is given: \
+         then each step changes only the part that it adds.",
         |f| {
             f.cascade = |n, s| {
                 let step = |i: usize| exchange(n, &TOP_DOWN[..i], s + i as u64, below);

@@ -19,9 +19,22 @@ pub fn smallest(random: &mut Random) -> ResNet {
     of(&config, random)
 }
 
-/// ResNet-50 of width 2: its blocks have three convolutions and three ReLUs.
+/// ResNet-50 of width 2: its blocks have three convolutions and three ReLUs, and every batch norm turns the sign of its
+/// second channel.
 pub fn bottlenecks(random: &mut Random) -> ResNet {
-    of(&Config::resnet50().width(2).classes(3).stem(Stem::Cifar), random)
+    let network = of(&Config::resnet50().width(2).classes(3).stem(Stem::Cifar), random);
+    let turned = |(name, weight): (&String, &Tensor)| {
+        let mut values = match weight.rank() {
+            1 if name.ends_with("weight") => weight.to_vec1::<f32>()?,
+            _ => return Ok((name.clone(), weight.clone())),
+        };
+        values[1] *= -1.0;
+        Ok((name.clone(), Tensor::new(values, weight.device())?))
+    };
+    let weights = network.parameters().iter().map(turned).collect::<Result<Parameters>>();
+    weights
+        .and_then(|weights| ResNet::new(network.config(), &weights))
+        .expect("weights of this architecture")
 }
 
 fn of(config: &Config, random: &mut Random) -> ResNet {

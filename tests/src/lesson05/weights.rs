@@ -124,10 +124,13 @@ fn hazards(seed: u64, exam: Exam<ChannelWeights>) -> Exam<ChannelWeights> {
     let gradients = Random::new(seed, 152).signed((3, 2, 5, 3));
     exam.given(gradients, |on| {
         on.case("gradients whose columns come first in memory", |f, g| f(&askew(g)))
+            .because("The mean of the values as the tensor gives them, not in the order in which they lie in memory.")
             .holds(NotContiguous)
             .case("three images, 5×3", |f, g| f(g))
+            .because("Each channel of each image by itself: its 15 values added up, divided by 15.")
             .holds(Batch)
             .case("gradients of 10⁻¹²", |f, g| f(&(g * 1e-12)?))
+            .because("A small mean is a mean: it is not cut, and nothing is added to it.")
             .holds(Scale)
     })
     .proofs(SOLUTION, PROOFS)

@@ -9,6 +9,9 @@ use crate::Hazard::*;
 use crate::inputs::{Random, askew, tensor};
 use crate::{Exam, Observed, Tolerance};
 
+const SALIENCY: &str = "Each image's own class, and its logit added once: max over colours of |gradient|.";
+const GUIDED: &str = "The gradient of each image's own logit, with a Guide behind every ReLU: relu, relu_1, …";
+
 /// Inputs from small to large.
 pub(super) fn basics(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
     let mut random = Random::new(seed, 56);
@@ -57,13 +60,16 @@ pub(super) fn basics(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
             move |f, _| (f.saliency)(&small, &image, &[2]),
         )
         .within(Tolerance::relative(1e-2))
-        .because("The expected slopes were measured: each pixel was moved by a millionth, and the logit read.")
+        .because(
+            "The expected slopes were measured: each colour of each pixel was moved by a millionth, and the logit \
+             read. Of the three magnitudes the largest counts.",
+        )
         .case(
             "saliency: two images, classes 2 and 1",
             move |f, (network, images, ..)| (f.saliency)(network, images, &[2, 1]),
         )
         .within(Tolerance::relative(1e-3))
-        .because("Each image's own class, and its logit added once: max over colours of |gradient|.")
+        .because(SALIENCY)
         .truth(
             "guide: forward, and a gradient of 3, −2, 0.5 on its way back",
             Observed::fields([
@@ -92,7 +98,10 @@ pub(super) fn basics(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
             move |f, (network, images, ..)| (f.guided_backprop)(network, images, &[1, 0]),
         )
         .within(Tolerance::relative(1e-3))
-        .because("The expected image was made from one ReLU to the one before, with the rule applied in between.")
+        .because(
+            "The expected image was made from one ReLU to the one before, with the rule applied at each ReLU and \
+             nowhere else, and nothing is done to what arrives at the image.",
+        )
     })
 }
 
@@ -117,12 +126,14 @@ pub(super) fn hazards(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
             |f, (_, _, n, i)| (f.saliency)(n, &askew(i), &[2, 0, 1]),
         )
         .within(Tolerance::relative(1e-3))
+        .because(SALIENCY)
         .holds(NotContiguous)
         .case(
             "guided_backprop: three images whose columns come first in memory",
             |f, (_, _, n, i)| (f.guided_backprop)(n, &askew(i), &[2, 0, 1]),
         )
         .within(Tolerance::relative(1e-3))
+        .because(GUIDED)
         .holds(NotContiguous)
     })
     .given((tiny::bottlenecks(&mut random), random.signed((1, 3, 9, 11))), |on| {
@@ -131,7 +142,10 @@ pub(super) fn hazards(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop> {
             |f, (n, i)| (f.guided_backprop)(n, i, &[1]),
         )
         .within(Tolerance::relative(1e-3))
-        .because("relu, relu_1 and relu_2: every site whose last part begins with relu.")
+        .because(
+            "relu, relu_1 and relu_2: every site whose last part begins with relu, and no other. Some batch norms here \
+             turn the sign, so that a Guide behind a convolution drops what it should not.",
+        )
         .holds(Names)
     })
     .proofs(SOLUTION, PROOFS)
@@ -149,21 +163,25 @@ pub(super) fn further_hazards(seed: u64, exam: Exam<Backprop>) -> Exam<Backprop>
     const CLASSES: [u32; 5] = [2, 0, 1, 2, 0];
     exam.given(fixture, |on| {
         on.case("contributions: five images", |f, (a, g, ..)| (f.contributions)(a, g))
+            .because("Each image's channels by themselves.")
             .holds(Batch)
             .case("saliency: five images of 33×35", |f, (_, _, n, i)| {
                 (f.saliency)(n, i, &CLASSES)
             })
             .within(Tolerance::relative(1e-3))
+            .because(SALIENCY)
             .holds([Batch, Sizes])
             .case("guided_backprop: five images of 33×35", |f, (_, _, n, i)| {
                 (f.guided_backprop)(n, i, &CLASSES)
             })
             .within(Tolerance::relative(1e-3))
+            .because(GUIDED)
             .holds([Batch, Sizes])
             .case(
                 "contributions: activations and gradients of 10⁻⁹",
                 |f, (a, g, ..)| (f.contributions)(&(a.narrow(0, 0, 2)? * 1e-9)?, &(g.narrow(0, 0, 2)? * 1e-9)?),
             )
+            .because("A small contribution is one: nothing is cut, and nothing is added.")
             .holds(Scale)
     })
     .spared(&[Errors], "the checks come with the stub")

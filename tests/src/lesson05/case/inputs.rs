@@ -114,17 +114,20 @@ pub(super) fn removals(seed: u64, exam: Exam<Case>) -> Exam<Case> {
             (f.remove)(a, d)
         })
         .within(Tolerance::relative(1e-3))
+        .because("What two directions share is taken away once: the second is made perpendicular to the first.")
         .holds([Batch, Sign])
         .case("remove: three random directions of 5 channels", |f, (.., a, d)| {
             (f.remove)(a, d)
         })
         .within(Tolerance::relative(1e-3))
+        .because("Each direction is made perpendicular to all before it, the third to the first and to the second.")
         .holds([Batch, Sign, Sizes])
         .case(
             "remove: activations whose columns come first in memory, transposed directions",
             |f, (a, d, ..)| (f.remove)(&askew(a), &askew(d)),
         )
         .within(Tolerance::relative(1e-3))
+        .because("The channels of each place as the tensor gives them, not in the order of the memory.")
         .holds([Batch, Sign, NotContiguous])
         .refuses("remove: the same direction twice", |f, (a, ..)| {
             (f.remove)(a, &tensor(&[1., 0., 1., 0., 2., 0., 2., 0.], (2, 4)))

@@ -68,8 +68,8 @@ pub(super) fn parts(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
         .because("One step, with a mean height of ½.")
         .truth("area_under: 1 0 0", 0.25, |f| (f.area_under)(&[1.0, 0.0, 0.0]))
         .because("A triangle over the first half.")
-        .truth("area_under: 2 4", 3.0, |f| (f.area_under)(&[2.0, 4.0]))
-        .because("The mean height, also of what is no probability.")
+        .truth("area_under: −6 2 4", 0.5, |f| (f.area_under)(&[-6.0, 2.0, 4.0]))
+        .because("The mean height, also of what is no probability: (−2 + 3) / 2.")
         .truth("area_under: 0.5 0.7 0.7 0.1 0.4", 0.4875, |f| {
             (f.area_under)(&[0.5, 0.7, 0.7, 0.1, 0.4])
         })
@@ -122,6 +122,12 @@ pub(super) fn curves(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
         )
         .because("Of six pixels 0, 1, 3, 4 and 6 are exchanged.")
         .truth(
+            "exchange_curve: deletion by the true mask, 8 steps",
+            ahead([2, 2, 1, 0, 0, 0, 0, 0, 0]),
+            |f, c| (f.exchange_curve)(&c.0, &c.1, &c.2, 0, &MASK, 8),
+        )
+        .because("Of six pixels 0, 0, 1, 2, 3, 3, 4, 5 and 6 are exchanged: there may be more steps than pixels.")
+        .truth(
             "exchange_curve: towards blue, 4 steps",
             ahead([2, 0, -3, -4, -6]),
             |f, c| {
@@ -145,6 +151,35 @@ pub(super) fn curves(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
     })
 }
 
+const IN_MEMORY: &str = "Row by row as the tensors give them, not in the order in which they lie in memory.";
+
+/// Shares that a computer's fractions do not hold: height, width, steps.
+const PORTIONS: [(usize, usize, usize); 2] = [(7, 7, 49), (4, 7, 83)];
+
+/// Red images from which the red goes pixel by pixel.
+fn portions(mut exam: Exam<Exchange>) -> Exam<Exchange> {
+    for (height, width, steps) in PORTIONS {
+        let pixels = height * width;
+        let left = (0..=steps).map(|k| (pixels - k * pixels / steps) as f64);
+        let expected: Vec<f64> = left.map(|left| 1.0 / (1.0 + (-0.1 * left).exp())).collect();
+        let label = format!("exchange_curve: {pixels} red pixels on grey, {steps} steps");
+        exam = exam
+            .truth(label, expected, move |f| {
+                let (red, grey) = (
+                    planted::picture(height, width, RED, &[]),
+                    planted::picture(height, width, GREY, &[]),
+                );
+                let order: Vec<u32> = (0..pixels as u32).collect();
+                (f.exchange_curve)(&planted::counts(height, width, 0.1, 0.0), &red, &grey, 0, &order, steps)
+            })
+            .because(
+                "⌊k·pixels/steps⌋ in whole numbers: (k / steps) · pixels falls below the next one by rounding, \
+                 and a pixel is missing.",
+            );
+    }
+    exam
+}
+
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
 pub(super) fn hazards(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
     let mut random = Random::new(seed, 5122);
@@ -161,12 +196,14 @@ pub(super) fn hazards(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
                     "pixel_order: a map of 7×3 whose columns come first in memory",
                     |f, (.., map)| list((f.pixel_order)(&askew(map))),
                 )
+                .because(IN_MEMORY)
                 .holds(NotContiguous)
                 .part("exchanged")
                 .case(
                     "exchanged: images of 7×3 whose columns come first in memory",
                     |f, (_, a, b, _)| (f.exchanged)(&askew(a), &askew(b), &[20, 4, 9]),
                 )
+                .because(IN_MEMORY)
                 .holds(NotContiguous)
                 .case(
                     "exchanged: pixel 20 of 7×3, and no pixel at all",
@@ -186,6 +223,7 @@ pub(super) fn hazards(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
                     (f.exchange_curve)(n, a, b, 1, &solution05::pixel_order(map)?, 5)
                 })
                 .within(Tolerance::relative(1e-3))
+                .because("Of 21 pixels 0, 4, 8, 12, 16 and 21 are exchanged, row by row of 3.")
                 .holds(Sizes)
         })
         .part("pixel_order")
@@ -229,5 +267,5 @@ pub(super) fn hazards(seed: u64, exam: Exam<Exchange>) -> Exam<Exchange> {
         })
         .because("A logit of 200: take the largest away before exp, which is infinite from 89 on.")
         .holds(Scale);
-    proofs(exam)
+    proofs(portions(exam))
 }

@@ -75,6 +75,13 @@ pub(super) fn integrals(seed: u64, exam: Exam<Integrate>) -> Exam<Integrate> {
         })
         .because("Each image's own class, whatever the network predicts; nothing is divided by the number of images.")
         .within(Tolerance::relative(1e-3))
+        .case(
+            "integrated_gradients: two images hardly away from the baseline, 3 steps",
+            |f, (_, n, x, b)| (f.integrated_gradients)(n, &b.broadcast_add(&(x * 1e-3)?)?, &[2, 0], b, 3),
+        )
+        .because("A short way is a way: nothing is cut, and nothing is divided by its length.")
+        .within(Tolerance::relative(1e-2))
+        .holds(Scale)
         .part("completeness_gap")
         .truth(
             "completeness_gap: attributions of 1 in all",
@@ -111,7 +118,8 @@ pub(super) fn noisy(seed: u64, exam: Exam<Integrate>) -> Exam<Integrate> {
         Tensor::stack(&lifts, 0).expect("four samples"),
         tiny::network(&mut random),
         random.signed((2, 3, 32, 40)),
-        random.signed((3, 2, 3, 32, 40)),
+        // Strong enough to leave what a pixel can be.
+        (random.signed((3, 2, 3, 32, 40)) * 4.0).expect("a number"),
     );
     exam.part("smooth_grad").given(fixture, |on| {
         on.truth(
@@ -128,7 +136,8 @@ pub(super) fn noisy(seed: u64, exam: Exam<Integrate>) -> Exam<Integrate> {
             |f, (_, _, n, x, noise)| (f.smooth_grad)(n, x, &[2, 1], noise),
         )
         .because(
-            "At image b of sample s the noise [s, b] is added; mean gradient, then magnitude, then the largest colour.",
+            "At image b of sample s the noise [s, b] is added, and the sum is taken as it is, though no pixel could be \
+             so; mean gradient, then magnitude, then the largest colour.",
         )
         .within(Tolerance::relative(1e-3))
     })
@@ -151,12 +160,16 @@ pub(super) fn hazards(seed: u64, exam: Exam<Integrate>) -> Exam<Integrate> {
                 |f, (n, x, b, _)| (f.integrated_gradients)(n, x, &CLASSES, b, 2),
             )
             .within(Tolerance::relative(1e-3))
+            .because(
+                "Each image on its own way from the one baseline: the gradients at ¼ and ¾ of it, of its own class.",
+            )
             .holds([Batch, Sizes])
             .case(
                 "integrated_gradients: images and baseline whose columns come first",
                 |f, (n, x, b, _)| (f.integrated_gradients)(n, &askew(&x.narrow(0, 0, 2)?), &CLASSES[..2], &askew(b), 2),
             )
             .within(Tolerance::relative(1e-3))
+            .because("Pixels as the tensors give them, not in the order in which they lie in memory.")
             .holds(NotContiguous)
             .refuses(
                 "integrated_gradients: two classes for three images",
@@ -168,6 +181,7 @@ pub(super) fn hazards(seed: u64, exam: Exam<Integrate>) -> Exam<Integrate> {
                 |f, (n, x, b, _)| (f.completeness_gap)(n, &askew(x), &CLASSES, &askew(b), &askew(&(x * 0.2)?)),
             )
             .within(Tolerance::relative(1e-3))
+            .because("|Σ a − (y(x) − y(b))|, for each image by itself, signs included until the end.")
             .holds(NotContiguous)
             .part("smooth_grad")
             .case(
@@ -175,6 +189,7 @@ pub(super) fn hazards(seed: u64, exam: Exam<Integrate>) -> Exam<Integrate> {
                 |f, (n, x, _, noise)| (f.smooth_grad)(n, &askew(x), &CLASSES, &askew(noise)),
             )
             .within(Tolerance::relative(1e-3))
+            .because("The mean gradient over the samples at x + noise, each image's own class; then as in saliency.")
             .holds(NotContiguous)
             .refuses("smooth_grad: class 3 of 3", |f, (n, x, _, noise)| {
                 (f.smooth_grad)(n, x, &[0, 1, 3], noise)

@@ -14,8 +14,11 @@ fn named(scores: Result<Scores>) -> Observed {
     }
 }
 
+/// Six of these added up in f32 and divided by six are another number.
+const FLAT: f32 = 0.9;
+
 /// A label, a map of 2×3, and whether its largest value lies in the figure.
-const POINTS: [(&str, [f32; 6], bool, &str); 8] = [
+const POINTS: [(&str, [f32; 6], bool, &str); 11] = [
     (
         "the largest value in the figure",
         [0., 1., 0., 3., 2., 0.],
@@ -59,15 +62,33 @@ const POINTS: [(&str, [f32; 6], bool, &str); 8] = [
         "Only a map whose values are all the same is flat, however close they are.",
     ),
     (
+        "1 beside the figure, and 1.000001 in it, further down",
+        [0., 1., 0., 1.000001, 0., 0.],
+        true,
+        "The largest value counts, by however little.",
+    ),
+    (
+        "nothing above 0, and the only 0 in the figure",
+        [-3., -1., 0., -2., -5., -4.],
+        true,
+        "The largest value may be 0: only a map whose values are all the same points nowhere.",
+    ),
+    (
+        "2 at four places, the first of them at the corner of the figure",
+        [2., 2., 2., 2., 0., 1.],
+        true,
+        "However many share the largest value, the first in reading order counts; flat is only a map without another.",
+    ),
+    (
         "a flat map",
-        [2.; 6],
+        [FLAT; 6],
         false,
         "It points nowhere, and must not win by its first pixel.",
     ),
 ];
 
 /// A label, a map of 2×3, and the share of it that lies in the figure.
-const ENERGIES: [(&str, [f32; 6], f64, &str); 3] = [
+const ENERGIES: [(&str, [f32; 6], f64, &str); 5] = [
     (
         "1, 2 in the figure, 3 beside it",
         [1., 3., 0., 2., 0., 0.],
@@ -81,12 +102,29 @@ const ENERGIES: [(&str, [f32; 6], f64, &str); 3] = [
         "Negative values are cut at 0 first.",
     ),
     (
+        "2 and −2 in the figure, 2 beside it",
+        [2., 2., -2., 0., 0., 0.],
+        0.5,
+        "Each value is cut at 0 before it is added, inside as well: 2 / (2 + 2).",
+    ),
+    (
+        "nothing in the figure, 1 beside it",
+        [0., 1., 0., 0., 0., 0.],
+        0.0,
+        "No energy lies inside: 0 / 1.",
+    ),
+    (
         "nothing above 0",
         [-1., 0., 0., -2., 0., -1.],
         0.0,
         "There is no energy anywhere, so none inside: 0.",
     ),
 ];
+
+/// What is asked of many maps.
+const MEANS: &str = "Each map with its own mask: one if it points inside, relu(map) inside by relu(map) in all, the \
+                     mask's share of height · width; three means over all maps.";
+const IN_MEMORY: &str = "The values as the tensors give them, not in the order in which they lie in memory.";
 
 /// Inputs from small to large.
 pub(super) fn basics(seed: u64, mut exam: Exam<Localize>) -> Exam<Localize> {
@@ -138,10 +176,23 @@ pub(super) fn basics(seed: u64, mut exam: Exam<Localize>) -> Exam<Localize> {
             },
         )
         .because("The flat map is a miss, with a quarter of its energy inside, and counts in all three means.")
+        .truth(
+            "localization: a map of one warm pixel in its figure of one pixel, and a map of −1 to −4",
+            Observed::fields([("pointing", 1.0), ("energy", 0.5), ("area", 0.25)]),
+            |f, _| {
+                let maps = tensor(&[0., 5., 0., 0., -1., -2., -3., -4.], (2, 2, 2));
+                named((f.localization)(
+                    &maps,
+                    &tensor(&[0., 1., 0., 0., 1., 0., 0., 0.], (2, 2, 2)),
+                ))
+            },
+        )
+        .because("The second map points at −1, in its figure. Nothing of it is above 0: energy 0, and it counts.")
         .case(
             "localization: six random maps and masks of 4×5",
             move |f, (maps, masks)| named((f.localization)(maps, masks)),
         )
+        .because(MEANS)
     })
 }
 
@@ -157,15 +208,18 @@ pub(super) fn hazards(seed: u64, exam: Exam<Localize>) -> Exam<Localize> {
         on.case("points_inside: a transposed map and mask", |f, (maps, masks)| {
             (f.points_inside)(&askew(&maps.get(1)?), &askew(&masks.get(1)?))
         })
+        .because(IN_MEMORY)
         .holds(NotContiguous)
         .case("energy_inside: a transposed map and mask", |f, (maps, masks)| {
             (f.energy_inside)(&askew(&maps.get(2)?), &askew(&masks.get(2)?))
         })
+        .because(IN_MEMORY)
         .holds(NotContiguous)
         .case(
             "localization: five maps and masks, columns first in memory",
             |f, (maps, masks)| named((f.localization)(&askew(maps), &askew(masks))),
         )
+        .because(MEANS)
         .holds(NotContiguous)
     })
     .truth(
@@ -200,6 +254,7 @@ pub(super) fn further_hazards(seed: u64, exam: Exam<Localize>) -> Exam<Localize>
         on.case("localization: nine maps of 3×2", |f, (maps, masks)| {
             named((f.localization)(maps, masks))
         })
+        .because(MEANS)
         .holds(Batch)
     })
     .spared(&[Errors], "the checks come with the stub")

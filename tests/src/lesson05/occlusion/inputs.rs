@@ -18,7 +18,7 @@ pub(super) fn ends(places: Result<Vec<Range<usize>>>) -> Observed {
 }
 
 /// Length, side, stride, and where the places begin and end.
-const BY_HAND: [(usize, usize, usize, &[usize], &str); 6] = [
+const BY_HAND: [(usize, usize, usize, &[usize], &str); 7] = [
     (4, 4, 4, &[0, 4], "One place covers everything."),
     (6, 2, 2, &[0, 2, 2, 4, 4, 6], "Three places side by side."),
     (
@@ -42,6 +42,13 @@ const BY_HAND: [(usize, usize, usize, &[usize], &str); 6] = [
         &[0, 4, 3, 7, 6, 9],
         "The third place begins at 6 and is cut off at 9.",
     ),
+    (
+        7,
+        3,
+        3,
+        &[0, 3, 3, 6, 6, 7],
+        "One pixel is left behind the second place, and gets a third.",
+    ),
     (3, 5, 2, &[0, 3], "A patch larger than the image covers it at once."),
 ];
 
@@ -58,7 +65,11 @@ pub(super) fn parts(seed: u64, mut exam: Exam<Occlude>) -> Exam<Occlude> {
         let (length, side) = (random.count(8, 60), random.count(2, 9));
         let stride = random.count(1, side);
         let label = format!("places: random {number}: length {length}, patch {side}, stride {stride}");
-        exam = exam.case(label, move |f| ends((f.places)(length, (side, stride, GREY))));
+        exam = exam
+            .case(label, move |f| ends((f.places)(length, (side, stride, GREY))))
+            .because(
+                "From 0 on a place every `stride` pixels; the last is the first to cover the last pixel, cut off.",
+            );
     }
     exam = exam
         .refuses("places: patch 3, stride 4", |f| ends((f.places)(9, (3, 4, GREY))))
@@ -149,6 +160,15 @@ pub(super) fn wholes(seed: u64, exam: Exam<Occlude>) -> Exam<Occlude> {
         )
         .because("A red patch is evidence itself: it puts red where there was none, so the logit grows everywhere.")
         .truth(
+            "occlusion: the same, patch 5, stride 1, grey",
+            tensor(&[[4f32; 6]; 4].concat(), (1, 4, 6)),
+            |f, (network, image, ..)| (f.occlusion)(network, image, &[0], (5, 1, GREY)),
+        )
+        .because(
+            "The patch is taller than the image. There is one place for the rows and two for the columns, 0..5 and \
+                  1..6: each covers all four red pixels.",
+        )
+        .truth(
             "occlusion: the same, class 1, which counts blue pixels",
             tensor(
                 &[[[0f32; 6]; 2].concat(), [[0f32, 0., 0., 0., 1., 1.]; 2].concat()].concat(),
@@ -188,12 +208,14 @@ pub(super) fn hazards(seed: u64, exam: Exam<Occlude>) -> Exam<Occlude> {
                     "covered: images whose columns come first in memory",
                     |f, (_, _, images)| (f.covered)(&askew(images), 1..4, 2..3, BLUE),
                 )
+                .because("Rows 1 to 3 of column 2, as the tensor gives them, not in the order of the memory.")
                 .holds(NotContiguous)
                 .part("occlusion")
                 .case(
                     "occlusion: three images of 9×5, patch 3, stride 2",
                     |f, (network, images, _)| (f.occlusion)(network, images, &[0, 0, 0], (3, 2, GREY)),
                 )
+                .because("Each image's own drop; rows have places of the height, columns of the width.")
                 .holds([Batch, Sizes])
                 .case(
                     "occlusion: images whose columns come first in memory",
@@ -201,6 +223,7 @@ pub(super) fn hazards(seed: u64, exam: Exam<Occlude>) -> Exam<Occlude> {
                         (f.occlusion)(network, &askew(&images.narrow(0, 1, 1)?), &[0], (4, 2, GREY))
                     },
                 )
+                .because("A map of the image as the tensor gives it, not in the order of the memory.")
                 .holds(NotContiguous)
                 .refuses("occlusion: patch 2, stride 3", |f, (network, images, _)| {
                     (f.occlusion)(network, &images.narrow(0, 0, 1)?, &[0], (2, 3, GREY))

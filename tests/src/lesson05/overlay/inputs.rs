@@ -21,6 +21,11 @@ pub(super) fn basics(seed: u64, exam: Exam<Overlay>) -> Exam<Overlay> {
         .rgb(1.0)
         .map(|byte| 0.25 * 0.4 + 0.75 * f32::from(byte) / 255.0);
 
+    let quarters =
+        [0, 1, 2].map(|channel| [0.25, 0.6, 1.0].map(|t| f32::from(Colormap::Magma.rgb(t)[channel]) / 255.0));
+    let quarters = quarters.concat();
+    let cold = Colormap::Magma.rgb(0.0).map(|byte| f32::from(byte) / 255.0);
+
     exam.truth(
         "upsample: 0 1 to four pixels",
         tensor(&[0., 0.25, 0.75, 1.], (1, 1, 4)),
@@ -64,6 +69,7 @@ pub(super) fn basics(seed: u64, exam: Exam<Overlay>) -> Exam<Overlay> {
         tensor(&[0.5, 1., 1., 0.5], (2, 1, 2)),
         |f| (f.relative)(&tensor(&[1., 2., 10., 5.], (2, 1, 2))),
     )
+    .because("The first map divided by its own largest value, 2, the second by its own, 10.")
     .case("relative: random [2, 3, 4]", move |f| (f.relative)(&maps_1))
     .because("Each map by its own largest value, however small it is; what is below 0 becomes 0.")
     .truth(
@@ -76,12 +82,26 @@ pub(super) fn basics(seed: u64, exam: Exam<Overlay>) -> Exam<Overlay> {
         (f.overlay)(&image_1, &map_1, 0.0)
     })
     .because("The image as it is.")
+    .truth(
+        "overlay: a map of −1 and −2 over two pixels, opacity 1",
+        tensor(&cold.map(|c| [c, c]).concat(), (3, 1, 2)),
+        |f| (f.overlay)(&tensor(&[0.4; 6], (3, 1, 2)), &tensor(&[-1., -2.], (1, 2)), 1.0),
+    )
+    .because("Nothing speaks for the class: magma's first colour everywhere, and no 0 / 0.")
+    .truth(
+        "overlay: the map 1 2.4 4 over three pixels, opacity 1",
+        tensor(&quarters, (3, 1, 3)),
+        |f| (f.overlay)(&tensor(&[0.4; 9], (3, 1, 3)), &tensor(&[1., 2.4, 4.], (1, 3)), 1.0),
+    )
+    .because("Magma's colours of 0.25, 0.6 and 1: the shares are not rounded before they are looked up.")
     .case("overlay: [2, 3] over a random 6×9 image, opacity 0.5", move |f| {
         (f.overlay)(&image, &map, 0.5)
     })
     .because("Enlarge to 6×9, make relative, colour by Magma, and mix half and half at every pixel.")
     .within(Tolerance::new(1e-2, 5e-3))
 }
+
+const IN_MEMORY: &str = "The values as the tensor gives them, not in the order in which they lie in memory.";
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
 pub(super) fn hazards(seed: u64, exam: Exam<Overlay>) -> Exam<Overlay> {
@@ -119,22 +139,32 @@ pub(super) fn hazards(seed: u64, exam: Exam<Overlay>) -> Exam<Overlay> {
             |f, (maps, _)| (f.upsample)(&askew(maps), 7, 11),
         )
         .within(close)
+        .because(IN_MEMORY)
         .holds(NotContiguous)
         .case("relative: the same maps", |f, (maps, _)| (f.relative)(&askew(maps)))
+        .because(IN_MEMORY)
         .holds(NotContiguous)
         .case(
             "overlay: a transposed map over an image whose columns come first",
             |f, (maps, image)| (f.overlay)(&askew(image), &askew(&maps.get(0)?), 0.3),
         )
         .within(Tolerance::new(1e-2, 5e-3))
+        .because(IN_MEMORY)
         .holds(NotContiguous)
         .case("upsample: three maps to 1×1", |f, (maps, _)| (f.upsample)(maps, 1, 1))
         .within(close)
+        .because("The one pixel's middle lies in the middle of the map: (0 + ½)·from/1 − ½ along both sides.")
         .holds(Sizes)
         .case("upsample: three maps to 2×5, their own size", |f, (maps, _)| {
             (f.upsample)(maps, 2, 5)
         })
         .within(close)
+        .because("Pixel i lies on cell i: nothing changes.")
+        .case("upsample: three maps of 2×5 to 5×2", |f, (maps, _)| {
+            (f.upsample)(maps, 5, 2)
+        })
+        .within(close)
+        .because("More rows and fewer columns, each side by its own factor; a map is not turned over.")
     })
     .proofs(SOLUTION, PROOFS)
 }

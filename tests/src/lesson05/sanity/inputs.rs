@@ -122,10 +122,14 @@ pub(super) fn basics(seed: u64, exam: Exam<Sanity>) -> Exam<Sanity> {
         (f.rank_correlation)(&tensor(&[0., 0., 1.], 3), &tensor(&[0., 1., 2.], 3))
     })
     .because("The ranks are 1.5 1.5 3 and 1 2 3: 1.5 / √(1.5 · 2).")
-    .truth("rank_correlation: 0 0 0 and 1 2 3", 0.0, |f| {
-        (f.rank_correlation)(&tensor(&[0., 0., 0.], 3), &tensor(&[1., 2., 3.], 3))
+    .truth("rank_correlation: 2 2 2 and 1 2 3", 0.0, |f| {
+        (f.rank_correlation)(&tensor(&[2.; 3], 3), &tensor(&[1., 2., 3.], 3))
     })
-    .because("A map with one value orders nothing.")
+    .because("A map with one value orders nothing, whatever the value.")
+    .truth("rank_correlation: 1 2 3 and 5 5 5", 0.0, |f| {
+        (f.rank_correlation)(&tensor(&[1., 2., 3.], 3), &tensor(&[5.; 3], 3))
+    })
+    .because("Nor does the other map if it has one value: 0, not 0 / 0.")
     .truth("rank_correlation: 0 0 0 and 4 4 4", 0.0, |f| {
         (f.rank_correlation)(&tensor(&[0.; 3], 3), &tensor(&[4.; 3], 3))
     })
@@ -162,6 +166,7 @@ pub(super) fn hazards(seed: u64, exam: Exam<Sanity>) -> Exam<Sanity> {
         on.case("rank_correlation: a transposed map and another", |f, (a, b, _)| {
             (f.rank_correlation)(&askew(a), b)
         })
+        .because("Place by place as the tensors give them, not in the order in which they lie in memory.")
         .holds(NotContiguous)
         .truth(
             "randomized: layer1.0.conv1 and conv1, named twice",
@@ -171,6 +176,10 @@ pub(super) fn hazards(seed: u64, exam: Exam<Sanity>) -> Exam<Sanity> {
                 let other = (f.randomized)(network, &["layer1.0.conv1", "conv1", "conv1"], SEED);
                 other.and_then(|other| describe(network, &other, SEED))
             },
+        )
+        .because(
+            "A module may lie inside another: layer1.0.conv1 is fresh, and what stands beside it trained. Named twice \
+             is named.",
         )
         .holds(Names)
         .refuses("randomized: fc, and layer5", |f, (_, _, network)| {
