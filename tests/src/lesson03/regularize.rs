@@ -1,18 +1,23 @@
 use candle_core::{DType, Device, Result, Tensor};
 
 use super::slope;
-use crate::inputs::{Random, askew, delta, first_of, tensor};
-use crate::{Exam, Fault, Hazard::*, Observed, Slip, Tolerance, fault, ordered, slip};
+use crate::inputs::{Random, askew, delta, tensor};
+use crate::{Exam, Hazard::*, Observed, Tolerance};
+use answers::{RIGHT, total_variation};
+
+mod answers;
+
+type Of = dyn Fn(&Tensor) -> Result<Tensor> + Sync;
 
 /// The three functions of exercise 3.3.
 #[derive(Clone, Copy)]
 pub struct Regularizers {
     /// `solution03::total_variation`
-    pub total_variation: fn(&Tensor) -> Result<Tensor>,
+    pub total_variation: &'static Of,
     /// `solution03::l2`
-    pub l2: fn(&Tensor) -> Result<Tensor>,
+    pub l2: &'static Of,
     /// `solution03::blur`
-    pub blur: fn(&Tensor, f64) -> Result<Tensor>,
+    pub blur: &'static (dyn Fn(&Tensor, f64) -> Result<Tensor> + Sync),
 }
 
 /// The attempt at 3.3 in a lesson, or in its solution.
@@ -20,126 +25,14 @@ pub struct Regularizers {
 macro_rules! ex3_3 {
     ($lesson:ident) => {
         $crate::lesson03::Regularizers {
-            total_variation: $lesson::total_variation,
-            l2: $lesson::l2,
-            blur: $lesson::blur,
+            total_variation: &|images| $lesson::total_variation(images),
+            l2: &|images| $lesson::l2(images),
+            blur: &|images, sigma| $lesson::blur(images, sigma),
         }
     };
 }
 
 const SOLUTION: Regularizers = ex3_3!(solution03);
-
-#[derive(Clone, Copy, PartialEq)]
-enum Flaw {
-    None,
-    BareRoot,
-    NotZeroWhenFlat,
-    SNotSquared,
-    Absolute,
-    Squares,
-    Sum,
-    AcrossOnly,
-    WrapsAround,
-    AroundZero,
-    SumOfSquares,
-    RootOfSquares,
-    BatchMean,
-    DarkBorder,
-    NotDivided,
-    NoHalf,
-    NotSquared,
-    HeightOnly,
-}
-
-fn total_variation(images: &Tensor, fault: Flaw) -> Result<Tensor> {
-    let (_, _, height, width) = images.dims4()?;
-    let (rows, columns) = match fault {
-        Flaw::WrapsAround => (height, width),
-        _ => (height - 1, width - 1),
-    };
-    let part = |x: &Tensor| x.narrow(2, 0, rows)?.narrow(3, 0, columns);
-    let difference = |dim: usize| part(&(images.roll(-1, dim)? - images)?);
-    let (down, mut across) = (difference(2)?, difference(3)?);
-    if fault == Flaw::AcrossOnly {
-        across = across.zeros_like()?;
-    }
-    let squares = (down.sqr()? + across.sqr()?)?;
-    let length = match fault {
-        Flaw::BareRoot => squares.sqrt()?,
-        Flaw::NotZeroWhenFlat => (squares + 1e-6)?.sqrt()?,
-        Flaw::SNotSquared => ((squares + 1e-3)?.sqrt()? - 1e-3)?,
-        Flaw::Absolute => (down.abs()? + across.abs()?)?,
-        Flaw::Squares => squares,
-        _ => ((squares + 1e-6)?.sqrt()? - 1e-3)?,
-    };
-    match fault {
-        Flaw::Sum => length.sum((1, 2, 3)),
-        Flaw::BatchMean => length.mean_all()?.reshape(1),
-        _ => length.mean((1, 2, 3)),
-    }
-}
-
-fn l2(images: &Tensor, fault: Flaw) -> Result<Tensor> {
-    let centre = if fault == Flaw::AroundZero { 0.0 } else { 0.5 };
-    let squares = (images - centre)?.sqr()?.flatten_from(1)?;
-    match fault {
-        Flaw::SumOfSquares => squares.sum(1),
-        Flaw::RootOfSquares => squares.mean(1)?.sqrt(),
-        Flaw::BatchMean => squares.mean_all()?.reshape(1),
-        _ => squares.mean(1),
-    }
-}
-
-/// One pixel at a time: multiplies by a weight per pair of places.
-fn blur(images: &Tensor, sigma: f64, fault: Flaw) -> Result<Tensor> {
-    let (batch, channels, height, width) = images.dims4()?;
-    let kernel = |side: usize| -> Result<Tensor> {
-        let mut weights = vec![];
-        for i in 0..side {
-            let weight = |k: f64| {
-                let distance = i as f64 - k;
-                match fault {
-                    Flaw::NoHalf => (-distance * distance / (sigma * sigma)).exp(),
-                    Flaw::NotSquared => (-distance.abs() / (2.0 * sigma)).exp(),
-                    _ => (-distance * distance / (2.0 * sigma * sigma)).exp(),
-                }
-            };
-            // Zeros beyond the border: the weights there count, and what they weigh does not.
-            let beyond = if fault == Flaw::DarkBorder { 50 } else { 0 };
-            let total: f64 = match fault {
-                Flaw::NotDivided => 1.0,
-                _ => (-beyond..side as i64 + beyond).map(|k| weight(k as f64)).sum(),
-            };
-            weights.extend((0..side).map(|k| weight(k as f64) / total));
-        }
-        Tensor::from_vec(weights, (side, side), images.device())?.to_dtype(images.dtype())
-    };
-    let columns = images
-        .reshape((batch * channels * height, width))?
-        .matmul(&kernel(width)?.t()?)?
-        .reshape((batch, channels, height, width))?;
-    if fault == Flaw::HeightOnly {
-        return kernel(height)?.broadcast_matmul(images);
-    }
-    columns
-        .transpose(2, 3)?
-        .contiguous()?
-        .reshape((batch * channels * width, height))?
-        .matmul(&kernel(height)?.t()?)?
-        .reshape((batch, channels, width, height))?
-        .transpose(2, 3)?
-        .contiguous()
-}
-
-macro_rules! with {
-    ($fault:ident) => {
-        Regularizers {
-            total_variation: |images| total_variation(images, Flaw::$fault),
-            l2: |images| l2(images, Flaw::$fault),
-            blur: |images, sigma| blur(images, sigma, Flaw::$fault),
-        }
-    };
-}
 
 /// A value, and its gradient with respect to the image.
 fn with_gradient(images: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Observed> {
@@ -166,160 +59,9 @@ fn finite_differences(images: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor>) ->
     Tensor::from_vec(slopes, images.shape(), &Device::Cpu)
 }
 
-/// Written independently of the solution.
-const RIGHT: Regularizers = with!(None);
-
-const FAULTS: &[Fault<Regularizers>] = &[
-    fault(
-        "root of zero",
-        "On a flat image your gradient is NaN: the root has an infinite slope at 0. Add s² under it and take s off \
-         again.",
-        |f| *f = with!(BareRoot),
-    ),
-    fault(
-        "not zero when flat",
-        "A flat image has no variation, and yours is s. Take s off after the root.",
-        |f| *f = with!(NotZeroWhenFlat),
-    ),
-    fault(
-        "s for s²",
-        "Under the root stands s², a millionth. Yours is s, a thousandth, as if neighbours that are alike differed by \
-         0.03.",
-        |f| *f = with!(SNotSquared),
-    ),
-    fault(
-        "sum of absolute differences",
-        "You added |dx| and |dy|. That measures diagonal edges as longer than they are, and candle gives |x| the \
-         slope 1 at 0. Take the length √(dx² + dy² + s²) − s.",
-        |f| *f = with!(Absolute),
-    ),
-    fault(
-        "squares without the root",
-        "The root is missing. Squares punish one strong edge more than many weak ones, and so smear edges.",
-        |f| *f = with!(Squares),
-    ),
-    fault(
-        "sum of the variation",
-        "You added up where the mean is asked for, so the penalty grows with the image.",
-        |f| *f = with!(Sum),
-    ),
-    fault(
-        "one direction only",
-        "Only differences between rows count in yours. dx, to the right neighbour, belongs under the root too.",
-        |f| *f = with!(AcrossOnly),
-    ),
-    fault(
-        "around the edge",
-        "You compared the last column with the first. Only pixels that have a right and a lower neighbour count.",
-        |f| *f = with!(WrapsAround),
-    ),
-    fault(
-        "around black",
-        "You measured the distance from 0, which is black. Plain grey, ½, is where nothing is.",
-        |f| *f = with!(AroundZero),
-    ),
-    fault(
-        "sum of squares",
-        "For l2 you added the squares up. Take their mean, so that it does not grow with the image.",
-        |f| *f = with!(SumOfSquares),
-    ),
-    fault(
-        "root of the mean square",
-        "l2 has no root here. With it the gradient at plain grey is NaN.",
-        |f| *f = with!(RootOfSquares),
-    ),
-    fault(
-        "one number for the batch",
-        "You averaged over the images too. Each has its own number: [batch].",
-        |f| *f = with!(BatchMean),
-    ),
-    fault(
-        "dark border",
-        "A flat image gets darker at the border: the weights of what lies beyond are lost. Divide each row of K by \
-         its own sum.",
-        |f| *f = with!(DarkBorder),
-    ),
-    fault(
-        "not divided by the sum",
-        "Your weights are exp(…) as it is and do not sum to 1, so a flat image gets another grey. Divide each row of K \
-         by its own sum.",
-        |f| *f = with!(NotDivided),
-    ),
-    fault(
-        "σ² for 2σ²",
-        "Your bell is too narrow: its exponent is −(i − k)² / (2σ²), with the 2.",
-        |f| *f = with!(NoHalf),
-    ),
-    fault(
-        "distance not squared",
-        "Your weights fall with |i − k|; a Gaussian falls with its square.",
-        |f| *f = with!(NotSquared),
-    ),
-    fault(
-        "one direction blurred",
-        "Only the columns are blurred. Multiply by the width's matrix from the right as well: · K_wᵀ.",
-        |f| *f = with!(HeightOnly),
-    ),
-];
-
-/// Attempts that are right on friendly inputs only.
-const PROOFS: &[Slip<Regularizers>] = &[
-    ordered!("total variation, only what lies in order", total_variation: |x| [x] => total_variation(x, Flaw::None)),
-    ordered!("l2, only what lies in order", l2: |x| [x] => l2(x, Flaw::None)),
-    ordered!("blur, only what lies in order", blur: |x, sigma| [x] => blur(x, sigma, Flaw::None)),
-    slip(Sizes, "a window of three σ, one pixel at least and ten at most", |f| {
-        f.blur = |x, sigma| match sigma {
-            s if s > 0.1 && s < 10.0 => blur(x, sigma, Flaw::None),
-            s if s > 0.0 => blur(x, s.clamp(0.4, 3.0), Flaw::None),
-            _ => blur(x, sigma, Flaw::None),
-        }
-    }),
-    slip(Sizes, "l2 of images of rank 4 only", |f| {
-        f.l2 = |x| {
-            x.dims4()?;
-            l2(x, Flaw::None)
-        }
-    }),
-    slip(Scale, "no variation below s", |f| {
-        f.total_variation = |x| {
-            let total = total_variation(x, Flaw::None)?;
-            let range = x.max_all()?.to_dtype(DType::F32)?.to_scalar::<f32>()?
-                - x.min_all()?.to_dtype(DType::F32)?.to_scalar::<f32>()?;
-            if range > 0.0 && range < 0.01 {
-                total.zeros_like()
-            } else {
-                Ok(total)
-            }
-        }
-    }),
-    slip(Batch, "four images at most", |f| {
-        *f = Regularizers {
-            total_variation: |x| total_variation(&first_of(x, 4)?, Flaw::None),
-            l2: |x| l2(&first_of(x, 4)?, Flaw::None),
-            blur: |x, sigma| blur(&first_of(x, 4)?, sigma, Flaw::None),
-        }
-    }),
-    slip(Sign, "total variation of pixels held in [0, 1]", |f| {
-        f.total_variation = |x| total_variation(&x.clamp(0.0, 1.0)?, Flaw::None)
-    }),
-    slip(Sign, "l2 of pixels held in [0, 1]", |f| {
-        f.l2 = |x| l2(&x.clamp(0.0, 1.0)?, Flaw::None)
-    }),
-    slip(Sign, "pixels held in [0, 1] before the blur", |f| {
-        f.blur = |x, sigma| blur(&x.clamp(0.0, 1.0)?, sigma, Flaw::None)
-    }),
-];
-
 /// 3.3
 pub fn regularizers(seed: u64) -> Exam<Regularizers> {
-    further_hazards(seed, hazards(seed, basics(seed, answers())))
-}
-
-/// Right answers and wrong ones.
-fn answers() -> Exam<Regularizers> {
-    Exam::new("3.3", SOLUTION)
-        .changes(RIGHT, FAULTS)
-        .alternative("by rolls, and by two plain matrix products", RIGHT)
+    further_hazards(seed, hazards(seed, basics(seed, answers::answers())))
 }
 
 /// Inputs from small to large.
@@ -328,8 +70,8 @@ fn basics(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
     let images = random.between(0.0, 1.0, (2, 3, 5, 6));
     let high = random.between(0.0, 1.0, (1, 2, 7, 4));
     let small = random.between(0.0, 1.0, (1, 2, 3, 3));
-    let measured = finite_differences(&small, |x| total_variation(x, Flaw::None)).expect("a small image");
-    let small_value = total_variation(&small, Flaw::None).expect("a small image");
+    let measured = finite_differences(&small, |x| total_variation(x, &RIGHT)).expect("a small image");
+    let small_value = total_variation(&small, &RIGHT).expect("a small image");
     let flat = Tensor::full(0.5f32, (1, 3, 4, 4), &Device::Cpu).expect("a constant");
     let zeros = flat.zeros_like().expect("zeros");
     let ramp = tensor(&[0.0, 0.3, 0.4, 0.7], (1, 1, 2, 2));
@@ -403,6 +145,7 @@ fn basics(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
         let images = images.clone();
         move |f| with_gradient(&images, f.l2)
     })
+    .because("The mean goes over all numbers of an image, 3·5·6; the gradient is 2·(x − ½) / 90.")
     .truth("a flat image, blurred with σ = 1.5", &flat, {
         let flat = flat.clone();
         move |f| (f.blur)(&flat, 1.5)
@@ -422,10 +165,10 @@ fn basics(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
     .case("[1, 2, 7, 4], blurred with σ = 2", move |f| (f.blur)(&high, 2.0))
 }
 
-/// Inputs that are not friendly, and attempts that are right on friendly ones.
+/// Inputs that are not friendly.
 fn hazards(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
     let images = Random::new(seed, 133).between(0.0, 1.0, (3, 2, 5, 7));
-    let exam = exam.given(images, |on| {
+    exam.given(images, |on| {
         on.case(
             "total variation of images whose columns come first in memory",
             |f, x| (f.total_variation)(&askew(x)),
@@ -444,8 +187,7 @@ fn hazards(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
         .holds(Sizes)
         .case("blurred with σ = 30", |f, x| (f.blur)(x, 30.0))
         .holds(Sizes)
-    });
-    exam.proofs(RIGHT, PROOFS)
+    })
 }
 
 /// Many images, and values beyond those of a picture.
@@ -462,12 +204,15 @@ fn further_hazards(seed: u64, exam: Exam<Regularizers>) -> Exam<Regularizers> {
             .case("total variation of values from −9 to 9", |f, (_, x)| {
                 (f.total_variation)(x)
             })
+            .because("Values are taken as they are, those beyond [0, 1] too.")
             .holds(Sign)
             .case("l2 of values from −9 to 9", |f, (_, x)| (f.l2)(x))
+            .because("Values are taken as they are, those beyond [0, 1] too.")
             .holds(Sign)
             .case("values from −9 to 9, blurred with σ = 0.6", |f, (_, x)| {
                 (f.blur)(x, 0.6)
             })
+            .because("Values are taken as they are, those beyond [0, 1] too.")
             .holds(Sign)
     })
     .spared(&[Errors], "the checks come with the stub")
