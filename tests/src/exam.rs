@@ -90,11 +90,11 @@ pub type Refused<F> = (&'static str, fn(&mut F));
 
 /// A row of a table of slips: `ordered!("roll, only what lies in order", roll: |x, by| [x] => solution03::roll(x, by))` is
 /// right, and refuses a tensor that is [askew](crate::inputs::askew). Without the field where an attempt is one function, and with
-/// `dyn` before the name where a field is a `dyn Fn`.
+/// `dyn` before the name where it is a `&dyn Fn`.
 macro_rules! ordered {
-    (dyn $name:literal, $field:ident: |$($argument:tt),*| [$($tensor:expr),*] => $answer:expr) => {
+    (dyn $name:literal, $($field:ident:)? |$($argument:tt),*| [$($tensor:expr),*] => $answer:expr) => {
         $crate::slip($crate::Hazard::NotContiguous, $name, |attempt| {
-            attempt.$field = &|$($argument),*| {
+            $crate::exam::ordered!(@attempt attempt $($field)?) = &|$($argument),*| {
                 $crate::inputs::in_order(&[$($tensor),*])?;
                 $answer
             }

@@ -54,13 +54,13 @@ pub struct Settings {
 }
 
 /// `solution03::maximize`
-pub type Maximize = fn(&Tensor, &Problem, &Settings) -> Result<Tensor>;
+pub type Maximize = &'static (dyn Fn(&Tensor, &Problem, &Settings) -> Result<Tensor> + Sync);
 
 /// The attempt at 3.5 in a lesson, or in its solution.
 #[macro_export]
 macro_rules! ex3_5 {
     ($lesson:ident) => {
-        |start, problem, settings| {
+        &|start, problem, settings| {
             let $crate::lesson03::Problem {
                 image,
                 transform,
