@@ -15,21 +15,21 @@ pub enum Goal {
 }
 
 /// `solution03::margin`
-pub type Margin = fn(&Tensor, &[u32], Goal) -> Result<Tensor>;
+pub type Margin = dyn Fn(&Tensor, &[u32], Goal) -> Result<Tensor> + Sync;
 /// `solution03::fool`
-pub type Fool = fn(&Tensor, &Function, &[u32], Goal, f64, usize) -> Result<Tensor>;
+pub type Fool = dyn Fn(&Tensor, &Function, &[u32], Goal, f64, usize) -> Result<Tensor> + Sync;
 /// `solution03::smallest_change`
-pub type SmallestChange = fn(&Tensor, &Function, u32, Goal, f64, usize) -> Result<Option<(f64, Tensor)>>;
+pub type SmallestChange = dyn Fn(&Tensor, &Function, u32, Goal, f64, usize) -> Result<Option<(f64, Tensor)>> + Sync;
 
 /// The three functions of exercise 3.9.
 #[derive(Clone, Copy)]
 pub struct Fooling {
     /// `solution03::margin`
-    pub margin: Margin,
+    pub margin: &'static Margin,
     /// `solution03::fool`
-    pub fool: Fool,
+    pub fool: &'static Fool,
     /// `solution03::smallest_change`
-    pub smallest_change: SmallestChange,
+    pub smallest_change: &'static SmallestChange,
 }
 
 /// The attempt at 3.9 in a lesson, or in its solution.
@@ -43,11 +43,11 @@ macro_rules! ex3_9 {
             }
         }
         $crate::lesson03::Fooling {
-            margin: |scores, classes, aim| $lesson::margin(scores, classes, goal(aim)),
-            fool: |images, scores, classes, aim, radius, steps| {
+            margin: &|scores, classes, aim| $lesson::margin(scores, classes, goal(aim)),
+            fool: &|images, scores, classes, aim, radius, steps| {
                 $lesson::fool(images, scores, classes, goal(aim), radius, steps)
             },
-            smallest_change: |image, scores, class, aim, largest, steps| {
+            smallest_change: &|image, scores, class, aim, largest, steps| {
                 $lesson::smallest_change(image, scores, class, goal(aim), largest, steps)
             },
         }
