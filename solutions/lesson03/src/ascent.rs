@@ -14,7 +14,7 @@ pub type Function<'a> = dyn Fn(&Tensor) -> Result<Tensor> + 'a;
 /// values[n] = f(x)[n],    gradient = ∂(Σ_n values[n]) / ∂x
 /// ```
 /// - `x`: `[batch, …]`: images, or later what images are made from
-/// - `f`: the objective, `[batch]` from such a tensor. It may answer otherwise each time: values and gradient are of one call
+/// - `f`: the objective, `[batch]` from such a tensor. It may answer otherwise each time: both are of one call
 /// - returns `values`, `[batch]`, and `gradient`, the shape of `x`; zeros if `f` does not depend on `x`. Neither is still
 ///   connected to the graph
 ///

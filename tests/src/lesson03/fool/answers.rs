@@ -143,9 +143,10 @@ fn smallest_change(image: &Tensor, on: Attack, largest: f64, parts: &Parts) -> R
     if parts.tries_nothing && has_turned(image)? {
         return Ok(Some((0.0, image.detach())));
     }
-    let largest = match parts.from_the_distance {
-        true => far(&fool(image, on, largest, parts)?, image)?,
-        false => largest,
+    let largest = if parts.from_the_distance {
+        far(&fool(image, on, largest, parts)?, image)?
+    } else {
+        largest
     };
     let changed = |part: usize, from: &Tensor| -> Result<Change> {
         let radius = largest * part as f64 / 256.0;
