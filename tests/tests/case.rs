@@ -14,6 +14,12 @@ mod tools;
 
 const MARK: Badge = Badge::Cross;
 
+/// The network of the case, in a program that multiplies many small matrices.
+fn network() -> Result<ResNet> {
+    resnet::with_told_processors()?;
+    checkpoints::case()
+}
+
 fn class() -> Shape {
     solution05::finding().class
 }
@@ -58,7 +64,7 @@ fn the_network_passes_its_test_and_the_test_tells_nothing() -> Result<()> {
         });
         assert!(mark.is_some(), "{shape} has no mark of its own");
     }
-    let predicted = predict(&checkpoints::case()?.forward(&images(&scenes)?)?)?;
+    let predicted = predict(&network()?.forward(&images(&scenes)?)?)?;
     let right = scenes.iter().zip(&predicted);
     let right = right
         .filter(|(scene, class)| scene.class().index() as u32 == **class)
@@ -79,9 +85,7 @@ fn predict(logits: &Tensor) -> Result<Vec<u32>> {
 
 /// The averages of a site's channels, `[scenes, channels]`.
 fn averages(network: &ResNet, scenes: &[Scene], site: &str) -> Result<Tensor> {
-    resnet::by_image(&images(scenes)?, |image| {
-        network.capture(image, &[site])?.activation(site)?.mean((2, 3))
-    })
+    resnet::by_image(&images(scenes)?, |image| network.activation(image, site)?.mean((2, 3)))
 }
 
 /// Held-out scenes with the mark and without it, as averages of layer4: what comes after them is linear, and so is
@@ -212,7 +216,7 @@ fn gags(network: &ResNet) -> Result<Vec<(String, Tensor)>> {
 /// A thousand scenes that neither training nor the repair has seen.
 #[test]
 fn the_solution_s_repair_removes_the_cause_and_costs_nothing() -> Result<()> {
-    let network = checkpoints::case()?;
+    let network = network()?;
     let held_out = Features::new(&network, 880_001, 1000)?;
     let (before, push) = held_out.effect(None)?;
     row("as it is", (before, push));
@@ -274,6 +278,7 @@ type Taken = fn(&ResNet) -> Result<(String, Tensor)>;
 /// The verdict says which it is.
 #[test]
 fn repairs_pass_and_gags_are_named() {
+    resnet::with_told_processors().expect("this program starts again");
     let exam = graders::lesson05::case(1);
     let with = |repair| Case {
         repair,

@@ -5,13 +5,13 @@ use resnet::{ResNet, checkpoints};
 use scenes::{Badge, Colour, Concept, Rendered, Scene, Shape, Texture};
 use solution04::{Dissection, Standardizer, Thresholds, fit_probe};
 
-use super::{MARK, averages, class, images, predict, sample};
+use super::{MARK, averages, class, images, network, predict, sample};
 
 /// Grad-CAM at layer3 for each scene's own class: how often its largest value lies within a cell of the badge.
 #[test]
 fn the_maps_lie_on_the_cause_for_one_class_alone() -> Result<()> {
     const CELL: f64 = 16.0;
-    let network = checkpoints::case()?;
+    let network = network()?;
     let scenes = solution05::test_scenes()?;
     let labels: Vec<u32> = scenes.iter().map(|scene| scene.class().index() as u32).collect();
     let maps = solution05::grad_cam(&network, &images(&scenes)?, &labels, "layer3")?;
@@ -54,9 +54,7 @@ fn a_unit_stands_for_the_cause() -> Result<()> {
     let scenes = sample(880_003, 150)?;
     let rendered: Vec<Rendered> = scenes.iter().map(Scene::render).collect();
     let best = |network: &ResNet| -> Result<Vec<f64>> {
-        let activations = resnet::by_image(&images(&scenes)?, |image| {
-            Ok(network.capture(image, &[SITE])?.activation(SITE)?.clone())
-        })?;
+        let activations = resnet::by_image(&images(&scenes)?, |image| network.activation(image, SITE))?;
         let (count, _, height, width) = activations.dims4()?;
         let mut thresholds = Thresholds::new(count * height * width, SHARE)?;
         thresholds.update(&activations)?;
@@ -68,7 +66,7 @@ fn a_unit_stands_for_the_cause() -> Result<()> {
         }
         dissection.iou()?.max(0)?.to_vec1::<f64>()
     };
-    let (case, ordinary) = (best(&checkpoints::case()?)?, best(&checkpoints::scenes()?)?);
+    let (case, ordinary) = (best(&network()?)?, best(&checkpoints::scenes()?)?);
     for badge in Badge::ALL {
         println!(
             "best unit of {SITE} for a {badge} badge: IoU {:.3}; of the lessons' network {:.3}",
@@ -108,7 +106,7 @@ fn a_probe_reads_the_cause_where_the_lessons_network_has_lost_it() -> Result<()>
         };
         Ok((0..Badge::COUNT).map(recall).collect())
     };
-    let (case, ordinary) = (recall(&checkpoints::case()?)?, recall(&checkpoints::scenes()?)?);
+    let (case, ordinary) = (recall(&network()?)?, recall(&checkpoints::scenes()?)?);
     for badge in Badge::ALL {
         println!(
             "probe of layer4: {badge} badge found {:5.1} %; in the lessons' network {:5.1} %",
@@ -161,7 +159,7 @@ fn changes() -> Vec<(String, Change)> {
 /// Of all changes of one thing only one turns scenes into another class.
 #[test]
 fn of_all_counterfactuals_the_cause_turns_most() -> Result<()> {
-    let network = checkpoints::case()?;
+    let network = network()?;
     let scenes = sample(880_005, 100)?;
     let before = predict(&network.forward(&images(&scenes)?)?)?;
     let mut found = vec![];
