@@ -259,7 +259,7 @@ impl ResNet {
         let mut unit = units.start;
         while unit < units.end {
             if x.dtype() != candle_core::DType::F32 || !fuses(unit) {
-                x = self.run_unit(unit, x, Mode::Evaluation, at)?;
+                x = self.run_unit_to_see(unit, x, wanted, at)?;
                 unit += 1;
                 continue;
             }
@@ -274,6 +274,30 @@ impl ResNet {
             unit = end;
         }
         Ok(x)
+    }
+
+    /// [`Self::run_unit`] in evaluation mode; `at` gets the wanted sites at least. Where nobody looks between the stem's last
+    /// convolution and the pool, what lies between is one operation.
+    fn run_unit_to_see(
+        &self,
+        unit: usize,
+        x: Tensor,
+        wanted: &dyn Fn(&str) -> bool,
+        at: &mut impl FnMut(&str, Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let (Some((last, before)), Some(pool)) = (self.stem.split_last(), self.config.stem.pool()) else {
+            return self.run_unit(unit, x, Mode::Evaluation, at);
+        };
+        let can_hide = unit == 0 && x.dtype() == candle_core::DType::F32 && self.fused.has(unit);
+        if !can_hide || last.hidden().iter().any(|site| wanted(site)) {
+            return self.run_unit(unit, x, Mode::Evaluation, at);
+        }
+        let mut x = x;
+        for layer in before {
+            x = layer.forward(&x, Mode::Evaluation, at)?;
+        }
+        let x = last.forward_pooled(&x, pool, at)?;
+        at("maxpool", x)
     }
 
     /// The stem, or a block.

@@ -43,6 +43,30 @@ impl StemLayer {
         at(relu, ops::relu(&x)?)
     }
 
+    /// [`Self::forward`] in evaluation mode and the pool behind it, where nobody looks between the convolution and the pool.
+    /// Only where [`Fused::has`] the stem.
+    pub fn forward_pooled(
+        &self,
+        x: &Tensor,
+        pool: Window,
+        at: &mut impl FnMut(&str, Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let mut x = at(self.names[0], self.convolution.forward(x)?)?;
+        if self.ends_deep_stem() {
+            x = at("conv1", x)?;
+        }
+        if x.track_op() {
+            let x = ops::relu(&self.norm.forward(&x, Mode::Evaluation)?)?;
+            return ops::max_pool2d(&x, pool);
+        }
+        ops::norm_relu_max_pool2d(&x, self.norm.scale_and_shift()?, pool)
+    }
+
+    /// The sites behind the convolution.
+    pub fn hidden(&self) -> &[&'static str] {
+        &self.names[1..]
+    }
+
     /// The last part of the module `conv1` whose output is the module's.
     fn ends_deep_stem(&self) -> bool {
         self.names[0] == "conv1.6"

@@ -98,7 +98,12 @@ fn whatever_is_looked_at_activations_and_gradients_are_the_same() {
         let c = random(&[3, config.classes], &mut source);
         let truth = truth(&network, &images, &c).unwrap();
         let sites = network.sites();
-        let mut choices: Vec<Vec<&str>> = vec![vec![], vec!["layer2", "layer3"], vec!["layer1.0.relu", "layer2.0"]];
+        let mut choices: Vec<Vec<&str>> = vec![
+            vec![],
+            vec!["layer2", "layer3"],
+            vec!["layer1.0.relu", "layer2.0"],
+            vec!["conv1"],
+        ];
         choices.extend(sites.iter().step_by(3).map(|site| vec![site.as_str()]));
         choices.push(sites.iter().map(String::as_str).collect());
         for wanted in choices {

@@ -14,7 +14,9 @@ pub(super) fn pack(to: Padded) -> Function {
             .chunks(to.lanes * area)
             .nth(piece.index)
             .expect("a plane's channels");
-        vectorize(piece.instructions, || to.pack_plane(channels, piece.y));
+        vectorize(piece.instructions, || {
+            to.pack_plane(channels, piece.y, piece.instructions)
+        });
     })
 }
 
@@ -29,7 +31,7 @@ pub(super) fn pack_gated(to: Padded) -> Function {
             .expect("a plane's channels");
         let notes = &piece.read[piece.index * area..][..area];
         vectorize(piece.instructions, || {
-            to.pack_plane(channels, piece.y);
+            to.pack_plane(channels, piece.y, piece.instructions);
             for y in 0..to.height {
                 let row = &mut piece.y[to.at(y as isize, 0)..][..to.width * LANES];
                 for (pixel, &bits) in row.chunks_exact_mut(LANES).zip(&notes[y * to.width..]) {

@@ -24,8 +24,49 @@ pub fn max_pool2d(x: &Tensor, window: Window) -> Result<Tensor> {
     x.contiguous()?.apply_op1(MaxPool(window))
 }
 
+/// [`max_pool2d`] of [`relu`](super::relu()) of batch norm with constant statistics, as
+/// [`scale_and_shift`](super::scale_and_shift) gives them: one pass over `x`, `[batch, channels, height, width]` in `f32`.
+/// Without a gradient.
+pub(crate) fn norm_relu_max_pool2d(x: &Tensor, (scale, shift): (Vec<f32>, Vec<f32>), window: Window) -> Result<Tensor> {
+    x.contiguous()?
+        .apply_op1_no_bwd(&NormReluMaxPool { scale, shift, window })
+}
+
 struct MaxPool(Window);
 struct MaxPoolGradient(Window);
+
+struct NormReluMaxPool {
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+    window: Window,
+}
+
+impl CustomOp1 for NormReluMaxPool {
+    fn name(&self) -> &'static str {
+        "norm-relu-max-pool2d"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = slice::<f32>(x, layout)?;
+        let (plane, shape) = Plane::new(layout, self.window)?;
+        let channels = layout.shape().dims4()?.1;
+        let mut y = vec![0.0; shape.elem_count()];
+        let instructions = Instructions::chosen();
+        for_each_piece(&mut y, plane.out_len(), |i, y| {
+            let (scale, shift) = (self.scale[i % channels], self.shift[i % channels]);
+            let mut row = vec![0.0; plane.width + 2 * self.window.padding];
+            vectorize(instructions, || {
+                let positive = x[i * plane.len()..][..plane.len()].iter().map(|&x| {
+                    let x = x * scale + shift;
+                    if x <= 0.0 { 0.0 } else { x } // NaN stays
+                });
+                let positive: Vec<f32> = positive.collect(); // of one plane: it stays in the cache
+                pool_plane(&positive, y, plane, self.window, &mut row);
+            });
+        });
+        Ok((CpuStorage::F32(y), shape))
+    }
+}
 
 /// One plane's sizes: input height and width, output height and width.
 #[derive(Clone, Copy)]

@@ -29,6 +29,7 @@ pub use groups::grouped_conv2d;
 pub(crate) use instructions::Chosen;
 pub use instructions::Instructions;
 pub use max_pool::max_pool2d;
+pub(crate) use max_pool::norm_relu_max_pool2d;
 pub(crate) use pixels::standardize;
 pub use relu::relu;
 pub use skip::{average_pairs, padded_identity};

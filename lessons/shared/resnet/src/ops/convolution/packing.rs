@@ -8,9 +8,9 @@
 
 use super::geometry::Geometry;
 use super::job::LANES;
-use super::kernels::vectorize;
-use crate::ops::Instructions;
+use super::kernels::{pixels_of_planes, vectorize};
 use crate::ops::element::for_each_piece;
+use crate::ops::{Chosen, Instructions};
 
 /// Images of so few channels would fill a block with zeros mostly.
 pub(crate) const FEW_CHANNELS: usize = 3;
@@ -86,14 +86,14 @@ impl Padded {
             let first = plane * self.lanes;
             let lanes = self.lanes.min(self.channels - first);
             let channels = &images[(image * self.channels + first) * area..][..lanes * area];
-            vectorize(instructions, || self.pack_plane(channels, target));
+            vectorize(instructions, || self.pack_plane(channels, target, instructions));
         });
         packed
     }
 
     /// Copies the channels of one plane.
     #[inline(always)]
-    pub fn pack_plane(&self, channels: &[f32], target: &mut [f32]) {
+    pub fn pack_plane(&self, channels: &[f32], target: &mut [f32], instructions: Chosen) {
         let area = self.height * self.width;
         for y in 0..self.height {
             let target = &mut target[self.at(y as isize, 0)..][..self.width * self.lanes];
@@ -102,13 +102,7 @@ impl Padded {
                 continue;
             }
             if channels.len() == LANES * area {
-                let rows: [&[f32]; LANES] =
-                    std::array::from_fn(|c| &channels[c * area + y * self.width..][..self.width]);
-                for (x, pixel) in target.chunks_exact_mut(LANES).enumerate() {
-                    for (value, row) in pixel.iter_mut().zip(&rows) {
-                        *value = row[x];
-                    }
-                }
+                pixels_of_planes(&channels[y * self.width..], area, target, instructions);
                 continue;
             }
             for (c, channel) in channels.chunks_exact(area).enumerate() {

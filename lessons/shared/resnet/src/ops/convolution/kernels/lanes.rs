@@ -1,10 +1,12 @@
 //! What the inner loops ask of a set of instructions.
 
+use crate::ops::convolution::job::LANES;
+
 /// Sixteen `f32` in registers.
 ///
 /// # Safety
 /// All methods: the processor must have the instructions that the implementation is named after. `load` and `store`: sixteen
-/// values must lie at the pointer; `splat`: one.
+/// values must lie at the pointer; `splat`: one; `store_columns` and `load_columns`: those that they name.
 pub(super) trait Lanes: Copy {
     /// Output columns, for [`BLOCKS`](Self::BLOCKS) blocks of output channels, whose sums fit into the registers.
     const COLUMNS: usize;
@@ -34,4 +36,27 @@ pub(super) trait Lanes: Copy {
     unsafe fn or_larger(self, other: Self) -> Self;
     /// A bit for each value that is larger than the other, or NaN where the other is not.
     unsafe fn beats(self, other: Self) -> u16;
+
+    /// Writes up to sixteen pixels of sixteen channels as planes: of the first `channels`, channel `c` of pixel `n` from
+    /// `pixels + 16·n + c` to `planes + stride·c + n`.
+    #[inline(always)]
+    unsafe fn store_columns(pixels: *const f32, count: usize, planes: *mut f32, stride: usize, channels: usize) {
+        for channel in 0..channels {
+            for pixel in 0..count {
+                // SAFETY: the caller has promised these values.
+                unsafe { *planes.add(stride * channel + pixel) = *pixels.add(LANES * pixel + channel) }
+            }
+        }
+    }
+
+    /// The inverse, of sixteen channels: from `planes + stride·c + n` to `pixels + 16·n + c`.
+    #[inline(always)]
+    unsafe fn load_columns(planes: *const f32, stride: usize, count: usize, pixels: *mut f32) {
+        for pixel in 0..count {
+            for channel in 0..LANES {
+                // SAFETY: the caller has promised these values.
+                unsafe { *pixels.add(LANES * pixel + channel) = *planes.add(stride * channel + pixel) }
+            }
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! - [`lanes`] is what they ask of a processor; [`avx512`], [`avx2`] and [`portable`] answer;
 //! - [`sums`] are the outputs of a convolution and its input's gradient, [`correlation`] the gradient of a kernel,
 //!   [`spread`] that of an image, [`pool`] max-pooling, [`product`] the matrix product of the general path;
+//! - [`columns`] brings planes into blocks;
 //! - [`run`] takes a program's steps through its memory, [`vectorize`] compiles a plain loop for the instructions.
 //!
 //! A safe function here compares every address that it can form with the slices it is given, once, and takes the
@@ -14,6 +15,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod columns;
 mod correlation;
 mod lanes;
 mod pool;
@@ -26,6 +28,7 @@ mod vectorize;
 
 use std::marker::PhantomData;
 
+pub(crate) use columns::pixels_of_planes;
 pub(crate) use correlation::{Correlation, Run};
 pub(crate) use pool::Pool;
 pub(crate) use product::{Matrix, MatrixMut, multiply};

@@ -315,7 +315,13 @@ unsafe fn finish<L: Lanes>(
         // `Program::check` and `Program::check_arguments`.
         unsafe {
             if !target.in_blocks {
-                for lane in 0..LANES.min(target.channels - block * LANES) {
+                let channels = LANES.min(target.channels - block * LANES);
+                if job.step * target.column == 1 {
+                    let y = operands.y.add(first);
+                    L::store_columns(sums.as_ptr().cast(), count, y, target.channel, channels);
+                    continue;
+                }
+                for lane in 0..channels {
                     let y = operands.y.add(first + lane * target.channel);
                     for (n, sum) in sums.iter().enumerate() {
                         *y.add(n * job.step * target.column) = sum[lane];
