@@ -115,8 +115,11 @@ unsafe fn products<L: Lanes, const N: usize>(
     // SAFETY: `Correlation::add` has checked each window position of each value, and the rows of weights.
     unsafe {
         let mut acc = [L::zero(); N];
-        for (n, acc) in acc.iter_mut().enumerate() {
-            *acc = L::load(sums.add(n * stride));
+        // One addition each: longer bodies are unrolled too late for `acc` to stay in registers.
+        let mut at = sums;
+        for n in 0..N {
+            acc[n] = L::load(at);
+            at = at.wrapping_add(stride);
         }
         for row in 0..job.height {
             let mut x = x.add(row * job.row);
@@ -131,8 +134,10 @@ unsafe fn products<L: Lanes, const N: usize>(
                 gradient = gradient.wrapping_add(LANES);
             }
         }
-        for (n, acc) in acc.iter().enumerate() {
-            acc.store(sums.add(n * stride));
+        let mut at = sums;
+        for n in 0..N {
+            acc[n].store(at);
+            at = at.wrapping_add(stride);
         }
     }
 }
