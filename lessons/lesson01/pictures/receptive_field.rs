@@ -28,7 +28,7 @@ pub fn draw(_: &Material) -> Result<Figure> {
         }
         fields.push((format!("layer{}", stage + 1), receptive_field(&windows)));
     }
-    debug_assert_eq!(config.block, Block::Basic);
+    assert_eq!(config.block, Block::Basic);
 
     let mut panel = ImagePanel::new(&image)?.title("one unit in the middle of each layer");
     for (index, (_, field)) in fields.iter().enumerate() {
