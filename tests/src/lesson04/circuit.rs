@@ -248,6 +248,16 @@ const PROOFS: &[Slip<Circuit>] = &[
             _ => measured(n, images, from, to, RIGHT),
         }
     }),
+    slip(Sign, "what lies below 0 at layer2.1.conv2 cut off", |f| {
+        f.measured = &|n, images, from, to| {
+            let seen = measured(n, images, from, to, RIGHT)?;
+            if to.0 != "layer2.1.conv2" {
+                return Ok(seen);
+            }
+            let before = n.activation(images, to.0)?.narrow(1, to.1, 1)?.squeeze(1)?;
+            (&before + seen)?.relu()? - before.relu()?
+        }
+    }),
     slip(Batch, "four maps at most", |f| {
         f.predicted = &|map, kernel, stride| predicted(&first_of(map, 4)?, kernel, stride, RIGHT)
     }),
@@ -304,10 +314,6 @@ fn proofs(exam: Exam<Circuit>) -> Exam<Circuit> {
     exam.proofs(answer(RIGHT), PROOFS)
         .refused(answer(RIGHT), PASSED)
         .spared(&[Combined], "stride, sizes and padding come together in the inputs")
-        .spared(
-            &[Sign],
-            "factors, kernels and changes of both signs are among the inputs",
-        )
         .spared(&[Ties, Empty], "nothing is chosen; an empty batch is not spoken of")
         .spared(&[Returned], "each function is asked for by itself")
         .spared(&[NotFinite], "NaN is not spoken of")

@@ -123,8 +123,8 @@ const RIGHT: DepthCurve = fault!(Fault::None);
 const WRONG: &[Wrong<DepthCurve>] = &[
     wrong(
         "earlier sites too",
-        "Your features pile up: each site brings those of the sites before it. Each site is probed on its own \
-         features, or a property that is lost can never be seen to be lost.",
+        "Your curve cannot fall: what is known at a site counts at all later ones. Each site is probed on its own \
+         features alone, or a property that is lost can never be seen to be lost.",
         fault!(Fault::EarlierSitesToo),
     ),
     wrong(

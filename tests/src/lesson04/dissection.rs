@@ -347,6 +347,7 @@ fn hazards(seed: u64, exam: Exam<Dissect>) -> Exam<Dissect> {
         .case("IoU: three random images in one batch", |f, (maps, masks)| {
             (f.iou)(&[(maps.clone(), masks.clone())], &tensor(&[0., -1., 0.5, 0.], 4))
         })
+        .because("On is where the enlarged map is above T, one T for all images; nothing else matters.")
         .holds(Batch)
     })
     .proofs(RIGHT, PROOFS)

@@ -45,6 +45,9 @@ enum Flaw {
 /// Cell by cell, from lists of numbers.
 fn pool(maps: &Tensor, grid: usize, fault: Flaw) -> Result<Tensor> {
     let (batch, channels, height, width) = maps.dims4()?;
+    if grid > height.min(width) {
+        candle_core::bail!("grid {grid}")
+    }
     let range = |cell: usize, side: usize| match fault {
         Flaw::RemainderDropped => cell * (side / grid)..(cell + 1) * (side / grid),
         Flaw::RemainderInLast if cell + 1 == grid => cell * (side / grid)..side,
@@ -119,7 +122,10 @@ fn features(network: &ResNet, images: &Tensor, sites: &[&str], grid: usize, faul
 /// A small network whose weights are variables, as in training.
 fn trainable(seed: u64) -> Result<ResNet> {
     let config = Config::resnet18().width(4).classes(3);
-    let variables = parameters::initialize(&config, seed)?
+    let mut parameters = parameters::initialize(&config, seed)?;
+    // Logits of both signs, whatever the images.
+    parameters.insert("fc.bias".into(), tensor(&[-9., 0., 9.], 3));
+    let variables = parameters
         .into_iter()
         .map(|(name, value)| Ok((name, Var::from_tensor(&value)?.into_inner())));
     ResNet::new(&config, &variables.collect::<Result<Parameters>>()?)
@@ -243,6 +249,19 @@ const PROOFS: &[Slip<Features>] = &[
             _ => solution04::pool(maps, grid),
         }
     }),
+    slip(
+        Sizes,
+        "places as they are where the grid is as large as the height",
+        |f| {
+            f.pool = |maps, grid| match grid == maps.dim(2)? {
+                true => maps.flatten_from(1),
+                false => pool(maps, grid, Flaw::None),
+            }
+        },
+    ),
+    slip(Errors, "a grid cut to the size of the map", |f| {
+        f.features = |network, images, sites, grid| features(network, images, sites, grid % 9 + grid / 9, Flaw::None)
+    }),
     slip(Batch, "pool, four images at most", |f| {
         f.pool = |maps, grid| pool(&first_of(maps, 4)?, grid, Flaw::None)
     }),
@@ -329,6 +348,7 @@ fn basics(seed: u64, exam: Exam<Features>) -> Exam<Features> {
     .case("pool: a random [2, 3, 6, 4] tensor, grid 2", move |f| (f.pool)(&two, 2))
     .because("The mean of each cell of 3×2 places, of all values as they are.")
     .case("pool: a random [2, 3, 7, 5] tensor, grid 3", move |f| (f.pool)(&odd, 3))
+    .because("Cell i holds rows ⌊7i/3⌋ to ⌈7(i + 1)/3⌉ − 1, and columns ⌊5i/3⌋ to ⌈5(i + 1)/3⌉ − 1.")
     .truth(
         "features: fc, layer4 and conv1 of a small ResNet-18, grid 1",
         expected,
@@ -336,7 +356,7 @@ fn basics(seed: u64, exam: Exam<Features>) -> Exam<Features> {
     )
     .because(
         "In the order asked for: the network's own logits (fc has no maps, so they stay as they are), layer4 averaged, \
-         which is its avgpool, and the mean of conv1; a row for each image, nothing rescaled.",
+         which is its avgpool, and the mean of conv1; a row for each image, nothing rescaled, everything detached.",
     )
     .case("features: layer1 and conv1, grid 4", move |f| {
         observe(
@@ -372,6 +392,7 @@ fn basics(seed: u64, exam: Exam<Features>) -> Exam<Features> {
             Ok(lines.join("\n"))
         },
     )
+    .because("channels · grid · grid numbers for each image, at small maps as at large ones.")
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
@@ -407,6 +428,10 @@ fn hazards(seed: u64, exam: Exam<Features>) -> Exam<Features> {
                 observe(&sites, (f.features)(network, images, &sites, 1))
             },
         )
+        .refuses(
+            "features: layer4, smaller than the grid of 9",
+            |f, (_, network, images)| observe(&["layer4"], (f.features)(network, images, &["layer4"], 9)),
+        )
     })
     .proofs(RIGHT, PROOFS)
 }
@@ -422,9 +447,18 @@ fn further_hazards(seed: u64, exam: Exam<Features>) -> Exam<Features> {
     exam.given(fixture, |on| {
         on.case("pool: five images, grid 2", |f, (maps, ..)| (f.pool)(maps, 2))
             .holds(Batch)
-            .case("features: fc and layer2 of five images", |f, (_, network, images)| {
-                observe(&["fc", "layer2"], (f.features)(network, images, &["fc", "layer2"], 1))
+            .case("pool: five images of 3×4 places, grid 3", |f, (maps, ..)| {
+                (f.pool)(maps, 3)
             })
+            .because("A cell for each row, and cells that share columns: the grid is as large as one side only.")
+            .holds([Batch, Sizes])
+            .case(
+                "features: fc and layer2 of five images, grid 2",
+                |f, (_, network, images)| {
+                    observe(&["fc", "layer2"], (f.features)(network, images, &["fc", "layer2"], 2))
+                },
+            )
+            .because("fc has no maps: its logits stay as they are, three for each image, whatever the grid.")
             .holds(Batch)
     })
     .spared(&[Combined], "several sites and grids come together in the inputs")

@@ -100,6 +100,8 @@ fn observe(fitted: Result<Fitted>) -> Result<Observed> {
     Ok(Observed::fields([("weights", weights), ("bias, less its mean", bias)]))
 }
 
+const LARGEST: &str = "The class of the largest score, bias included and with its sign: one for each row.";
+
 /// Enough for a largest gradient of 1e-4.
 const CONVERGED: Tolerance = Tolerance::new(1e-2, 5e-3);
 
@@ -162,6 +164,16 @@ fn basics(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
             },
         )
         .because("The probe is sure and right: nothing to learn, and nothing to overflow.")
+        .truth(
+            "gradients: scores (1000, −1000) and (0, 0), true classes 0 and 0",
+            (tensor(&[0., -0.25, 0., 0.25], (2, 2)), tensor(&[-0.25, 0.25], 2)),
+            |f| {
+                let probe = (tensor(&[100., 0., -100., 0.], (2, 2)), tensor(&[0., 0.], 2));
+                let (rows, targets) = (tensor(&[10., 0., 0., 1.], (2, 2)), tensor(&[1., 0., 1., 0.], (2, 2)));
+                (f.gradients)(&probe, &rows, &targets, 0.0)
+            },
+        )
+        .because("Each row by itself: row 0 is sure and right, row 1 believes 1/2, whatever the scores of row 0.")
         .given((random_probe, random_rows, targets), |on| {
             on.truth(
                 "gradients: random, 7 rows, 5 features, 3 classes, penalty 0.3",
@@ -177,6 +189,7 @@ fn basics(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
             .case("predict: random, 7 rows", |f, (probe, rows, _)| {
                 (f.predict)(probe, rows)
             })
+            .because(LARGEST)
         });
     fits(&mut random, exam)
 }
@@ -267,6 +280,27 @@ fn fits(random: &mut Random, exam: Exam<Probing>) -> Exam<Probing> {
             |f, (.., clouds, labels)| observe((f.fit)(clouds, labels, 3, 4.0)),
         )
         .within(CONVERGED)
+        .because("The penalty is part of the curvature: the larger it is, the shorter the step.")
+        .case(
+            "fit: 8 rows of one feature, ±1, that stands there 60 times, penalty 0.5",
+            |f, _| {
+                let values: Vec<f32> = (0..480).map(|i| if i / 60 % 2 == 0 { -1.0 } else { 1.0 }).collect();
+                let labels: Vec<usize> = (0..8).map(|row| row % 2).collect();
+                observe((f.fit)(&tensor(&values, (8, 60)), &labels, 2, 0.5))
+            },
+        )
+        .within(CONVERGED)
+        .because("A row's squares add up to 60: the more features, the shorter the step. A longer one never settles.")
+        .truth(
+            "fit: 4 rows of classes 0 and 1 where there are 3: sizes of weights and bias",
+            vec![3usize, 2, 3],
+            |f, _| -> Result<Vec<usize>> {
+                let rows = tensor(&[1., 0., 0., 1., -1., 0., 0., -1.], (4, 2));
+                let (weights, bias) = (f.fit)(&rows, &[0, 1, 1, 0], 3, 0.5)?;
+                Ok([weights.dims(), bias.dims()].concat())
+            },
+        )
+        .because("A row of weights for each class, also for one that has no training row.")
     })
 }
 
@@ -305,6 +339,7 @@ fn further_hazards(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
             .case("predict: 33 rows, four classes", |f, (probe, x, _)| {
                 (f.predict)(probe, x)
             })
+            .because(LARGEST)
             .holds(Batch)
             .case("gradients: 33 rows, four classes, penalty 0.05", |f, (probe, x, y)| {
                 (f.gradients)(probe, x, y, 0.05)
@@ -316,10 +351,22 @@ fn further_hazards(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
         (f.predict)(&probe, &tensor(&[1.], (1, 1)))
     })
     .because("The largest of three negative scores is −1.")
+    .truth(
+        "predict: scores of 300, 200 and 100, and of −300, −200 and −100",
+        vec![0usize, 2],
+        |f| {
+            let probe = (tensor(&[300., 200., 100.], (3, 1)), tensor(&[0.; 3], 3));
+            (f.predict)(&probe, &tensor(&[1., -1.], (2, 1)))
+        },
+    )
+    .because("Scores are compared as they are: exponentials of such numbers are all infinite, or all 0.")
     .spared(&[Errors], "the checks come with the stub")
     .spared(&[Sizes], "rows, features and classes differ in number in every input")
     .spared(&[Combined], "penalties come together with all shapes")
-    .spared(&[Scale], "tried as a mistake: softmax overflows")
+    .spared(
+        &[Scale],
+        "tried as a mistake: softmax overflows; scores of 300 are among the inputs",
+    )
     .spared(&[Sign], "three negative scores are among the inputs")
     .spared(&[Ties], "the text gives equal scores no order")
     .spared(

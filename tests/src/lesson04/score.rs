@@ -101,6 +101,25 @@ fn with_one_class_to_test() -> Planted {
     Planted { train, test, ..planted }
 }
 
+/// The same, and class 1 is commoner in training and rarer among all rows.
+fn with_another_majority() -> Planted {
+    let planted = said_plainly();
+    let (train, test) = (0..24).partition(|&row| row < 20 && (planted.labels[row] == 1 || row % 5 == 2));
+    Planted { train, test, ..planted }
+}
+
+/// 18 rows of class 0 at 0 and two of class 1 at 1 to train on; four rows to test on, between them.
+fn between_classes() -> Planted {
+    let values = [&[0.; 18][..], &[1., 1., 0.5, 0.577, 0.605, 0.7]].concat();
+    let labels = (0..24).map(|row| usize::from([18, 19, 22, 23].contains(&row)));
+    Planted {
+        features: tensor(&values, (24, 1)),
+        labels: labels.collect(),
+        train: (0..20).collect(),
+        test: (20..24).collect(),
+    }
+}
+
 /// Every row has a feature of its own, which is 1 there and 0 elsewhere; classes by chance, class 0 commoner in training.
 fn only_memorable() -> Planted {
     let labels: Vec<usize> = (0..24).map(|row| usize::from(row % 3 == 1 || row >= 19)).collect();
@@ -154,6 +173,8 @@ fn basics(seed: u64, exam: Exam<Scoring>) -> Exam<Scoring> {
     .because("p = 0, n = 1: centre and half are both (z²/(2n)) / (1 + z²/n), with z² = 1.96² = 3.8416.")
     .truth("interval: 50 of 100", (0.403_830, 0.596_170), |f| (f.interval)(50, 100))
     .because("By scipy's binomtest: 0.5 ± 1.96/(1 + z²/n) · √(p(1 − p)/n + z²/(4n²)), with n squared.")
+    .case("interval: 1 of 3", |f| (f.interval)(1, 3))
+    .because("p = 1/3 as it is, not rounded.")
     .case(format!("interval: {correct} of {total}"), move |f| {
         (f.interval)(correct, total)
     })
@@ -167,6 +188,10 @@ fn basics(seed: u64, exam: Exam<Scoring>) -> Exam<Scoring> {
         |f| (f.majority)(&[2, 3, 1, 1, 3, 2], &[1, 3, 3]),
     )
     .because("1, 2 and 3 are equally common; the smallest counts, not the first or the last met.")
+    .truth("majority: trained on 2, 3, 1, 1, 3, 2; tested on 2, 2, 3", 0.0, |f| {
+        (f.majority)(&[2, 3, 1, 1, 3, 2], &[2, 2, 3])
+    })
+    .because("Of 1, 2 and 3 the smallest counts, also where another one would do better on the test or on average.")
     .truth("score: feature 0 is −1 or 1 and says the class: accuracy", 1.0, |f| {
         said_plainly().accuracy(f)
     })
@@ -209,6 +234,15 @@ fn basics(seed: u64, exam: Exam<Scoring>) -> Exam<Scoring> {
         move |f| quiet.accuracy(f),
     )
     .because("Standardized, the feature that says the class is as large as the others.")
+    .truth(
+        "score: classes at 0 and 1, tested at 0.5, 0.577, 0.605 and 0.7 between them: accuracy",
+        1.0,
+        |f| between_classes().accuracy(f),
+    )
+    .because(
+        "The probe goes over to the rarer class at 0.588 with PENALTY as it is: a larger penalty moves the border to \
+         the rarer class, a smaller one to the middle.",
+    )
 }
 
 /// Inputs that are not friendly, and attempts that are right on friendly ones.
@@ -233,6 +267,18 @@ fn hazards(seed: u64, exam: Exam<Scoring>) -> Exam<Scoring> {
     .truth("majority: trained on 5, 0, 5; tested on 0, 9", 0.0, |f| {
         (f.majority)(&[5, 0, 5], &[0, 9])
     })
+    .truth(
+        "majority: trained on 12, 3, 3, 12, 5, 12; tested on 3, 3, 12, 9",
+        0.25,
+        |f| (f.majority)(&[12, 3, 3, 12, 5, 12], &[3, 3, 12, 9]),
+    )
+    .because("12 is the commonest training label: labels may have any number, and stand in any order.")
+    .case(
+        "score: class 1 commoner in training, class 0 among all rows: all four numbers",
+        |f| observe(with_another_majority().score(f)),
+    )
+    .because("The majority is the commonest label of the training rows, not of all rows.")
+    .holds(Wiring)
 }
 
 /// Labels far apart, rows named in any order, and what this exercise has no room for.
@@ -244,17 +290,16 @@ fn further_hazards(exam: Exam<Scoring>) -> Exam<Scoring> {
     )
     .because("0 is the commonest training label, and three test labels of four are 0.")
     .holds(Sizes)
-    .truth(
-        "score: features that only tell rows apart, rows 17, 19, 19 and 19 to test: accuracy",
-        0.25,
+    .case(
+        "score: features that only tell rows apart, rows 17, 19, 19 and 19 to test: all four numbers",
         |f| {
             let mut planted = only_memorable();
             planted.test = vec![17, 19, 19, 19];
-            planted.accuracy(f)
+            observe(planted.score(f))
         },
     )
-    .because("Four rows are named, and one of them is of the commoner class.")
-    .holds(Batch)
+    .because("Four rows are named, and one of them is of the commoner class: one of four, in the interval too.")
+    .holds([Batch, Wiring])
     .truth("score: a single test row: accuracy", 1.0, |f| {
         let mut planted = said_plainly();
         planted.test.truncate(1);

@@ -148,7 +148,8 @@ const WRONG: &[Wrong<Split>] = &[
     ),
     wrong(
         "sides swapped",
-        "You returned the test rows first. The rows to train on come first.",
+        "As many scenes are held out as should train: you returned the test rows first, or counted the scenes to train \
+         on. The rows to train on come first, and `test_share` is what is held out.",
         |g, s, r| split(g, s, r, Fault::Swapped),
     ),
     wrong(
@@ -176,8 +177,7 @@ const WRONG: &[Wrong<Split>] = &[
     ),
     wrong(
         "rows in shuffled order",
-        "Your training rows are in a random order. Return both lists in rising order, so that two splits can be \
-         compared.",
+        "The rows of a side do not rise. Return both lists in rising order, so that two splits can be compared.",
         |g, s, r| split(g, s, r, Fault::TrainShuffled),
     ),
 ];
@@ -258,6 +258,7 @@ fn basics(seed: u64, exam: Exam<Split>) -> Exam<Split> {
     let start = random.count(0, 1000) as u64;
     let scenes = random.count(30, 90);
     let pairs: Vec<usize> = (0..2 * scenes).map(|row| row % scenes).collect();
+    let large: Vec<usize> = (0..30).map(|row: usize| row.saturating_sub(24)).collect();
 
     exam.truth("two scenes of one row, share 0.5", expected(1), |f| {
         properties(f, &[3, 5], 0.5, 0)
@@ -281,7 +282,7 @@ fn basics(seed: u64, exam: Exam<Split>) -> Exam<Split> {
                 (0..5).map(held_out).collect()
             },
         )
-        .because("The share counts scenes, not rows.")
+        .because("round(0.3 · 10) different scenes, whatever the seed. The share counts scenes, not rows.")
         .truth("12 scenes, share 0.01", expected(1), move |f, (_, views)| {
             properties(f, views, 0.01, start)
         })
@@ -326,6 +327,18 @@ fn basics(seed: u64, exam: Exam<Split>) -> Exam<Split> {
             },
         )
         .because("Every scene has the same chance of being held out: 2 of 6.")
+        .truth(
+            "300 seeds: of 6 scenes, one with 25 views, this one is held out in 20 % to 47 % of 0.33 splits",
+            true,
+            move |f, _| -> Result<bool> {
+                let mut held_out = 0;
+                for i in 0..300 {
+                    held_out += usize::from(f(&large, 0.33, start + i)?.1.contains(&0));
+                }
+                Ok((60..=141).contains(&held_out))
+            },
+        )
+        .because("A scene has the same chance of being held out however many views it has: 2 of 6.")
         .refuses("one scene", |f, _| properties(f, &[4, 4, 4], 0.5, 0))
     })
 }

@@ -237,23 +237,23 @@ fn basics(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
     let mut random = Random::new(seed, 43);
     let train = random.between(-1.0, 3.0, (9, 4));
     let test = random.between(5.0, 6.0, (3, 4));
-    let by_hand = || tensor(&[1., 10., 3., 10.], (2, 2));
+    let by_hand = || tensor(&[1., 10., 5., 10.], (2, 2));
 
     exam.truth(
-        "fit: rows [1, 10] and [3, 10]",
-        (tensor(&[2., 10.], 2), tensor(&[1., 1.], 2)),
+        "fit: rows [1, 10] and [5, 10]",
+        (tensor(&[3., 10.], 2), tensor(&[2., 1.], 2)),
         move |f| (f.fit)(&by_hand()),
     )
     .because(
-        "Each column by itself, from the differences to its mean. Column 0: mean 2, both rows 1 away. Column 1 does \
+        "Each column by itself, from the differences to its mean. Column 0: mean 3, both rows 2 away. Column 1 does \
          not vary: exactly 1.",
     )
     .truth(
-        "apply: fitted to those, on the row [5, 12]",
+        "apply: fitted to those, on the row [9, 12]",
         tensor(&[3., 2.], (1, 2)),
-        move |f| (f.apply)(&by_hand(), &tensor(&[5., 12.], (1, 2))),
+        move |f| (f.apply)(&by_hand(), &tensor(&[9., 12.], (1, 2))),
     )
-    .because("(5 − 2)/1 and (12 − 10)/1: what did not vary in training still shows where it differs.")
+    .because("(9 − 3)/2 and (12 − 10)/1: what did not vary in training still shows where it differs.")
     .truth(
         "fit: a unit that is always 0, in 3 rows",
         (tensor(&[0.], 1), tensor(&[1.], 1)),
@@ -277,6 +277,7 @@ fn basics(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
     )
     .given((test, train), |on| {
         on.case("fit: a random [9, 4] tensor", move |f, (_, train)| (f.fit)(train))
+            .because("A mean and a deviation for each column, over its nine rows.")
             .case(
                 "apply: fitted to it, on [3, 4] values from 5 to 6",
                 move |f, (test, train)| (f.apply)(train, test),
@@ -315,6 +316,14 @@ fn hazards(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
     )
     .within(crate::Tolerance::new(1e-4, 0.0))
     .because("A σ of half its mean is large, whatever the unit: only one of at most 1e-6·|μ| counts as 0.")
+    .holds(Scale)
+    .truth(
+        "fit: features of 10⁻³ and of 10¹⁰",
+        (tensor(&[2e-3, 2e10], 2), tensor(&[1e-3, 1e10], 2)),
+        |f| (f.fit)(&tensor(&[1e-3, 1e10, 3e-3, 3e10], (2, 2))),
+    )
+    .within(crate::Tolerance::new(1e-4, 0.0))
+    .because("Each σ is compared with the mean of its own feature.")
     .holds(Scale)
     .truth(
         "fit: rows 4096 and 4096.125",

@@ -15,6 +15,8 @@ pub(super) fn network(seed: u64) -> Result<ResNet> {
     fc.iter_mut().for_each(|row| row[5] = 0.0);
     weights.insert("fc.weight".into(), tensor(&fc.concat(), (3, 16)));
     weights.insert("fc.bias".into(), tensor(&[0.5, -1.0, 2.0], 3));
+    // What is below 0 at conv1 is not lost in the ReLU behind it.
+    weights.insert("bn1.bias".into(), tensor(&[2.0, 2.0], 2));
     ResNet::new(&config, &weights)
 }
 
@@ -76,16 +78,16 @@ pub(super) fn basics(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
         .within(Tolerance::relative(1e-3))
         .because(DIRECTION)
         .truth(
-            "how much the length of that direction matters",
+            "how much it matters that the direction is seven times as long, and points the other way",
             0.0,
             |f, (n, i, d, _)| {
                 let once = (f.direction)(n, i, "layer3", d)?;
-                let longer = (f.direction)(n, i, "layer3", &(d * 7.0)?)?;
+                let longer = (f.direction)(n, i, "layer3", &(d * -7.0)?)?;
                 (once - longer)?.abs()?.max_all()?.to_scalar::<f32>()
             },
         )
         .within(Tolerance::new(0.0, 1e-4))
-        .because("A direction is the same however long its arrow is drawn.")
+        .because("However long its arrow is, and whichever way it points: what lies along the line is taken out.")
         .truth(
             "effect: [[1, 0], [0, 2]] becomes [[0, 1], [0, 5]]",
             (1.25, 0.5),
@@ -99,6 +101,10 @@ pub(super) fn basics(seed: u64, exam: Exam<Ablation>) -> Exam<Ablation> {
             "Changes of 0 and 6. The class is that of the largest logit, before and after the first: −9 is the \
                   smallest.",
         )
+        .truth("effect: [[3, 1, 0]] becomes [[3, 0, 1]]", (2.0 / 3.0, 0.0), |f, _| {
+            (f.effect)(&tensor(&[3., 1., 0.], (1, 3)), &tensor(&[3., 0., 1.], (1, 3)))
+        })
+        .because("Changes of 0, 1 and 1. The largest logit is where it was, whatever the order below it.")
         .case("effect: random logits of 5 images", |f, (.., (before, after))| {
             (f.effect)(before, after)
         })

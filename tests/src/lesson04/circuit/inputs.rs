@@ -1,6 +1,6 @@
 //! What 4.12 is asked for.
 
-use candle_core::Result;
+use candle_core::{Result, Tensor};
 use resnet::{Config, ResNet, Stem, parameters};
 
 use super::Circuit;
@@ -59,6 +59,10 @@ pub(super) fn weights(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
                 (f.connection)(n, "layer1.0.conv2", "layer1.0.bn2", 2, 0)
             })
             .because(KERNEL)
+            .case("layer1.0.conv2, from unit 1 to its namesake", |f, (n, _)| {
+                (f.connection)(n, "layer1.0.conv2", "layer1.0.bn2", 1, 1)
+            })
+            .because("The shortcut is no part of the convolution: nothing is added for it.")
             .case("layer2.0.conv1, from unit 3 to unit 6", |f, (n, _)| {
                 (f.connection)(n, "layer2.0.conv1", "layer2.0.bn1", 3, 6)
             })
@@ -83,6 +87,9 @@ pub(super) fn weights(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
             .holds(Wiring)
             .refuses("layer1.0.conv2, from unit 2 to unit 4 of 4", |f, (n, _)| {
                 (f.connection)(n, "layer1.0.conv2", "layer1.0.bn2", 2, 4)
+            })
+            .refuses("layer1.0.conv2, from unit 4 of 4 to unit 2", |f, (n, _)| {
+                (f.connection)(n, "layer1.0.conv2", "layer1.0.bn2", 4, 2)
             })
             .part("shortcut")
             .truth(
@@ -203,6 +210,29 @@ pub(super) fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
             .because("layer1.0.relu_1 and layer1.0.relu are two sites: a site goes by its whole name.")
             .holds(Names)
             .case(
+                "unit 1 of relu silenced, unit 2 of layer1.0.conv2",
+                |f, (n, images, ..)| (f.measured)(n, images, ("relu", 1), ("layer1.0.conv2", 2)),
+            )
+            .within(close)
+            .because("layer1.0.relu is another site: its unit 1 goes on.")
+            .holds(Names)
+            .case("unit 1 of conv1 silenced, unit 1 of relu", |f, (n, images, ..)| {
+                (f.measured)(n, images, ("conv1", 1), ("relu", 1))
+            })
+            .within(close)
+            .because("What is below 0 at conv1 is set to 0, too; and layer1.0.relu is another site than relu.")
+            .holds(Names)
+            .case(
+                "unit 3 of layer2.1.relu silenced, all units of layer2.1.conv2 behind each other",
+                |f, (n, images, ..)| {
+                    let at = |to| (f.measured)(n, images, ("layer2.1.relu", 3), ("layer2.1.conv2", to));
+                    Tensor::stack(&(0..8).map(at).collect::<Result<Vec<_>>>()?, 0)
+                },
+            )
+            .within(close)
+            .because("A change is after − before of what stands at the site, also where that is below 0.")
+            .holds(Sign)
+            .case(
                 "unit 2 of layer1.0.relu silenced, unit 1 of layer1.1.relu",
                 |f, (n, images, ..)| (f.measured)(n, images, ("layer1.0.relu", 2), ("layer1.1.relu", 1)),
             )
@@ -232,6 +262,10 @@ pub(super) fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
         (f.share)(&tensor(&[1., -2.], 2), &tensor(&[-3., -3.], 2))
     })
     .because("More can come than was predicted, and in the other direction: (3 + 3) / (1 + 2).")
+    .truth("predicted 2 and 0, measured 1 and −1", 1.0, |f| {
+        (f.share)(&tensor(&[2., 0.], 2), &tensor(&[1., -1.], 2))
+    })
+    .because("All places count, those without a prediction too: (1 + 1) / 2.")
     .truth("predicted 0, measured 0", 0.0, |f| {
         (f.share)(&tensor(&[0.; 2], 2), &tensor(&[0.; 2], 2))
     })

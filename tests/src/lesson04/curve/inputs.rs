@@ -118,6 +118,42 @@ impl Squares {
         f(&self.network, &self.batches, sites, grid, &self.tasks[..tasks], rows)
     }
 
+    /// Squares of the lower half are twice as bright, and the units answer with the other sign.
+    fn darker(&self, f: DepthCurve) -> Result<Vec<Vec<Scored>>> {
+        let mut weights = self.network.parameters().clone();
+        weights.insert("conv1.weight".into(), weights["conv1.weight"].neg()?);
+        let network = ResNet::new(self.network.config(), &weights)?;
+        let brightness: Vec<usize> = self.tasks[1].0.iter().map(|place| place + 1).collect();
+        let factors: Vec<f32> = brightness.iter().map(|&factor| factor as f32).collect();
+        let images = Tensor::cat(&self.batches, 0)?;
+        let images = images.broadcast_mul(&tensor(&factors, (factors.len(), 1, 1, 1)))?;
+        let tasks = [self.tasks[0].clone(), (brightness, 3)];
+        let rows = [&self.train[..], &self.test];
+        f(&network, &in_batches(&images, 17)?, &["conv1"], 1, &tasks, rows)
+    }
+
+    /// Half of the images on neither side, with the other colour for a label; whether the half and the colour are known.
+    fn with_strangers(&self, f: DepthCurve) -> Result<Observed> {
+        let colours = self.tasks[0].0.iter().enumerate();
+        let colours = colours.map(|(row, &colour)| if row % 2 == 0 { 1 - colour } else { colour });
+        let tasks = [self.tasks[1].clone(), (colours.collect(), 2)];
+        let of = |rest: usize| (0..self.tasks[0].0.len()).filter(move |row| row % 4 == rest);
+        let rows: [Vec<usize>; 2] = [of(3).collect(), of(1).collect()];
+        let curve = f(
+            &self.network,
+            &self.batches,
+            &["conv1"],
+            1,
+            &tasks,
+            [&rows[0], &rows[1]],
+        )?;
+        let known = |row: &Vec<Scored>| row.first().is_some_and(|score| score[0] > 0.95);
+        let names = ["half", "colour", "too many"].map(String::from).into_iter();
+        Ok(Observed::Fields(
+            names.zip(curve.iter().map(|row| known(row).into())).collect(),
+        ))
+    }
+
     pub(super) fn majority(&self, task: usize) -> f64 {
         let of = |rows: &[usize]| rows.iter().map(|&row| self.tasks[task].0[row]).collect::<Vec<_>>();
         solution04::majority(&of(&self.train), &of(&self.test)).expect("labels")
@@ -172,10 +208,10 @@ pub(super) fn basics(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
              always 0 know neither.",
         )
         .truth(
-            "the same at conv1, relu and conv1 again, grid 1: at which of the three is the accuracy above 0.95",
-            vec![0usize, 2],
+            "the same at conv1, conv1, relu and conv1 again, grid 1: at which of the four is the accuracy above 0.95",
+            vec![0usize, 1, 3],
             |f, squares| -> Result<Vec<usize>> {
-                let curve = squares.curve(f, &["conv1", "relu", "conv1"], 1, 1)?;
+                let curve = squares.curve(f, &["conv1", "conv1", "relu", "conv1"], 1, 1)?;
                 let row = curve.concat();
                 Ok((0..row.len()).filter(|&site| row[site][0] > 0.95).collect())
             },
@@ -191,6 +227,27 @@ pub(super) fn basics(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
             },
         )
         .because("The squares are as bright as 1, so nothing comes through: the images are normalized already.")
+        .truth(
+            "units of the other sign, squares once or twice as bright: colour, and brightness as class 1 or 2 of 3",
+            Observed::fields([
+                ("colour at conv1", 1.0),
+                ("colour at conv1, majority", squares.majority(0)),
+                ("brightness at conv1", 1.0),
+                ("brightness at conv1, majority", squares.majority(1)),
+            ]),
+            |f, squares| observe(&["colour", "brightness"], &["conv1"], squares.darker(f)),
+        )
+        .because(
+            "Features go to the probe as they are, below 0 and of any length, and each task has classes of its own.",
+        )
+        .truth(
+            "images with an even number are on neither side, and labelled wrongly: is the half known, is the colour?",
+            Observed::fields([("half", false), ("colour", true)]),
+            |f, squares| squares.with_strangers(f),
+        )
+        .because(
+            "Trained on `train` and tested on `test`, and on no other image; one row for each task, in their order.",
+        )
         .truth(
             "two tasks and three sites: the lengths of the rows",
             vec![3, 3],
@@ -223,6 +280,18 @@ pub(super) fn basics(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
             let short = [(squares.tasks[0].0[..40].to_vec(), 2)];
             let rows: [&[usize]; 2] = [&[0, 1, 2, 3], &[4, 5]];
             let curve = f(&squares.network, &squares.batches, &["conv1"], 1, &short, rows);
+            observe(&["colour"], &["conv1"], curve)
+        })
+        .refuses("a label more than there are images", |f, squares| {
+            let long = [([&squares.tasks[0].0[..], &[0]].concat(), 2)];
+            let curve = f(
+                &squares.network,
+                &squares.batches,
+                &["conv1"],
+                1,
+                &long,
+                [&[0, 1, 2, 3], &[4, 5]],
+            );
             observe(&["colour"], &["conv1"], curve)
         })
     })

@@ -183,6 +183,7 @@ fn overlaps(random: &mut Random, exam: Exam<Dissect>) -> Exam<Dissect> {
         .case("thresholds: the same, share 0.5", |f, maps| {
             (f.thresholds)(maps, 9 * 20, 0.5)
         })
+        .because("90 of 180 may be on, more than the first batch holds: what is kept grows with the batches.")
     })
     .truth(
         "IoU: a 2×2 map with 1 at the top left, T = 0, mask on 3 pixels",
@@ -269,6 +270,20 @@ fn choices(random: &mut Random, exam: Exam<Dissect>) -> Exam<Dissect> {
     })
     .because("IoUs are f64; as f32 the two would be equal, and the first would win.")
     .holds(Scale)
+    .truth(
+        "best concepts of [[0.1, 0.5], [0.2, 0.6], [0.01, 0.03]]",
+        Observed::fields([
+            ("concepts", Observed::from(vec![1, 1, 1])),
+            ("IoU", Observed::from(vec![0.5, 0.6, 0.03])),
+        ]),
+        |f| {
+            observe((f.best)(&Tensor::new(
+                &[[0.1f64, 0.5], [0.2, 0.6], [0.01, 0.03]],
+                &Device::Cpu,
+            )?))
+        },
+    )
+    .because("Several units may stand for one concept, and the best one counts, however small its IoU is.")
     .case("best concepts of a random [4, 6] tensor", move |f| {
         observe((f.best)(&concept_lists))
     })
@@ -283,6 +298,12 @@ fn choices(random: &mut Random, exam: Exam<Dissect>) -> Exam<Dissect> {
         "shuffled masks of two images that hold 1 and 2",
         tensor(&[2., 1.], (2, 1, 1, 1)),
         |f| (f.shuffled)(&tensor(&[1., 2.], (2, 1, 1, 1))),
+    )
+    .because(MOVED)
+    .truth(
+        "shuffled masks of five images that hold 1 to 5",
+        tensor(&[5., 1., 2., 3., 4.], (5, 1, 1, 1)),
+        |f| (f.shuffled)(&tensor(&[1., 2., 3., 4., 5.], (5, 1, 1, 1))),
     )
     .because(MOVED)
     .case("shuffled random masks of three images", move |f| (f.shuffled)(&masks))
