@@ -8,7 +8,7 @@ use crate::Hazard::*;
 use crate::inputs::{first_of, in_order};
 use crate::{Exam, Fault, Refused, Slip, fault, slip};
 use answer::{Parts, RIGHT, Silence, Way, answer, connection, divided, measured, predicted, share, shortcut, size};
-use inputs::{changes, weights};
+use inputs::{changes, predictions, shares, weights};
 
 type Connection = dyn Fn(&ResNet, &str, &str, usize, usize) -> Result<Tensor> + Sync;
 
@@ -189,7 +189,7 @@ const FAULTS: &[Fault<Parts>] = &[
 /// 4.12
 pub fn circuit(seed: u64) -> Exam<Circuit> {
     let exam = Exam::new("4.12", ex4_12!(solution04)).faults("place by place", &RIGHT, answer, FAULTS);
-    proofs(changes(seed, weights(seed, exam)))
+    proofs(shares(changes(seed, predictions(seed, weights(seed, exam)))))
 }
 
 /// Attempts that are right on friendly inputs only.

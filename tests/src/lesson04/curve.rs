@@ -7,7 +7,7 @@ use super::score::{Scored, roughly};
 use crate::Hazard::*;
 use crate::inputs::in_order;
 use crate::{Exam, Slip, Wrong, slip, wrong};
-use inputs::{basics, hazards};
+use inputs::{basics, further, hazards};
 
 /// `solution04::depth_curve`, with a list of batches and scores as four numbers; a task is its labels and classes.
 pub type DepthCurve =
@@ -217,7 +217,7 @@ const PROOFS: &[Slip<DepthCurve>] = &[
 
 /// 4.7
 pub fn depth_curve(seed: u64) -> Exam<DepthCurve> {
-    spare(hazards(seed, basics(seed, answers())))
+    spare(hazards(seed, further(seed, basics(seed, answers()))))
 }
 
 /// Right answers and wrong ones.

@@ -343,6 +343,7 @@ fn hazards(seed: u64, exam: Exam<Dissect>) -> Exam<Dissect> {
             "IoU: maps and masks of three images whose columns come first in memory",
             |f, (maps, masks)| (f.iou)(&[(askew(maps), askew(masks))], &tensor(&[0.; 4], 4)),
         )
+        .because("On is where the enlarged map is above T, in whatever order the numbers lie in memory.")
         .holds(NotContiguous)
         .case("IoU: three random images in one batch", |f, (maps, masks)| {
             (f.iou)(&[(maps.clone(), masks.clone())], &tensor(&[0., -1., 0.5, 0.], 4))

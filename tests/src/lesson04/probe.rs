@@ -166,10 +166,10 @@ fn basics(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
         .because("The probe is sure and right: nothing to learn, and nothing to overflow.")
         .truth(
             "gradients: scores (1000, −1000) and (0, 0), true classes 0 and 0",
-            (tensor(&[0., -0.25, 0., 0.25], (2, 2)), tensor(&[-0.25, 0.25], 2)),
+            (tensor(&[0., -10., 0., 10.], (2, 2)), tensor(&[-0.25, 0.25], 2)),
             |f| {
                 let probe = (tensor(&[100., 0., -100., 0.], (2, 2)), tensor(&[0., 0.], 2));
-                let (rows, targets) = (tensor(&[10., 0., 0., 1.], (2, 2)), tensor(&[1., 0., 1., 0.], (2, 2)));
+                let (rows, targets) = (tensor(&[10., 0., 0., 40.], (2, 2)), tensor(&[1., 0., 1., 0.], (2, 2)));
                 (f.gradients)(&probe, &rows, &targets, 0.0)
             },
         )
@@ -191,20 +191,22 @@ fn basics(seed: u64, exam: Exam<Probing>) -> Exam<Probing> {
             })
             .because(LARGEST)
         });
-    fits(&mut random, exam)
+    let exam = fits(&mut random, exam);
+    further_fits(&mut random, exam)
+}
+
+/// 24 rows in three clouds, and which cloud each is of.
+fn clouds(random: &mut Random) -> (Tensor, Vec<usize>) {
+    let shift: Vec<f32> = (0..24)
+        .flat_map(|row| [(row % 3) as f32, -((row % 3) as f32), 0.0])
+        .collect();
+    let rows = (random.between(-1.5, 1.5, (24, 3)) + tensor(&shift, (24, 3))).expect("equal shapes");
+    (rows, (0..24).map(|row| row % 3).collect())
 }
 
 /// Probes that are fitted, until nothing moves any more.
 fn fits(random: &mut Random, exam: Exam<Probing>) -> Exam<Probing> {
-    let clouds = {
-        let shift: Vec<f32> = (0..24)
-            .flat_map(|row| [(row % 3) as f32, -((row % 3) as f32), 0.0])
-            .collect();
-        (random.between(-1.5, 1.5, (24, 3)) + tensor(&shift, (24, 3))).expect("equal shapes")
-    };
-    let cloud_labels: Vec<usize> = (0..24).map(|row| row % 3).collect();
-    let wide = random.between(-1.5, 1.5, (20, 40));
-    let wide_labels: Vec<usize> = (0..20).map(|row| [0, 0, 1, 0, 2][row % 5]).collect();
+    let (clouds, cloud_labels) = clouds(random);
     let oracle = fixture();
     let rows = tensor(&oracle.rows.concat(), (oracle.rows.len(), oracle.rows[0].len()));
     let expected = Observed::fields([
@@ -247,7 +249,7 @@ fn fits(random: &mut Random, exam: Exam<Probing>) -> Exam<Probing> {
             |f, _| {
                 observe((f.fit)(
                     &tensor(&[0.; 24], (8, 3)),
-                    &[0, 0, 1, 0, 0, 0, 1, 0],
+                    &[1, 0, 0, 0, 0, 0, 1, 0],
                     2,
                     0.0689,
                 ))
@@ -271,9 +273,18 @@ fn fits(random: &mut Random, exam: Exam<Probing>) -> Exam<Probing> {
         )
         .within(CONVERGED)
         .because("The largest entry of the gradients decides when to stop, not their mean: most entries are 0 here.")
-        .case("fit: 20 random rows of 40 features, penalty 0.5", move |f, _| {
-            observe((f.fit)(&wide, &wide_labels, 3, 0.5))
-        })
+    })
+}
+
+/// Many features, large penalties, and a class without rows.
+fn further_fits(random: &mut Random, exam: Exam<Probing>) -> Exam<Probing> {
+    let wide_labels: Vec<usize> = (0..20).map(|row| [0, 0, 1, 0, 2][row % 5]).collect();
+    let (clouds, labels) = clouds(random);
+    exam.given((random.between(-1.5, 1.5, (20, 40)), clouds, labels), |on| {
+        on.case(
+            "fit: 20 random rows of 40 features, penalty 0.5",
+            move |f, (wide, ..)| observe((f.fit)(wide, &wide_labels, 3, 0.5)),
+        )
         .within(CONVERGED)
         .case(
             "fit: 24 random rows in three clouds, penalty 4",
@@ -282,11 +293,11 @@ fn fits(random: &mut Random, exam: Exam<Probing>) -> Exam<Probing> {
         .within(CONVERGED)
         .because("The penalty is part of the curvature: the larger it is, the shorter the step.")
         .case(
-            "fit: 8 rows of one feature, ±1, that stands there 60 times, penalty 0.5",
+            "fit: 20 rows of one feature, ±1, that stands there 60 times and says 3 of 5 classes, penalty 0.5",
             |f, _| {
-                let values: Vec<f32> = (0..480).map(|i| if i / 60 % 2 == 0 { -1.0 } else { 1.0 }).collect();
-                let labels: Vec<usize> = (0..8).map(|row| row % 2).collect();
-                observe((f.fit)(&tensor(&values, (8, 60)), &labels, 2, 0.5))
+                let values: Vec<f32> = (0..1200).map(|i| if i / 60 % 2 == 0 { -1.0 } else { 1.0 }).collect();
+                let labels: Vec<usize> = (0..20).map(|row| (row + usize::from(row % 10 > 5)) % 2).collect();
+                observe((f.fit)(&tensor(&values, (20, 60)), &labels, 2, 0.5))
             },
         )
         .within(CONVERGED)

@@ -120,7 +120,7 @@ fn between_classes() -> Planted {
     }
 }
 
-/// Every row has a feature of its own, which is 1 there and 0 elsewhere; classes by chance, class 0 commoner in training.
+/// Every row has a feature of its own, 1 there and 0 elsewhere; classes by chance, class 0 commoner in training.
 fn only_memorable() -> Planted {
     let labels: Vec<usize> = (0..24).map(|row| usize::from(row % 3 == 1 || row >= 19)).collect();
     let values: Vec<f32> = (0..24 * 24).map(|i| f32::from(u8::from(i / 24 == i % 24))).collect();
@@ -254,6 +254,8 @@ fn hazards(seed: u64, exam: Exam<Scoring>) -> Exam<Scoring> {
     )
     .because("The majority is the commonest label of the training rows: here no test row has it.")
     .holds(Wiring)
+    .case("interval: 1 of 2000", |f| (f.interval)(1, 2000))
+    .because("Near 0 Wilson's interval is another than p ± 1.96·√(p(1 − p)/n), however many rows there are.")
     .truth("interval: 1000000 of 2000000", (0.499_307, 0.500_693), |f| {
         (f.interval)(1_000_000, 2_000_000)
     })
@@ -278,6 +280,39 @@ fn hazards(seed: u64, exam: Exam<Scoring>) -> Exam<Scoring> {
         |f| observe(with_another_majority().score(f)),
     )
     .because("The majority is the commonest label of the training rows, not of all rows.")
+    .holds(Wiring)
+    .case(
+        "score: trained on class 0 alone, tested on all rows: all four numbers",
+        |f| {
+            let planted = said_plainly();
+            let train = (0..24).filter(|&row| planted.labels[row] == 0).collect();
+            let test = (0..24).collect();
+            observe(Planted { train, test, ..planted }.score(f))
+        },
+    )
+    .because("Every row that `test` names counts, also of a class that was not trained on, or if it trained as well.")
+    .holds(Wiring)
+    .case(
+        "score: the feature says the opposite in all test rows but one: all four numbers",
+        |f| {
+            let mut planted = said_plainly();
+            for &row in &planted.test[1..] {
+                planted.labels[row] = 1 - planted.labels[row];
+            }
+            observe(planted.score(f))
+        },
+    )
+    .because("A probe can do worse than the majority; its accuracy is what it is.")
+    .holds(Wiring)
+    .case(
+        "score: features that only tell rows apart, trained on rows 0, 1, 1 and 1: all four numbers",
+        |f| {
+            let mut planted = only_memorable();
+            planted.train = vec![0, 1, 1, 1];
+            observe(planted.score(f))
+        },
+    )
+    .because("Row 1 stands there three times and counts three times: its class is the commoner one.")
     .holds(Wiring)
 }
 

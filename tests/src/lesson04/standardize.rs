@@ -214,7 +214,7 @@ const PROOFS: &[Slip<Standardize>] = &[
     }),
     slip(Batch, "nine rows at most", |f| {
         f.fit = |train| match train.dims() {
-            [30, _] => fit(&train.narrow(0, 0, 9)?, Flaw::None),
+            [100, _] => fit(&train.narrow(0, 0, 9)?, Flaw::None),
             _ => fit(train, Flaw::None),
         }
     }),
@@ -266,6 +266,12 @@ fn basics(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
         |f| (f.fit)(&tensor(&[0., 0., 0.003], (3, 1))),
     )
     .because("σ = √(2/9)·0.003, the root of a mean of squares. It is small, but it is not 0.")
+    .truth(
+        "apply: fitted to rows 0, 0 and 0.003, on the row 0.003",
+        tensor(&[1.414_213_6], (1, 1)),
+        |f| (f.apply)(&tensor(&[0., 0., 0.003], (3, 1)), &tensor(&[0.003], (1, 1))),
+    )
+    .because("(0.003 − 0.001) / 0.0014142: a small σ divides as it is.")
     .truth(
         "apply: fitted to 50 rows of 0.1, on a row of 0.2",
         tensor(&[0.1], (1, 1)),
@@ -347,7 +353,7 @@ fn hazards(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
 /// Few rows and many.
 fn further_hazards(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
     let mut random = Random::new(seed, 243);
-    let many = random.between(-2.0, 5.0, (30, 3));
+    let many = random.between(-2.0, 5.0, (100, 3));
     exam.truth(
         "fit: a single row, [4, −2]",
         (tensor(&[4., -2.], 2), tensor(&[1., 1.], 2)),
@@ -356,7 +362,7 @@ fn further_hazards(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
     .because("One row does not vary: deviation 1.")
     .holds(Sizes)
     .given(many, |on| {
-        on.case("fit: a random [30, 3] tensor", |f, rows| (f.fit)(rows))
+        on.case("fit: a random [100, 3] tensor", |f, rows| (f.fit)(rows))
             .holds(Batch)
     })
     .spared(&[Errors], "the checks come with the stub")

@@ -125,18 +125,10 @@ pub(super) fn weights(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
     })
 }
 
-/// What happens if a unit is silenced.
-pub(super) fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
+/// What the weights predict if a unit is silenced.
+pub(super) fn predictions(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
     let mut random = Random::new(seed, 413);
-    let config = Config::resnet18().width(4).classes(3).stem(Stem::Cifar);
-    let network = lively(&mut random, &config).expect("a small network");
-    let fixture = (
-        network,
-        random.signed((2, 3, 11, 14)),
-        random.signed((5, 5, 7)),
-        (random.signed((3, 3)), random.signed((5, 5))),
-    );
-    let close = Tolerance::new(1e-3, 1e-4);
+    let fixture = (random.signed((5, 5, 7)), (random.signed((3, 3)), random.signed((5, 5))));
     const MAP: &str = "Each map by itself, negative values as they are, zeros beyond its rim, and a minus in front.";
     exam.given(fixture, |on| {
         on.part("predicted_change")
@@ -158,29 +150,38 @@ pub(super) fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
                 },
             )
             .because("A kernel of 1×1 needs no zeros around the map. Every second place is read: 1, 3, 7 and 9.")
-            .case("five random maps of 5×7, stride 1", |f, (.., maps, (kernel, _))| {
+            .case("five random maps of 5×7, stride 1", |f, (maps, (kernel, _))| {
                 (f.predicted)(maps, kernel, 1)
             })
             .because(MAP)
             .holds(Batch)
-            .case("two of the five, stride 2", |f, (.., maps, (kernel, _))| {
+            .case("two of the five, stride 2", |f, (maps, (kernel, _))| {
                 (f.predicted)(&maps.narrow(0, 0, 2)?, kernel, 2)
             })
             .because(MAP)
-            .case(
-                "two of the five, a random kernel of 5×5",
-                |f, (.., maps, (_, kernel))| (f.predicted)(&maps.narrow(0, 0, 2)?, kernel, 1),
-            )
+            .case("two of the five, a random kernel of 5×5", |f, (maps, (_, kernel))| {
+                (f.predicted)(&maps.narrow(0, 0, 2)?, kernel, 1)
+            })
             .because(MAP)
-            .case("two of the five in transposed tensors", |f, (.., maps, (kernel, _))| {
+            .case("two of the five in transposed tensors", |f, (maps, (kernel, _))| {
                 (f.predicted)(&askew(&maps.narrow(0, 0, 2)?), &askew(kernel), 1)
             })
             .holds(NotContiguous)
-            .part("measured_change")
-            .case(
-                "layer2.1: unit 3 of relu silenced, unit 5 of bn2",
-                |f, (n, images, ..)| (f.measured)(n, images, ("layer2.1.relu", 3), ("layer2.1.bn2", 5)),
-            )
+    })
+}
+
+/// What happens if a unit is silenced.
+pub(super) fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
+    let mut random = Random::new(seed, 414);
+    let config = Config::resnet18().width(4).classes(3).stem(Stem::Cifar);
+    let network = lively(&mut random, &config).expect("a small network");
+    let images = random.signed((2, 3, 11, 14));
+    let close = Tolerance::new(1e-3, 1e-4);
+    exam.given((network, images), |on| {
+        on.part("measured_change")
+            .case("layer2.1: unit 3 of relu silenced, unit 5 of bn2", |f, (n, images)| {
+                (f.measured)(n, images, ("layer2.1.relu", 3), ("layer2.1.bn2", 5))
+            })
             .within(close)
             .because(
                 "Unit 5 of bn2, with unit 3 of relu set to 0 less without, for each image and place, with its sign.",
@@ -188,7 +189,7 @@ pub(super) fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
             .truth(
                 "the same: how far, relative to the largest, is the change from what the weights predict?",
                 0.0,
-                |f, (n, images, ..)| {
+                |f, (n, images)| {
                     let map = n
                         .capture(images, &["layer2.1.relu"])?
                         .activation("layer2.1.relu")?
@@ -202,29 +203,35 @@ pub(super) fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
             )
             .within(Tolerance::new(0.0, 1e-3))
             .because("Between the two stand a convolution and a batch norm, both linear: the prediction is exact.")
-            .case(
-                "unit 1 of relu silenced, unit 2 of layer1.0.relu",
-                |f, (n, images, ..)| (f.measured)(n, images, ("relu", 1), ("layer1.0.relu", 2)),
-            )
+            .case("unit 1 of relu silenced, unit 2 of layer1.0.relu", |f, (n, images)| {
+                (f.measured)(n, images, ("relu", 1), ("layer1.0.relu", 2))
+            })
             .within(close)
             .because("layer1.0.relu_1 and layer1.0.relu are two sites: a site goes by its whole name.")
             .holds(Names)
-            .case(
-                "unit 1 of relu silenced, unit 2 of layer1.0.conv2",
-                |f, (n, images, ..)| (f.measured)(n, images, ("relu", 1), ("layer1.0.conv2", 2)),
-            )
+            .case("unit 1 of relu silenced, unit 2 of layer1.0.conv2", |f, (n, images)| {
+                (f.measured)(n, images, ("relu", 1), ("layer1.0.conv2", 2))
+            })
             .within(close)
             .because("layer1.0.relu is another site: its unit 1 goes on.")
             .holds(Names)
-            .case("unit 1 of conv1 silenced, unit 1 of relu", |f, (n, images, ..)| {
-                (f.measured)(n, images, ("conv1", 1), ("relu", 1))
-            })
+            .case(
+                "each unit of conv1 silenced, its namesake of relu, behind each other",
+                |f, (n, images)| {
+                    let of = |unit| (f.measured)(n, images, ("conv1", unit), ("relu", unit));
+                    Tensor::stack(&(0..4).map(of).collect::<Result<Vec<_>>>()?, 0)
+                },
+            )
             .within(close)
-            .because("What is below 0 at conv1 is set to 0, too; and layer1.0.relu is another site than relu.")
+            .because(
+                "What is below 0 at conv1 is set to 0, too: then a unit may be on that was off. layer1.0.relu is \
+                 another \
+                 site than relu.",
+            )
             .holds(Names)
             .case(
                 "unit 3 of layer2.1.relu silenced, all units of layer2.1.conv2 behind each other",
-                |f, (n, images, ..)| {
+                |f, (n, images)| {
                     let at = |to| (f.measured)(n, images, ("layer2.1.relu", 3), ("layer2.1.conv2", to));
                     Tensor::stack(&(0..8).map(at).collect::<Result<Vec<_>>>()?, 0)
                 },
@@ -234,45 +241,49 @@ pub(super) fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
             .holds(Sign)
             .case(
                 "unit 2 of layer1.0.relu silenced, unit 1 of layer1.1.relu",
-                |f, (n, images, ..)| (f.measured)(n, images, ("layer1.0.relu", 2), ("layer1.1.relu", 1)),
+                |f, (n, images)| (f.measured)(n, images, ("layer1.0.relu", 2), ("layer1.1.relu", 1)),
             )
             .within(close)
             .because("layer1.0.relu_1 is another site: it stays as it comes.")
             .holds(Names)
             .refuses(
                 "measured_change from layer9, which is no site of the network",
-                |f, (n, images, ..)| (f.measured)(n, images, ("layer9", 0), ("layer1", 0)),
+                |f, (n, images)| (f.measured)(n, images, ("layer9", 0), ("layer1", 0)),
             )
             .refuses(
                 "measured_change from unit 8 of the 8 of layer2.1.relu",
-                |f, (n, images, ..)| (f.measured)(n, images, ("layer2.1.relu", 8), ("layer2.1.bn2", 0)),
+                |f, (n, images)| (f.measured)(n, images, ("layer2.1.relu", 8), ("layer2.1.bn2", 0)),
             )
     })
-    .part("share_let_through")
-    .truth(
-        "two maps: predicted (−1, 3) and (4, −8), measured (0, 1) and (3, −3)",
-        0.4375,
-        |f| {
-            let predicted = tensor(&[-1., 3., 4., -8.], (2, 1, 2));
-            (f.share)(&predicted, &tensor(&[0., 1., 3., -3.], (2, 1, 2)))
-        },
-    )
-    .because("(0 + 1 + 3 + 3) / (1 + 3 + 4 + 8): magnitudes, all places of both maps together.")
-    .truth("predicted 1 and −2, measured −3 and −3", 2.0, |f| {
-        (f.share)(&tensor(&[1., -2.], 2), &tensor(&[-3., -3.], 2))
-    })
-    .because("More can come than was predicted, and in the other direction: (3 + 3) / (1 + 2).")
-    .truth("predicted 2 and 0, measured 1 and −1", 1.0, |f| {
-        (f.share)(&tensor(&[2., 0.], 2), &tensor(&[1., -1.], 2))
-    })
-    .because("All places count, those without a prediction too: (1 + 1) / 2.")
-    .truth("predicted 0, measured 0", 0.0, |f| {
-        (f.share)(&tensor(&[0.; 2], 2), &tensor(&[0.; 2], 2))
-    })
-    .because("Nothing was predicted, so no share of it comes through.")
-    .truth("predicted −10⁻²⁰, measured −10⁻²⁰", 1.0, |f| {
-        (f.share)(&tensor(&[-1e-20], 1), &tensor(&[-1e-20], 1))
-    })
-    .because("A small change has a share, too: nothing is added below the line.")
-    .holds(Scale)
+}
+
+/// How much of a prediction comes through.
+pub(super) fn shares(exam: Exam<Circuit>) -> Exam<Circuit> {
+    exam.part("share_let_through")
+        .truth(
+            "two maps: predicted (−1, 3) and (4, −8), measured (0, 1) and (3, −3)",
+            0.4375,
+            |f| {
+                let predicted = tensor(&[-1., 3., 4., -8.], (2, 1, 2));
+                (f.share)(&predicted, &tensor(&[0., 1., 3., -3.], (2, 1, 2)))
+            },
+        )
+        .because("(0 + 1 + 3 + 3) / (1 + 3 + 4 + 8): magnitudes, all places of both maps together.")
+        .truth("predicted 1 and −2, measured −3 and −3", 2.0, |f| {
+            (f.share)(&tensor(&[1., -2.], 2), &tensor(&[-3., -3.], 2))
+        })
+        .because("More can come than was predicted, and in the other direction: (3 + 3) / (1 + 2).")
+        .truth("predicted 2 and 0, measured 1 and −1", 1.0, |f| {
+            (f.share)(&tensor(&[2., 0.], 2), &tensor(&[1., -1.], 2))
+        })
+        .because("All places count, those without a prediction too: (1 + 1) / 2.")
+        .truth("predicted 0, measured 0", 0.0, |f| {
+            (f.share)(&tensor(&[0.; 2], 2), &tensor(&[0.; 2], 2))
+        })
+        .because("Nothing was predicted, so no share of it comes through.")
+        .truth("predicted −10⁻²⁰, measured −10⁻²⁰", 1.0, |f| {
+            (f.share)(&tensor(&[-1e-20], 1), &tensor(&[-1e-20], 1))
+        })
+        .because("A small change has a share, too: nothing is added below the line.")
+        .holds(Scale)
 }

@@ -102,7 +102,9 @@ impl Squares {
         let count = random.count(100, 140);
         let (images, colours, places) = squares(random, count)?;
         // Unlike sides, so that swapping them shows in the majority.
-        let (train, test) = (0..count).partition(|row| row % 4 != 1);
+        let (mut train, test): (Vec<usize>, Vec<usize>) = (0..count).partition(|row| row % 4 != 1);
+        // First all of one colour, so that the rest cannot be left out.
+        train.sort_by_key(|&row| colours[row]);
         Ok(Self {
             network: red_and_blue()?,
             batches: in_batches(&images, 17)?,
@@ -127,12 +129,12 @@ impl Squares {
         let factors: Vec<f32> = brightness.iter().map(|&factor| factor as f32).collect();
         let images = Tensor::cat(&self.batches, 0)?;
         let images = images.broadcast_mul(&tensor(&factors, (factors.len(), 1, 1, 1)))?;
-        let tasks = [self.tasks[0].clone(), (brightness, 3)];
+        let tasks = [self.tasks[0].clone(), (brightness, 3), self.tasks[0].clone()];
         let rows = [&self.train[..], &self.test];
         f(&network, &in_batches(&images, 17)?, &["conv1"], 1, &tasks, rows)
     }
 
-    /// Half of the images on neither side, with the other colour for a label; whether the half and the colour are known.
+    /// Half of the images on neither side, with the other colour for a label: which tasks are known.
     fn with_strangers(&self, f: DepthCurve) -> Result<Observed> {
         let colours = self.tasks[0].0.iter().enumerate();
         let colours = colours.map(|(row, &colour)| if row % 2 == 0 { 1 - colour } else { colour });
@@ -192,7 +194,7 @@ pub(super) fn basics(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
                 // layer4 of an 8×8 image has a single place: grid 2 is asked of conv1 and layer2 only.
                 let mut lines = vec![];
                 for (grid, last) in [(1, "layer4"), (2, "layer2")] {
-                    let sites = ["conv1", last];
+                    let sites = if grid == 1 { ["conv1", last] } else { [last, "conv1"] };
                     let mut known = vec![];
                     for (task, row) in ["colour", "half"].iter().zip(&squares.curve(f, &sites, grid, 2)?) {
                         let knows = sites.iter().zip(row).filter(|(_, score)| score[0] > 0.95);
@@ -208,10 +210,10 @@ pub(super) fn basics(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
              always 0 know neither.",
         )
         .truth(
-            "the same at conv1, conv1, relu and conv1 again, grid 1: at which of the four is the accuracy above 0.95",
-            vec![0usize, 1, 3],
+            "the same at relu, conv1, conv1 again and relu, grid 1: at which of the four is the accuracy above 0.95",
+            vec![1usize, 2],
             |f, squares| -> Result<Vec<usize>> {
-                let curve = squares.curve(f, &["conv1", "conv1", "relu", "conv1"], 1, 1)?;
+                let curve = squares.curve(f, &["relu", "conv1", "conv1", "relu"], 1, 1)?;
                 let row = curve.concat();
                 Ok((0..row.len()).filter(|&site| row[site][0] > 0.95).collect())
             },
@@ -227,6 +229,24 @@ pub(super) fn basics(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
             },
         )
         .because("The squares are as bright as 1, so nothing comes through: the images are normalized already.")
+    })
+}
+
+/// Tasks of their own, images on neither side, intervals; and what comes back.
+pub(super) fn further(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
+    let planted = Squares::new(&mut Random::new(seed, 47)).expect("a small network and images");
+    exam.given(planted, |on| {
+        let squares = on.fixture();
+        let interval = solution04::interval(squares.test.len(), squares.test.len()).expect("images");
+        on.truth(
+            "the red and the blue unit again: the interval of the colour at conv1, grid 1",
+            Observed::fields([("low", interval.0), ("high", interval.1)]),
+            |f, squares| -> Result<Observed> {
+                let [_, low, high, _] = squares.curve(f, &["conv1"], 1, 1)?[0][0];
+                Ok(Observed::fields([("low", low), ("high", high)]))
+            },
+        )
+        .because("The score of 4.5 as it is: all test images right, and the interval is that of the test images.")
         .truth(
             "units of the other sign, squares once or twice as bright: colour, and brightness as class 1 or 2 of 3",
             Observed::fields([
@@ -234,8 +254,10 @@ pub(super) fn basics(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
                 ("colour at conv1, majority", squares.majority(0)),
                 ("brightness at conv1", 1.0),
                 ("brightness at conv1, majority", squares.majority(1)),
+                ("colour again at conv1", 1.0),
+                ("colour again at conv1, majority", squares.majority(0)),
             ]),
-            |f, squares| observe(&["colour", "brightness"], &["conv1"], squares.darker(f)),
+            |f, squares| observe(&["colour", "brightness", "colour again"], &["conv1"], squares.darker(f)),
         )
         .because(
             "Features go to the probe as they are, below 0 and of any length, and each task has classes of its own.",
@@ -281,6 +303,10 @@ pub(super) fn basics(seed: u64, exam: Exam<DepthCurve>) -> Exam<DepthCurve> {
             let rows: [&[usize]; 2] = [&[0, 1, 2, 3], &[4, 5]];
             let curve = f(&squares.network, &squares.batches, &["conv1"], 1, &short, rows);
             observe(&["colour"], &["conv1"], curve)
+        })
+        .refuses("conv1 and layer9, which is not there", |f, squares| {
+            let sites = ["conv1", "layer9"];
+            observe(&["colour"], &sites, squares.curve(f, &sites, 1, 1))
         })
         .refuses("a label more than there are images", |f, squares| {
             let long = [([&squares.tasks[0].0[..], &[0]].concat(), 2)];

@@ -68,7 +68,7 @@ fn planted() -> Result<(Tensor, Tensor)> {
 /// Inputs from small to large.
 pub(super) fn basics(seed: u64, exam: Exam<Dissect>) -> Exam<Dissect> {
     let mut random = Random::new(seed, 48);
-    let exam = overlaps(&mut random, countable(exam));
+    let exam = pooled(overlaps(&mut random, countable(exam)));
     let exam = choices(&mut random, exam);
     exam.given(planted().expect("a small network"), |on| {
         on.truth(
@@ -232,6 +232,21 @@ fn overlaps(random: &mut Random, exam: Exam<Dissect>) -> Exam<Dissect> {
         move |f| (f.iou)(&batches, &exact),
     )
     .because("The expected values were counted pixel by pixel.")
+}
+
+/// What is counted in images that show the concept, and in others.
+fn pooled(exam: Exam<Dissect>) -> Exam<Dissect> {
+    exam.truth(
+        "IoU: one image fits exactly, in another the unit is on at 3 pixels and the concept is not shown",
+        Tensor::new(&[[0.25f64]], &Device::Cpu).expect("a number"),
+        |f| {
+            let corner = delta([0, 0, 0, 0], [1, 1, 2, 2]);
+            let maps = Tensor::cat(&[&corner, &tensor(&[1., 1., 1., 0.], (1, 1, 2, 2))], 0)?;
+            let masks = Tensor::cat(&[&corner, &tensor(&[0.; 4], (1, 1, 2, 2))], 0)?;
+            (f.iou)(&[(maps, masks)], &tensor(&[0.5], 1))
+        },
+    )
+    .because("1 common pixel of 1 + 3: the unit's pixels count in images without the concept as well.")
 }
 
 const BEST: &str = "A row is a unit: for each, in order, its largest IoU and the first concept that has it.";

@@ -158,6 +158,11 @@ pub(super) fn on_scenes(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
             )
             .within(Tolerance::relative(1e-3))
             .holds(Names)
+            .case("a single scene in six textures: a table of one row", |f, (s, n, ..)| {
+                (f.responses)(n, "relu", 0, &s[..1], TEXTURE)
+            })
+            .within(Tolerance::relative(1e-3))
+            .because("[scenes, values], also of one scene.")
             .refuses("no scene", |f, (_, n, ..)| (f.responses)(n, "relu", 0, &[], SHAPE))
     })
 }
@@ -193,6 +198,7 @@ pub(super) fn numbers(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
                 .case("the same in a transposed tensor", |f, table| (f.curve)(&askew(table)))
                 .holds(NotContiguous)
                 .case("the same, 10⁻¹² as strong", |f, table| (f.curve)(&(table * 1e-12)?))
+                .because("Means and intervals are smaller by as much: nothing is rounded or added.")
                 .holds(Scale)
                 .case("the same, and 10,000 more", |f, table| (f.curve)(&(table + 1e4)?))
                 .within(Tolerance::relative(1e-4))
@@ -211,6 +217,8 @@ pub(super) fn numbers(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
         .truth("means 5, 5", 0.0, |f| (f.index)(&[5.0, 5.0]))
         .because("One 5 is the best, the other 5 is the mean of the others: they are equal.")
         .holds(Ties)
+        .truth("means 1, 5, 3", 3.0 / 7.0, |f| (f.index)(&[1.0, 5.0, 3.0]))
+        .because("5 is the best, wherever it stands; the others are 2 on average: (5 − 2) / (5 + 2).")
         .truth("means 4, 4, 1", 1.5 / 6.5, |f| (f.index)(&[4.0, 4.0, 1.0]))
         .because("One 4 is the best; the others are 4 and 1, on average 2.5.")
         .holds(Ties)
@@ -222,6 +230,7 @@ pub(super) fn numbers(seed: u64, exam: Exam<Tuning>) -> Exam<Tuning> {
         .because("As for 3, 2, 0: nothing is added below the line.")
         .holds(Scale)
         .case(format!("means {}", listed.join(", ")), move |f| (f.index)(&means))
+        .because("The largest of them, wherever it stands, against the mean of all others.")
 }
 
 /// What chance gives: its properties, since every generator is right.
