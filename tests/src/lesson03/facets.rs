@@ -419,7 +419,13 @@ fn hazards(seed: u64, exam: Exam<Facets>) -> Exam<Facets> {
     })
     .because("Only NaN has no place in the order; infinity has, at both ends.")
     .case("the best 40 of 60 scores, every third of them NaN", |f| {
-        let score = |i: usize| if i.is_multiple_of(3) { f32::NAN } else { (i * 37 % 60) as f32 };
+        let score = |i: usize| {
+            if i.is_multiple_of(3) {
+                f32::NAN
+            } else {
+                (i * 37 % 60) as f32
+            }
+        };
         (f.top_examples)(&(0..60).map(score).collect::<Vec<_>>(), 40)
     })
     .because("NaN compares with nothing. A comparison that calls it smaller or equal leaves the others out of order.")

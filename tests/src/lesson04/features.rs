@@ -226,15 +226,15 @@ const PROOFS: &[Slip<Features>] = &[
         Sizes,
         "places as they are where the grid is as large as the height",
         |f| {
-            f.pool = |maps, grid| match grid == maps.dim(2)? {
-                true => maps.flatten_from(1),
-                false => pool(maps, grid, Flaw::None),
+            f.pool = |maps, grid| {
+                if grid == maps.dim(2)? {
+                    maps.flatten_from(1)
+                } else {
+                    pool(maps, grid, Flaw::None)
+                }
             }
         },
     ),
-    slip(Errors, "a grid cut to the size of the map", |f| {
-        f.features = |network, images, sites, grid| features(network, images, sites, grid % 9 + grid / 9, Flaw::None)
-    }),
     slip(Batch, "pool, four images at most", |f| {
         f.pool = |maps, grid| pool(&first_of(maps, 4)?, grid, Flaw::None)
     }),

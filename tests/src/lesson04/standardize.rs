@@ -268,7 +268,7 @@ fn basics(seed: u64, exam: Exam<Standardize>) -> Exam<Standardize> {
     .because("σ = √(2/9)·0.003, the root of a mean of squares. It is small, but it is not 0.")
     .truth(
         "apply: fitted to rows 0, 0 and 0.003, on the row 0.003",
-        tensor(&[1.414_213_6], (1, 1)),
+        tensor(&[std::f32::consts::SQRT_2], (1, 1)),
         |f| (f.apply)(&tensor(&[0., 0., 0.003], (3, 1)), &tensor(&[0.003], (1, 1))),
     )
     .because("(0.003 − 0.001) / 0.0014142: a small σ divides as it is.")
