@@ -101,6 +101,18 @@ fn three(radius: f64, image: [f32; 3]) -> Observed {
     Observed::fields([("radius", Observed::from(radius)), ("image", Observed::from(&image))])
 }
 
+/// The smallest change, in six steps, of an image of ½ where class 0 of two leads by `lead`.
+fn from_grey(f: Fooling, lead: f32, (class, goal): (u32, Goal), largest: f64) -> Result<Observed> {
+    found((f.smallest_change)(
+        &grey((1, 1, 1, 3)),
+        &two(lead),
+        class,
+        goal,
+        largest,
+        6,
+    ))
+}
+
 /// Steps of ascent add up rounding errors.
 const LOOSE: Tolerance = Tolerance::new(1e-3, 1e-4);
 
@@ -158,16 +170,7 @@ fn smallest_changes(exam: Exam<Fooling>) -> Exam<Fooling> {
         on.truth(
             "two classes, ½ everywhere, lead 1, weights (3, −4, 0) apart: the smallest change within 1",
             three(52.0 / 256.0, [0.5 + 0.6 * 52.0 / 256.0, 0.5 - 0.8 * 52.0 / 256.0, 0.5]),
-            |f, ()| {
-                found((f.smallest_change)(
-                    &grey((1, 1, 1, 3)),
-                    &two(1.0),
-                    0,
-                    Goal::Leave,
-                    1.0,
-                    6,
-                ))
-            },
+            |f, ()| from_grey(f, 1.0, (0, Goal::Leave), 1.0),
         )
         .within(LOOSE)
         .because(
@@ -177,39 +180,16 @@ fn smallest_changes(exam: Exam<Fooling>) -> Exam<Fooling> {
         .truth(
             "the same with lead 0.4 and within 0.5, to reach class 1",
             three(41.0 / 512.0, [0.5 + 0.6 * 41.0 / 512.0, 0.5 - 0.8 * 41.0 / 512.0, 0.5]),
-            |f, ()| {
-                found((f.smallest_change)(
-                    &grey((1, 1, 1, 3)),
-                    &two(0.4),
-                    1,
-                    Goal::Reach,
-                    0.5,
-                    6,
-                ))
-            },
+            |f, ()| from_grey(f, 0.4, (1, Goal::Reach), 0.5),
         )
         .within(LOOSE)
         .because("0.4 / 5 = 40.96/512, by fool with the same class and goal.")
         .truth("the same with lead 1, within 0.19", Observed::from("none"), |f, ()| {
-            found((f.smallest_change)(
-                &grey((1, 1, 1, 3)),
-                &two(1.0),
-                0,
-                Goal::Leave,
-                0.19,
-                6,
-            ))
+            from_grey(f, 1.0, (0, Goal::Leave), 0.19)
         })
         .because("1/5 is needed.")
         .truth("the same with lead −1", three(0.0, [0.5; 3]), |f, ()| {
-            found((f.smallest_change)(
-                &grey((1, 1, 1, 3)),
-                &two(-1.0),
-                0,
-                Goal::Leave,
-                1.0,
-                6,
-            ))
+            from_grey(f, -1.0, (0, Goal::Leave), 1.0)
         })
         .because("The answer is another class already: radius 0 and the image itself.")
         .truth(
@@ -336,26 +316,14 @@ fn hazards(seed: u64, exam: Exam<Fooling>) -> Exam<Fooling> {
             .truth(
                 "two classes with equal scores, ½ everywhere, weights (3, −4, 0) apart",
                 three(1.0 / 256.0, [0.5 + 0.6 / 256.0, 0.5 - 0.8 / 256.0, 0.5]),
-                |f, _| {
-                    found((f.smallest_change)(
-                        &grey((1, 1, 1, 3)),
-                        &two(0.0),
-                        0,
-                        Goal::Leave,
-                        1.0,
-                        6,
-                    ))
-                },
+                |f, _| from_grey(f, 0.0, (0, Goal::Leave), 1.0),
             )
             .because("The answer has turned where the margin is above 0, not where it is 0.")
             .holds(Ties)
             .truth(
                 "the same equal scores, to leave class 1",
                 three(1.0 / 256.0, [0.5 - 0.6 / 256.0, 0.5 + 0.8 / 256.0, 0.5]),
-                |f, _| {
-                    let image = grey((1, 1, 1, 3));
-                    found((f.smallest_change)(&image, &two(0.0), 1, Goal::Leave, 1.0, 6))
-                },
+                |f, _| from_grey(f, 0.0, (1, Goal::Leave), 1.0),
             )
             .because("Class 1 does not lead, and no other does either: the margin is 0.")
             .holds(Ties)

@@ -98,7 +98,10 @@ macro_rules! problem {
 }
 
 mod answers;
+mod by_hand;
 mod planted;
+
+use by_hand::{BY_HAND, far, pair, part};
 
 fn ascent(steps: usize, step_size: f64) -> Settings {
     Settings {
@@ -149,199 +152,39 @@ pub fn exam(seed: u64) -> Exam<Maximize> {
     further_hazards(seed, hazards(seed, basics(seed, answers::answers())))
 }
 
-/// A label, what comes out, why, and what is run on (0, 0) and 3·a − b.
-type ByHand = (
-    &'static str,
-    [f32; 2],
-    &'static str,
-    fn(Maximize, &Tensor, &Function) -> Result<Tensor>,
-);
-
-/// One step at a time. The gradient (3, −1) has rms √5.
-fn by_hand() -> [ByHand; 10] {
-    let up = 0.1 / 5f32.sqrt();
-    [
-        (
-            "no step from (0, 0)",
-            [0.0, 0.0],
-            "Without a step the image is the start.",
-            |f, x, o| f(x, &Problem::new(o), &ascent(0, 0.1)),
-        ),
-        (
-            "two steps of 0.1 up 3·a − b from (0, 0)",
-            [6.0 * up, -2.0 * up],
-            "The gradient (3, −1) has rms √5: twice 0.1 · (3, −1)/√5, and what comes back is where that ends, as it \
-             is.",
-            |f, x, o| f(x, &Problem::new(o), &ascent(2, 0.1)),
-        ),
-        (
-            "a step of 0.1 up 3·a − b with the penalty 2·a",
-            [0.1, -0.1],
-            "3·a − b − 2·a has the gradient (1, −1): its rms is 1, though its sum is 0.",
-            |f, x, o| {
-                let penalty = |x: &Tensor| x.flatten_from(1)?.narrow(1, 0, 1)?.squeeze(1)? * 2.0;
-                f(x, &problem!(o, penalty: &penalty), &ascent(1, 0.1))
-            },
-        ),
-        (
-            "two steps of 0.1 where the network is shown (b, a)",
-            [-2.0 * up, 6.0 * up],
-            "3·b − a: the gradient comes back through the transformation, and the image itself is never swapped.",
-            |f, x, o| f(x, &problem!(o, transform: &swapped), &ascent(2, 0.1)),
-        ),
-        (
-            "the same with the penalty 4·b",
-            [-0.1, -0.1],
-            "3·b − a − 4·b = −a − b. The penalty is that of the image before it is transformed.",
-            |f, x, o| {
-                let penalty = |x: &Tensor| x.flatten_from(1)?.narrow(1, 1, 1)?.squeeze(1)? * 4.0;
-                f(x, &problem!(o, transform: &swapped, penalty: &penalty), &ascent(1, 0.1))
-            },
-        ),
-        (
-            "a step of 0.1 where the image is 2·p",
-            [6.0 * up, -2.0 * up],
-            "p moves by 0.1 in the direction of the gradient, so the image by twice as much.",
-            |f, x, o| f(x, &problem!(o, image: &|p: &Tensor| p * 2.0), &ascent(1, 0.1)),
-        ),
-        (
-            "the same with the penalty 2·a",
-            [0.2, -0.2],
-            "The penalty is that of the image, so of 2·p: (6, −2) − (4, 0).",
-            |f, x, o| {
-                let penalty = |x: &Tensor| x.flatten_from(1)?.narrow(1, 0, 1)?.squeeze(1)? * 2.0;
-                f(
-                    x,
-                    &problem!(o, image: &|p: &Tensor| p * 2.0, penalty: &penalty),
-                    &ascent(1, 0.1),
-                )
-            },
-        ),
-        (
-            "a step of 0.5, held in [0, 1]",
-            [15.0 * up, 0.0],
-            "b would become negative; the clamp after the step holds it at 0.",
-            |f, x, o| f(x, &problem!(o, project: &clamp), &ascent(1, 0.5)),
-        ),
-        (
-            "two steps of 0.1, halved after each",
-            [2.25 * up, -0.75 * up],
-            "½·1 and ½·(½ + 1) of a step. A projection can change what it gets again and again, as a blur does: once \
-             after each step, and not once more at the end.",
-            |f, x, o| f(x, &problem!(o, project: &|p: &Tensor| p * 0.5), &ascent(2, 0.1)),
-        ),
-        (
-            "a step of 0.1 up an objective of 0 with the penalty 2·a",
-            [-0.1 * 2f32.sqrt(), 0.0],
-            "f = 0 − 2·a, so g = (−2, 0). The start is dead where the gradient of f is 0, and f has the penalty in it.",
-            |f, x, _| {
-                let penalty = |x: &Tensor| x.flatten_from(1)?.narrow(1, 0, 1)?.squeeze(1)? * 2.0;
-                f(x, &problem!(&nothing, penalty: &penalty), &ascent(1, 0.1))
-            },
-        ),
-    ]
-}
-
 /// Inputs from small to large.
 fn basics(seed: u64, mut exam: Exam<Maximize>) -> Exam<Maximize> {
     let mut random = Random::new(seed, 35);
     let weights = random.signed((1, 3, 4, 5));
     let small = (random.signed((1, 3, 4, 5)) * 0.01).expect("numbers");
     let batch = random.between(0.2, 0.8, (2, 3, 4, 5));
-    let slopes = tensor(&[3.0, -1.0], (1, 1, 1, 2));
-
-    for (label, expected, because, run) in by_hand() {
+    for (label, expected, because, run) in BY_HAND {
         exam = exam
             .truth(label, image(expected), move |f| {
-                let (origin, slopes) = (tensor(&[0.0; 2], (1, 1, 1, 2)), tensor(&[3.0, -1.0], (1, 1, 1, 2)));
-                cut(run(f, &origin, &linear(&slopes)))
+                cut(run(f, &pair(0.0, 0.0), &linear(&pair(3.0, -1.0))))
             })
             .because(because);
     }
     exam = exam
         .truth(
-            "a step of 0.3 up −(a − ½)² − (b − ½)² from (1.2, −0.2), held in [0, 1]",
-            image([0.9, 0.1]),
-            |f| {
-                let objective = |x: &Tensor| (x - 0.5)?.sqr()?.flatten_from(1)?.sum(1)?.neg();
-                let start = tensor(&[1.2, -0.2], (1, 1, 1, 2));
-                cut(f(&start, &problem!(&objective, project: &clamp), &ascent(1, 0.3)))
-            },
-        )
-        .because(
-            "The start is taken as it is. Both numbers are out of range and must come back: the gradient is (−1.4, \
-             1.4).",
-        )
-        .truth(
-            "two steps of 1 up −(a − ½)² − (b − ½)² from (0.2, 0.2), held in [0, 1]",
-            image([0.0, 0.0]),
-            |f| {
-                let objective = |x: &Tensor| (x - 0.5)?.sqr()?.flatten_from(1)?.sum(1)?.neg();
-                let start = tensor(&[0.2; 2], (1, 1, 1, 2));
-                cut(f(&start, &problem!(&objective, project: &clamp), &ascent(2, 1.0)))
-            },
-        )
-        .because("Up to (1.2, 1.2), held at (1, 1) after that step, and from there down to (0, 0).")
-        .truth(
             "a step of 0.1 up 3e-7·a − 1e-7·b from (0, 0)",
             image([3.0, -1.0].map(|slope| 0.1 * slope / (5f32.sqrt() + 0.1))),
             |f| {
-                let slopes = tensor(&[3e-7, -1e-7], (1, 1, 1, 2));
-                let origin = tensor(&[0.0; 2], (1, 1, 1, 2));
-                cut(f(&origin, &Problem::new(&linear(&slopes)), &ascent(1, 0.1)))
+                cut(f(
+                    &pair(0.0, 0.0),
+                    &Problem::new(&linear(&pair(3e-7, -1e-7))),
+                    &ascent(1, 0.1),
+                ))
             },
         )
         .because("A small gradient is not 0: the unit is alive, and 3.2 divides by an rms of √5·1e-7, plus 1e-8.")
         .holds(Scale)
-        .truth(
-            "a step of 0.1 of Adam up a + 1e-8·b from (0, 0)",
-            image([0.1, 0.05]),
-            |f| {
-                let slopes = tensor(&[1.0, 1e-8], (1, 1, 1, 2));
-                let origin = tensor(&[0.0; 2], (1, 1, 1, 2));
-                cut(f(&origin, &Problem::new(&linear(&slopes)), &adam(1, 0.1)))
-            },
-        )
-        .because(
-            "In the first step m̂ is g and v̂ is g², so d = g/(|g| + 1e-8): 1/(1 + 1e-8) for a, and 1e-8/(1e-8 + \
-             1e-8) = ½ for b.",
-        )
-        .truth(
-            "three steps of 0.1 up −max(0, 0.05 − a) from (0, 0)",
-            image([0.1 * 2f32.sqrt(), 0.0]),
-            |f| {
-                let objective = |x: &Tensor| {
-                    let a = x.flatten_from(1)?.narrow(1, 0, 1)?.squeeze(1)?;
-                    ops::relu(&(0.05 - a)?)?.neg()
-                };
-                let origin = tensor(&[0.0; 2], (1, 1, 1, 2));
-                cut(f(&origin, &Problem::new(&objective), &ascent(3, 0.1)))
-            },
-        )
-        .because(
-            "The first gradient is (1, 0), whose rms is 1/√2. After the step the unit has all it wants: the \
-             gradient is 0, and the image stays.",
-        )
-        .refuses("a dead unit: max(0, 3·a − b − 10) at (0, 0)", {
-            let slopes = slopes.clone();
-            move |f| {
-                f(
-                    &tensor(&[0.0; 2], (1, 1, 1, 2)),
-                    &Problem::new(&|x: &Tensor| ops::relu(&(dot(x, &slopes)? - 10.0)?)),
-                    &ascent(1, 0.1),
-                )
-            }
+        .refuses("a dead unit: max(0, 3·a − b − 10) at (0, 0)", |f| {
+            f(&pair(0.0, 0.0), &Problem::new(&far), &ascent(1, 0.1))
         })
-        .refuses("the same beside a live one, (0, 0) and (5, 0)", {
-            let slopes = slopes.clone();
-            move |f| {
-                let start = tensor(&[0.0, 0.0, 5.0, 0.0], (2, 1, 1, 2));
-                f(
-                    &start,
-                    &Problem::new(&|x: &Tensor| ops::relu(&(dot(x, &slopes)? - 10.0)?)),
-                    &ascent(3, 0.1),
-                )
-            }
+        .refuses("the same beside a live one, (0, 0) and (5, 0)", |f| {
+            let start = tensor(&[0.0, 0.0, 5.0, 0.0], (2, 1, 1, 2));
+            f(&start, &Problem::new(&far), &ascent(3, 0.1))
         });
     exam = adam_remembers(adam_of_torch(exam));
 
@@ -373,7 +216,6 @@ fn basics(seed: u64, mut exam: Exam<Maximize>) -> Exam<Maximize> {
 
 /// Two numbers by Adam: one is held by the clamp for a while, one has a steep slope once and a gentle one from then on.
 fn adam_remembers(exam: Exam<Maximize>) -> Exam<Maximize> {
-    let part = |x: &Tensor, i: usize| x.flatten_from(1)?.narrow(1, i, 1)?.squeeze(1);
     exam.case(
         "six steps of 0.1 of Adam from (0, 1) up a + b, from a = 0.15 on up a − b, held in [0, 1]",
         move |f| {
@@ -381,8 +223,7 @@ fn adam_remembers(exam: Exam<Maximize>) -> Exam<Maximize> {
                 let sign = (part(&x.detach(), 0)?.lt(0.15)?.to_dtype(x.dtype())? * 2.0)?;
                 part(x, 0)? + (part(x, 1)? * (sign - 1.0)?)?
             };
-            let start = tensor(&[0.0, 1.0], (1, 1, 1, 2));
-            f(&start, &problem!(&objective, project: &clamp), &adam(6, 0.1))
+            f(&pair(0.0, 1.0), &problem!(&objective, project: &clamp), &adam(6, 0.1))
         },
     )
     .within(Tolerance::new(1e-3, 1e-4))
@@ -394,8 +235,7 @@ fn adam_remembers(exam: Exam<Maximize>) -> Exam<Maximize> {
                 let a = part(x, 0)?;
                 (&a * 0.02)? - (ops::relu(&(0.005 - a)?)? * 0.98)?
             };
-            let start = tensor(&[0.0, 0.0], (1, 1, 1, 2));
-            f(&start, &Problem::new(&objective), &adam(100, 0.01))
+            f(&pair(0.0, 0.0), &Problem::new(&objective), &adam(100, 0.01))
         },
     )
     .within(Tolerance::new(1e-3, 1e-4))
