@@ -93,6 +93,26 @@ pub fn exam(seed: u64) -> Exam<Dreaming> {
     further_hazards(seed, hazards(seed, basics(seed, answers::answers())))
 }
 
+/// Inputs of `octave_sizes`.
+fn sizes(exam: Exam<Dreaming>, height: usize, width: usize) -> Exam<Dreaming> {
+    exam.truth(
+        "sizes of 100×60 in 3 octaves of 2",
+        vec![25usize, 15, 50, 30, 100, 60],
+        |f| flat((f.octave_sizes)(100, 60, 3, 2.0)),
+    )
+    .because("Each side, height first, divided by 2 to the power of 2, 1 and 0: a quarter, half, the picture itself.")
+    .truth("sizes of 7×9 in 3 octaves of 2", vec![2usize, 2, 4, 5, 7, 9], |f| {
+        flat((f.octave_sizes)(7, 9, 3, 2.0))
+    })
+    .because("7/4 = 1.75 and 9/4 = 2.25 give 2, 7/2 = 3.5 gives 4, 9/2 = 4.5 gives 5.")
+    .snapshot("sizes of four pictures", "lesson03_octaves", |f| table(f.octave_sizes))
+    .case(format!("sizes of {height}×{width} in 5 octaves of 1.37"), move |f| {
+        flat((f.octave_sizes)(height, width, 5, 1.37))
+    })
+    .refuses("8 pixels in 6 octaves of 2", |f| flat((f.octave_sizes)(8, 8, 6, 2.0)))
+    .refuses("100×8 in 6 octaves of 2", |f| flat((f.octave_sizes)(100, 8, 6, 2.0)))
+}
+
 /// Inputs from small to large.
 fn basics(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
     let mut random = Random::new(seed, 37);
@@ -113,25 +133,7 @@ fn basics(seed: u64, exam: Exam<Dreaming>) -> Exam<Dreaming> {
     let pair = tensor(&[0.5, 0.5], (1, 1, 1, 2));
     let up = 0.1 / 5f32.sqrt();
 
-    let exam = exam
-        .truth(
-            "sizes of 100×60 in 3 octaves of 2",
-            vec![25usize, 15, 50, 30, 100, 60],
-            |f| flat((f.octave_sizes)(100, 60, 3, 2.0)),
-        )
-        .because(
-            "Each side, height first, divided by 2 to the power of 2, 1 and 0: a quarter, half, the picture itself.",
-        )
-        .truth("sizes of 7×9 in 3 octaves of 2", vec![2usize, 2, 4, 5, 7, 9], |f| {
-            flat((f.octave_sizes)(7, 9, 3, 2.0))
-        })
-        .because("7/4 = 1.75 and 9/4 = 2.25 give 2, 7/2 = 3.5 gives 4, 9/2 = 4.5 gives 5.")
-        .snapshot("sizes of four pictures", "lesson03_octaves", |f| table(f.octave_sizes))
-        .case(format!("sizes of {height}×{width} in 5 octaves of 1.37"), move |f| {
-            flat((f.octave_sizes)(height, width, 5, 1.37))
-        })
-        .refuses("8 pixels in 6 octaves of 2", |f| flat((f.octave_sizes)(8, 8, 6, 2.0)))
-        .refuses("100×8 in 6 octaves of 2", |f| flat((f.octave_sizes)(100, 8, 6, 2.0)))
+    let exam = sizes(exam, height, width)
         .truth(
             "one octave, one step of 0.1 up 3·a − b from (½, ½), no roll",
             tensor(&[0.5 + 3.0 * up, 0.5 - up], (1, 1, 1, 2)),

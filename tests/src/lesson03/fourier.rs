@@ -49,7 +49,7 @@ fn basics(seed: u64, exam: Exam<Fourier>) -> Exam<Fourier> {
     let planted = tensor(&[1.0, 0.0, 0.0, 2.0, 3.0, 0.0, 0.0, 0.0, -1.0], (3, 3));
     let colours = tensor(&[1.0, 10.0, 100.0], (1, 3, 1, 1));
 
-    let mut exam = exam
+    let exam = exam
         .truth(
             "one wave: v = 1 along 4 pixels, amplitude 1",
             tensor(&[4.0, 0.0, -4.0, 0.0], (1, 1, 1, 4)),
@@ -81,33 +81,7 @@ fn basics(seed: u64, exam: Exam<Fourier>) -> Exam<Fourier> {
         )
         .within(TOLERANCE)
         .because("1/√4 · 1 · 1/(2/4): it is its own mirror image.");
-    for row in super::fixture()["waves"].as_array().expect("a list") {
-        let spectrum = super::numbers(&row["spectrum"], &row["shape"]);
-        let gradient = super::numbers(&row["gradient"], &row["shape"]);
-        let of_image = |name: &str| super::numbers(&row[name], &row["image_shape"]);
-        let (expected, upstream) = (of_image("image"), of_image("upstream"));
-        let width = row["width"].as_u64().expect("a count") as usize;
-        exam = exam
-            .truth(
-                format!(
-                    "a spectrum of shape {:?} for width {width}, as PyTorch's irfft2 does, and the gradient",
-                    spectrum.dims()
-                ),
-                Observed::fields([("image", expected), ("gradient", gradient)]),
-                move |f| {
-                    let gradient = slope(&spectrum, |z| (f.from_spectrum)(z, width)?.broadcast_mul(&upstream))?;
-                    Ok::<_, candle_core::Error>(Observed::fields([
-                        ("image", (f.from_spectrum)(&spectrum, width)?),
-                        ("gradient", gradient),
-                    ]))
-                },
-            )
-            .within(TOLERANCE)
-            .because(
-                "f = √((min(u, H − u)/H)² + (v/W)²), a root of squares; phases 2π·u·i/H and 2π·v·j/W with W as given, \
-                 which is odd or even; m = 1 at v = 0 and 2v = W.",
-            );
-    }
+    let exam = of_torch(exam);
     let (even_1, odd_1) = (even.clone(), odd.clone());
     exam.case("two random spectra for 5×6", move |f| (f.from_spectrum)(&even_1, 6))
         .within(TOLERANCE)
@@ -140,6 +114,38 @@ fn basics(seed: u64, exam: Exam<Fourier>) -> Exam<Fourier> {
         })
         .within(TOLERANCE)
         .because("The waves, mixed by the axes into colours, then σ.")
+}
+
+/// Spectra against PyTorch's irfft2; see `tests/fixtures/make_lesson03.py`.
+fn of_torch(mut exam: Exam<Fourier>) -> Exam<Fourier> {
+    for row in super::fixture()["waves"].as_array().expect("a list") {
+        let spectrum = super::numbers(&row["spectrum"], &row["shape"]);
+        let gradient = super::numbers(&row["gradient"], &row["shape"]);
+        let of_image = |name: &str| super::numbers(&row[name], &row["image_shape"]);
+        let (expected, upstream) = (of_image("image"), of_image("upstream"));
+        let width = row["width"].as_u64().expect("a count") as usize;
+        exam = exam
+            .truth(
+                format!(
+                    "a spectrum of shape {:?} for width {width}, as PyTorch's irfft2 does, and the gradient",
+                    spectrum.dims()
+                ),
+                Observed::fields([("image", expected), ("gradient", gradient)]),
+                move |f| {
+                    let gradient = slope(&spectrum, |z| (f.from_spectrum)(z, width)?.broadcast_mul(&upstream))?;
+                    Ok::<_, candle_core::Error>(Observed::fields([
+                        ("image", (f.from_spectrum)(&spectrum, width)?),
+                        ("gradient", gradient),
+                    ]))
+                },
+            )
+            .within(TOLERANCE)
+            .because(
+                "f = √((min(u, H − u)/H)² + (v/W)²), a root of squares; phases 2π·u·i/H and 2π·v·j/W with W as given, \
+                 which is odd or even; m = 1 at v = 0 and 2v = W.",
+            );
+    }
+    exam
 }
 
 /// Inputs that are not friendly.
