@@ -218,7 +218,9 @@ pub(super) fn changes(seed: u64, exam: Exam<Circuit>) -> Exam<Circuit> {
             .case(
                 "each unit of conv1 silenced, its namesake of relu, behind each other",
                 |f, (n, images)| {
-                    let of = |unit| (f.measured)(n, images, ("conv1", unit), ("relu", unit));
+                    // Strong enough for every unit to be off somewhere.
+                    let images = (images * 9.0)?;
+                    let of = |unit| (f.measured)(n, &images, ("conv1", unit), ("relu", unit));
                     Tensor::stack(&(0..4).map(of).collect::<Result<Vec<_>>>()?, 0)
                 },
             )

@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor, Var};
 use resnet::{Config, Parameters, ResNet, parameters};
 
 use super::{Features, Flaw, PROOFS, RIGHT, pool};
-use crate::inputs::{Random, askew, delta, first_of, tensor};
+use crate::inputs::{Random, askew, delta, tensor};
 use crate::{Exam, Hazard::*, Observed};
 
 /// A small network whose weights are variables, as in training.
@@ -198,7 +198,7 @@ pub(super) fn further_hazards(seed: u64, exam: Exam<Features>) -> Exam<Features>
             .because("fc has no maps: its logits stay as they are, three for each image, whatever the grid.")
             .holds(Batch)
             .case("features: layer1 and fc of one image", |f, (_, network, images)| {
-                let one = first_of(images, 1);
+                let one = images.narrow(0, 0, 1);
                 let found = one.and_then(|one| (f.features)(network, &one, &["layer1", "fc"], 1));
                 observe(&["layer1", "fc"], found)
             })
