@@ -136,8 +136,8 @@ const FAULTS: &[Fault<Parts>] = &[
     ),
     fault(
         "no penalty",
-        "problem.penalty makes no difference in yours. Subtract it from the objective, inside of what is differentiated, \
-         and of the image as it is, not detached.",
+        "problem.penalty makes no difference in yours. Subtract it from the objective, inside of what is \
+         differentiated, and of the image as it is, not detached.",
         |parts| parts.value = |on, p| (on.objective)(&(on.transform)(&(on.image)(p)?)?),
     ),
     fault(
