@@ -225,6 +225,20 @@ impl<F: Copy + 'static> Exam<F> {
         self
     }
 
+    /// Two of the [faults](Self::faults) that are a third one at once, whose name is then earned: not to be tried together.
+    pub fn are_a_third(mut self, one: &str, other: &str) -> Self {
+        let names = [one, other];
+        let before = self.pairs.len();
+        self.pairs
+            .retain(|(a, b, _)| !(names.contains(&a.as_str()) && names.contains(&b.as_str())));
+        assert_eq!(
+            self.pairs.len() + 1,
+            before,
+            "{one} and {other} are two faults of a table"
+        );
+        self
+    }
+
     /// Wrong answers that are `right` with something replaced, a function of several or all of it; `right` itself is no part
     /// of the exam by this. For parts inside of a function see [`faults`](Self::faults).
     pub fn changes(self, right: F, table: &[Fault<F>]) -> Self {

@@ -372,6 +372,8 @@ const PASSED: &[Refused<Maximize>] = &[
 pub(super) fn answers() -> Exam<Maximize> {
     Exam::new("3.5", SOLUTION)
         .faults("everything in one loop", &RIGHT, answer, FAULTS)
+        .are_a_third("no projection", "projection inside as well") // projection inside
+        .are_a_third("no projection", "projected once more at the end") // projected once, at the end
         .proofs(answer(RIGHT), PROOFS)
         .refused(answer(RIGHT), PASSED)
 }
