@@ -34,13 +34,16 @@ impl StemLayer {
         mode: Mode,
         at: &mut impl FnMut(&str, Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let [convolution, norm, relu] = self.names;
-        let mut x = at(convolution, self.convolution.forward(x)?)?;
-        if self.ends_deep_stem() {
-            x = at("conv1", x)?;
-        }
+        let [_, norm, relu] = self.names;
+        let x = self.convolve(x, at)?;
         let x = at(norm, self.norm.forward(&x, mode)?)?;
         at(relu, ops::relu(&x)?)
+    }
+
+    /// The convolution, under each of its names.
+    fn convolve(&self, x: &Tensor, at: &mut impl FnMut(&str, Tensor) -> Result<Tensor>) -> Result<Tensor> {
+        let x = at(self.names[0], self.convolution.forward(x)?)?;
+        if self.ends_deep_stem() { at("conv1", x) } else { Ok(x) }
     }
 
     /// [`Self::forward`] in evaluation mode and the pool behind it, where nobody looks between the convolution and the pool.
@@ -51,10 +54,7 @@ impl StemLayer {
         pool: Window,
         at: &mut impl FnMut(&str, Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let mut x = at(self.names[0], self.convolution.forward(x)?)?;
-        if self.ends_deep_stem() {
-            x = at("conv1", x)?;
-        }
+        let x = self.convolve(x, at)?;
         if x.track_op() {
             let x = ops::relu(&self.norm.forward(&x, Mode::Evaluation)?)?;
             return ops::max_pool2d(&x, pool);
